@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_gauge.h - what a pick has to know of a member, in one cache line.
+ *
+ * Gauges live in shared memory, one per member slot, and are read and written
+ * by every process at once. Each field stands for itself: there is no lock and
+ * no field whose meaning depends on another having been written first. The
+ * fields are public because a pick reads four gauges per request and the
+ * benchmark counts every instruction; everybody else calls the functions.
+ *
+ *     byte 0   flags      why the member is not open, one bit per reason
+ *     byte 4   inflight   attempts sent and not yet finished, all processes
+ *     byte 8   weight     1/100: 100 is a weight of 1.00; 0 takes no new ones
+ *     byte 12  ramp       permille of picks accepted, 1000 when warm
+ *     byte 16  limit      most attempts in flight; 0: no limit
+ *     byte 20  ewma       microseconds: peak-EWMA of the response time
+ *     byte 24  ewma_at    when ewma was written, microseconds
+ *     byte 32  sent_at    when the oldest unanswered run of attempts began
+ *     byte 40  heard_at   when a member last answered anything
+ *     byte 48  probe      half-open: the child row that probes, plus 1
+ *     byte 52  sessions   live sessions as of the last recount
+ *     byte 56  at_home    lbset and tier, see lbs_plan.h
+ */
+#ifndef LBS_GAUGE_H
+#define LBS_GAUGE_H
+
+#include <apr.h>
+#include <stdatomic.h>
+
+/* Reasons a member is not simply up; each has one owner who sets and clears
+ * it with lbs_gauge_set() and lbs_gauge_clear(). */
+#define LBS_F_STOPPED 0x0001u   /* administrator: mod_proxy's +S */
+#define LBS_F_DISABLED 0x0002u  /* administrator: mod_proxy's +D */
+#define LBS_F_DRAIN 0x0004u     /* administrator: no new sessions */
+#define LBS_F_DRAINED 0x0008u   /* drain deadline is over: no kept ones */
+#define LBS_F_DOWN 0x0010u      /* its check fails */
+#define LBS_F_EJECTED 0x0020u   /* its own answers got it ejected */
+#define LBS_F_HALF_OPEN 0x0040u /* hold is over: one request at a time */
+#define LBS_F_PANIC 0x0080u     /* all are down: ignore LBS_F_DOWN */
+#define LBS_F_STANDBY 0x0100u   /* administrator: mod_proxy's +H */
+#define LBS_F_SPARE 0x0200u     /* administrator: mod_proxy's +R */
+#define LBS_F_REMOVED 0x0400u   /* no longer in the configuration */
+
+/* Closed to everybody, and closed to visitors without a session. */
+#define LBS_F_CLOSED                                                          \
+    (LBS_F_STOPPED | LBS_F_DISABLED | LBS_F_DRAINED | LBS_F_DOWN              \
+     | LBS_F_EJECTED | LBS_F_REMOVED)
+#define LBS_F_CLOSED_NEW (LBS_F_CLOSED | LBS_F_DRAIN)
+
+typedef struct lbs_gauge_t {
+    _Atomic apr_uint32_t flags;
+    _Atomic apr_uint32_t inflight;
+    _Atomic apr_uint32_t weight;
+    _Atomic apr_uint32_t ramp;
+    _Atomic apr_uint32_t limit;
+    _Atomic apr_uint32_t ewma;
+    _Atomic apr_uint64_t ewma_at;
+    _Atomic apr_uint64_t sent_at;
+    _Atomic apr_uint64_t heard_at;
+    _Atomic apr_uint32_t probe;
+    _Atomic apr_uint32_t sessions;
+    _Atomic apr_uint64_t at_home;
+} lbs_gauge_t;
+
+_Static_assert(sizeof(lbs_gauge_t) == 64, "a gauge is one cache line");
+
+/** @return the flags that count: LBS_F_DOWN is masked out under panic. */
+static inline apr_uint32_t lbs_gauge_flags(const lbs_gauge_t *g)
+{
+    apr_uint32_t f = atomic_load_explicit(&g->flags, memory_order_relaxed);
+
+    return (f & LBS_F_PANIC) != 0 ? f & ~LBS_F_DOWN : f;
+}
+
+/** @return 1 when the member may not take one more attempt because of its
+ * limit. A snapshot; lbs_gauge_enter() decides for real. */
+static inline int lbs_gauge_full(const lbs_gauge_t *g)
+{
+    apr_uint32_t limit = atomic_load_explicit(&g->limit, memory_order_relaxed);
+
+    return limit != 0
+        && atomic_load_explicit(&g->inflight, memory_order_relaxed) >= limit;
+}
+
+/** @return 1 when a visitor bound to this member may be sent there. */
+static inline int lbs_gauge_open_kept(const lbs_gauge_t *g)
+{
+    return (lbs_gauge_flags(g) & LBS_F_CLOSED) == 0;
+}
+
+/** @return 1 when a pick may choose this member for a new session. */
+static inline int lbs_gauge_open_new(const lbs_gauge_t *g)
+{
+    return (lbs_gauge_flags(g) & LBS_F_CLOSED_NEW) == 0
+        && atomic_load_explicit(&g->weight, memory_order_relaxed) != 0
+        && !lbs_gauge_full(g);
+}
+
+/** Set a reason. @return 1 if it was not set before. */
+static inline int lbs_gauge_set(lbs_gauge_t *g, apr_uint32_t flag)
+{
+    return (atomic_fetch_or_explicit(&g->flags, flag, memory_order_acq_rel)
+            & flag)
+        != flag;
+}
+
+/** Clear a reason. @return 1 if it was set before. */
+static inline int lbs_gauge_clear(lbs_gauge_t *g, apr_uint32_t flag)
+{
+    return (atomic_fetch_and_explicit(&g->flags, ~flag, memory_order_acq_rel)
+            & flag)
+        != 0;
+}
+
+#endif
