@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_bytes_int.h - numbers in bytes that leave this machine.
+ *
+ * Always little endian, at any address. The reader cannot run past its end:
+ * it answers zeros and remembers, so a decoder checks once, not at each field.
+ */
+#ifndef LBS_BYTES_INT_H
+#define LBS_BYTES_INT_H
+
+#include <string.h>
+
+#include <apr.h>
+
+static inline void lbs_bytes_put32(unsigned char *to, apr_uint32_t value)
+{
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        to[i] = (unsigned char)(value >> (8 * i));
+    }
+}
+
+static inline void lbs_bytes_put64(unsigned char *to, apr_uint64_t value)
+{
+    lbs_bytes_put32(to, (apr_uint32_t)value);
+    lbs_bytes_put32(to + 4, (apr_uint32_t)(value >> 32));
+}
+
+static inline apr_uint32_t lbs_bytes_get32(const unsigned char *from)
+{
+    return (apr_uint32_t)from[0] | (apr_uint32_t)from[1] << 8
+           | (apr_uint32_t)from[2] << 16 | (apr_uint32_t)from[3] << 24;
+}
+
+static inline apr_uint64_t lbs_bytes_get64(const unsigned char *from)
+{
+    return lbs_bytes_get32(from)
+           | (apr_uint64_t)lbs_bytes_get32(from + 4) << 32;
+}
+
+/* Writing: counts also what did not fit, so that a first run with no room
+ * tells how much a second one needs. */
+typedef struct lbs_writer_t {
+    unsigned char *bytes;
+    apr_size_t room;
+    apr_size_t len; /* may be above room: then nothing fits */
+} lbs_writer_t;
+
+/** @return where len bytes go, NULL when they do not fit (but are counted) */
+static inline unsigned char *lbs_writer_take(lbs_writer_t *w, apr_size_t len)
+{
+    apr_size_t at = w->len;
+
+    w->len += len;
+    return w->len <= w->room ? w->bytes + at : NULL;
+}
+
+static inline void lbs_writer_add32(lbs_writer_t *w, apr_uint32_t value)
+{
+    unsigned char *to = lbs_writer_take(w, 4);
+
+    if (to != NULL) {
+        lbs_bytes_put32(to, value);
+    }
+}
+
+static inline void lbs_writer_add64(lbs_writer_t *w, apr_uint64_t value)
+{
+    unsigned char *to = lbs_writer_take(w, 8);
+
+    if (to != NULL) {
+        lbs_bytes_put64(to, value);
+    }
+}
+
+/** Bytes with their length before them. */
+static inline void lbs_writer_add_bytes(lbs_writer_t *w, const void *data,
+                                        apr_size_t len)
+{
+    unsigned char *to;
+
+    lbs_writer_add32(w, (apr_uint32_t)len);
+    to = lbs_writer_take(w, len);
+    if (to != NULL && len > 0) {
+        memcpy(to, data, len);
+    }
+}
+
+typedef struct lbs_reader_t {
+    const unsigned char *at;
+    apr_size_t left;
+    int short_of; /* something was asked for that is not there */
+} lbs_reader_t;
+
+/** @return len bytes, NULL when there are not that many */
+static inline const unsigned char *lbs_reader_take(lbs_reader_t *r,
+                                                   apr_size_t len)
+{
+    const unsigned char *from = r->at;
+
+    if (len > r->left) {
+        r->short_of = 1;
+        r->left = 0;
+        return NULL;
+    }
+    r->at += len;
+    r->left -= len;
+    return from;
+}
+
+static inline apr_uint32_t lbs_reader_get32(lbs_reader_t *r)
+{
+    const unsigned char *from = lbs_reader_take(r, 4);
+
+    return from != NULL ? lbs_bytes_get32(from) : 0;
+}
+
+static inline apr_uint64_t lbs_reader_get64(lbs_reader_t *r)
+{
+    const unsigned char *from = lbs_reader_take(r, 8);
+
+    return from != NULL ? lbs_bytes_get64(from) : 0;
+}
+
+/** Bytes with their length before them. @return NULL when not all there */
+static inline const unsigned char *lbs_reader_get_bytes(lbs_reader_t *r,
+                                                        apr_size_t *len)
+{
+    apr_uint32_t want = lbs_reader_get32(r);
+    const unsigned char *from = r->short_of ? NULL : lbs_reader_take(r, want);
+
+    *len = from != NULL ? want : 0;
+    return from;
+}
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/state/lbs_decision.h"
+
+#define BIT(reason) (1u << LBS_REASON_##reason)
+
+_Static_assert(LBS_REASONS <= 32, "reasons fit into a mask");
+
+/* One row per decision: its name, the reasons it is counted under, and the
+ * one that stands for all that are not among them. */
+static const struct {
+    const char *name;
+    apr_uint32_t reasons;
+    lbs_reason_t general;
+} decisions[LBS_DECISIONS] = {
+    [LBS_DECISION_NONE] = {"none", 0, LBS_REASON_NONE},
+    [LBS_DECISION_NEW] = {"new",
+                          BIT(FIRST) | BIT(UNKNOWN) | BIT(EXPIRED)
+                              | BIT(FORGED),
+                          LBS_REASON_UNKNOWN},
+    [LBS_DECISION_KEPT] = {"kept", BIT(NONE), LBS_REASON_NONE},
+    [LBS_DECISION_MOVED] = {"moved",
+                            BIT(DOWN) | BIT(EJECTED) | BIT(DISABLED)
+                                | BIT(REMOVED) | BIT(DRAINED) | BIT(FULL)
+                                | BIT(FAILBACK),
+                            LBS_REASON_DOWN},
+    [LBS_DECISION_REFUSED] = {"refused", BIT(DOWN) | BIT(FULL),
+                              LBS_REASON_DOWN},
+    [LBS_DECISION_LOCAL] = {"local", BIT(NONE), LBS_REASON_NONE},
+};
+
+static const char *const reasons[LBS_REASONS] = {
+    [LBS_REASON_NONE] = "",           [LBS_REASON_FIRST] = "first",
+    [LBS_REASON_UNKNOWN] = "unknown", [LBS_REASON_EXPIRED] = "expired",
+    [LBS_REASON_FORGED] = "forged",   [LBS_REASON_DOWN] = "down",
+    [LBS_REASON_EJECTED] = "ejected", [LBS_REASON_DISABLED] = "disabled",
+    [LBS_REASON_REMOVED] = "removed", [LBS_REASON_DRAINED] = "drained",
+    [LBS_REASON_FULL] = "full",       [LBS_REASON_FAILBACK] = "failback",
+};
+
+const char *lbs_decision_name(lbs_decision_t decision)
+{
+    if ((unsigned int)decision >= LBS_DECISIONS) {
+        decision = LBS_DECISION_NONE;
+    }
+    return decisions[decision].name;
+}
+
+const char *lbs_reason_name(lbs_reason_t reason)
+{
+    return (unsigned int)reason < LBS_REASONS ? reasons[reason] : "";
+}
+
+apr_uint32_t lbs_decision_reasons(lbs_decision_t decision)
+{
+    return (unsigned int)decision < LBS_DECISIONS ? decisions[decision].reasons
+                                                  : 0;
+}
+
+lbs_reason_t lbs_decision_reason(lbs_decision_t decision, lbs_reason_t reason)
+{
+    if ((unsigned int)decision >= LBS_DECISIONS) {
+        return LBS_REASON_NONE;
+    }
+    if ((unsigned int)reason < LBS_REASONS
+        && (decisions[decision].reasons & (1u << reason)) != 0) {
+        return reason;
+    }
+    return decisions[decision].general;
+}
