@@ -8,23 +8,25 @@
  * benchmark counts every instruction; everybody else calls the functions.
  *
  *     byte 0   flags      why the member is not open, one bit per reason
- *     byte 4   inflight   attempts sent and not yet finished, all processes
+ *     byte 4   sessions   live sessions as of the last recount
  *     byte 8   weight     1/100: 100 is a weight of 1.00; 0 takes no new ones
  *     byte 12  ramp       permille of picks accepted, 1000 when warm
  *     byte 16  limit      most attempts in flight; 0: no limit
- *     byte 20  ewma       microseconds: peak-EWMA of the response time
+ *     byte 20  ewma       1/32 microsecond: response time, see lbs_ewma.h
  *     byte 24  ewma_at    when ewma was written, microseconds
- *     byte 32  sent_at    when the oldest unanswered run of attempts began
- *     byte 40  heard_at   when a member last answered anything
- *     byte 48  probe      half-open: the child row that probes, plus 1
- *     byte 52  sessions   live sessions as of the last recount
+ *     byte 32  inflight   low half: attempts sent and not yet finished, all
+ *                         processes; high half: see lbs_row.h
+ *     byte 40  heard_at   when the member last answered anything, microseconds
+ *     byte 48  probe      half-open: token of the row that probes, 0: nobody
+ *     byte 52  spare      0
  *     byte 56  at_home    lbset and tier, see lbs_plan.h
  */
 #ifndef LBS_GAUGE_H
 #define LBS_GAUGE_H
 
 #include <apr.h>
-#include <stdatomic.h>
+
+#include "src/base/lbs_atomic.h"
 
 /* Reasons a member is not simply up; each has one owner who sets and clears
  * it with lbs_gauge_set() and lbs_gauge_clear(). */
@@ -47,52 +49,84 @@
 #define LBS_F_CLOSED_NEW (LBS_F_CLOSED | LBS_F_DRAIN)
 
 typedef struct lbs_gauge_t {
-    _Atomic apr_uint32_t flags;
-    _Atomic apr_uint32_t inflight;
-    _Atomic apr_uint32_t weight;
-    _Atomic apr_uint32_t ramp;
-    _Atomic apr_uint32_t limit;
-    _Atomic apr_uint32_t ewma;
-    _Atomic apr_uint64_t ewma_at;
-    _Atomic apr_uint64_t sent_at;
-    _Atomic apr_uint64_t heard_at;
-    _Atomic apr_uint32_t probe;
-    _Atomic apr_uint32_t sessions;
-    _Atomic apr_uint64_t at_home;
+    lbs_atomic32_t flags;
+    lbs_atomic32_t sessions;
+    lbs_atomic32_t weight;
+    lbs_atomic32_t ramp;
+    lbs_atomic32_t limit;
+    lbs_atomic32_t ewma;
+    lbs_atomic64_t ewma_at;
+    lbs_atomic64_t inflight;
+    lbs_atomic64_t heard_at;
+    lbs_atomic32_t probe;
+    lbs_atomic32_t spare;
+    lbs_atomic64_t at_home;
 } lbs_gauge_t;
 
 _Static_assert(sizeof(lbs_gauge_t) == 64, "a gauge is one cache line");
 
+/** Make a gauge new: open, weight 1.00, warm, nothing known. Only while no
+ * other process uses the slot. */
+static inline void lbs_gauge_init(lbs_gauge_t *g)
+{
+    lbs_atomic_store32_relaxed(&g->flags, 0);
+    lbs_atomic_store32_relaxed(&g->sessions, 0);
+    lbs_atomic_store32_relaxed(&g->weight, 100);
+    lbs_atomic_store32_relaxed(&g->ramp, 1000);
+    lbs_atomic_store32_relaxed(&g->limit, 0);
+    lbs_atomic_store32_relaxed(&g->ewma, 0);
+    lbs_atomic_store64_relaxed(&g->ewma_at, 0);
+    lbs_atomic_store64_relaxed(&g->inflight, 0);
+    lbs_atomic_store64_relaxed(&g->heard_at, 0);
+    lbs_atomic_store32_relaxed(&g->probe, 0);
+    lbs_atomic_store32_relaxed(&g->spare, 0);
+    lbs_atomic_store64_relaxed(&g->at_home, 0);
+}
+
 /** @return the flags that count: LBS_F_DOWN is masked out under panic. */
 static inline apr_uint32_t lbs_gauge_flags(const lbs_gauge_t *g)
 {
-    apr_uint32_t f = atomic_load_explicit(&g->flags, memory_order_relaxed);
+    apr_uint32_t f = lbs_atomic_load32_relaxed(&g->flags);
 
     return (f & LBS_F_PANIC) != 0 ? f & ~LBS_F_DOWN : f;
 }
 
-/** @return 1 when the member may not take one more attempt because of its
- * limit. A snapshot; lbs_gauge_enter() decides for real. */
-static inline int lbs_gauge_full(const lbs_gauge_t *g)
+/** @return attempts sent and not yet finished, all processes. */
+static inline apr_uint32_t lbs_gauge_inflight(const lbs_gauge_t *g)
 {
-    apr_uint32_t limit = atomic_load_explicit(&g->limit, memory_order_relaxed);
-
-    return limit != 0
-        && atomic_load_explicit(&g->inflight, memory_order_relaxed) >= limit;
+    return (apr_uint32_t)lbs_atomic_load64_relaxed(&g->inflight);
 }
 
-/** @return 1 when a visitor bound to this member may be sent there. */
+/** @return 1 when the member may not take one more attempt because of its
+ * limit. A snapshot; lbs_row_enter() decides for real. */
+static inline int lbs_gauge_full(const lbs_gauge_t *g)
+{
+    apr_uint32_t limit = lbs_atomic_load32_relaxed(&g->limit);
+
+    return limit != 0 && lbs_gauge_inflight(g) >= limit;
+}
+
+/** @return 1 when the member is half-open and somebody probes it already. A
+ * snapshot; lbs_row_enter() decides for real. */
+static inline int lbs_gauge_probed(const lbs_gauge_t *g)
+{
+    return (lbs_atomic_load32_relaxed(&g->flags) & LBS_F_HALF_OPEN) != 0
+           && lbs_atomic_load32_relaxed(&g->probe) != 0;
+}
+
+/** @return 1 when a visitor bound to this member may be sent there, but for
+ * its limit. */
 static inline int lbs_gauge_open_kept(const lbs_gauge_t *g)
 {
-    return (lbs_gauge_flags(g) & LBS_F_CLOSED) == 0;
+    return (lbs_gauge_flags(g) & LBS_F_CLOSED) == 0 && !lbs_gauge_probed(g);
 }
 
 /** @return 1 when a pick may choose this member for a new session. */
 static inline int lbs_gauge_open_new(const lbs_gauge_t *g)
 {
     return (lbs_gauge_flags(g) & LBS_F_CLOSED_NEW) == 0
-        && atomic_load_explicit(&g->weight, memory_order_relaxed) != 0
-        && !lbs_gauge_full(g);
+           && lbs_atomic_load32_relaxed(&g->weight) != 0 && !lbs_gauge_full(g)
+           && !lbs_gauge_probed(g);
 }
 
 /** Set a reason. @return 1 if it was not set before. */
@@ -100,7 +134,7 @@ static inline int lbs_gauge_set(lbs_gauge_t *g, apr_uint32_t flag)
 {
     return (atomic_fetch_or_explicit(&g->flags, flag, memory_order_acq_rel)
             & flag)
-        != flag;
+           != flag;
 }
 
 /** Clear a reason. @return 1 if it was set before. */
@@ -108,7 +142,7 @@ static inline int lbs_gauge_clear(lbs_gauge_t *g, apr_uint32_t flag)
 {
     return (atomic_fetch_and_explicit(&g->flags, ~flag, memory_order_acq_rel)
             & flag)
-        != 0;
+           != 0;
 }
 
 #endif
