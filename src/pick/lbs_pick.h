@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_pick.h - choose a member for a request that has none.
+ *
+ * One function; the method of the pool decides which file answers. A pick
+ * reads the plan and a handful of gauges, writes nothing but round-robin's
+ * ticket, never waits and does not cost more with more members. Only when
+ * everybody it drew turns out closed, full or tried does it walk the pool.
+ *
+ * Whatever the plan says, the gauges are asked at the moment of the pick:
+ * nobody is returned who is down, drained, of weight 0, full or removed.
+ */
+#ifndef LBS_PICK_H
+#define LBS_PICK_H
+
+#include <apr.h>
+#include <apr_errno.h>
+
+#include "src/base/lbs_rand.h"
+#include "src/member/lbs_gauge.h"
+#include "src/pick/lbs_plan.h"
+
+typedef enum lbs_pick_method_t {
+    LBS_PICK_LEAST_LOAD,
+    LBS_PICK_LEAST_BUSY,
+    LBS_PICK_LEAST_SESSIONS,
+    LBS_PICK_ROUND_ROBIN,
+    LBS_PICK_HASH,
+    LBS_PICK_METHODS /* how many there are */
+} lbs_pick_method_t;
+
+/* A pool as a pick sees it; filled by the caller, never changed here. */
+typedef struct lbs_pick_pool_t {
+    lbs_pick_method_t method;
+    lbs_plan_t *plan;
+    const lbs_gauge_t *gauges; /* all of them, indexed by slot */
+} lbs_pick_pool_t;
+
+/* One question. */
+typedef struct lbs_pick_ask_t {
+    apr_uint64_t hash;         /* hash: of the key, keyed; others: unused */
+    lbs_rand_t *rand;          /* of this thread */
+    apr_int64_t now;           /* microseconds, the clock of the gauges */
+    const apr_uint16_t *tried; /* indexes not to be chosen again */
+    unsigned ntried;           /* how many; 0: tried may be NULL */
+    unsigned bound_centi;      /* hash: 105 to 400, in flight is bounded to
+                                  that multiple of the mean; 0: no bound */
+} lbs_pick_ask_t;
+
+/**
+ * Choose a member. Cost: below 300 instructions for least-load; linear in
+ * the number of members only if nobody drawn was open.
+ *
+ * A member that is warming up is taken with the probability its ramp gives,
+ * by hash for the part of its keys the ramp gives; if only such members are
+ * open, they are taken.
+ *
+ * @param index  out, on APR_SUCCESS only: position in the array that
+ *               lbs_plan_format() was given
+ * @return APR_SUCCESS; APR_EBUSY: there are open members not yet tried, and
+ *         every one is at its limit (or half-open and being probed): wait;
+ *         APR_NOTFOUND: nobody is open
+ */
+apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,
+                             const lbs_pick_ask_t *ask, apr_uint32_t *index);
+
+/**
+ * How a member stands with the pool's method, for explaining a decision:
+ * the least wins. Microseconds of expected waiting for least-load, a count
+ * per weight for the others; for round-robin and hash it is in flight per
+ * weight and does not decide.
+ *
+ * @param index  of the member; @param now as in lbs_pick_ask_t
+ */
+double lbs_pick_score(const lbs_pick_pool_t *pool, apr_uint32_t index,
+                      apr_int64_t now);
+
+/**
+ * @param word    a method's name as in LBStickyMethod, any case
+ * @param method  out, if the name is known
+ * @return NULL, or what was wanted: all names, for an error text
+ */
+const char *lbs_pick_method_parse(const char *word, lbs_pick_method_t *method);
+
+/** @return the method's name as in LBStickyMethod */
+const char *lbs_pick_method_name(lbs_pick_method_t method);
+
+/** @return LBS_PLAN_*: what lbs_plan_format() has to make room for */
+apr_uint32_t lbs_pick_method_needs(lbs_pick_method_t method);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_plan.h - what can be known before the request comes.
+ *
+ * Which members of a pool are to be chosen from, and the tables that make
+ * choosing cheap, are computed by one process every 100 ms and published in
+ * shared memory; a pick only reads. Work that grows with the number of
+ * members is done here and nowhere else.
+ *
+ * Who is to be chosen from is mod_proxy's rule: of the lowest lbset that has
+ * anybody open, the members that are neither spare nor standby, and for each
+ * of those that is not usable one spare; if that is nobody, the standbys of
+ * the lbset; else the next lbset. That group is the *front*.
+ *
+ *     line 0  epoch     format stamp 32 | rebuilds 32; the low bit chooses
+ *                       the side that is in force
+ *             stats     of the front, as of the last rebuild, see _int.h
+ *     line 1  ticket    round-robin's position
+ *     line 2  claim     who copies, 0: nobody
+ *     side 0  counts, alias[members], sequence[], home[], detour[]
+ *     side 1  the same
+ *
+ * Tearing: a builder writes the side that is not in force and then moves the
+ * epoch. A reader loads the epoch, reads, and loads it again; if it moved in
+ * between, by one or by more, whatever was read is thrown away and read anew
+ * from the side now in force, a bounded number of times, after which the pick
+ * does without the plan. Readers never wait, and a builder that is killed
+ * leaves the side in force, whole, and a claim that runs out.
+ */
+#ifndef LBS_PLAN_H
+#define LBS_PLAN_H
+
+#include <apr.h>
+#include <apr_errno.h>
+#include <apr_pools.h>
+
+#include "src/member/lbs_gauge.h"
+
+#define LBS_PLAN_MEMBERS 8191 /* most members of one pool */
+
+/* Tables beyond the alias table that a method needs. */
+#define LBS_PLAN_SEQUENCE 1u /* round-robin */
+#define LBS_PLAN_HASH 2u     /* hash */
+
+/* What does not change while a configuration lives. */
+typedef struct lbs_plan_member_t {
+    apr_uint64_t identity; /* hash of who it is; the same on every server */
+    apr_uint32_t slot;     /* its gauge in the array of gauges */
+    apr_uint32_t weight;   /* as configured, 1/100; the gauge has today's */
+    apr_uint32_t lbset;
+} lbs_plan_member_t;
+
+typedef struct lbs_plan_t lbs_plan_t; /* private to a process, over a block */
+
+/**
+ * @param members  of the pool, up to LBS_PLAN_MEMBERS
+ * @param with     LBS_PLAN_* of the pool's method, see lbs_pick_method_needs()
+ * @return bytes of the shared block; 0 if members is 0 or too large. 64
+ *         members: 4 kB; with LBS_PLAN_SEQUENCE 260 kB, with LBS_PLAN_HASH
+ *         520 kB more.
+ */
+apr_size_t lbs_plan_bytes(apr_uint32_t members, apr_uint32_t with);
+
+/**
+ * Make a block empty and open a view of it, for the configuration just read.
+ *
+ * To be called by the parent before its children; they inherit the view. A
+ * block used before may be formatted again while children of an older
+ * generation read it: they notice and go on without a plan, so a block of
+ * its own for each generation is better but not needed.
+ *
+ * @param plan    out: the view, allocated from pool, scratch memory of the
+ *                builder included (with LBS_PLAN_HASH 0.4 MB)
+ * @param block   aligned to 64 bytes, zeroed or formatted before
+ * @param member  copied; their order is that of the indexes picks return
+ * @return APR_SUCCESS; APR_EINVAL: block misaligned or shorter than
+ *         lbs_plan_bytes(), or a member's slot is not below
+ *         LBS_PLAN_MEMBERS + 1
+ */
+apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
+                             const lbs_plan_member_t *member,
+                             apr_uint32_t members, apr_uint32_t with,
+                             apr_pool_t *pool);
+
+/**
+ * Look at the gauges and publish new tables if who is to be chosen from, or a
+ * weight, has changed; refresh the stats in any case.
+ *
+ * To be called every 100 ms, by one process and in it by one thread at a
+ * time. Two processes that both believe it is their turn do no harm: one
+ * does nothing. The first call is due before the first request.
+ *
+ * Cost: 10 ns per member when nothing changed; else, with LBS_PLAN_HASH,
+ * a few ms.
+ *
+ * @param gauges  the array of all gauges, indexed by slot
+ * @param now     microseconds, the clock of the gauges; not 0
+ * @return 1 if new tables were published, 0 if not
+ */
+int lbs_plan_rebuild(lbs_plan_t *plan, const lbs_gauge_t *gauges,
+                     apr_int64_t now);
+
+/**
+ * @return microseconds, the median response time of the front's members as
+ * of the last rebuild, without decay; 0: not one is known. To be given to
+ * lbs_ewma_set() when a member returns.
+ */
+apr_uint32_t lbs_plan_median(const lbs_plan_t *plan);
+
+/** @return members in the front; 0 before the first rebuild or if nobody is
+ * open */
+apr_uint32_t lbs_plan_front(const lbs_plan_t *plan);
+
+#endif
