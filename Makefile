@@ -161,11 +161,9 @@ format:                        ## clang-format, in place
 	clang-format -i $(C_FILES)
 
 install: all                   ## into httpd's module directory; DESTDIR
-	install -d '$(DESTDIR)$(HTTPD_MODULES)' '$(DESTDIR)$(HTTPD_HEADERS)' \
-	    '$(DESTDIR)$(PREFIX)/bin'
-	install -m 644 $(SO) '$(DESTDIR)$(HTTPD_MODULES)'
-	install -m 644 $(wildcard mod_lbsticky.h) '$(DESTDIR)$(HTTPD_HEADERS)'
-	install -m 755 $(wildcard bin/lbctl) '$(DESTDIR)$(PREFIX)/bin'
+	install -D -m 644 -t '$(DESTDIR)$(HTTPD_MODULES)' $(SO)
+	install -D -m 644 -t '$(DESTDIR)$(HTTPD_HEADERS)' mod_lbsticky.h
+	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/bin' bin/lbctl
 	@echo 'Load it with:' \
 	    'LoadModule lbsticky_module $(HTTPD_MODULES)/mod_lbsticky.so'
 
