@@ -28,7 +28,7 @@ for my $file (files(qr{^src/.*\.c$})) {
     }
     # The file's noun, or that of a type its header declares beside it.
     my $header = $file =~ s/\.c$/.h/r;
-    my $names = join '|', $noun,
+    my $names = join '|', $noun =~ s{_.*}{}r,
         -f $header ? code(slurp($header)) =~ /\blbs_(\w+)_t;/g : ();
     my $text = code(slurp($file));
     while ($text =~ /^(?!static|typedef|#|struct \w+ \{|\s)[\w \t*]*?\b(\w+)\([^;{}]*\)\n\{/mg) {
