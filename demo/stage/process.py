@@ -194,17 +194,14 @@ class Httpd(Process):
 
 
 def group_lives(group):
-    """Whether any process of this group still runs, or holds a connection."""
+    """Whether any process of this group still runs."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # proc(5): pid (name) state ppid group ...; the name may hold
-            # anything. A dead process whose threads are still ending keeps
-            # its connections until the last of them is gone.
-            words = stat.read_text().rsplit(")", 1)[1].split()
+            # pid (name) state ppid group ...: the name may hold anything
+            state, _, owner = stat.read_text().rsplit(")", 1)[1].split()[:3]
         except OSError:
             continue
-        state, owner, threads = words[0], int(words[2]), int(words[17])
-        if owner == group and (state not in "ZX" or threads > 1):
+        if int(owner) == group and state not in "ZX":
             return True
     return False
 

@@ -8,6 +8,8 @@
  * relaxed  counters and hints: no other memory hangs on the value
  * acquire  reads a value somebody released: what they wrote before is seen
  * release  publishes: what was written before is seen by who acquires it
+ * total    one order of all such accesses that every thread agrees on; needed
+ *          where two threads each write one word and then read the other's
  */
 #ifndef LBS_ATOMIC_H
 #define LBS_ATOMIC_H
@@ -91,6 +93,11 @@ static inline apr_uint64_t lbs_atomic_load64_acquire(const lbs_atomic64_t *at)
     return atomic_load_explicit(at, memory_order_acquire);
 }
 
+static inline apr_uint64_t lbs_atomic_load64_total(const lbs_atomic64_t *at)
+{
+    return atomic_load_explicit(at, memory_order_seq_cst);
+}
+
 static inline void lbs_atomic_store64_relaxed(lbs_atomic64_t *at,
                                               apr_uint64_t value)
 {
@@ -129,6 +136,14 @@ static inline int lbs_atomic_cas64(lbs_atomic64_t *at, apr_uint64_t *seen,
 {
     return atomic_compare_exchange_strong_explicit(
         at, seen, next, memory_order_acq_rel, memory_order_acquire);
+}
+
+/** lbs_atomic_cas64() with a place in the total order. */
+static inline int lbs_atomic_cas64_total(lbs_atomic64_t *at,
+                                         apr_uint64_t *seen, apr_uint64_t next)
+{
+    return atomic_compare_exchange_strong_explicit(
+        at, seen, next, memory_order_seq_cst, memory_order_seq_cst);
 }
 
 #endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/table/lbs_sweep.h"
+
+#include <string.h>
+
+#include "src/table/lbs_table_int.h"
+
+struct lbs_sweep_t {
+    lbs_table_t *table;
+    const lbs_table_t *view; /* of the chain, being walked */
+    apr_uint64_t bucket;     /* of view, next to visit */
+    apr_uint64_t changes;    /* of the chain, when the pass began */
+    apr_uint64_t own;        /* changes made by this pass itself */
+    apr_uint64_t counted[LBS_TABLE_SLOTS];
+    apr_int64_t surplus[LBS_TABLE_SLOTS]; /* found by the pass before */
+};
+
+void lbs_sweep_create(lbs_sweep_t **sweep, lbs_table_t *table,
+                      apr_pool_t *pool)
+{
+    lbs_sweep_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->table = table;
+    *sweep = made;
+}
+
+static apr_uint64_t changes_of(const lbs_table_t *view)
+{
+    apr_uint64_t sum = 0;
+
+    for (; view != NULL; view = view->older) {
+        sum += lbs_atomic_load64_acquire(&view->head->changes);
+    }
+    return sum;
+}
+
+static void begin(lbs_sweep_t *sweep)
+{
+    sweep->view = sweep->table;
+    sweep->bucket = 0;
+    sweep->own = 0;
+    sweep->changes = changes_of(sweep->table);
+    memset(sweep->counted, 0, sizeof(sweep->counted));
+}
+
+/* By how much a slot's count is too high, for certain. Every change that
+ * began during the pass may have been made before or behind it, so each
+ * explains a difference of one. */
+static apr_int64_t surplus_of(apr_uint64_t has, apr_uint64_t counted,
+                              apr_uint64_t changes)
+{
+    apr_int64_t more = (apr_int64_t)(has - counted);
+    apr_int64_t slack = (apr_int64_t)changes;
+
+    if (more > slack) {
+        return more - slack;
+    }
+    return more < -slack ? more + slack : 0;
+}
+
+/* Correct a slot's count. A change that began before the pass may still be
+ * under way, hence only what two passes agree on. */
+static apr_uint64_t recount(lbs_sweep_t *sweep, apr_uint32_t slot,
+                            apr_uint64_t has, apr_uint64_t changes)
+{
+    apr_int64_t before = sweep->surplus[slot];
+    apr_int64_t found = surplus_of(has, sweep->counted[slot], changes);
+
+    sweep->surplus[slot] = found;
+    if (found == 0 || before == 0 || (found > 0) != (before > 0)) {
+        return 0;
+    }
+    if ((found > 0) == (before < found)) {
+        found = before; /* the smaller of the two */
+    }
+    lbs_atomic_sub64_relaxed(&sweep->table->slots->sessions[slot],
+                             (apr_uint64_t)found);
+    sweep->surplus[slot] -= found;
+    return (apr_uint64_t)(found > 0 ? found : -found);
+}
+
+static void end(lbs_sweep_t *sweep, lbs_sweep_report_t *report)
+{
+    const lbs_table_slots_t *slots = sweep->table->slots;
+    apr_uint32_t slot;
+
+    for (slot = 0; slot < LBS_TABLE_SLOTS; slot++) {
+        apr_uint64_t has = lbs_atomic_load64_acquire(&slots->sessions[slot]);
+        apr_uint64_t now = changes_of(sweep->table);
+
+        report->corrected +=
+            recount(sweep, slot, has, now - sweep->changes - sweep->own);
+    }
+}
+
+/* What counts the removal of a valid word. @return NULL: it stays */
+static apr_uint64_t *verdict(const lbs_sweep_t *sweep, apr_uint64_t word,
+                             apr_time_t now, lbs_sweep_filter_t *filter,
+                             void *data, lbs_sweep_report_t *report)
+{
+    lbs_table_hit_t hit;
+
+    switch (lbs_word_read(sweep->view, word, now, &hit)) {
+    case LBS_WORD_DEAD:
+        return &report->dead;
+    case LBS_WORD_EXPIRED:
+        return &report->expired;
+    case LBS_WORD_LIVE:
+        break;
+    }
+    return filter != NULL && filter(data, &hit) ? &report->dropped : NULL;
+}
+
+static void visit(lbs_sweep_t *sweep, lbs_atomic64_t *at, apr_time_t now,
+                  lbs_sweep_filter_t *filter, void *data,
+                  lbs_sweep_report_t *report)
+{
+    apr_uint64_t word = lbs_atomic_load64_acquire(at);
+
+    /* Again only when somebody used the session in this very moment. */
+    while ((word & LBS_WORD_VALID) != 0) {
+        apr_uint64_t *counter =
+            verdict(sweep, word, now, filter, data, report);
+
+        if (counter == NULL) {
+            report->live++;
+            sweep->counted[lbs_word_slot(word)]++;
+            return;
+        }
+        sweep->own++;
+        if (lbs_word_drop(sweep->view, at, word)) {
+            (*counter)++;
+            return;
+        }
+        word = lbs_atomic_load64_acquire(at);
+    }
+    if (word != 0 && lbs_word_orphan(word, now)
+        && lbs_atomic_cas64(at, &word, 0)) {
+        report->orphans++;
+    }
+}
+
+/* Visit up to so many buckets of the table the sweep is in.
+ * @return how many it were */
+static apr_uint64_t visit_some(lbs_sweep_t *sweep, apr_uint64_t buckets,
+                               apr_time_t now, lbs_sweep_filter_t *filter,
+                               void *data, lbs_sweep_report_t *report)
+{
+    const lbs_table_t *view = sweep->view;
+    apr_uint64_t left = view->buckets - sweep->bucket;
+    apr_uint64_t some = buckets < left ? buckets : left;
+    apr_uint64_t expired = report->expired;
+    apr_uint64_t i;
+
+    for (i = 0; i < some * LBS_LINE; i++) {
+        visit(sweep, &view->words[sweep->bucket * LBS_LINE + i], now, filter,
+              data, report);
+    }
+    lbs_atomic_add64_relaxed(&view->head->expired, report->expired - expired);
+    sweep->bucket += some;
+    if (sweep->bucket == view->buckets) {
+        sweep->view = view->older;
+        sweep->bucket = 0;
+    }
+    return some;
+}
+
+apr_status_t lbs_sweep_run(lbs_sweep_t *sweep, apr_uint64_t buckets,
+                           apr_time_t now, lbs_sweep_filter_t *filter,
+                           void *data, lbs_sweep_report_t *report)
+{
+    lbs_sweep_report_t unwanted = {0};
+    apr_uint64_t todo = buckets != 0 ? buckets : APR_UINT64_MAX;
+
+    if (report == NULL) {
+        report = &unwanted;
+    }
+    if (sweep->view == NULL) {
+        begin(sweep);
+    }
+    while (sweep->view != NULL && todo != 0) {
+        todo -= visit_some(sweep, todo, now, filter, data, report);
+    }
+    if (sweep->view != NULL) {
+        return APR_INCOMPLETE;
+    }
+    end(sweep, report);
+    return APR_SUCCESS;
+}
+
+/* Give one word the unit of 2^to instead of 2^from microseconds. */
+static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
+                    apr_uint32_t slot, apr_time_t now, int from, int to)
+{
+    apr_uint64_t word = lbs_atomic_load64_acquire(at);
+
+    while ((word & LBS_WORD_VALID) != 0 && lbs_word_slot(word) == slot) {
+        int left = lbs_clock_left(lbs_word_expiry(word), now, from);
+        apr_time_t end = lbs_clock_time(now, left, from);
+        apr_uint64_t next;
+
+        if (left <= 0) {
+            if (lbs_word_drop(view, at, word)) {
+                lbs_atomic_add64_relaxed(&view->head->expired, 1);
+                return;
+            }
+            word = lbs_atomic_load64_acquire(at);
+            continue;
+        }
+        next = (word & ~LBS_WORD_EXPIRY)
+               | lbs_word_load(0, lbs_clock_expiry(now, end - now - 1, to), 0);
+        if (lbs_atomic_cas64(at, &word, next)) {
+            return;
+        }
+    }
+}
+
+apr_status_t lbs_sweep_requantise(lbs_table_t *table, apr_uint32_t slot,
+                                  apr_uint64_t quantum_us, apr_time_t now)
+{
+    const lbs_table_t *view;
+    lbs_atomic64_t *quantum;
+    int from;
+    int to = lbs_quantum_shift(quantum_us);
+    apr_uint64_t i;
+
+    if (slot >= LBS_TABLE_SLOTS) {
+        return APR_EINVAL;
+    }
+    quantum = &table->slots->quantum_us[slot];
+    from = lbs_quantum_shift(lbs_atomic_load64_acquire(quantum));
+    if (from >= 0 && to >= 0 && from != to) {
+        lbs_atomic_store64_release(quantum,
+                                   APR_UINT64_C(1) << from | LBS_QUANTUM_HOLD);
+        for (view = table; view != NULL; view = view->older) {
+            for (i = 0; i < view->buckets * LBS_LINE; i++) {
+                convert(view, &view->words[i], slot, now, from, to);
+            }
+        }
+    }
+    lbs_atomic_store64_release(quantum, quantum_us & ~LBS_QUANTUM_HOLD);
+    return APR_SUCCESS;
+}

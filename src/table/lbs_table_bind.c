@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_table_bind.c - inserts, in a table that nobody locks.
+ *
+ * The danger is two processes that both find a key missing and both insert
+ * it, in two of its sixteen words. So an insert takes three steps:
+ *
+ *     1. swap a free word, or a victim, for a tentative one
+ *     2. look at the key's other fifteen words
+ *     3. swap the tentative word for a valid one
+ *
+ * In step 2 a valid twin makes the insert withdraw. Of two tentative twins
+ * the one in the lower word goes on, after it has cleared the other; the
+ * other withdraws, or finds its step 3 refused. Whoever went back starts
+ * again and finds the entry.
+ *
+ * Why there is never a second entry: say A and B both get through step 3.
+ * Their steps 1 and reads in step 2 are sequentially consistent, so one of
+ * them, say A, did step 1 before the other's step 2 read A's word: B saw it.
+ * B then withdrew, or saw it valid and withdrew, or cleared it, and then A's
+ * step 3 failed, because no two tentative words are the same and nobody can
+ * have put an equal one back. All three contradict. It does not matter who
+ * clears whose tentative word when: that costs its owner another try only.
+ * So a word that its owner left for dead is simply cleared, and nobody ever
+ * waits for anybody.
+ */
+#include "src/table/lbs_table.h"
+
+#include "src/table/lbs_table_int.h"
+
+/* Each failed try means that another process got on with the same sixteen
+ * words. After PATIENCE tries, twins that were not yet old are taken for
+ * dead, wherever they are. */
+#define TRIES 16
+#define PATIENCE 4
+
+/* Ranks of victims: the lowest goes. Between two live ones of a kind the one
+ * with the fewer units left, that is the one idle for longest (in proportion
+ * to its pool's idle time, to within a factor of two). */
+#define RANK_NOBODY 0
+#define RANK_EXPIRED 1
+#define RANK_UNSEEN 2
+#define RANK_SEEN 0x10000
+#define RANK_NEVER 0x20000
+
+typedef struct wish_t {
+    apr_uint32_t from; /* slot it must have now, LBS_TABLE_NONE, or ANYBODY */
+    apr_uint32_t slot; /* slot it shall have */
+    apr_uint64_t quantum; /* of that slot, when load was made */
+    apr_uint64_t load;    /* slot, expiry and seen of a new entry */
+    apr_time_t now;
+    apr_interval_time_t idle;
+} wish_t;
+
+#define ANYBODY (LBS_TABLE_SLOTS + 1)
+
+static int free_word(const lbs_place_t *place)
+{
+    int used[2] = {0, 0};
+    int first[2] = {-1, -1};
+    int i;
+
+    for (i = LBS_PAIR - 1; i >= 0; i--) {
+        if (lbs_atomic_load64_relaxed(lbs_place_word(place, i)) == 0) {
+            first[i / LBS_LINE] = i;
+        }
+        else {
+            used[i / LBS_LINE]++;
+        }
+    }
+    return first[used[1] < used[0]];
+}
+
+static int rank_of(const lbs_table_t *table, apr_uint64_t word, apr_time_t now)
+{
+    int left;
+    int shift;
+
+    if ((word & LBS_WORD_VALID) == 0) {
+        return word == 0 || lbs_word_orphan(word, now) ? RANK_NOBODY
+                                                       : RANK_NEVER;
+    }
+    if (lbs_word_left(table, word, now, &left, &shift) != LBS_WORD_LIVE) {
+        return RANK_EXPIRED;
+    }
+    return left + (lbs_word_seen(word) == 3 ? RANK_SEEN : RANK_UNSEEN);
+}
+
+/* The word to put a new entry in, and what is there now. @return -1: none,
+ * others are inserting into all of them */
+static int choose(const lbs_table_t *table, const lbs_place_t *place,
+                  apr_time_t now, apr_uint64_t *word)
+{
+    int best = free_word(place);
+    int lowest = RANK_NEVER;
+    int i;
+
+    if (best >= 0) {
+        *word = 0;
+        return best;
+    }
+    for (i = 0; i < LBS_PAIR; i++) {
+        apr_uint64_t here =
+            lbs_atomic_load64_acquire(lbs_place_word(place, i));
+        int rank = rank_of(table, here, now);
+
+        if (rank < lowest) {
+            lowest = rank;
+            best = i;
+            *word = here;
+        }
+    }
+    return best;
+}
+
+/* Count a valid word that gave way to another's insert. */
+static void evicted(const lbs_table_t *table, apr_uint64_t word,
+                    apr_time_t now)
+{
+    lbs_table_head_t *head = table->head;
+    lbs_atomic64_t *counter = &head->expired;
+    int rank = rank_of(table, word, now);
+
+    if (rank >= RANK_SEEN) {
+        counter = &head->evicted_seen;
+    }
+    else if (rank >= RANK_UNSEEN) {
+        counter = &head->evicted_unseen;
+    }
+    lbs_atomic_add64_relaxed(counter, 1);
+    lbs_atomic_sub64_relaxed(&table->slots->sessions[lbs_word_slot(word)], 1);
+}
+
+/* Step 2 for one other word of the key: may we go on? */
+static int yields(const lbs_place_t *place, int mine, int i, apr_time_t now,
+                  int patient)
+{
+    apr_uint64_t want = lbs_place_want(place, i);
+    lbs_atomic64_t *at = lbs_place_word(place, i);
+    apr_uint64_t word = lbs_atomic_load64_total(at);
+
+    while (((word ^ want) & (LBS_WORD_TAG | LBS_WORD_ALT)) == 0 && word != 0) {
+        if ((word & LBS_WORD_VALID) != 0
+            || (i < mine && patient && !lbs_word_orphan(word, now))) {
+            return 0;
+        }
+        /* Ends: a word is cleared, or its owner made progress. */
+        if (lbs_atomic_cas64_total(at, &word, 0)) {
+            return 1;
+        }
+    }
+    return 1;
+}
+
+static int alone(const lbs_place_t *place, int mine, apr_time_t now,
+                 int patient)
+{
+    int i;
+
+    for (i = 0; i < LBS_PAIR; i++) {
+        if (i != mine && !yields(place, mine, i, now, patient)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* After an entry was written: if the slot's quantum changed since its expiry
+ * was worked out, the conversion may have passed the word before it was
+ * there. Losing the swap means somebody refreshed it with the right one. */
+static void confirm(const lbs_table_t *table, lbs_atomic64_t *at,
+                    apr_uint64_t word, const wish_t *wish)
+{
+    apr_uint64_t quantum = lbs_slot_quantum(table, wish->slot);
+    int shift = lbs_quantum_shift(quantum);
+
+    if (quantum != wish->quantum && shift >= 0) {
+        apr_uint32_t expiry = lbs_clock_expiry(wish->now, wish->idle, shift);
+
+        (void)lbs_atomic_cas64(at, &word,
+                               (word & ~LBS_WORD_EXPIRY)
+                                   | lbs_word_load(0, expiry, 0));
+    }
+}
+
+/* Steps 1 to 3. @return APR_EAGAIN: somebody else got on with the words */
+static apr_status_t insert(const lbs_table_t *table, const lbs_place_t *place,
+                           const wish_t *wish, int patient)
+{
+    apr_uint64_t ticket = lbs_atomic_add64_relaxed(&table->head->changes, 1);
+    apr_uint64_t victim;
+    apr_uint64_t mine;
+    apr_uint64_t valid;
+    int i = choose(table, place, wish->now, &victim);
+    lbs_atomic64_t *at;
+
+    if (i < 0) {
+        return APR_EAGAIN;
+    }
+    at = lbs_place_word(place, i);
+    mine = lbs_word_tentative(lbs_place_want(place, i), wish->now, ticket);
+    valid = lbs_place_want(place, i) | wish->load | LBS_WORD_VALID;
+    if (!lbs_atomic_cas64_total(at, &victim, mine)) {
+        return APR_EAGAIN;
+    }
+    if ((victim & LBS_WORD_VALID) != 0) {
+        evicted(table, victim, wish->now);
+    }
+    if (!alone(place, i, wish->now, patient)) {
+        /* If this fails somebody else has cleared it already. */
+        (void)lbs_atomic_cas64(at, &mine, 0);
+        return APR_EAGAIN;
+    }
+    if (!lbs_atomic_cas64_total(at, &mine, valid)) {
+        return APR_EAGAIN;
+    }
+    lbs_atomic_add64_relaxed(&table->slots->sessions[wish->slot], 1);
+    confirm(table, at, valid, wish);
+    return APR_SUCCESS;
+}
+
+/* Give the valid word of a key to the wished slot. was: the owner until now.
+ * @return as bind_in(), APR_EAGAIN: the word changed meanwhile */
+static apr_status_t take_over(const lbs_table_t *table, lbs_atomic64_t *at,
+                              apr_uint64_t word, const wish_t *wish,
+                              lbs_table_hit_t *was)
+{
+    apr_uint64_t next = (word & ~LBS_WORD_LOAD) | wish->load;
+    lbs_word_state_t state = lbs_word_read(table, word, wish->now, was);
+
+    if (state == LBS_WORD_LIVE) {
+        if (wish->from != ANYBODY && wish->from != was->slot) {
+            return APR_EEXIST;
+        }
+        next = (next & ~LBS_WORD_SEEN) | (word & LBS_WORD_SEEN);
+    }
+    else {
+        was->slot = LBS_TABLE_NONE;
+        if (wish->from < LBS_TABLE_SLOTS) {
+            return APR_NOTFOUND;
+        }
+    }
+    lbs_atomic_add64_relaxed(&table->head->changes, 1);
+    if (!lbs_atomic_cas64(at, &word, next)) {
+        return APR_EAGAIN;
+    }
+    if (state == LBS_WORD_EXPIRED) {
+        lbs_atomic_add64_relaxed(&table->head->expired, 1);
+    }
+    lbs_atomic_add64_relaxed(&table->slots->sessions[wish->slot], 1);
+    lbs_atomic_sub64_relaxed(&table->slots->sessions[lbs_word_slot(word)], 1);
+    confirm(table, at, next, wish);
+    return APR_SUCCESS;
+}
+
+/* Fulfil a wish in one table of a chain. was: the live owner until now, slot
+ * LBS_TABLE_NONE if none; written on APR_SUCCESS and APR_EEXIST. */
+static apr_status_t bind_in(const lbs_table_t *table, apr_uint64_t key,
+                            const wish_t *wish, lbs_table_hit_t *was)
+{
+    lbs_place_t place = lbs_place_of(table, key);
+    apr_status_t rv = APR_EAGAIN;
+    int try;
+
+    __builtin_prefetch(place.line[1]);
+    for (try = 0; rv == APR_EAGAIN && try < TRIES; try++) {
+        apr_uint64_t word;
+        int i = lbs_place_find(&place, &word);
+
+        if (i >= 0) {
+            rv = take_over(table, lbs_place_word(&place, i), word, wish, was);
+        }
+        else if (wish->from < LBS_TABLE_SLOTS) {
+            rv = APR_NOTFOUND;
+        }
+        else {
+            was->slot = LBS_TABLE_NONE;
+            rv = insert(table, &place, wish, try < PATIENCE);
+        }
+    }
+    return rv;
+}
+
+/* Copy a session into the newest table, then take it from the older one. A
+ * process that dies between leaves the older copy, which nobody looks at any
+ * more and which expires. @return 0: it has to stay where it is */
+static int move_over(const lbs_table_t *table, const lbs_table_t *older,
+                     apr_uint64_t key, lbs_atomic64_t *at, apr_uint64_t word,
+                     apr_time_t now)
+{
+    lbs_table_hit_t hit;
+    wish_t wish;
+
+    wish.from = LBS_TABLE_NONE;
+    wish.slot = lbs_word_slot(word);
+    wish.quantum = lbs_slot_quantum(table, wish.slot);
+    wish.load = word & LBS_WORD_LOAD;
+    wish.now = now;
+    wish.idle = 0;
+    if (lbs_word_read(older, word, now, &hit) != LBS_WORD_LIVE) {
+        return 0;
+    }
+    wish.idle = hit.expires_us - now;
+    if (bind_in(table, key, &wish, &hit) == APR_EAGAIN) {
+        return 0;
+    }
+    /* Changed meanwhile: an older process uses it still, leave it its copy. */
+    (void)lbs_word_drop(older, at, word);
+    return 1;
+}
+
+const lbs_table_t *lbs_table_settle(lbs_table_t *table, apr_uint64_t key,
+                                    apr_time_t now)
+{
+    lbs_place_t place = lbs_place_of(table, key);
+    const lbs_table_t *view;
+    apr_uint64_t word;
+
+    if (table->older == NULL || lbs_place_find(&place, &word) >= 0) {
+        return table;
+    }
+    for (view = table->older; view != NULL; view = view->older) {
+        int i;
+
+        place = lbs_place_of(view, key);
+        i = lbs_place_find(&place, &word);
+        if (i >= 0) {
+            return now >= table->move_after
+                           && move_over(table, view, key,
+                                        lbs_place_word(&place, i), word, now)
+                       ? table
+                       : view;
+        }
+    }
+    return table;
+}
+
+static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key,
+                             apr_uint32_t from, apr_uint32_t slot,
+                             apr_time_t now, apr_interval_time_t idle,
+                             lbs_table_hit_t *was)
+{
+    wish_t wish;
+    int shift;
+
+    if (slot >= LBS_TABLE_SLOTS) {
+        return APR_EINVAL;
+    }
+    wish.from = from;
+    wish.slot = slot;
+    wish.quantum = lbs_slot_quantum(table, slot);
+    shift = lbs_quantum_shift(wish.quantum);
+    if (shift < 0) {
+        return APR_EINVAL;
+    }
+    wish.load = lbs_word_load(slot, lbs_clock_expiry(now, idle, shift),
+                              lbs_clock_third(now, idle));
+    wish.now = now;
+    wish.idle = idle;
+    return bind_in(lbs_table_settle(table, key, now), key, &wish, was);
+}
+
+apr_status_t lbs_table_bind(lbs_table_t *table, apr_uint64_t key,
+                            apr_uint32_t slot, apr_time_t now,
+                            apr_interval_time_t idle_us, lbs_table_hit_t *old)
+{
+    lbs_table_hit_t was = {LBS_TABLE_NONE, 0, 0};
+    apr_status_t rv = bind_key(table, key, ANYBODY, slot, now, idle_us, &was);
+
+    if (rv == APR_SUCCESS && old != NULL) {
+        *old = was;
+    }
+    return rv;
+}
+
+apr_status_t lbs_table_claim(lbs_table_t *table, apr_uint64_t key,
+                             apr_uint32_t slot, apr_time_t now,
+                             apr_interval_time_t idle_us, lbs_table_hit_t *hit)
+{
+    lbs_table_hit_t was;
+    apr_status_t rv =
+        bind_key(table, key, LBS_TABLE_NONE, slot, now, idle_us, &was);
+
+    if (rv == APR_EEXIST) {
+        *hit = was;
+    }
+    return rv;
+}
+
+apr_status_t lbs_table_rebind_if(lbs_table_t *table, apr_uint64_t key,
+                                 apr_uint32_t from, apr_uint32_t to,
+                                 apr_time_t now, apr_interval_time_t idle_us,
+                                 lbs_table_hit_t *hit)
+{
+    lbs_table_hit_t was;
+    apr_status_t rv;
+
+    if (from >= LBS_TABLE_SLOTS) {
+        return APR_EINVAL;
+    }
+    rv = bind_key(table, key, from, to, now, idle_us, &was);
+    if (rv == APR_EEXIST) {
+        *hit = was;
+    }
+    return rv;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_table_int.h - the shared block and its words, for src/table only.
+ *
+ *     block   head (two cache lines), then buckets
+ *     bucket  one cache line, eight words
+ *     word    tag 32 | slot 13 | expiry 15 | seen 2 | alt 1 | valid 1
+ *             63..32   31..19    18..4       3..2     1       0
+ *
+ * A key is a tag and a place. The place picks the first bucket, and
+ * second = (g(tag) - first) mod buckets, so that a word's other bucket can be
+ * told from the word and the bucket it is in. The number of buckets is even
+ * and g odd: the two are never the same. alt is set in the second bucket.
+ *
+ * States of a word:
+ *     free       0
+ *     valid      valid = 1: a session
+ *     tentative  valid = 0, seen = 3: an insert is under way. Slot and expiry
+ *                hold when it began (12 bits of 1.024 ms) and a ticket (16
+ *                bits), so that no two tentative words are the same and one
+ *                that a dead process left is known by its age.
+ * Anything else is damage and counts as a tentative word of the dead.
+ *
+ * expiry   the unit of the slot's clock at which the session ends, modulo
+ *          2^15, compared by sign: right within 2^14 units either way
+ * seen     3: used again. 0..2: not yet; the third of the clock of idle/20 in
+ *          which it was bound. Used two thirds on, it has seen a whole one
+ *          pass since: more than idle/20, less than idle/10.
+ */
+#ifndef LBS_TABLE_INT_H
+#define LBS_TABLE_INT_H
+
+#include "src/table/lbs_table.h"
+
+#define LBS_LINE 8 /* words in a bucket */
+#define LBS_PAIR (2 * LBS_LINE)
+
+#define LBS_WORD_VALID APR_UINT64_C(1)
+#define LBS_WORD_ALT APR_UINT64_C(2)
+#define LBS_WORD_SEEN_SHIFT 2
+#define LBS_WORD_SEEN APR_UINT64_C(0xc)
+#define LBS_WORD_EXPIRY_SHIFT 4
+#define LBS_WORD_EXPIRY APR_UINT64_C(0x7fff0)
+#define LBS_WORD_SLOT_SHIFT 19
+#define LBS_WORD_SLOT APR_UINT64_C(0xfff80000)
+#define LBS_WORD_TAG APR_UINT64_C(0xffffffff00000000)
+/* What a process changes that binds or refreshes. */
+#define LBS_WORD_LOAD (LBS_WORD_SLOT | LBS_WORD_EXPIRY | LBS_WORD_SEEN)
+
+#define LBS_CLOCK_MASK 0x7fffu /* 15 bits */
+#define LBS_CLOCK_AHEAD 0x3fff /* the furthest end that can be told */
+#define LBS_SHIFT_MAX 46       /* of a quantum: 2.2 years */
+
+/* Set in a slot's quantum while its words are converted to another one. */
+#define LBS_QUANTUM_HOLD (APR_UINT64_C(1) << 63)
+
+/* A tentative word this old (units of 1.024 ms) belongs to the dead; one up
+ * to a second from the future to somebody whose clock reading raced ours. */
+#define LBS_BIRTH_SHIFT 10
+#define LBS_BIRTH_MASK 0xfffu
+#define LBS_BIRTH_OLD 2
+#define LBS_BIRTH_FUTURE 1024
+
+typedef struct lbs_table_head_t {
+    apr_uint64_t magic;
+    apr_uint32_t version;
+    apr_uint32_t sessions;
+    apr_uint64_t buckets;
+    apr_uint64_t check; /* of the fields above */
+    char pad1[32];
+    lbs_atomic64_t changes; /* begun so far; the ticket of each */
+    lbs_atomic64_t evicted_unseen;
+    lbs_atomic64_t evicted_seen;
+    lbs_atomic64_t expired;
+    char pad2[32];
+} lbs_table_head_t;
+
+_Static_assert(sizeof(lbs_table_head_t) == 2 * LBS_TABLE_ALIGN,
+               "the counters have a line of their own");
+
+struct lbs_table_t {
+    lbs_table_head_t *head;
+    lbs_atomic64_t *words;
+    lbs_table_slots_t *slots;
+    apr_uint64_t buckets; /* 2 .. 2^32 - 2, even */
+    apr_uint32_t sessions;
+    lbs_table_t *older;
+    apr_time_t move_after;
+};
+
+/* Where a key may be, and what its word looks like there. */
+typedef struct lbs_place_t {
+    lbs_atomic64_t *line[2];
+    apr_uint64_t tag; /* in place */
+} lbs_place_t;
+
+/* What a valid word says at a given time. */
+typedef enum lbs_word_state_t {
+    LBS_WORD_DEAD,    /* its slot is not in use */
+    LBS_WORD_EXPIRED, /* its time is over */
+    LBS_WORD_LIVE
+} lbs_word_state_t;
+
+static inline apr_uint32_t lbs_word_slot(apr_uint64_t word)
+{
+    return (apr_uint32_t)(word >> LBS_WORD_SLOT_SHIFT) & 0x1fffu;
+}
+
+static inline apr_uint32_t lbs_word_expiry(apr_uint64_t word)
+{
+    return (apr_uint32_t)(word >> LBS_WORD_EXPIRY_SHIFT) & LBS_CLOCK_MASK;
+}
+
+static inline apr_uint32_t lbs_word_seen(apr_uint64_t word)
+{
+    return (apr_uint32_t)(word >> LBS_WORD_SEEN_SHIFT) & 3u;
+}
+
+static inline apr_uint64_t lbs_word_load(apr_uint32_t slot,
+                                         apr_uint32_t expiry,
+                                         apr_uint32_t seen)
+{
+    return (apr_uint64_t)slot << LBS_WORD_SLOT_SHIFT
+           | (apr_uint64_t)(expiry & LBS_CLOCK_MASK) << LBS_WORD_EXPIRY_SHIFT
+           | (apr_uint64_t)seen << LBS_WORD_SEEN_SHIFT;
+}
+
+/* The second bucket of a tag from the first, and the first from the second. */
+static inline apr_uint64_t lbs_other_bucket(const lbs_table_t *table,
+                                            apr_uint64_t tag,
+                                            apr_uint64_t bucket)
+{
+    apr_uint64_t sum = ((tag * table->buckets) >> 32) | 1;
+
+    return sum >= bucket ? sum - bucket : sum + table->buckets - bucket;
+}
+
+static inline lbs_place_t lbs_place_of(const lbs_table_t *table,
+                                       apr_uint64_t key)
+{
+    apr_uint64_t tag = key >> 32;
+    apr_uint64_t first = ((key & 0xffffffffu) * table->buckets) >> 32;
+    apr_uint64_t second = lbs_other_bucket(table, tag, first);
+    lbs_place_t place;
+
+    place.line[0] = table->words + first * LBS_LINE;
+    place.line[1] = table->words + second * LBS_LINE;
+    place.tag = key & LBS_WORD_TAG;
+    return place;
+}
+
+/* The i-th of the sixteen words where a key may be. All processes count them
+ * in the same order: inserts rely on that. */
+static inline lbs_atomic64_t *lbs_place_word(const lbs_place_t *place, int i)
+{
+    return place->line[i / LBS_LINE] + i % LBS_LINE;
+}
+
+/* Tag and alt of the place's key in its i-th word. */
+static inline apr_uint64_t lbs_place_want(const lbs_place_t *place, int i)
+{
+    return place->tag | (i / LBS_LINE != 0 ? LBS_WORD_ALT : 0);
+}
+
+/* log2 of a slot's quantum, rounded down. @return -1: slot not in use */
+static inline int lbs_quantum_shift(apr_uint64_t quantum)
+{
+    int shift;
+
+    quantum &= ~LBS_QUANTUM_HOLD;
+    if (quantum == 0) {
+        return -1;
+    }
+    shift = 63 - __builtin_clzll(quantum);
+    return shift < LBS_SHIFT_MAX ? shift : LBS_SHIFT_MAX;
+}
+
+static inline apr_uint64_t lbs_slot_quantum(const lbs_table_t *table,
+                                            apr_uint32_t slot)
+{
+    return lbs_atomic_load64_acquire(&table->slots->quantum_us[slot]);
+}
+
+/* Units from now to an expiry, negative when it is past. */
+static inline int lbs_clock_left(apr_uint32_t expiry, apr_time_t now,
+                                 int shift)
+{
+    apr_uint32_t unit = (apr_uint32_t)((apr_uint64_t)now >> shift);
+    apr_uint32_t left = (expiry - unit) & LBS_CLOCK_MASK;
+
+    return (int)(left ^ 0x4000u) - 0x4000;
+}
+
+/* The expiry of a session that shall live idle from now on: the end of the
+ * unit in which it would end. */
+static inline apr_uint32_t lbs_clock_expiry(apr_time_t now,
+                                            apr_interval_time_t idle,
+                                            int shift)
+{
+    apr_uint64_t unit = (apr_uint64_t)now >> shift;
+    apr_uint64_t end = (((apr_uint64_t)now + (apr_uint64_t)idle) >> shift) + 1;
+
+    if (idle < 0) {
+        end = unit + 1;
+    }
+    if (end - unit > LBS_CLOCK_AHEAD) {
+        end = unit + LBS_CLOCK_AHEAD;
+    }
+    return (apr_uint32_t)end & LBS_CLOCK_MASK;
+}
+
+/* The microsecond at which an expiry so many units from now begins. */
+static inline apr_time_t lbs_clock_time(apr_time_t now, int left, int shift)
+{
+    apr_uint64_t unit = ((apr_uint64_t)now >> shift) + (apr_uint64_t)left;
+
+    return (apr_time_t)(unit << shift);
+}
+
+/* Which third of the clock of idle/20 it is: 0, 1 or 2. */
+static inline apr_uint32_t lbs_clock_third(apr_time_t now,
+                                           apr_interval_time_t idle)
+{
+    apr_uint64_t part = idle < 20 ? 1 : (apr_uint64_t)idle / 20;
+
+    return (apr_uint32_t)((apr_uint64_t)now / part % 3);
+}
+
+/* Is this word, which is not valid, nobody's any more? */
+static inline int lbs_word_orphan(apr_uint64_t word, apr_time_t now)
+{
+    apr_uint32_t born = (apr_uint32_t)(word >> 20) & LBS_BIRTH_MASK;
+    apr_uint32_t unit = (apr_uint32_t)((apr_uint64_t)now >> LBS_BIRTH_SHIFT);
+    apr_uint32_t age = (unit - born) & LBS_BIRTH_MASK;
+
+    return lbs_word_seen(word) != 3
+           || (age > LBS_BIRTH_OLD
+               && age < LBS_BIRTH_MASK + 1 - LBS_BIRTH_FUTURE);
+}
+
+static inline apr_uint64_t lbs_word_tentative(apr_uint64_t want,
+                                              apr_time_t now,
+                                              apr_uint64_t ticket)
+{
+    apr_uint64_t born = (apr_uint64_t)now >> LBS_BIRTH_SHIFT;
+
+    return want | (born & LBS_BIRTH_MASK) << 20 | (ticket & 0xffffu) << 4
+           | LBS_WORD_SEEN;
+}
+
+/* What a valid word says now. left: units to its end, shift: log2 of a unit
+ * in microseconds; both untouched for a dead one. */
+static inline lbs_word_state_t lbs_word_left(const lbs_table_t *table,
+                                             apr_uint64_t word, apr_time_t now,
+                                             int *left, int *shift)
+{
+    apr_uint64_t quantum = lbs_slot_quantum(table, lbs_word_slot(word));
+    int log = lbs_quantum_shift(quantum);
+
+    if (log < 0) {
+        return LBS_WORD_DEAD;
+    }
+    *shift = log;
+    /* Half-converted, nobody knows in which unit: better late than lost. */
+    *left = (quantum & LBS_QUANTUM_HOLD) != 0
+                ? 1
+                : lbs_clock_left(lbs_word_expiry(word), now, log);
+    return *left > 0 ? LBS_WORD_LIVE : LBS_WORD_EXPIRED;
+}
+
+/* The same, in the caller's terms; hit is untouched for a dead word. */
+static inline lbs_word_state_t lbs_word_read(const lbs_table_t *table,
+                                             apr_uint64_t word, apr_time_t now,
+                                             lbs_table_hit_t *hit)
+{
+    int left;
+    int shift;
+    lbs_word_state_t state = lbs_word_left(table, word, now, &left, &shift);
+
+    if (state != LBS_WORD_DEAD) {
+        hit->slot = lbs_word_slot(word);
+        hit->seen = lbs_word_seen(word) == 3;
+        hit->expires_us = lbs_clock_time(now, left, shift);
+    }
+    return state;
+}
+
+/* Which of its sixteen words holds the key, and the word. @return -1: none */
+static inline int lbs_place_find(const lbs_place_t *place, apr_uint64_t *word)
+{
+    const apr_uint64_t mask = LBS_WORD_TAG | LBS_WORD_ALT | LBS_WORD_VALID;
+    int i;
+
+    for (i = 0; i < LBS_PAIR; i++) {
+        apr_uint64_t want = lbs_place_want(place, i) | LBS_WORD_VALID;
+        apr_uint64_t here =
+            lbs_atomic_load64_acquire(lbs_place_word(place, i));
+
+        if (((here ^ want) & mask) == 0) {
+            *word = here;
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Free a valid word and uncount its session. @return 0: it had changed */
+int lbs_word_drop(const lbs_table_t *table, lbs_atomic64_t *at,
+                  apr_uint64_t word);
+
+/* Is the session of a valid word also in another one of its table? Told from
+ * what the words hold: tag and bucket. */
+int lbs_word_twin(const lbs_table_t *table, apr_uint64_t index,
+                  apr_uint64_t word);
+
+/* The table of the chain in which to work on a key: where it is, or table
+ * itself; a session that has to move over has moved on return. */
+const lbs_table_t *lbs_table_settle(lbs_table_t *table, apr_uint64_t key,
+                                    apr_time_t now);
+
+#endif
