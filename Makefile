@@ -8,6 +8,9 @@ B       = build
 APXS    = apxs
 FUZZ_TIME = 60
 DESTDIR =
+PREFIX  = /usr/local
+VERSION = 1.0
+NAME    = mod_lbsticky-$(VERSION)
 SELF    = $(MAKE) --no-print-directory
 
 PURE    = base table member affinity pick state
@@ -32,7 +35,7 @@ SO        = $(B)/mod_lbsticky.so
 
 WARN    = -Wall -Wextra -Wshadow -Wconversion -Wcast-align \
           -Wstrict-prototypes -Werror
-# LTO and the like come from the outside: make CFLAGS='-O3 -march=native'
+# CFLAGS and LDFLAGS are yours: make CFLAGS='-O3 -march=native'
 ALL_CFLAGS = $(HTTPD_CFLAGS) $(CFLAGS) -std=gnu11 -fPIC -fvisibility=hidden \
              $(WARN) -I. $(HTTPD_INCLUDES) $(EXTRA)
 MOD_LIBS   = -ljansson -lcurl
@@ -46,15 +49,18 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test run bootstrap help clean format dist
+NO_CONFIG = test run help clean format dist fuzz
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
 
+# make V=1 shows the commands, without it their results.
+say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
+
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test install check lint unit corpus asan tsan bench fuzz \
-        format dist clean help bootstrap FORCE
+.PHONY: all run test test-built install check lint unit unit-built corpus \
+        replay-built asan tsan bench fuzz fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -66,13 +72,15 @@ $(B)/config.mk: Makefile
 	   echo "HTTPD_CFLAGS := $$($(APXS) -q CFLAGS) $$(apr-1-config --cppflags)"; \
 	   echo "HTTPD_INCLUDES := -isystem $$($(APXS) -q INCLUDEDIR)" \
 	        "-isystem $$(apr-1-config --includedir)"; \
+	   echo "HTTPD_MODULES := $$($(APXS) -q libexecdir)"; \
+	   echo "HTTPD_HEADERS := $$($(APXS) -q INCLUDEDIR)"; \
 	   echo "HTTPD_LDFLAGS := $$($(APXS) -q LDFLAGS)"; \
 	   echo "APR_LIBS := $$(apu-1-config --link-ld) $$(apr-1-config --link-ld)"; \
 	 } >$@
 
 $(B)/%.o: %.c $(B)/config.mk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The list of objects is a prerequisite: a removed source makes a new archive.
 $(B)/objects: FORCE
@@ -80,24 +88,93 @@ $(B)/objects: FORCE
 	@echo '$(MOD_OBJ)' | cmp -s - $@ || echo '$(MOD_OBJ)' >$@
 
 $(SO): $(MOD_OBJ) $(B)/objects
-	$(CC) -shared $(EXTRA) -o $@ $(MOD_OBJ) $(HTTPD_LDFLAGS) $(LDFLAGS) \
+	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $(MOD_OBJ) $(HTTPD_LDFLAGS) $(LDFLAGS) \
 	    $(MOD_LIBS)
 
 $(LIB): $(PURE_OBJ) $(B)/objects
 	@rm -f $@
-	ar rcs $@ $(PURE_OBJ)
+	$(call say,AR) ar rcs $@ $(PURE_OBJ)
 
 $(UNIT_BIN) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
-	$(CC) $(EXTRA) -o $@ $< $(LIB) $(TEST_LIBS)
+	$(call say,LINK) $(CC) $(EXTRA) -o $@ $< $(LIB) $(TEST_LIBS)
 
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(LIB)
-	$(CC) $(EXTRA) -fsanitize=fuzzer -o $@ $< $(LIB) $(TEST_LIBS)
+	$(call say,LINK) $(CC) $(EXTRA) -fsanitize=fuzzer -o $@ $< $(LIB) $(TEST_LIBS)
 
 $(REPLAY): $(B)/fuzz/replay_%: $(B)/fuzz/%.o $(B)/fuzz/replay.o $(LIB)
-	$(CC) $(EXTRA) -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
+	$(call say,LINK) $(CC) $(EXTRA) -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
 
-unit: $(UNIT_BIN)              ## unit tests
-	prove -j2 -e '' $(UNIT_BIN)
+run:                           ## the demonstration, ready to look at
+	tools/bootstrap build run
+	$(SELF) all
+	exec demo/run
+
+test:                          ## everything; the last line counts it
+	tools/bootstrap build run test
+	$(SELF) test-built
+test-built: all unit-built
+	$(SELF) $(ASAN) replay-built
+	LBS_BUILD=$(B) tools/test
+
+check: lint unit corpus        ## lint, unit tests, corpus replay; no root
+
+lint: all $(LIB)               ## source guards: includes, names, docs, format
+	LBS_BUILD=$(B) tools/test lint
+
+unit: unit-built               ## unit tests
+	LBS_BUILD=$(B) tools/test unit
+unit-built: $(UNIT_BIN)
+
+corpus:                        ## what the fuzzers once found, replayed
+	$(SELF) $(ASAN) replay-built
+	LBS_BUILD=build tools/test corpus
+replay-built: $(REPLAY)
+
+# The preloaded libraries belong to gcc; the harness hands them to httpd.
+asan:                          ## unit tests and t/*.t with ASan and UBSan
+	$(SELF) $(ASAN) all unit-built replay-built
+	LBS_BUILD=build/asan tools/test unit
+	LBS_MODULE=$(CURDIR)/build/asan/mod_lbsticky.so \
+	LBS_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    tools/test corpus httpd
+
+tsan:                          ## unit tests with the thread sanitizer
+	$(SELF) $(TSAN) unit-built
+	setarch -R env LBS_BUILD=build/tsan tools/test unit
+
+bench: all $(BENCH_BIN)        ## benchmarks and simulations, TSV
+	@for b in $(BENCH_BIN) $(wildcard bench/*.sh); do \
+	    echo "# $$b"; ./$$b || exit 1; done
+
+fuzz:                          ## libFuzzer, FUZZ_TIME=60 seconds per target
+	tools/bootstrap build fuzz
+	$(SELF) $(FUZZ) fuzz-built
+	@for f in $(FUZZ_SRC:fuzz/fuzz_%.c=%); do \
+	    mkdir -p build/fuzz/new/$$f; \
+	    build/fuzz/fuzz/fuzz_$$f -max_total_time=$(FUZZ_TIME) -timeout=5 \
+	        -max_len=70000 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=build/fuzz/new/$$f- \
+	        build/fuzz/new/$$f fuzz/corpus/$$f || exit 1; done
+fuzz-built: $(FUZZ_BIN)
+
+format:                        ## clang-format, in place
+	clang-format -i $(C_FILES)
+
+install: all                   ## into httpd's module directory; DESTDIR
+	install -D -m 644 -t '$(DESTDIR)$(HTTPD_MODULES)' $(SO)
+	install -D -m 644 -t '$(DESTDIR)$(HTTPD_HEADERS)' mod_lbsticky.h
+	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/bin' bin/lbctl
+	@echo 'Load it with:' \
+	    'LoadModule lbsticky_module $(HTTPD_MODULES)/mod_lbsticky.so'
+
+dist:                          ## a tarball that builds from itself
+	@mkdir -p build
+	git archive --prefix=$(NAME)/ -o build/$(NAME).tar.gz HEAD
+	rm -rf build/dist && mkdir build/dist
+	tar -xzf build/$(NAME).tar.gz -C build/dist
+	$(SELF) -C build/dist/$(NAME) all
+	rm -rf build/dist
+	@echo build/$(NAME).tar.gz
 
 help:                          ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12

@@ -194,14 +194,17 @@ class Httpd(Process):
 
 
 def group_lives(group):
-    """Whether any process of this group still runs."""
+    """Whether any process of this group still runs, or holds a connection."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # pid (name) state ppid group ...: the name may hold anything
-            state, _, owner = stat.read_text().rsplit(")", 1)[1].split()[:3]
+            # proc(5): pid (name) state ppid group ...; the name may hold
+            # anything. A dead process whose threads are still ending keeps
+            # its connections until the last of them is gone.
+            words = stat.read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        if int(owner) == group and state not in "ZX":
+        state, owner, threads = words[0], int(words[2]), int(words[17])
+        if owner == group and (state not in "ZX" or threads > 1):
             return True
     return False
 

@@ -220,6 +220,7 @@ sub headers ($self)    { return $self->{headers} }  # [[name, value], ...]
 sub body ($self)       { return $self->{body} }
 sub early ($self)      { return $self->{early} }    # [status of each 1xx]
 sub elapsed ($self)    { return $self->{elapsed} }  # seconds, whole answer
+sub head_elapsed ($self) { return $self->{head_elapsed} }
 sub incomplete ($self) { return $self->{incomplete} }
 sub error ($self)      { return $self->{error} }    # undef, or the reason
 sub json ($self)       { return JSON::PP->new->decode($self->{body}) }

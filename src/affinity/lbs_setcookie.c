@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/affinity/lbs_setcookie.h"
+
+#include <apr_strings.h>
+
+#include "src/affinity/lbs_cookie.h"
+#include "src/affinity/lbs_cookie_date.h"
+#include "src/base/lbs_assert.h"
+
+/* What the attributes say about the end of a cookie. */
+typedef struct lifetime_t {
+    int by_max_age; /* 1: over at once, 0: not, -1: not said */
+    int by_expires; /* the same */
+} lifetime_t;
+
+/* Split the text before the next `;` into name and value, without blanks.
+ * Without an equals sign all of it is the name, and the value's p is NULL.
+ * Returns what follows the `;`, NULL if there is none. */
+static const char *next_part(const char *p, lbs_slice_t *name,
+                             lbs_slice_t *value)
+{
+    const char *end = p + strcspn(p, ";");
+    const char *equals = memchr(p, '=', (apr_size_t)(end - p));
+
+    *name = lbs_slice_trim(lbs_slice_span(p, equals != NULL ? equals : end));
+    *value = lbs_slice_of(NULL);
+    if (equals != NULL) {
+        *value = lbs_slice_trim(lbs_slice_span(equals + 1, end));
+    }
+    return *end == ';' ? end + 1 : NULL;
+}
+
+/* Digits, perhaps with a minus before them: is it 0 or less? The number may
+ * be of any size. -1 if it is no such number. */
+static int is_over_by_max_age(lbs_slice_t text)
+{
+    int over = 1;
+    apr_size_t i = text.n > 0 && text.p[0] == '-' ? 1 : 0;
+    int negative = i == 1;
+
+    if (i == text.n) {
+        return -1;
+    }
+    for (; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9') {
+            return -1;
+        }
+        over = over && text.p[i] == '0';
+    }
+    return negative || over;
+}
+
+static void read_attribute(lbs_slice_t name, lbs_slice_t value, apr_time_t now,
+                           lifetime_t *life)
+{
+    if (lbs_slice_caseeq(name, lbs_slice_of("Max-Age"))) {
+        int over = is_over_by_max_age(value);
+
+        life->by_max_age = over != -1 ? over : life->by_max_age;
+    }
+    else if (lbs_slice_caseeq(name, lbs_slice_of("Expires"))) {
+        apr_time_t when;
+
+        if (lbs_cookie_date_parse(value, &when) == APR_SUCCESS) {
+            life->by_expires = when <= now;
+        }
+    }
+}
+
+apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
+                                 apr_time_t now, lbs_slice_t *value,
+                                 int *deletes)
+{
+    lifetime_t life = {-1, -1};
+    lbs_slice_t key, text, found;
+    const char *p = next_part(line, &key, &found);
+
+    if (found.p == NULL || !lbs_slice_eq(key, name)) {
+        return APR_NOTFOUND;
+    }
+    while (p != NULL) {
+        p = next_part(p, &key, &text);
+        read_attribute(key, text, now, &life);
+    }
+    found = lbs_cookie_unquote(found);
+    *value = found;
+    *deletes =
+        found.n == 0
+        || (life.by_max_age != -1 ? life.by_max_age : life.by_expires == 1);
+    return APR_SUCCESS;
+}
+
+static char *write_line(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                        const char *value, const char *lifetime, int https)
+{
+    static const char *const samesite[] = {
+        [LBS_SAMESITE_LAX] = "; SameSite=Lax",
+        [LBS_SAMESITE_STRICT] = "; SameSite=Strict",
+        [LBS_SAMESITE_NONE] = "; SameSite=None",
+        [LBS_SAMESITE_OFF] = "",
+    };
+
+    lbs_assert(conf->name != NULL);
+    return apr_pstrcat(
+        pool, conf->name, "=", value, conf->path != NULL ? "; Path=" : "",
+        conf->path != NULL ? conf->path : "",
+        conf->domain != NULL ? "; Domain=" : "",
+        conf->domain != NULL ? conf->domain : "", lifetime,
+        samesite[conf->samesite],
+        lbs_cookie_conf_is_secure(conf, https) ? "; Secure" : "",
+        conf->httponly ? "; HttpOnly" : "",
+        conf->partitioned ? "; Partitioned" : "", NULL);
+}
+
+char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                           const char *value, int https)
+{
+    const char *lifetime = "";
+
+    if (conf->maxage > 0) {
+        lifetime =
+            apr_psprintf(pool, "; Max-Age=%" APR_INT64_T_FMT, conf->maxage);
+    }
+    return write_line(pool, conf, value, lifetime, https);
+}
+
+char *lbs_setcookie_clear(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                          int https)
+{
+    /* Both, for browsers that know only the older one. */
+    return write_line(pool, conf, "",
+                      "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+                      https);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_setcookie.h - the Set-Cookie field: read an application's, write ours.
+ */
+#ifndef LBS_SETCOOKIE_H
+#define LBS_SETCOOKIE_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#include "src/affinity/lbs_cookie_conf.h"
+#include "src/base/lbs_slice.h"
+
+/**
+ * Look whether one Set-Cookie sets, or deletes, the cookie of a name. Reads
+ * what a browser would read (RFC 6265 5.2): Max-Age wins over Expires, of
+ * several the last one counts, and what cannot be read is not there.
+ * Cost: linear in the line.
+ *
+ * @param line     the value of one Set-Cookie field
+ * @param name     compared whole and with regard to case
+ * @param now      the wall clock, for Expires
+ * @param value    out: as the Cookie header will give it back, so without
+ *                 quotes around it; into line; may be empty
+ * @param deletes  out: 1 when the browser will not have the cookie: it is
+ *                 over, or has nothing in it; else 0
+ * @return APR_SUCCESS; APR_NOTFOUND: it is about another name
+ */
+apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
+                                 apr_time_t now, lbs_slice_t *value,
+                                 int *deletes);
+
+/**
+ * Write the module's cookie.
+ *
+ * @param pool   owns the result
+ * @param conf   checked settings, with a name
+ * @param value  cookie octets only: no blank, quote, comma, semicolon
+ * @param https  is the client's side of the connection https?
+ * @return the value for a Set-Cookie field
+ */
+char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                           const char *value, int https);
+
+/**
+ * Write the line that makes the browser forget what lbs_setcookie_format()
+ * gave it: with the same path and domain, else it would keep the old one.
+ */
+char *lbs_setcookie_clear(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                          int https);
+
+#endif

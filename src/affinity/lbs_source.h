@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_source.h - where a session's key comes from: the words of LBSticky. */
+#ifndef LBS_SOURCE_H
+#define LBS_SOURCE_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "src/base/lbs_slice.h"
+
+#define LBS_SOURCE_MAX 8         /* sources of one pool */
+#define LBS_SOURCE_NAME_MAX 255  /* bytes of a cookie, header, parameter */
+#define LBS_SOURCE_EXPR_MAX 8000 /* bytes of an expression */
+
+typedef enum lbs_source_kind_e {
+    LBS_SOURCE_COOKIE,  /* the module's own */
+    LBS_SOURCE_SESSION, /* the application's cookie */
+    LBS_SOURCE_IP,
+    LBS_SOURCE_HEADER,
+    LBS_SOURCE_QUERY,
+    LBS_SOURCE_PATH,
+    LBS_SOURCE_ROUTE,
+    LBS_SOURCE_EXPR
+} lbs_source_kind_e;
+
+typedef struct lbs_source_t {
+    lbs_source_kind_e kind;
+    const char *name;     /* what follows the `=`; NULL: nothing does */
+    unsigned v4bits;      /* ip: network bits, 1 to 32; else 0 */
+    unsigned v6bits;      /* ip: network bits, 1 to 128; else 0 */
+    const char *spelling; /* for people and JSON: `ip/24`, `header=X-User`;
+                           * the word in lower case, the name as written */
+} lbs_source_t;
+
+/**
+ * Read one word: cookie, session=NAME, ip[/V4[/V6]], header=NAME, query=NAME,
+ * path=NAME, route=NAME, expr=EXPR. `off` and `none` are the caller's.
+ *
+ * @param pool    owns the strings of the source
+ * @param arg     not kept
+ * @param source  out; an expression is not compiled here
+ * @return NULL, or a phrase that says what was wanted (source untouched)
+ */
+const char *lbs_source_parse(apr_pool_t *pool, const char *arg,
+                             lbs_source_t *source);
+
+/**
+ * Read one word and put it at the end of a list, unless it is there already
+ * or the list is full.
+ *
+ * @param sources  of lbs_source_t; its pool owns the strings
+ * @return NULL, or a phrase that says what was wanted (list unchanged)
+ */
+const char *lbs_source_add(apr_array_header_t *sources, const char *arg);
+
+/** Do they take their key from the same place, in the same way? */
+int lbs_source_same(const lbs_source_t *a, const lbs_source_t *b);
+
+#endif

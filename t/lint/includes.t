@@ -1,0 +1,82 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Includes go downwards, by the path from the root; the pure rooms know
+# nothing of httpd, locks, clocks, sockets and logs.
+use v5.36;
+use lib 't/lib';
+use Test::More;
+use LBS::Source qw(files slurp code room none_of %LEVEL);
+
+my @files = files(qr{^(?:src/.*|mod_lbsticky)\.[ch]$});
+my (%ways, @up, @relative, @unknown, @impure);
+my $seen = 0;
+
+sub line_of ($text, $at) {
+    return 1 + substr($text, 0, $at) =~ tr/\n//;
+}
+
+for my $file (@files) {
+    my ($room, $level) = room($file);
+    push @unknown, "$file: room '$room' has no level" if !defined $level;
+    my $text = slurp($file);
+    while ($text =~ /^#\s*include\s+"([^"]+)"/mg) {
+        my $target = $1;
+        my $line = line_of($text, $-[0]);
+        my ($to, $to_level) = room($target);
+        $seen++;
+        push @relative, "$file:$line: $target"
+            if !-f $target || $target =~ m{\.\./};
+        push @up, "$file:$line: $room may not include $target"
+            if defined $to_level && $to ne $room && $to_level >= $level;
+        push @up, "$file:$line: $target is private to its room"
+            if defined $to && $to ne $room && $target =~ /_int\.h$/;
+        $ways{$room}{$to} = 1 if defined $to && $to ne $room;
+    }
+}
+none_of('every room has a level', scalar @files, @unknown);
+none_of('includes are paths from the root', $seen, @relative);
+none_of('includes go downwards', $seen, @up);
+
+# What a pure room must not name, with the reason.
+my @forbidden = (
+    [qr/\bap_\w+|\bAP_\w+|\bAPLOG\w+/,        'httpd'],
+    [qr/\bproxy_\w+_rec\b|\brequest_rec\b/,   'httpd'],
+    [qr/\bapr_(?:shm|mmap|file|dir|proc|socket|sockaddr|pollset?)_\w+/, 'the system'],
+    [qr/\bapr_(?:thread|global|proc)_mutex\w*|\bpthread_\w+/, 'locks'],
+    [qr/\bapr_time_now\b|\b(?:clock_gettime|gettimeofday|time|usleep|sleep)\s*\(/, 'clocks'],
+    [qr/\b(?:s?rand|random|drand48|apr_generate_random_bytes|getrandom)\s*\(/, 'randomness'],
+    [qr/\b(?:printf|fprintf|puts|syslog|perror)\s*\(/, 'output'],
+    [qr/\b(?:getenv|getpid|open|fopen|read|write|socket|connect)\s*\(/, 'the system'],
+    [qr/\bvolatile\b/, 'volatile'],
+    [qr/^#\s*include\s+<(?!apr|stdatomic\.h|std\w+\.h|string\.h|math\.h|limits\.h|assert\.h|inttypes\.h|ctype\.h)[^>]+>/m, 'that header'],
+);
+my @pure = grep { my (undef, $level) = room($_); $level <= 2 } @files;
+for my $file (@pure) {
+    my $text = code(slurp($file));
+    for (@forbidden) {
+        my ($pattern, $what) = @$_;
+        while ($text =~ /$pattern/g) {
+            # A failed assertion is the one thing that prints and aborts.
+            next if $what eq 'output' && $file eq 'src/base/lbs_assert.h';
+            push @impure, sprintf '%s:%d: %s (%s)', $file,
+                line_of($text, $-[0]), substr($text, $-[0], $+[0] - $-[0]),
+                $what;
+        }
+    }
+}
+none_of('the pure rooms stay pure', scalar @pure, @impure);
+
+# A cycle between rooms could only hide inside one level.
+my @cycles = grep {
+    my ($a, $b) = @$_;
+    $ways{$a}{$b} && $ways{$b}{$a}
+} map { my $a = $_; map { [$a, $_] } keys %ways } keys %ways;
+none_of('no cycle', scalar keys %ways, map { "@$_" } @cycles);
+
+# proxy_worker is touched in one file, so that the rest can be tested without.
+my @worker = grep { code(slurp($_)) =~ /->s->(?:status|lbfactor|lbset|route)\b/ }
+    files(qr{^src/.*\.[ch]$});
+none_of('proxy_worker_shared is read in one file only', scalar @files,
+        @worker > 1 ? @worker : ());
+
+done_testing;

@@ -1,0 +1,36 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Scripts parse: Perl, shell, Python. Tests assert and say when they end.
+use v5.36;
+use lib 't/lib';
+use Test::More;
+use LBS::Source qw(files slurp none_of);
+
+my %check = (perl => 'perl -It/lib -c', sh => 'sh -n', bash => 'bash -n',
+             python3 => q(/usr/bin/python3 -c 'import ast,sys; ast.parse(open(sys.argv[1]).read())'));
+my (@bad, %seen);
+for my $file (files(qr{^(?!fuzz/corpus/|docs/)})) {
+    my ($first) = slurp($file) =~ /\A(#![^\n]*)/;
+    my ($kind) = ($first // '') =~ m{[/ ](perl|bash|sh|python3)\b};
+    $kind //= $file =~ /\.pm$/ ? 'perl' : $file =~ /\.py$/ ? 'python3' : next;
+    $seen{$kind}++;
+    my $said = qx($check{$kind} '$file' 2>&1);
+    push @bad, "$file: $said" if $? != 0;
+    push @bad, "$file: has #! but is not executable"
+        if defined $first && !-x $file && $file !~ /\.t$/;
+}
+none_of('scripts parse', $seen{$_}, grep { defined } $_ eq 'perl' ? @bad : ())
+    for sort keys %seen;
+
+my @tests = files(qr{^t/(?:lint/|browser/)?[\w-]+\.t$});
+none_of('tests end with done_testing or a plan', scalar @tests,
+        grep { slurp($_) !~ /done_testing|plan / } @tests);
+
+my @missing = grep {
+    m{^src/([^/]+)/lbs_(\w+)\.c$} && !-f "t/unit/$1/$2.c"
+} files(qr{^src/(?:base|table|member|affinity|pick|state)/.*\.c$});
+none_of('every source of a pure room has its unit test',
+        scalar files(qr{^src/(?:base|table|member|affinity|pick|state)/.*\.c$}),
+        map { "$_: no t/unit/" . s{^src/}{}r =~ s{/lbs_}{/}r } @missing);
+
+done_testing;
