@@ -26,9 +26,9 @@ for my $file (files(qr{^src/.*\.c$})) {
         push @nouns, "$file: want lbs_<noun>.c";
         next;
     }
-    # The file's noun, or that of a type its header declares beside it.
+    # The file's noun (lbs_keys.c: key), or that of a type in its header.
     my $header = $file =~ s/\.c$/.h/r;
-    my $names = join '|', $noun =~ s{_.*}{}r,
+    my $names = join '|', $noun =~ s{_.*}{}r =~ s{s$}{s?}r,
         -f $header ? code(slurp($header)) =~ /\blbs_(\w+)_t;/g : ();
     my $text = code(slurp($file));
     while ($text =~ /^(?!static|typedef|#|struct \w+ \{|\s)[\w \t*]*?\b(\w+)\([^;{}]*\)\n\{/mg) {
