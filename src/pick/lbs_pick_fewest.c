@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What least-busy and least-sessions have in common. */
+#include "src/pick/lbs_alias.h"
+#include "src/pick/lbs_pick_int.h"
+
+#define EXACT_MAX                                                             \
+    16               /* members; more are sampled: no pick grows with a pool  \
+                      */
+#define DRAWS_MAX 48 /* to find that many different open ones */
+
+typedef struct best_t {
+    apr_uint32_t index;
+    int accepted; /* its ramp let it through */
+    lbs_pick_count_t count;
+    apr_uint64_t weight;
+    apr_uint64_t equals; /* weights of all that are as good as it, with it */
+} best_t;
+
+/* Less than zero: a / aw is less than b / bw. */
+static int compare(apr_uint32_t a, apr_uint64_t aw, apr_uint32_t b,
+                   apr_uint64_t bw)
+{
+    apr_uint64_t left = a * bw;
+    apr_uint64_t right = b * aw;
+
+    return left < right ? -1 : left > right;
+}
+
+static int compare_best(const best_t *a, const best_t *b)
+{
+    int order = b->accepted - a->accepted;
+
+    if (order == 0) {
+        order = compare(a->count.first, a->weight, b->count.first, b->weight);
+    }
+    if (order == 0) {
+        order =
+            compare(a->count.second, a->weight, b->count.second, b->weight);
+    }
+    return order;
+}
+
+/* @return 1 if the member is open */
+static int consider(best_t *best, const lbs_pick_pool_t *pool,
+                    const lbs_pick_ask_t *ask, apr_uint32_t index,
+                    lbs_pick_count_fn *count, int by_weight)
+{
+    const lbs_gauge_t *g = lbs_pick_open(pool, ask, index);
+    best_t next;
+    int order;
+
+    if (g == NULL) {
+        return 0;
+    }
+    next.index = index;
+    next.accepted = lbs_pick_accepts(g, ask->rand);
+    next.count = count(g);
+    next.weight = lbs_pick_weight(g);
+    next.equals = next.weight;
+    order = best->index == LBS_PICK_NONE ? -1 : compare_best(&next, best);
+    if (order == 0 && by_weight) {
+        /* Each of the equals so far stays with the probability its weight
+         * gives it among them. */
+        next.equals += best->equals;
+        best->equals = next.equals;
+        if (lbs_rand_next(ask->rand) % next.equals < next.weight) {
+            order = -1;
+        }
+    }
+    if (order < 0) {
+        *best = next;
+    }
+    return 1;
+}
+
+static void sample(best_t *best, const lbs_pick_pool_t *pool,
+                   const lbs_pick_ask_t *ask,
+                   const lbs_plan_reading_t *reading, lbs_pick_count_fn *count)
+{
+    apr_uint32_t seen[EXACT_MAX];
+    unsigned nseen = 0;
+    int draws;
+
+    for (draws = 0; draws < DRAWS_MAX && nseen < EXACT_MAX; draws++) {
+        apr_uint32_t index =
+            lbs_alias_draw(reading->side->alias, reading->front,
+                           (apr_uint32_t)(lbs_rand_next(ask->rand) >> 32));
+        unsigned i = 0;
+
+        while (i < nseen && seen[i] != index) {
+            i++;
+        }
+        /* Drawn by weight, so among equals the first is as good as any. */
+        if (i == nseen && consider(best, pool, ask, index, count, 0)) {
+            seen[nseen++] = index;
+        }
+    }
+}
+
+apr_uint32_t lbs_pick_fewest(const lbs_pick_pool_t *pool,
+                             const lbs_pick_ask_t *ask,
+                             const lbs_plan_reading_t *reading,
+                             lbs_pick_count_fn *count)
+{
+    best_t best = {.index = LBS_PICK_NONE};
+    apr_uint32_t i;
+
+    if (reading->front > EXACT_MAX) {
+        sample(&best, pool, ask, reading, count);
+        return best.index;
+    }
+    for (i = 0; i < reading->front; i++) {
+        apr_uint64_t entry =
+            lbs_atomic_load64_acquire(&reading->side->alias[i]);
+
+        (void)consider(&best, pool, ask, lbs_alias_self(entry), count, 1);
+    }
+    return best.index;
+}

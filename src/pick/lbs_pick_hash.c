@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hash: the same key to the same member, on every server.
+ *
+ * The key's slot has a home; while the home is closed it has a detour; and
+ * when both are closed, full or over the bound, as neither the plan nor
+ * another server can know, the slot's candidates are tried in their order.
+ * Nothing here is drawn at random. */
+#include "src/pick/lbs_alias.h"
+#include "src/pick/lbs_pick_int.h"
+
+#define EXACT_MAX 16 /* members up to which in flight is summed at once */
+
+typedef struct hash_t {
+    const lbs_pick_pool_t *pool;
+    const lbs_pick_ask_t *ask;
+    const lbs_plan_reading_t *reading;
+    double per_weight; /* in flight per weight that is too much; 0: no bound */
+    apr_uint32_t least; /* the least busy open one seen so far */
+    double least_load;
+} hash_t;
+
+static double load_of(const lbs_gauge_t *g)
+{
+    return (double)lbs_gauge_inflight(g) / (double)lbs_pick_weight(g);
+}
+
+static apr_uint32_t nth_of_front(const lbs_plan_reading_t *reading,
+                                 apr_uint32_t n)
+{
+    return lbs_alias_self(lbs_atomic_load64_acquire(&reading->side->alias[n]));
+}
+
+/* The bound, with this request counted. In flight is summed now in a small
+ * pool; in a large one the sum of the last rebuild is near enough. */
+static double bound_of(const hash_t *h)
+{
+    const lbs_plan_t *plan = h->pool->plan;
+    apr_uint64_t inflight = lbs_atomic_load64_relaxed(&plan->head->inflight);
+    apr_uint64_t weight = lbs_atomic_load64_relaxed(&plan->head->weight);
+
+    if (h->ask->bound_centi == 0) {
+        return 0;
+    }
+    if (h->reading->front <= EXACT_MAX) {
+        apr_uint32_t i;
+
+        inflight = 0;
+        weight = 0;
+        for (i = 0; i < h->reading->front; i++) {
+            apr_uint32_t index = nth_of_front(h->reading, i);
+            const lbs_gauge_t *g;
+
+            if (index >= plan->members) {
+                return 0; /* torn: this pick will not count */
+            }
+            g = lbs_plan_gauge(plan, h->pool->gauges, index);
+            if (lbs_plan_usable(g)) {
+                inflight += lbs_gauge_inflight(g);
+                weight += lbs_pick_weight(g);
+            }
+        }
+    }
+    return weight == 0 ? 0
+                       : h->ask->bound_centi / 100.0 * ((double)inflight + 1)
+                             / (double)weight;
+}
+
+/* @return 1 if the member takes this request; remembers the least busy one
+ * that only the bound speaks against */
+static int takes(hash_t *h, apr_uint32_t index)
+{
+    const lbs_gauge_t *g = lbs_pick_open(h->pool, h->ask, index);
+    double load;
+
+    if (g == NULL) {
+        return 0;
+    }
+    if (h->per_weight == 0) {
+        return 1;
+    }
+    load = load_of(g);
+    if (load < h->per_weight) {
+        return 1;
+    }
+    if (h->least == LBS_PICK_NONE || load < h->least_load) {
+        h->least = index;
+        h->least_load = load;
+    }
+    return 0;
+}
+
+/* A warming member gets back the part of its slots that its ramp gives, the
+ * same slots on every server, and keeps those it has as the ramp rises. */
+static int is_home_again(const hash_t *h, apr_uint32_t home, apr_uint32_t slot)
+{
+    const lbs_plan_t *plan = h->pool->plan;
+    const lbs_gauge_t *g = lbs_plan_gauge(plan, h->pool->gauges, home);
+    apr_uint32_t ramp = lbs_atomic_load32_relaxed(&g->ramp);
+
+    return ramp >= LBS_PLAN_WARM
+           || lbs_hash_mix(plan->member[home].identity ^ slot) % LBS_PLAN_WARM
+                  < ramp;
+}
+
+/* Candidates in their order: the members of other slots, home or detour. */
+static apr_uint32_t wander(hash_t *h, apr_uint32_t slot)
+{
+    const lbs_plan_side_t *side = h->reading->side;
+    apr_uint32_t step;
+
+    for (step = 0; step < LBS_MAGLEV_STEPS; step++) {
+        apr_uint32_t other = lbs_maglev_step(slot, step);
+        apr_uint32_t index = lbs_plan_cell(&side->detour[other]);
+
+        if (index == LBS_MAGLEV_NONE) {
+            index = lbs_plan_cell(&side->home[other]);
+        }
+        if (takes(h, index)) {
+            return index;
+        }
+    }
+    return LBS_PICK_NONE;
+}
+
+/* Somebody is under the bound unless the sum it came from is old; then the
+ * least busy one will do. */
+static apr_uint32_t walk_front(hash_t *h, apr_uint32_t slot)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < h->reading->front; i++) {
+        apr_uint32_t at = (slot + i) % h->reading->front;
+        apr_uint32_t index = nth_of_front(h->reading, at);
+
+        if (takes(h, index)) {
+            return index;
+        }
+    }
+    return h->least;
+}
+
+apr_uint32_t lbs_pick_hash(const lbs_pick_pool_t *pool,
+                           const lbs_pick_ask_t *ask,
+                           const lbs_plan_reading_t *reading)
+{
+    hash_t h = {pool, ask, reading, 0, LBS_PICK_NONE, 0};
+    apr_uint32_t slot = lbs_maglev_slot(ask->hash);
+    apr_uint32_t home = lbs_plan_cell(&reading->side->home[slot]);
+    apr_uint32_t detour = lbs_plan_cell(&reading->side->detour[slot]);
+    apr_uint32_t found;
+
+    h.per_weight = bound_of(&h);
+    if (takes(&h, home)
+        && (detour == LBS_MAGLEV_NONE || is_home_again(&h, home, slot))) {
+        return home;
+    }
+    if (detour != LBS_MAGLEV_NONE && takes(&h, detour)) {
+        return detour;
+    }
+    found = wander(&h, slot);
+    return found != LBS_PICK_NONE ? found : walk_front(&h, slot);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* least-busy: the fewest requests in flight per weight. An idle pool is
+ * nothing but equals, so there requests spread by weight. */
+#include "src/pick/lbs_pick_int.h"
+
+static lbs_pick_count_t in_flight(const lbs_gauge_t *g)
+{
+    lbs_pick_count_t count = {lbs_gauge_inflight(g), 0};
+
+    return count;
+}
+
+apr_uint32_t lbs_pick_least_busy(const lbs_pick_pool_t *pool,
+                                 const lbs_pick_ask_t *ask,
+                                 const lbs_plan_reading_t *reading)
+{
+    return lbs_pick_fewest(pool, ask, reading, in_flight);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* least-sessions: the fewest live sessions per weight.
+ *
+ * The gauge's count is as old as the last recount unless who binds a session
+ * adds it at once, which is what makes a burst of first visits spread. Among
+ * equals the fewest in flight decide, which covers visits whose session is
+ * not yet bound. */
+#include "src/pick/lbs_pick_int.h"
+
+static lbs_pick_count_t sessions(const lbs_gauge_t *g)
+{
+    lbs_pick_count_t count = {lbs_atomic_load32_relaxed(&g->sessions),
+                              lbs_gauge_inflight(g)};
+
+    return count;
+}
+
+apr_uint32_t lbs_pick_least_sessions(const lbs_pick_pool_t *pool,
+                                     const lbs_pick_ask_t *ask,
+                                     const lbs_plan_reading_t *reading)
+{
+    return lbs_pick_fewest(pool, ask, reading, sessions);
+}

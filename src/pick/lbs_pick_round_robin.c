@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* round-robin: the next place in a precomputed smooth order.
+ *
+ * All processes draw tickets from one counter, so the order holds for the
+ * pool as a whole. Who finds its place closed draws the next ticket instead
+ * of moving on to the neighbour: the neighbour has a place and would get the
+ * closed member's share on top of its own. */
+#include "src/pick/lbs_pick_int.h"
+
+#define TICKETS_MAX 8
+
+apr_uint32_t lbs_pick_round_robin(const lbs_pick_pool_t *pool,
+                                  const lbs_pick_ask_t *ask,
+                                  const lbs_plan_reading_t *reading)
+{
+    lbs_atomic64_t *ticket = &pool->plan->head->ticket;
+    apr_uint32_t length =
+        (apr_uint32_t)(lbs_atomic_load64_acquire(reading->side->counts) >> 32);
+    apr_uint32_t cold = LBS_PICK_NONE;
+    int i;
+
+    if (length == 0 || length > LBS_SEQUENCE_ROOM) {
+        return LBS_PICK_NONE;
+    }
+    for (i = 0; i < TICKETS_MAX; i++) {
+        apr_uint64_t turn = lbs_atomic_add64_relaxed(ticket, 1) % length;
+        apr_uint32_t index = lbs_plan_cell(&reading->side->sequence[turn]);
+        const lbs_gauge_t *g = lbs_pick_open(pool, ask, index);
+
+        if (g == NULL) {
+            continue;
+        }
+        if (lbs_pick_accepts(g, ask->rand)) {
+            return index;
+        }
+        cold = index;
+    }
+    return cold;
+}

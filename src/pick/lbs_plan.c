@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The block and its views; what is computed is in lbs_plan_build.c. */
+#include "src/pick/lbs_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "src/pick/lbs_plan_int.h"
+#include "src/pick/lbs_plan_build_int.h"
+
+#define LINE 64 /* bytes of a cache line; every table begins a new one */
+#define SEQUENCE_MEMBERS_MAX (LBS_SEQUENCE_ROOM / 2)
+
+_Static_assert(LBS_PLAN_MEMBERS < LBS_MAGLEV_NONE, "an index fits a cell");
+_Static_assert(LBS_PLAN_MEMBERS <= SEQUENCE_MEMBERS_MAX, "a turn for each");
+
+/* Take room for a table. @return its offset */
+static apr_size_t take(apr_size_t *used, apr_size_t count, apr_size_t each)
+{
+    apr_size_t at = *used;
+
+    *used += (count * each + LINE - 1) / LINE * LINE;
+    return at;
+}
+
+/* Lay out one side from *used on. @param base  NULL: only measure */
+static void lay_side(lbs_plan_side_t *side, char *base, apr_size_t *used,
+                     apr_uint32_t members, apr_uint32_t with)
+{
+    apr_size_t sequence = (with & LBS_PLAN_SEQUENCE) ? LBS_SEQUENCE_ROOM : 0;
+    apr_size_t slots = (with & LBS_PLAN_HASH) ? LBS_MAGLEV_SLOTS : 0;
+    apr_size_t at[5];
+
+    at[0] = take(used, 1, sizeof(lbs_atomic64_t));
+    at[1] = take(used, members, sizeof(lbs_atomic64_t));
+    at[2] = take(used, sequence, sizeof(lbs_plan_cell_t));
+    at[3] = take(used, slots, sizeof(lbs_plan_cell_t));
+    at[4] = take(used, slots, sizeof(lbs_plan_cell_t));
+    if (base != NULL) {
+        side->counts = (lbs_atomic64_t *)(void *)(base + at[0]);
+        side->alias = (lbs_atomic64_t *)(void *)(base + at[1]);
+        side->sequence = (lbs_plan_cell_t *)(void *)(base + at[2]);
+        side->home = (lbs_plan_cell_t *)(void *)(base + at[3]);
+        side->detour = (lbs_plan_cell_t *)(void *)(base + at[4]);
+    }
+}
+
+apr_size_t lbs_plan_bytes(apr_uint32_t members, apr_uint32_t with)
+{
+    apr_size_t used = sizeof(lbs_plan_head_t);
+
+    if (members == 0 || members > LBS_PLAN_MEMBERS) {
+        return 0;
+    }
+    lay_side(NULL, NULL, &used, members, with);
+    lay_side(NULL, NULL, &used, members, with);
+    return used;
+}
+
+typedef struct sort_key_t {
+    apr_uint64_t key;
+    apr_uint32_t index;
+} sort_key_t;
+
+static int by_key(const void *left, const void *right)
+{
+    const sort_key_t *a = left;
+    const sort_key_t *b = right;
+
+    if (a->key != b->key) {
+        return a->key < b->key ? -1 : 1;
+    }
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* Indexes of the members, sorted by identity or by lbset, then by index. */
+static apr_uint16_t *sort(const lbs_plan_member_t *member, apr_uint32_t n,
+                          int identity, apr_pool_t *pool)
+{
+    sort_key_t *keys = apr_palloc(pool, n * sizeof(*keys));
+    apr_uint16_t *sorted = apr_palloc(pool, n * sizeof(*sorted));
+    apr_uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        keys[i].key = identity ? member[i].identity : member[i].lbset;
+        keys[i].index = i;
+    }
+    qsort(keys, n, sizeof(*keys), by_key);
+    for (i = 0; i < n; i++) {
+        sorted[i] = (apr_uint16_t)keys[i].index;
+    }
+    return sorted;
+}
+
+/* What a view keeps of the configuration. */
+static void keep_members(lbs_plan_t *plan, const lbs_plan_member_t *member,
+                         apr_pool_t *pool)
+{
+    apr_uint32_t n = plan->members;
+    apr_uint16_t *slot = apr_palloc(pool, n * sizeof(*slot));
+    apr_uint32_t *lbset = apr_palloc(pool, n * sizeof(*lbset));
+    apr_uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        slot[i] = (apr_uint16_t)member[i].slot;
+        lbset[i] = member[i].lbset;
+    }
+    plan->slot = slot;
+    plan->member = apr_pmemdup(pool, member, n * sizeof(*member));
+    plan->order.lbset = lbset;
+    plan->order.member = sort(member, n, 0, pool);
+    plan->order.n = n;
+}
+
+/* Forget what the block said. The stamp tells views of an earlier format,
+ * which may still be read in another process, that it is not theirs. */
+static void start_afresh(lbs_plan_t *plan)
+{
+    apr_uint64_t before = lbs_atomic_load64_acquire(&plan->head->epoch);
+
+    plan->stamp = (apr_uint32_t)(before >> 32) + 1;
+    lbs_atomic_store64_release(&plan->head->epoch,
+                               (apr_uint64_t)plan->stamp << 32);
+    lbs_atomic_store32_relaxed(&plan->head->hot, APR_UINT32_MAX);
+    lbs_atomic_store64_relaxed(&plan->head->weight, 0);
+    lbs_atomic_store64_relaxed(&plan->head->inflight, 0);
+    lbs_atomic_store32_relaxed(&plan->head->median, 0);
+    lbs_atomic_store64_relaxed(&plan->head->ticket, 0);
+    lbs_atomic_store64_relaxed(&plan->head->claim, 0);
+}
+
+apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
+                             const lbs_plan_member_t *member,
+                             apr_uint32_t members, apr_uint32_t with,
+                             apr_pool_t *pool)
+{
+    apr_size_t need = lbs_plan_bytes(members, with);
+    apr_size_t used = sizeof(lbs_plan_head_t);
+    lbs_plan_t *made;
+    apr_uint32_t i;
+
+    if (need == 0 || len < need || (apr_uintptr_t)block % LINE != 0) {
+        return APR_EINVAL;
+    }
+    for (i = 0; i < members; i++) {
+        if (member[i].slot > LBS_PLAN_MEMBERS) {
+            return APR_EINVAL;
+        }
+    }
+    made = apr_pcalloc(pool, sizeof(*made));
+    made->head = block;
+    made->members = members;
+    made->with = with;
+    lay_side(&made->side[0], block, &used, members, with);
+    lay_side(&made->side[1], block, &used, members, with);
+    keep_members(made, member, pool);
+    made->builder =
+        lbs_plan_build_create(made, sort(member, members, 1, pool), pool);
+    start_afresh(made);
+    *plan = made;
+    return APR_SUCCESS;
+}
+
+apr_uint32_t lbs_plan_median(const lbs_plan_t *plan)
+{
+    return lbs_atomic_load32_relaxed(&plan->head->median);
+}
+
+apr_uint32_t lbs_plan_front(const lbs_plan_t *plan)
+{
+    lbs_plan_reading_t reading;
+
+    return lbs_plan_begin(plan, &reading) ? reading.front : 0;
+}

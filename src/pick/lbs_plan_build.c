@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rebuilding: look at the gauges, compute in private memory, copy into the
+ * side that is not in force, and put it in force. */
+#include "src/pick/lbs_plan_build_int.h"
+
+#include <string.h>
+
+#include "src/member/lbs_ewma.h"
+#include "src/pick/lbs_alias.h"
+#include "src/pick/lbs_sequence.h"
+
+#define CLAIM_LASTS                                                           \
+    1000000                  /* microseconds; copying takes less than one ms  \
+                              */
+#define HOT_PERCENTILE 84    /* about one standard deviation above the mean */
+#define WEIGHT_MAX 0xffffffu /* sums and products stay within 64 bits */
+
+struct lbs_plan_builder_t {
+    apr_uint64_t published; /* epoch of the last build here, or 0 */
+
+    /* What the tables depend on, as seen by this and by the last build. */
+    unsigned char *state; /* LBS_FRONT_*, per index */
+    unsigned char *last_state;
+    apr_uint32_t *weight; /* today's, 1/100, per index */
+    apr_uint32_t *last_weight;
+
+    /* Results, copied out when complete. */
+    apr_uint16_t *front;
+    apr_uint32_t count;
+    apr_uint64_t *alias;
+    apr_uint16_t *sequence;
+    apr_uint32_t length;
+    apr_uint16_t *home; /* where a slot belongs while all are usable */
+    apr_uint16_t *detour;
+
+    /* Hash: the table over all members, and for which weights it was made. */
+    lbs_maglev_set_t set;
+    lbs_maglev_work_t work;
+    apr_uint16_t *all;
+    apr_uint32_t *home_weight;
+    apr_uint32_t *made_for; /* zeros: not made */
+    unsigned char *may;
+
+    apr_uint64_t *rest; /* scratch, one per member */
+    apr_uint32_t *some;
+    apr_uint16_t *work16;
+    lbs_sequence_item_t *list;
+};
+
+static void create_hash(lbs_plan_builder_t *b, const lbs_plan_t *plan,
+                        const apr_uint16_t *rank, apr_pool_t *pool)
+{
+    apr_uint32_t n = plan->members;
+    apr_size_t slots = LBS_MAGLEV_SLOTS * sizeof(apr_uint16_t);
+    apr_uint64_t *identity = apr_palloc(pool, n * sizeof(*identity));
+    apr_uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        identity[i] = plan->member[i].identity;
+    }
+    b->home_weight = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->made_for = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->may = apr_pcalloc(pool, n);
+    b->set.identity = identity;
+    b->set.weight = b->home_weight;
+    b->set.rank = rank;
+    b->set.n = n;
+    b->work.list = b->list;
+    b->work.place = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->work.room = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->work.turn = apr_pcalloc(pool, slots);
+    b->all = apr_pcalloc(pool, slots);
+    b->home = apr_pcalloc(pool, slots);
+    b->detour = apr_pcalloc(pool, slots);
+}
+
+lbs_plan_builder_t *lbs_plan_build_create(const lbs_plan_t *plan,
+                                          const apr_uint16_t *rank,
+                                          apr_pool_t *pool)
+{
+    lbs_plan_builder_t *b = apr_pcalloc(pool, sizeof(*b));
+    apr_uint32_t n = plan->members;
+
+    b->state = apr_pcalloc(pool, n);
+    b->last_state = apr_pcalloc(pool, n);
+    b->weight = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->last_weight = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->front = apr_pcalloc(pool, n * sizeof(apr_uint16_t));
+    b->alias = apr_pcalloc(pool, n * sizeof(apr_uint64_t));
+    b->rest = apr_pcalloc(pool, n * sizeof(apr_uint64_t));
+    b->some = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->work16 = apr_pcalloc(pool, n * sizeof(apr_uint16_t));
+    b->list = apr_pcalloc(pool, n * sizeof(lbs_sequence_item_t));
+    if ((plan->with & LBS_PLAN_SEQUENCE) != 0) {
+        b->sequence =
+            apr_pcalloc(pool, LBS_SEQUENCE_ROOM * sizeof(apr_uint16_t));
+    }
+    if ((plan->with & LBS_PLAN_HASH) != 0) {
+        create_hash(b, plan, rank, pool);
+    }
+    return b;
+}
+
+/* Looking ---------------------------------------------------------------- */
+
+static unsigned char state_of(const lbs_gauge_t *g)
+{
+    apr_uint32_t flags = lbs_gauge_flags(g);
+    unsigned state = lbs_plan_usable(g) ? LBS_FRONT_USABLE : 0;
+
+    if ((flags & LBS_F_SPARE) != 0) {
+        state |= LBS_FRONT_SPARE;
+    }
+    if ((flags & LBS_F_STANDBY) != 0) {
+        state |= LBS_FRONT_STANDBY;
+    }
+    if ((flags & LBS_F_HALF_OPEN) != 0) {
+        state |= LBS_FRONT_COLD | LBS_FRONT_PROBE;
+    }
+    if ((flags & LBS_F_REMOVED) != 0) {
+        state |= LBS_FRONT_GONE;
+    }
+    if (lbs_atomic_load32_relaxed(&g->ramp) < LBS_PLAN_WARM) {
+        state |= LBS_FRONT_COLD;
+    }
+    return (unsigned char)state;
+}
+
+/* @return 1 if the tables in force are not those that this calls for */
+static int look(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_uint32_t n = plan->members;
+    apr_uint32_t i;
+
+    for (i = 0; i < n; i++) {
+        const lbs_gauge_t *g = lbs_plan_gauge(plan, gauges, i);
+        apr_uint32_t weight = lbs_atomic_load32_relaxed(&g->weight);
+
+        b->weight[i] = weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
+        b->state[i] = state_of(g);
+        if (weight == 0) {
+            /* The weight was changed behind state_of()'s back. */
+            b->state[i] &= (unsigned char)~LBS_FRONT_USABLE;
+        }
+    }
+    return b->published != lbs_atomic_load64_acquire(&plan->head->epoch)
+           || memcmp(b->state, b->last_state, n) != 0
+           || memcmp(b->weight, b->last_weight, n * sizeof(*b->weight)) != 0;
+}
+
+/* Computing -------------------------------------------------------------- */
+
+/* A member of weight 0 takes no new sessions but keeps its place in the
+ * table: its keys shall find the way back. */
+static void weigh_homes(const lbs_plan_t *plan)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_uint32_t i;
+
+    for (i = 0; i < plan->members; i++) {
+        apr_uint32_t weight = b->weight[i];
+
+        if (weight == 0) {
+            weight = plan->member[i].weight;
+        }
+        if (weight == 0) {
+            weight = 1;
+        }
+        b->home_weight[i] = weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
+    }
+}
+
+/* Slots of spares, standbys and higher lbsets belong to ordinary members,
+ * which is a detour that never ends. */
+static void settle_homes(const lbs_plan_t *plan)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_uint32_t i;
+
+    lbs_front_homes(b->may, &plan->order, b->state);
+    lbs_maglev_detour(b->home, b->all, b->all, &b->set, b->may, &b->work);
+    for (i = 0; i < LBS_MAGLEV_SLOTS; i++) {
+        if (b->home[i] == LBS_MAGLEV_NONE) {
+            b->home[i] = b->all[i];
+        }
+    }
+}
+
+/* Warming members get their own slots back bit by bit and none of others'.
+ * Their slots have a detour until then, the one they had before. */
+static void allow_detours(lbs_plan_builder_t *b)
+{
+    apr_uint32_t warm = 0;
+    apr_uint32_t i;
+
+    memset(b->may, 0, b->set.n);
+    for (i = 0; i < b->count; i++) {
+        if ((b->state[b->front[i]] & LBS_FRONT_COLD) == 0) {
+            b->may[b->front[i]] = 1;
+            warm++;
+        }
+    }
+    for (i = 0; i < b->count && warm == 0; i++) {
+        b->may[b->front[i]] = 1;
+    }
+}
+
+static void compute_hash(const lbs_plan_t *plan)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_size_t bytes = plan->members * sizeof(*b->made_for);
+
+    weigh_homes(plan);
+    if (memcmp(b->made_for, b->home_weight, bytes) != 0) {
+        lbs_maglev_build(b->all, &b->set, &b->work);
+        memcpy(b->made_for, b->home_weight, bytes);
+    }
+    settle_homes(plan);
+    allow_detours(b);
+    lbs_maglev_detour(b->detour, b->home, b->all, &b->set, b->may, &b->work);
+}
+
+static void compute(const lbs_plan_t *plan)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_uint32_t i;
+
+    b->count = lbs_front_choose(b->front, &plan->order, b->state);
+    for (i = 0; i < b->count; i++) {
+        b->some[i] = b->weight[b->front[i]];
+    }
+    if (b->count != 0 && b->sequence != NULL) {
+        lbs_sequence_turns(b->list, b->front, b->some, b->count,
+                           LBS_SEQUENCE_ROOM);
+        b->length = lbs_sequence_build(b->sequence, b->list, b->count);
+    }
+    if (b->count != 0) {
+        lbs_alias_build(b->alias, b->front, b->some, b->count, b->rest,
+                        b->work16);
+    }
+    if (b->home != NULL) {
+        compute_hash(plan);
+    }
+}
+
+/* Publishing ------------------------------------------------------------- */
+
+static void copy(lbs_plan_cell_t *to, const apr_uint16_t *from,
+                 apr_uint32_t count)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        atomic_store_explicit(&to[i], from[i], memory_order_release);
+    }
+}
+
+static void copy_side(const lbs_plan_side_t *side, const lbs_plan_builder_t *b)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < b->count; i++) {
+        lbs_atomic_store64_release(&side->alias[i], b->alias[i]);
+    }
+    if (b->sequence != NULL) {
+        copy(side->sequence, b->sequence, b->length);
+    }
+    if (b->home != NULL) {
+        copy(side->home, b->home, LBS_MAGLEV_SLOTS);
+        copy(side->detour, b->detour, LBS_MAGLEV_SLOTS);
+    }
+    lbs_atomic_store64_release(side->counts,
+                               (apr_uint64_t)b->length << 32 | b->count);
+}
+
+/* The claim keeps two processes from writing the same side. One that died
+ * holding it is overruled; one that only slept that long finds, when it wants
+ * to publish, that the epoch moved. What it wrote then is valid indexes in
+ * the wrong places until its next rebuild, which finds the same and repairs
+ * it: a lock that survives its owner would need more than memory.
+ * @return the epoch now in force, 0: nothing was published */
+static apr_uint64_t publish(const lbs_plan_t *plan, apr_int64_t now)
+{
+    lbs_plan_head_t *head = plan->head;
+    apr_uint64_t mine = (apr_uint64_t)now;
+    apr_uint64_t claim = 0;
+    apr_uint64_t epoch;
+    apr_uint64_t next = 0;
+    int done = 0;
+
+    if (!lbs_atomic_cas64(&head->claim, &claim, mine)
+        && (now - (apr_int64_t)claim < CLAIM_LASTS
+            || !lbs_atomic_cas64(&head->claim, &claim, mine))) {
+        return 0;
+    }
+    epoch = lbs_atomic_load64_acquire(&head->epoch);
+    if (epoch >> 32 == plan->stamp) {
+        next = epoch + 1;
+        if ((apr_uint32_t)next == 0) {
+            next = epoch - 0xfffffffdu; /* 0 says never built: go on at 2 */
+        }
+        copy_side(&plan->side[next & 1], plan->builder);
+        done = lbs_atomic_cas64(&head->epoch, &epoch, next);
+    }
+    claim = mine;
+    (void)lbs_atomic_cas64(&head->claim, &claim, 0); /* overruled: not ours */
+    return done ? next : 0;
+}
+
+/* Stats ------------------------------------------------------------------ */
+
+/* The k'th smallest of n numbers, n > k; reorders them. */
+static apr_uint64_t smallest(apr_uint64_t *number, apr_uint32_t n,
+                             apr_uint32_t k)
+{
+    apr_uint32_t low = 0;
+    apr_uint32_t high = n - 1;
+
+    while (low < high) {
+        apr_uint64_t pivot = number[low + (high - low) / 2];
+        apr_uint32_t i = low;
+        apr_uint32_t j = high;
+
+        for (;;) {
+            apr_uint64_t swapped;
+
+            while (number[i] < pivot) {
+                i++;
+            }
+            while (number[j] > pivot) {
+                j--;
+            }
+            if (i >= j) {
+                break;
+            }
+            swapped = number[i];
+            number[i++] = number[j];
+            number[j--] = swapped;
+        }
+        if (k <= j) {
+            high = j;
+        }
+        else {
+            low = j + 1;
+        }
+    }
+    return number[low];
+}
+
+static apr_uint32_t known_median(const lbs_plan_t *plan,
+                                 const lbs_gauge_t *gauges)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_uint32_t known = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < b->count; i++) {
+        const lbs_gauge_t *g = lbs_plan_gauge(plan, gauges, b->front[i]);
+        apr_uint32_t ewma = lbs_atomic_load32_relaxed(&g->ewma);
+
+        if (ewma != 0) {
+            b->rest[known++] = ewma >> LBS_EWMA_SHIFT;
+        }
+    }
+    return known == 0 ? 0 : (apr_uint32_t)smallest(b->rest, known, known / 2);
+}
+
+static void refresh_stats(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_uint64_t weights = 0;
+    apr_uint64_t inflights = 0;
+    apr_uint64_t hot = APR_UINT32_MAX;
+    apr_uint32_t i;
+
+    for (i = 0; i < b->count; i++) {
+        const lbs_gauge_t *g = lbs_plan_gauge(plan, gauges, b->front[i]);
+        apr_uint32_t weight = b->weight[b->front[i]];
+        apr_uint64_t inflight = lbs_gauge_inflight(g);
+
+        weights += weight;
+        inflights += inflight;
+        /* Rounded up: who is at the percentile is not above it. */
+        b->rest[i] = (inflight * LBS_PLAN_PER_WEIGHT + weight - 1) / weight;
+    }
+    if (b->count != 0) {
+        hot = smallest(b->rest, b->count, (b->count * HOT_PERCENTILE) / 100);
+    }
+    lbs_atomic_store64_relaxed(&plan->head->weight, weights);
+    lbs_atomic_store64_relaxed(&plan->head->inflight, inflights);
+    lbs_atomic_store32_relaxed(&plan->head->hot, hot < APR_UINT32_MAX
+                                                     ? (apr_uint32_t)hot
+                                                     : APR_UINT32_MAX);
+    lbs_atomic_store32_relaxed(&plan->head->median,
+                               known_median(plan, gauges));
+}
+
+int lbs_plan_rebuild(lbs_plan_t *plan, const lbs_gauge_t *gauges,
+                     apr_int64_t now)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    int changed = 0;
+
+    if (lbs_atomic_load64_acquire(&plan->head->epoch) >> 32 != plan->stamp) {
+        return 0; /* a later generation's block by now */
+    }
+    if (look(plan, gauges)) {
+        compute(plan);
+        memcpy(b->last_state, b->state, plan->members);
+        memcpy(b->last_weight, b->weight, plan->members * sizeof(*b->weight));
+        b->published = publish(plan, now);
+        changed = b->published != 0;
+    }
+    refresh_stats(plan, gauges);
+    return changed;
+}

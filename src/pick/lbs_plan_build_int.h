@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_plan_build_int.h - the builder's private memory. */
+#ifndef LBS_PLAN_BUILD_INT_H
+#define LBS_PLAN_BUILD_INT_H
+
+#include <apr_pools.h>
+
+#include "src/pick/lbs_plan_int.h"
+
+/**
+ * Allocate what a rebuild works with, so that rebuilding itself cannot fail.
+ *
+ * @param rank  indexes of all members by ascending identity; kept
+ * @return the builder; lives as long as pool
+ */
+lbs_plan_builder_t *lbs_plan_build_create(const lbs_plan_t *plan,
+                                          const apr_uint16_t *rank,
+                                          apr_pool_t *pool);
+
+#endif
