@@ -172,29 +172,29 @@ static const struct {
     {"first", set_first},
 };
 
-void lbs_cookie_conf_init(lbs_cookie_conf_t *conf)
-{
-    static const lbs_cookie_conf_t defaults = {
-        .path = "/",
-        .samesite = LBS_SAMESITE_LAX,
-        .secure = LBS_SECURE_AUTO,
-        .httponly = 1,
-        .nocache = 1,
-        .strip = 1,
-        .first = 10 * LBS_TEXT_SECOND,
-    };
+const lbs_cookie_conf_t lbs_cookie_defaults = {
+    .path = "/",
+    .samesite = LBS_SAMESITE_LAX,
+    .secure = LBS_SECURE_AUTO,
+    .httponly = 1,
+    .nocache = 1,
+    .strip = 1,
+    .first = 10 * LBS_TEXT_SECOND,
+};
 
-    *conf = defaults;
-}
-
-const char *lbs_cookie_conf_set(lbs_cookie_conf_t *conf, lbs_slice_t key,
-                                const char *value)
+const char *lbs_cookie_conf_set(apr_pool_t *pool, lbs_cookie_conf_t *conf,
+                                const char *arg)
 {
+    lbs_slice_t key;
+    const char *value;
     apr_size_t i;
 
+    if (lbs_text_keyval(arg, &key, &value) != NULL) {
+        return WANT_KEY;
+    }
     for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         if (lbs_slice_caseeq(key, lbs_slice_of(settings[i].key))) {
-            return settings[i].set(conf, value);
+            return settings[i].set(conf, apr_pstrdup(pool, value));
         }
     }
     return WANT_KEY;

@@ -45,17 +45,17 @@ typedef struct lbs_cookie_conf_t {
     apr_int64_t first;  /* microseconds; 0: off */
 } lbs_cookie_conf_t;
 
-/** Every setting at its documented default. */
-void lbs_cookie_conf_init(lbs_cookie_conf_t *conf);
+/* Every setting as documented for a configuration that says nothing. */
+extern const lbs_cookie_conf_t lbs_cookie_defaults;
 
 /**
- * Apply one `key=value` of the directive.
+ * Apply one argument of the directive.
  *
- * @param key    without the equals sign, in any case
- * @param value  must outlive conf, which keeps the pointer
+ * @param pool  owns the strings of conf
+ * @param arg   `key=value`, the key in any case; not kept
  */
-const char *lbs_cookie_conf_set(lbs_cookie_conf_t *conf, lbs_slice_t key,
-                                const char *value);
+const char *lbs_cookie_conf_set(apr_pool_t *pool, lbs_cookie_conf_t *conf,
+                                const char *arg);
 
 /**
  * Look for settings that no browser takes together. Call it when all of a

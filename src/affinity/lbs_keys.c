@@ -88,7 +88,7 @@ static void copy_network(unsigned char *to, const unsigned char *from,
     }
 }
 
-apr_size_t lbs_key_ip(unsigned char out[LBS_KEY_IP_MAX], const void *addr,
+apr_size_t lbs_key_ip(unsigned char out[LBS_KEY_IP_LEN], const void *addr,
                       int is_v6, unsigned v4bits, unsigned v6bits)
 {
     static const unsigned char mapped[] = {0, 0, 0, 0, 0,    0,

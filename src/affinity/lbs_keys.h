@@ -13,7 +13,7 @@
 
 #include "src/base/lbs_slice.h"
 
-#define LBS_KEY_IP_MAX 17 /* bytes: the family and an IPv6 address */
+#define LBS_KEY_IP_LEN 17 /* bytes: the family and an IPv6 address */
 #define LBS_KEY_V4_BITS 32
 #define LBS_KEY_V6_BITS 128
 
@@ -56,7 +56,7 @@ apr_status_t lbs_key_route(lbs_slice_t value, lbs_slice_t *route);
  * @param v6bits  network bits of an IPv6 address; more than 128 are 128
  * @return bytes of out in use: 5 or 17
  */
-apr_size_t lbs_key_ip(unsigned char out[LBS_KEY_IP_MAX], const void *addr,
+apr_size_t lbs_key_ip(unsigned char out[LBS_KEY_IP_LEN], const void *addr,
                       int is_v6, unsigned v4bits, unsigned v6bits);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "src/affinity/lbs_cookie.h"
 #include "src/affinity/lbs_cookie_date.h"
-#include "src/base/lbs_assert.h"
 
 /* What the attributes say about the end of a cookie. */
 typedef struct lifetime_t {
@@ -91,7 +90,8 @@ apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
 }
 
 static char *write_line(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                        const char *value, const char *lifetime, int https)
+                        lbs_slice_t name, const char *value,
+                        const char *lifetime, int secure)
 {
     static const char *const samesite[] = {
         [LBS_SAMESITE_LAX] = "; SameSite=Lax",
@@ -100,20 +100,18 @@ static char *write_line(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
         [LBS_SAMESITE_OFF] = "",
     };
 
-    lbs_assert(conf->name != NULL);
-    return apr_pstrcat(
-        pool, conf->name, "=", value, conf->path != NULL ? "; Path=" : "",
-        conf->path != NULL ? conf->path : "",
-        conf->domain != NULL ? "; Domain=" : "",
-        conf->domain != NULL ? conf->domain : "", lifetime,
-        samesite[conf->samesite],
-        lbs_cookie_conf_is_secure(conf, https) ? "; Secure" : "",
-        conf->httponly ? "; HttpOnly" : "",
-        conf->partitioned ? "; Partitioned" : "", NULL);
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, name.p, name.n), "=", value,
+                       conf->path != NULL ? "; Path=" : "",
+                       conf->path != NULL ? conf->path : "",
+                       conf->domain != NULL ? "; Domain=" : "",
+                       conf->domain != NULL ? conf->domain : "", lifetime,
+                       samesite[conf->samesite], secure ? "; Secure" : "",
+                       conf->httponly ? "; HttpOnly" : "",
+                       conf->partitioned ? "; Partitioned" : "", NULL);
 }
 
 char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                           const char *value, int https)
+                           lbs_slice_t name, const char *value, int secure)
 {
     const char *lifetime = "";
 
@@ -121,14 +119,61 @@ char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
         lifetime =
             apr_psprintf(pool, "; Max-Age=%" APR_INT64_T_FMT, conf->maxage);
     }
-    return write_line(pool, conf, value, lifetime, https);
+    return write_line(pool, conf, name, value, lifetime, secure);
 }
 
 char *lbs_setcookie_clear(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                          int https)
+                          lbs_slice_t name, int secure)
 {
     /* Both, for browsers that know only the older one. */
-    return write_line(pool, conf, "",
+    return write_line(pool, conf, name, "",
                       "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-                      https);
+                      secure);
+}
+
+/* The end of a list's element: the next comma not between quotes, or NUL. */
+static const char *element_end(const char *p)
+{
+    int quoted = 0;
+
+    for (; *p != '\0' && (quoted || *p != ','); p++) {
+        if (*p == '"') {
+            quoted = !quoted;
+        }
+        else if (quoted && p[0] == '\\' && p[1] != '\0') {
+            p++;
+        }
+    }
+    return p;
+}
+
+const char *lbs_setcookie_private(apr_pool_t *pool, const char *control)
+{
+    const char *p = control != NULL ? control : "";
+    const char *end;
+    /* Of n bytes at most n / 2 + 1 elements, each with two bytes before it. */
+    char *out = apr_palloc(pool, sizeof("private") + 2 * strlen(p) + 2);
+    char *to = apr_cpystrn(out, "private", sizeof("private"));
+
+    for (;; p = end + 1) {
+        lbs_slice_t element;
+
+        end = element_end(p);
+        element = lbs_slice_trim(lbs_slice_span(p, end));
+        if (lbs_slice_caseeq(element, lbs_slice_of("private"))
+            || lbs_slice_caseeq(element, lbs_slice_of("no-store"))) {
+            return control;
+        }
+        if (element.n > 0
+            && !lbs_slice_caseeq(element, lbs_slice_of("public"))) {
+            to = apr_cpystrn(to, ", ", 3);
+            memcpy(to, element.p, element.n);
+            to += element.n;
+        }
+        if (*end == '\0') {
+            break;
+        }
+    }
+    *to = '\0';
+    return out;
 }

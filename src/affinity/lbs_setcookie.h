@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_setcookie.h - the Set-Cookie field: read an application's, write ours.
+/* lbs_setcookie.h - the Set-Cookie field: read an application's, write ours,
+ * and keep what is written out of shared caches.
  */
 #ifndef LBS_SETCOOKIE_H
 #define LBS_SETCOOKIE_H
@@ -33,20 +34,32 @@ apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
 /**
  * Write the module's cookie.
  *
- * @param pool   owns the result
- * @param conf   checked settings, with a name
- * @param value  cookie octets only: no blank, quote, comma, semicolon
- * @param https  is the client's side of the connection https?
+ * @param pool    owns the result
+ * @param conf    checked settings; their name is not looked at
+ * @param name    the cookie's name in this pool
+ * @param value   cookie octets only: no blank, quote, comma, semicolon
+ * @param secure  lbs_cookie_conf_is_secure()
  * @return the value for a Set-Cookie field
  */
 char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                           const char *value, int https);
+                           lbs_slice_t name, const char *value, int secure);
 
 /**
  * Write the line that makes the browser forget what lbs_setcookie_format()
  * gave it: with the same path and domain, else it would keep the old one.
  */
 char *lbs_setcookie_clear(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                          int https);
+                          lbs_slice_t name, int secure);
+
+/**
+ * The Cache-Control for an answer that carries the cookie: no shared cache
+ * may keep it. Everything else the application said stays, except `public`,
+ * which would contradict.
+ *
+ * @param pool     owns the result
+ * @param control  what the application said; NULL: nothing
+ * @return control itself when it has `private` or `no-store` already
+ */
+const char *lbs_setcookie_private(apr_pool_t *pool, const char *control);
 
 #endif

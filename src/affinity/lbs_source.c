@@ -168,24 +168,24 @@ int lbs_source_same(const lbs_source_t *a, const lbs_source_t *b)
     return lbs_slice_eq(lbs_slice_of(a->name), lbs_slice_of(b->name));
 }
 
-const char *lbs_source_add(apr_array_header_t *sources, const char *arg)
+const char *lbs_source_add(apr_pool_t *pool, const char *arg,
+                           lbs_source_t *list, int *count)
 {
-    const lbs_source_t *known = (const void *)sources->elts;
     lbs_source_t source;
-    const char *wanted = lbs_source_parse(sources->pool, arg, &source);
+    const char *wanted = lbs_source_parse(pool, arg, &source);
     int i;
 
     if (wanted != NULL) {
         return wanted;
     }
-    for (i = 0; i < sources->nelts; i++) {
-        if (lbs_source_same(&known[i], &source)) {
+    for (i = 0; i < *count; i++) {
+        if (lbs_source_same(&list[i], &source)) {
             return WANT_ONCE;
         }
     }
-    if (sources->nelts >= LBS_SOURCE_MAX) {
+    if (*count >= LBS_SOURCE_MAX) {
         return WANT_FEWER;
     }
-    APR_ARRAY_PUSH(sources, lbs_source_t) = source;
+    list[(*count)++] = source;
     return NULL;
 }

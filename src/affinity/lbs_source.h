@@ -4,7 +4,6 @@
 #define LBS_SOURCE_H
 
 #include <apr_pools.h>
-#include <apr_tables.h>
 
 #include "src/base/lbs_slice.h"
 
@@ -48,10 +47,14 @@ const char *lbs_source_parse(apr_pool_t *pool, const char *arg,
  * Read one word and put it at the end of a list, unless it is there already
  * or the list is full.
  *
- * @param sources  of lbs_source_t; its pool owns the strings
+ * @param pool   owns the strings of the source
+ * @param arg    not kept
+ * @param list   room for LBS_SOURCE_MAX sources
+ * @param count  in and out: sources in list
  * @return NULL, or a phrase that says what was wanted (list unchanged)
  */
-const char *lbs_source_add(apr_array_header_t *sources, const char *arg);
+const char *lbs_source_add(apr_pool_t *pool, const char *arg,
+                           lbs_source_t *list, int *count);
 
 /** Do they take their key from the same place, in the same way? */
 int lbs_source_same(const lbs_source_t *a, const lbs_source_t *b);

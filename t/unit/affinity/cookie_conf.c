@@ -14,14 +14,13 @@ static apr_pool_t *pool;
 static const char *apply(lbs_cookie_conf_t *conf, const char *args)
 {
     char *rest = apr_pstrdup(pool, args);
-    char *arg, *value;
-    const char *wanted;
+    char *arg;
 
-    lbs_cookie_conf_init(conf);
+    *conf = lbs_cookie_defaults;
     while ((arg = apr_strtok(rest, " ", &rest)) != NULL) {
-        value = strchr(arg, '=');
-        *value++ = '\0';
-        wanted = lbs_cookie_conf_set(conf, lbs_slice_of(arg), value);
+        const char *wanted = lbs_cookie_conf_set(pool, conf, arg);
+
+        memset(arg, 'x', strlen(arg)); /* it is not kept */
         if (wanted != NULL) {
             return wanted;
         }
@@ -31,9 +30,8 @@ static const char *apply(lbs_cookie_conf_t *conf, const char *args)
 
 static void defaults_are_the_documented_ones(void)
 {
-    lbs_cookie_conf_t conf;
+    lbs_cookie_conf_t conf = lbs_cookie_defaults;
 
-    lbs_cookie_conf_init(&conf);
     ok(conf.name == NULL && strcmp(conf.path, "/") == 0 && conf.domain == NULL,
        "no name yet, path /, no domain");
     ok(conf.samesite == LBS_SAMESITE_LAX && conf.secure == LBS_SECURE_AUTO
@@ -73,73 +71,86 @@ static void every_key_is_set(void)
 
 static void what_no_cookie_may_hold_is_refused(void)
 {
-    static const struct {
-        const char *key;
-        const char *value;
-    } table[] = {
-        {"name", ""},
-        {"name", "a b"},
-        {"name", "a=b"},
-        {"name", "a;b"},
-        {"name", "a,b"},
-        {"name", "a\"b"},
-        {"name", "a\r\nb"},
-        {"name", "\xc3\xa4"},
-        {"name", "a\x7f"},
-        {"path", ""},
-        {"path", "app"},
-        {"path", "/a;b"},
-        {"path", "/a\nb"},
-        {"path", "/a\x7f"},
-        {"path", "/\xc3\xa4"},
-        {"path", "/a b"},
-        {"path", "/\t"},
-        {"domain", ""},
-        {"domain", "."},
-        {"domain", "a;b"},
-        {"domain", "a b"},
-        {"domain", "a\r\nX: y"},
-        {"domain", "a:80"},
-        {"domain", "\xc3\xa4.de"},
-        {"domain", "a/b"},
-        {"samesite", ""},
-        {"samesite", "laxer"},
-        {"samesite", "on"},
-        {"secure", ""},
-        {"secure", "1"},
-        {"httponly", "yes"},
-        {"httponly", "auto"},
-        {"partitioned", ""},
-        {"nocache", "0"},
-        {"strip", "none"},
-        {"maxage", ""},
-        {"maxage", "0"},
-        {"maxage", "999ms"},
-        {"maxage", "-1"},
-        {"maxage", "1e9"},
-        {"maxage", "off"},
-        {"first", ""},
-        {"first", " 10"},
-        {"first", "10x"},
-        {"", "x"},
-        {"nam", "x"},
-        {"names", "x"},
-        {"expires", "x"},
+    static const char *const table[] = {
+        "name=",
+        "name=a b",
+        "name=a=b",
+        "name=a;b",
+        "name=a,b",
+        "name=a\"b",
+        "name=a\r\nb",
+        "name=\xc3\xa4",
+        "name=a\x7f",
+        "path=",
+        "path=app",
+        "path=/a;b",
+        "path=/a\nb",
+        "path=/a\x7f",
+        "path=/\xc3\xa4",
+        "path=/a b",
+        "path=/\t",
+        "domain=",
+        "domain=.",
+        "domain=a;b",
+        "domain=a b",
+        "domain=a\r\nX: y",
+        "domain=a:80",
+        "domain=\xc3\xa4.de",
+        "domain=a/b",
+        "samesite=",
+        "samesite=laxer",
+        "samesite=on",
+        "secure=",
+        "secure=1",
+        "httponly=yes",
+        "httponly=auto",
+        "partitioned=",
+        "nocache=0",
+        "strip=none",
+        "maxage=",
+        "maxage=0",
+        "maxage=999ms",
+        "maxage=-1",
+        "maxage=1e9",
+        "maxage=off",
+        "first=",
+        "first= 10",
+        "first=10x",
+        "=x",
+        "nam=x",
+        "names=x",
+        "expires=x",
+        "name",
+        "",
+        "=",
+        " name=x",
+        "name =x",
     };
-    lbs_cookie_conf_t conf, untouched;
+    lbs_cookie_conf_t conf;
     apr_size_t i;
 
-    memset(&untouched, 0, sizeof(untouched));
-    memset(&conf, 0, sizeof(conf));
-    lbs_cookie_conf_init(&untouched);
-    lbs_cookie_conf_init(&conf);
+    memcpy(&conf, &lbs_cookie_defaults, sizeof(conf));
     for (i = 0; i < COUNT(table); i++) {
-        ok(lbs_cookie_conf_set(&conf, lbs_slice_of(table[i].key),
-                               table[i].value)
-                   != NULL
-               && memcmp(&conf, &untouched, sizeof(conf)) == 0,
-           "refusal %zu: %s=", i, table[i].key);
+        ok(lbs_cookie_conf_set(pool, &conf, table[i]) != NULL
+               && memcmp(&conf, &lbs_cookie_defaults, sizeof(conf)) == 0,
+           "argument %zu is refused", i);
     }
+}
+
+static void phrases_say_what_is_wanted(void)
+{
+    lbs_cookie_conf_t conf = lbs_cookie_defaults;
+
+    is_str(lbs_cookie_conf_set(pool, &conf, "samesite=laxer"),
+           "lax, strict, none or off", "samesite");
+    is_str(lbs_cookie_conf_set(pool, &conf, "maxage=0"),
+           "session or a duration of at least 1s, such as 30d", "maxage");
+    is_str(lbs_cookie_conf_set(pool, &conf, "strip=none"), "on or off",
+           "a switch");
+    is_str(lbs_cookie_conf_set(pool, &conf, "nam=x"),
+           "name=, path=, domain=, samesite=, secure=, httponly=, "
+           "partitioned=, maxage=, nocache=, strip= or first=",
+           "no such key");
 }
 
 static char *repeat(char c, apr_size_t n)
@@ -151,6 +162,13 @@ static char *repeat(char c, apr_size_t n)
     return s;
 }
 
+static char *argument(const char *key, apr_size_t n)
+{
+    char *value = repeat(*key == 'p' ? '/' : 'a', n);
+
+    return apr_pstrcat(pool, key, "=", value, NULL);
+}
+
 static void longest_names_paths_and_domains(void)
 {
     static const struct {
@@ -160,16 +178,15 @@ static void longest_names_paths_and_domains(void)
     apr_size_t i;
 
     for (i = 0; i < COUNT(table); i++) {
-        lbs_slice_t key = lbs_slice_of(table[i].key);
-        char c = i == 1 ? '/' : 'a';
-        lbs_cookie_conf_t conf;
+        lbs_cookie_conf_t conf = lbs_cookie_defaults;
+        apr_size_t n = table[i].longest;
 
-        lbs_cookie_conf_init(&conf);
-        is_str(lbs_cookie_conf_set(&conf, key, repeat(c, table[i].longest)),
-               NULL, "%s of %zu bytes", table[i].key, table[i].longest);
-        ok(lbs_cookie_conf_set(&conf, key, repeat(c, table[i].longest + 1)),
+        is_str(lbs_cookie_conf_set(pool, &conf, argument(table[i].key, n)),
+               NULL, "%s of %zu bytes", table[i].key, n);
+        ok(lbs_cookie_conf_set(pool, &conf, argument(table[i].key, n + 1)),
            "one more is refused");
-        ok(lbs_cookie_conf_set(&conf, key, repeat(c, 65536)), "and 64 KB are");
+        ok(lbs_cookie_conf_set(pool, &conf, argument(table[i].key, 65536)),
+           "and 64 KB are");
     }
 }
 
@@ -259,6 +276,7 @@ int main(void)
     defaults_are_the_documented_ones();
     every_key_is_set();
     what_no_cookie_may_hold_is_refused();
+    phrases_say_what_is_wanted();
     longest_names_paths_and_domains();
     what_browsers_drop_is_refused();
     secure_follows_the_client_side();

@@ -226,10 +226,10 @@ static void routes_stand_behind_the_last_dot(void)
 
 static const char *ip_key(const char *text, unsigned v4, unsigned v6)
 {
-    unsigned char addr[16], out[LBS_KEY_IP_MAX];
+    unsigned char addr[16], out[LBS_KEY_IP_LEN];
     int is_v6 = strchr(text, ':') != NULL;
     apr_size_t i, n;
-    char *hex = apr_pcalloc(pool, 2 * LBS_KEY_IP_MAX + 1);
+    char *hex = apr_pcalloc(pool, 2 * LBS_KEY_IP_LEN + 1);
 
     if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text, addr) != 1) {
         bail_out("no address: %s", text);
@@ -284,8 +284,8 @@ static void random_masks_against_a_bit_at_a_time(void)
     int round, wrong = 0;
 
     for (round = 0; round < 20000; round++) {
-        unsigned char addr[16], want[LBS_KEY_IP_MAX] = {0};
-        unsigned char out[LBS_KEY_IP_MAX] = {0};
+        unsigned char addr[16], want[LBS_KEY_IP_LEN] = {0};
+        unsigned char out[LBS_KEY_IP_LEN] = {0};
         unsigned bits, i, length;
         int is_v6;
 

@@ -162,16 +162,15 @@ static void long_lines_end_in_time(void)
 
 static void the_line_in_full(void)
 {
-    lbs_cookie_conf_t conf;
+    lbs_cookie_conf_t conf = lbs_cookie_defaults;
+    lbs_slice_t name = {"LBSTICKY_app and more", 12};
 
-    lbs_cookie_conf_init(&conf);
-    conf.name = "LBSTICKY_app";
-    is_str(lbs_setcookie_format(pool, &conf, "v", 0),
+    is_str(lbs_setcookie_format(pool, &conf, name, "v", 0),
            "LBSTICKY_app=v; Path=/; SameSite=Lax; HttpOnly", "defaults");
-    is_str(lbs_setcookie_format(pool, &conf, "v", 1),
+    is_str(lbs_setcookie_format(pool, &conf, name, "v", 1),
            "LBSTICKY_app=v; Path=/; SameSite=Lax; Secure; HttpOnly",
-           "defaults, the client side is https");
-    is_str(lbs_setcookie_clear(pool, &conf, 0),
+           "defaults and Secure");
+    is_str(lbs_setcookie_clear(pool, &conf, name, 0),
            "LBSTICKY_app=; Path=/; Max-Age=0; "
            "Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax; HttpOnly",
            "to clear it");
@@ -180,7 +179,7 @@ static void the_line_in_full(void)
     conf.samesite = LBS_SAMESITE_NONE;
     conf.partitioned = 1;
     conf.maxage = APR_INT64_C(315360000);
-    is_str(lbs_setcookie_format(pool, &conf, "v", 0),
+    is_str(lbs_setcookie_format(pool, &conf, name, "v", 1),
            "LBSTICKY_app=v; Path=/app; Domain=example.com; "
            "Max-Age=315360000; SameSite=None; Secure; HttpOnly; Partitioned",
            "everything");
@@ -189,16 +188,14 @@ static void the_line_in_full(void)
 static void choose(lbs_cookie_conf_t *conf, unsigned subset)
 {
     memset(conf, 0, sizeof(*conf));
-    conf->name = "n";
     conf->path = subset & 1 ? "/p" : NULL;
     conf->domain = subset & 2 ? "d.example" : NULL;
     conf->maxage = subset & 4 ? 60 : 0;
     conf->samesite = subset & 8    ? LBS_SAMESITE_STRICT
                      : subset & 16 ? LBS_SAMESITE_NONE
                                    : LBS_SAMESITE_OFF;
-    conf->secure = subset & 32 ? LBS_SECURE_ON : LBS_SECURE_OFF;
-    conf->httponly = (subset & 64) != 0;
-    conf->partitioned = (subset & 128) != 0;
+    conf->httponly = (subset & 32) != 0;
+    conf->partitioned = (subset & 64) != 0;
 }
 
 static int has(const char *line, const char *attribute, int wanted)
@@ -206,11 +203,9 @@ static int has(const char *line, const char *attribute, int wanted)
     return (strstr(line, attribute) != NULL) == wanted;
 }
 
-static int attributes_are(const char *line, const lbs_cookie_conf_t *conf)
+static int attributes_are(const char *line, const lbs_cookie_conf_t *conf,
+                          int secure)
 {
-    int secure = conf->secure == LBS_SECURE_ON || conf->partitioned
-                 || conf->samesite == LBS_SAMESITE_NONE;
-
     return has(line, "; Path=/p", conf->path != NULL)
            && has(line, "; Domain=d.example", conf->domain != NULL)
            && has(line, "; SameSite=Strict",
@@ -222,57 +217,93 @@ static int attributes_are(const char *line, const lbs_cookie_conf_t *conf)
            && has(line, "; Partitioned", conf->partitioned);
 }
 
+static int reads_as(const char *line, lbs_slice_t name, const char *want,
+                    int want_deletes)
+{
+    lbs_slice_t value;
+    int deletes;
+
+    return lbs_setcookie_parse(line, name, NOW, &value, &deletes)
+               == APR_SUCCESS
+           && deletes == want_deletes && lbs_slice_is(value, want);
+}
+
 static void all_subsets_of_the_attributes(void)
 {
+    lbs_slice_t name = lbs_slice_of("n");
     unsigned subset;
-    int wrong = 0, same_place = 0;
+    int set_wrong = 0, clear_wrong = 0;
 
     for (subset = 0; subset < 1u << ATTRIBUTES; subset++) {
+        int secure = (subset & 128) != 0;
         lbs_cookie_conf_t conf;
-        lbs_slice_t value;
-        const char *set, *clear;
-        int deletes;
+        const char *line;
 
         choose(&conf, subset);
-        set = lbs_setcookie_format(pool, &conf, "v", 0);
-        clear = lbs_setcookie_clear(pool, &conf, 0);
-        wrong += !attributes_are(set, &conf)
-                 || !has(set, "; Max-Age=60", conf.maxage == 60)
-                 || lbs_setcookie_parse(set, lbs_slice_of("n"), NOW, &value,
-                                        &deletes)
-                        != APR_SUCCESS
-                 || deletes || !lbs_slice_is(value, "v");
-        same_place += attributes_are(clear, &conf)
-                      && lbs_setcookie_parse(clear, lbs_slice_of("n"), NOW,
-                                             &value, &deletes)
-                             == APR_SUCCESS
-                      && deletes;
+        line = lbs_setcookie_format(pool, &conf, name, "v", secure);
+        set_wrong += !attributes_are(line, &conf, secure)
+                     || !has(line, "; Max-Age=60", conf.maxage == 60)
+                     || !reads_as(line, name, "v", 0);
+        line = lbs_setcookie_clear(pool, &conf, name, secure);
+        clear_wrong += !attributes_are(line, &conf, secure)
+                       || !reads_as(line, name, "", 1);
     }
-    is_int(wrong, 0, "each of 256 subsets is written and read back");
-    is_int(same_place, 256, "and cleared where it was set");
+    is_int(set_wrong, 0, "each of 256 subsets is written and read back");
+    is_int(clear_wrong, 0, "and cleared where it was set");
 }
 
 static void the_longest_line_is_whole(void)
 {
-    lbs_cookie_conf_t conf;
+    lbs_cookie_conf_t conf = lbs_cookie_defaults;
     char name[256], path[1025], domain[254];
-    char *want;
 
     memset(name, 'n', 255);
     memset(path, '/', 1024);
     memset(domain, 'd', 253);
     name[255] = path[1024] = domain[253] = '\0';
-    lbs_cookie_conf_init(&conf);
-    conf.name = name;
     conf.path = path;
     conf.domain = domain;
     conf.maxage = APR_INT64_MAX;
-    want = apr_psprintf(pool,
-                        "%s=v; Path=%s; Domain=%s; "
-                        "Max-Age=9223372036854775807; SameSite=Lax; HttpOnly",
-                        name, path, domain);
-    is_str(lbs_setcookie_format(pool, &conf, "v", 0), want,
+    is_str(lbs_setcookie_format(pool, &conf, lbs_slice_of(name), "v", 0),
+           apr_psprintf(pool,
+                        "%s=v; Path=%s; Domain=%s; Max-Age=%s; SameSite=Lax; "
+                        "HttpOnly",
+                        name, path, domain, "9223372036854775807"),
            "longest name, path, domain and age");
+}
+
+static void shared_caches_are_kept_out(void)
+{
+    static const struct {
+        const char *control;
+        const char *want;
+    } table[] = {
+        {NULL, "private"},
+        {"", "private"},
+        {" , ,", "private"},
+        {"public", "private"},
+        {"PUBLIC, max-age=60", "private, max-age=60"},
+        {"max-age=60,Public ,s-maxage=0", "private, max-age=60, s-maxage=0"},
+        {"no-cache", "private, no-cache"},
+        {"private=\"x\"", "private, private=\"x\""},
+        {"ext=\"public, private\", a", "private, ext=\"public, private\", a"},
+        {"ext=\"a\\\", private\", public", "private, ext=\"a\\\", private\""},
+        {"ext=\"open, public", "private, ext=\"open, public"},
+        {"ext=\"open\\", "private, ext=\"open\\"},
+        {"publicity", "private, publicity"},
+        {"a,b,c,d,e,f", "private, a, b, c, d, e, f"},
+        {"private", "private"},
+        {"public, Private", "public, Private"},
+        {"no-store, public", "no-store, public"},
+        {"max-age=0, NO-STORE", "max-age=0, NO-STORE"},
+    };
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(table); i++) {
+        is_str(lbs_setcookie_private(pool, table[i].control), table[i].want,
+               "Cache-Control: %s",
+               table[i].control ? table[i].control : "(none)");
+    }
 }
 
 int main(void)
@@ -286,6 +317,7 @@ int main(void)
     the_line_in_full();
     all_subsets_of_the_attributes();
     the_longest_line_is_whole();
+    shared_caches_are_kept_out();
     apr_terminate();
     return done_testing();
 }
