@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/state/lbs_decision.h"
 
-#define BIT(reason) (1u << LBS_REASON_##reason)
+#define BIT(reason) (1u << (reason))
 
 _Static_assert(LBS_REASONS <= 32, "reasons fit into a mask");
 
@@ -14,18 +14,23 @@ static const struct {
 } decisions[LBS_DECISIONS] = {
     [LBS_DECISION_NONE] = {"none", 0, LBS_REASON_NONE},
     [LBS_DECISION_NEW] = {"new",
-                          BIT(FIRST) | BIT(UNKNOWN) | BIT(EXPIRED)
-                              | BIT(FORGED),
+                          BIT(LBS_REASON_FIRST) | BIT(LBS_REASON_UNKNOWN)
+                              | BIT(LBS_REASON_EXPIRED)
+                              | BIT(LBS_REASON_FORGED),
                           LBS_REASON_UNKNOWN},
-    [LBS_DECISION_KEPT] = {"kept", BIT(NONE), LBS_REASON_NONE},
+    [LBS_DECISION_KEPT] = {"kept", BIT(LBS_REASON_NONE), LBS_REASON_NONE},
     [LBS_DECISION_MOVED] = {"moved",
-                            BIT(DOWN) | BIT(EJECTED) | BIT(DISABLED)
-                                | BIT(REMOVED) | BIT(DRAINED) | BIT(FULL)
-                                | BIT(FAILBACK),
+                            BIT(LBS_REASON_DOWN) | BIT(LBS_REASON_EJECTED)
+                                | BIT(LBS_REASON_DISABLED)
+                                | BIT(LBS_REASON_REMOVED)
+                                | BIT(LBS_REASON_DRAINED)
+                                | BIT(LBS_REASON_FULL)
+                                | BIT(LBS_REASON_FAILBACK),
                             LBS_REASON_DOWN},
-    [LBS_DECISION_REFUSED] = {"refused", BIT(DOWN) | BIT(FULL),
+    [LBS_DECISION_REFUSED] = {"refused",
+                              BIT(LBS_REASON_DOWN) | BIT(LBS_REASON_FULL),
                               LBS_REASON_DOWN},
-    [LBS_DECISION_LOCAL] = {"local", BIT(NONE), LBS_REASON_NONE},
+    [LBS_DECISION_LOCAL] = {"local", BIT(LBS_REASON_NONE), LBS_REASON_NONE},
 };
 
 static const char *const reasons[LBS_REASONS] = {
