@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_admin.h - what an operator changed, beside what the file says.
+ *
+ * Two fields of a member have a value in the configuration and may be changed
+ * at run time: its state (stopped, disabled, drain, standby, spare) and its
+ * weight. A changed field is an override. It survives reloads and restarts
+ * until the configuration's own value for that field changes: then the file
+ * wins, and an event says so. A field set back to what the file says is no
+ * override any more. A drain's deadline and idle time belong to the state and
+ * end with it.
+ *
+ * Changes come from the admin page and from mod_proxy's balancer-manager, in
+ * any process at any time, without locks: of two at once the later wins.
+ */
+#ifndef LBS_ADMIN_H
+#define LBS_ADMIN_H
+
+#include <apr.h>
+#include <apr_time.h>
+
+#include "src/state/lbs_registry.h"
+
+#define LBS_ADMIN_WEIGHT_MAX 10000u /* 100.00 */
+
+/* The flags of a gauge that make up the state field. */
+#define LBS_ADMIN_FLAGS                                                       \
+    (LBS_F_STOPPED | LBS_F_DISABLED | LBS_F_DRAIN | LBS_F_STANDBY             \
+     | LBS_F_SPARE)
+
+typedef enum lbs_admin_field_t {
+    LBS_ADMIN_STATE,
+    LBS_ADMIN_WEIGHT,
+    LBS_ADMIN_FIELDS
+} lbs_admin_field_t;
+
+typedef enum lbs_admin_action_t {
+    LBS_ADMIN_ENABLE,  /* open again; a standby that is open becomes active */
+    LBS_ADMIN_DRAIN,   /* no new sessions */
+    LBS_ADMIN_DISABLE, /* nobody at all */
+    LBS_ADMIN_STANDBY, /* only when no other is left */
+    LBS_ADMIN_SET_WEIGHT,
+    LBS_ADMIN_SET_FLAGS, /* the state is exactly this, says somebody else */
+    LBS_ADMIN_RESET      /* back to what the file says */
+} lbs_admin_action_t;
+
+typedef struct lbs_admin_change_t {
+    lbs_admin_action_t action;
+    apr_uint32_t weight;          /* SET_WEIGHT: hundredths */
+    apr_uint32_t flags;           /* SET_FLAGS: of LBS_ADMIN_FLAGS */
+    apr_interval_time_t deadline; /* DRAIN: microseconds from now, 0: none */
+    apr_interval_time_t idle;     /* DRAIN: microseconds, 0: none */
+    const char *reason;           /* for the event; NULL: none */
+} lbs_admin_change_t;
+
+/* What the configuration says of a member. */
+typedef struct lbs_admin_values_t {
+    apr_uint32_t flags;  /* of LBS_ADMIN_FLAGS */
+    apr_uint32_t weight; /* hundredths */
+} lbs_admin_values_t;
+
+typedef struct lbs_admin_drain_t {
+    apr_time_t since;         /* Unix microseconds; 0: does not drain */
+    apr_time_t deadline;      /* monotonic microseconds; 0: none */
+    apr_interval_time_t idle; /* sessions idle longer move; 0: none do */
+} lbs_admin_drain_t;
+
+/**
+ * Find the action of a word of the admin form: enable, drain, disable,
+ * standby, weight, reset.
+ *
+ * @param action  out: written only when found
+ * @return NULL, or a phrase saying what is wanted
+ */
+const char *lbs_admin_action(const char *word, lbs_admin_action_t *action);
+
+/** @return the field's name in JSON: "state", "weight" */
+const char *lbs_admin_field_name(lbs_admin_field_t field);
+
+/**
+ * Make a change, and tell it in the events. A change to what already is
+ * changes nothing and tells nothing, so a value may be reported again.
+ *
+ * Not done here, because they need the pool's settings: after ENABLE the
+ * caller begins the slow start, after RESET it lifts an ejection.
+ *
+ * @param slot    a member
+ * @param change  the caller's
+ * @return NULL when done; else a sentence why not, and nothing was changed
+ */
+const char *lbs_admin_apply(lbs_registry_t *reg, apr_uint32_t slot,
+                            const lbs_admin_change_t *change,
+                            const lbs_clock_t *now);
+
+/**
+ * Say what the configuration says of a member: once per member and
+ * configuration pass, after lbs_registry_member() and after a state file was
+ * read. Where there is no override the value takes effect; an override whose
+ * field the configuration changed is dropped and told in the events.
+ */
+void lbs_admin_reconcile(lbs_registry_t *reg, apr_uint32_t slot,
+                         const lbs_admin_values_t *file,
+                         const lbs_clock_t *now);
+
+/** @return the fields an operator changed, one bit each: 1u << field */
+apr_uint32_t lbs_admin_overrides(const lbs_registry_t *reg, apr_uint32_t slot);
+
+/** What an operator asked of the sessions of a draining member. */
+void lbs_admin_drain(const lbs_registry_t *reg, apr_uint32_t slot,
+                     lbs_admin_drain_t *drain);
+
+#endif
