@@ -156,9 +156,11 @@ sub cookie ($self, $name) {
 
 sub clear_cookies ($self) { return $self->ask(DELETE => "$self->{session}/cookie") }
 
-# What the page wrote to the console, with failed loads and CSP violations.
+# What pages wrote to the console, with failed loads and CSP violations; not
+# what Chromium says about pages of its own.
 sub console ($self) {
     return map { "$_->{level}: $_->{message}" }
+        grep { $_->{message} !~ m{^chrome://} }
         @{$self->post('/se/log', {type => 'browser'})};
 }
 

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+# LBS::Gateway - members that do not speak HTTP: ajp, fcgi, scgi, uwsgi.
+#
+#   my $g = LBS::Gateway->new(scheme => 'fcgi', name => 'f1');
+#   BalancerMember "fcgi://@B1@"        (it has addr, port, name and url as
+#                                        LBS::Backend has)
+#
+# The answer is 200, X-Backend: NAME, Set-Cookie: gw=NAME, and JSON: backend,
+# method, uri, cookie (undef without one), body_length, body_sha256. A query
+# of status=N gives that status. One process per connection, blocking: these
+# are for small numbers.
+package LBS::Gateway;
+use v5.36;
+
+use Digest::SHA qw(sha256_hex);
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Scalar::Util qw(weaken);
+use LBS::Ports;
+
+my %serve = (ajp => \&serve_ajp, fcgi => \&serve_fcgi, scgi => \&serve_scgi,
+             uwsgi => \&serve_uwsgi);
+my $json = JSON::PP->new->ascii->canonical;
+my %alive;
+
+sub new ($class, %o) {
+    my $self = bless {scheme => $o{scheme}, name => $o{name} // $o{scheme},
+                      addr => '127.0.0.1', port => LBS::Ports::free(),
+                      owner => $$}, $class;
+    my $serve = $serve{$o{scheme}} // die "unknown scheme $o{scheme}\n";
+    my $listener = IO::Socket::INET->new(LocalAddr => $self->{addr},
+        LocalPort => $self->{port}, Listen => 64, ReuseAddr => 1)
+        // die "listen: $!\n";
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        setpgrp;    # its connections end with it
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP ALRM);
+        $SIG{CHLD} = 'IGNORE';
+        alarm 600;
+        while (my $c = $listener->accept) {
+            next if fork;
+            eval { $serve->($self->{name}, $c) };
+            print STDERR "# $self->{name}: $@"
+                if $@ && $@ ne "end\n";
+            POSIX::_exit(0);
+        }
+        POSIX::_exit(1);
+    }
+    $self->{pid} = $pid;
+    $alive{$self} = $self;
+    weaken $alive{$self};
+    return $self;
+}
+
+sub name ($self) { return $self->{name} }
+sub port ($self) { return $self->{port} }
+sub addr ($self) { return "$self->{addr}:$self->{port}" }
+sub url ($self)  { return "$self->{scheme}://$self->{addr}:$self->{port}" }
+
+# Gone with all its connections.
+sub kill ($self) {
+    return if $self->{owner} != $$ || !$self->{pid};
+    my $pid = delete $self->{pid};
+    kill KILL => -$pid, $pid;
+    waitpid $pid, 0;
+    return;
+}
+
+sub DESTROY ($self) {
+    local ($?, $@, $!);
+    $self->kill;
+    return;
+}
+
+END {
+    local $?;
+    $_ && $_->kill for values %alive;
+}
+
+# --- bytes -----------------------------------------------------------------
+
+# Exactly n bytes; dies quietly when the peer is through.
+sub take ($c, $n) {
+    my $data = '';
+    while (length $data < $n) {
+        sysread $c, $data, $n - length $data, length $data or die "end\n";
+    }
+    return $data;
+}
+
+sub give ($c, $data) {
+    while (length $data) {
+        my $n = syswrite $c, $data or die "end\n";
+        substr $data, 0, $n, '';
+    }
+    return;
+}
+
+# Status, header fields and body of the answer to a request in CGI's terms.
+sub answer ($name, $env, $body) {
+    my ($status) = ($env->{QUERY_STRING} // '') =~ /\bstatus=(\d{3})\b/;
+    my $text = $json->encode({
+        backend => $name, method => $env->{REQUEST_METHOD},
+        uri => $env->{REQUEST_URI}, cookie => $env->{HTTP_COOKIE},
+        body_length => length $body, body_sha256 => sha256_hex($body),
+    }) . "\n";
+    return ($status // 200,
+            [['Content-Type', 'application/json'], ['X-Backend', $name],
+             ['Set-Cookie', "gw=$name"], ['Content-Length', length $text]],
+            $text);
+}
+
+sub cgi_text ($status, $headers, $body) {
+    return join "\r\n", "Status: $status Test",
+        (map { "$_->[0]: $_->[1]" } @$headers), '', $body;
+}
+
+# --- SCGI, uwsgi -----------------------------------------------------------
+
+sub serve_scgi ($name, $c) {
+    my $length = '';
+    while ((my $byte = take($c, 1)) ne ':') {
+        $length .= $byte;
+    }
+    my @pairs = split /\0/, take($c, $length), -1;
+    pop @pairs;      # behind the last NUL
+    my %env = @pairs;
+    take($c, 1);     # the comma
+    my $body = take($c, $env{CONTENT_LENGTH} || 0);
+    return give($c, cgi_text(answer($name, \%env, $body)));
+}
+
+sub serve_uwsgi ($name, $c) {
+    my (undef, $size) = unpack 'CvC', take($c, 4);
+    my %env = unpack '(v/a)*', take($c, $size);
+    my $body = take($c, $env{CONTENT_LENGTH} || 0);
+    my ($status, $headers, $text) = answer($name, \%env, $body);
+    return give($c, join "\r\n", "HTTP/1.0 $status Test",
+        (map { "$_->[0]: $_->[1]" } @$headers), '', $text);
+}
+
+# --- FastCGI ---------------------------------------------------------------
+
+use constant {FCGI_BEGIN => 1, FCGI_END => 3, FCGI_PARAMS => 4,
+              FCGI_STDIN => 5, FCGI_STDOUT => 6};
+
+sub fcgi_record ($type, $id, $data) {
+    return pack('CCnnCx', 1, $type, $id, length $data, 0) . $data;
+}
+
+sub fcgi_pairs ($data) {
+    my %env;
+    my $at = 0;
+    my $length = sub () {
+        my $n = ord substr $data, $at, 1;
+        my $long = $n & 0x80;
+        $n = unpack('N', substr $data, $at, 4) & 0x7fffffff if $long;
+        $at += $long ? 4 : 1;
+        return $n;
+    };
+    while ($at < length $data) {
+        my ($k, $v) = ($length->(), $length->());
+        $env{substr $data, $at, $k} = substr $data, $at + $k, $v;
+        $at += $k + $v;
+    }
+    return \%env;
+}
+
+sub serve_fcgi ($name, $c) {
+    my ($params, $body, $keep) = ('', '', 0);
+    while (1) {
+        my (undef, $type, $id, $length, $padding) =
+            unpack 'CCnnCx', take($c, 8);
+        my $data = substr take($c, $length + $padding), 0, $length;
+        if ($type == FCGI_BEGIN) {
+            ($params, $body) = ('', '');
+            $keep = unpack('x2C', $data) & 1;
+        }
+        $params .= $data if $type == FCGI_PARAMS;
+        $body .= $data if $type == FCGI_STDIN;
+        next if $type != FCGI_STDIN || $length;    # an empty one is the end
+        my $text = cgi_text(answer($name, fcgi_pairs($params), $body));
+        give($c, fcgi_record(FCGI_STDOUT, $id, $text)
+            . fcgi_record(FCGI_STDOUT, $id, '')
+            . fcgi_record(FCGI_END, $id, pack 'NCx3', 0, 0));
+        return if !$keep;
+    }
+}
+
+# --- AJP 1.3 ---------------------------------------------------------------
+
+my @AJP_METHOD = (undef, qw(OPTIONS GET HEAD POST PUT DELETE));
+my @AJP_HEADER = (undef, qw(accept accept-charset accept-encoding
+    accept-language authorization connection content-type content-length
+    cookie cookie2 host pragma referer user-agent));
+my %AJP_ATTRIBUTE = (5 => 'QUERY_STRING', 6 => 'JVM_ROUTE');
+
+sub ajp_packet ($data) { return pack 'A2 n/a', 'AB', $data }
+
+sub ajp_string ($text) { return pack('n/a x', $text) }
+
+sub ajp_take ($c) {
+    my (undef, $length) = unpack 'n n', take($c, 4);
+    return take($c, $length);
+}
+
+# A string, or undef for the length 0xffff.
+sub ajp_get ($data) {
+    my $length = unpack 'n', substr $$data, 0, 2, '';
+    return if $length == 0xffff;
+    my $text = substr $$data, 0, $length + 1, '';
+    return substr $text, 0, $length;
+}
+
+sub ajp_request ($data) {
+    my (undef, $method) = unpack 'CC', substr $data, 0, 2, '';
+    ajp_get(\$data);    # protocol
+    my %env = (REQUEST_METHOD => $AJP_METHOD[$method] // '?',
+               REQUEST_URI => ajp_get(\$data));
+    ajp_get(\$data) for 1 .. 3;    # remote address and host, server name
+    my (undef, undef, $headers) = unpack 'nCn', substr $data, 0, 5, '';
+    for (1 .. $headers) {
+        my $name;
+        if (ord($data) == 0xa0) {
+            $name = $AJP_HEADER[unpack 'xC', substr $data, 0, 2, ''];
+        }
+        else {
+            $name = lc ajp_get(\$data);
+        }
+        $env{'HTTP_' . uc($name =~ tr/-/_/r)} = ajp_get(\$data);
+    }
+    while (length $data && (my $code = ord substr $data, 0, 1, '') != 0xff) {
+        ajp_get(\$data) if $code == 10;    # request attribute: its name
+        my $value = $code == 11 ? substr($data, 0, 2, '') : ajp_get(\$data);
+        $env{$AJP_ATTRIBUTE{$code}} = $value if $AJP_ATTRIBUTE{$code};
+    }
+    return \%env;
+}
+
+# httpd sends the first piece of a body unasked.
+sub ajp_body ($c, $env) {
+    my $left = $env->{HTTP_CONTENT_LENGTH} // 0;
+    my $body = '';
+    while (length $body < $left) {
+        give($c, ajp_packet(pack 'Cn', 6, 8186)) if length $body;
+        my $packet = ajp_take($c);
+        last if length $packet < 3;
+        $body .= unpack 'n/a', $packet;
+    }
+    return $body;
+}
+
+sub serve_ajp ($name, $c) {
+    while (1) {
+        my $packet = ajp_take($c);
+        if (ord $packet == 10) {    # CPing
+            give($c, ajp_packet(chr 9));
+            next;
+        }
+        my $env = ajp_request($packet);
+        my ($status, $headers, $text) =
+            answer($name, $env, ajp_body($c, $env));
+        give($c, ajp_packet(pack('Cn', 4, $status) . ajp_string('Test')
+            . pack('n', scalar @$headers)
+            . join '', map { ajp_string($_) } map { @$_ } @$headers));
+        give($c, ajp_packet(pack('C', 3) . ajp_string($text)));
+        give($c, ajp_packet(pack 'CC', 5, 1));
+    }
+}
+
+1;
