@@ -154,9 +154,9 @@ const char *lbs_cookie_strip(apr_pool_t *pool, const char *header,
 {
     const char *from = header;
     const char *end;
-    char separator = '\0'; /* the strongest since the last crumb kept */
     char *rest, *out;
     int kept = 0;
+    int dropped = 0; /* was the crumb before this one? */
 
     *found = count(header, name);
     if (*found == 0) {
@@ -167,23 +167,23 @@ const char *lbs_cookie_strip(apr_pool_t *pool, const char *header,
         lbs_slice_t other, value;
 
         end = crumb_end(from);
-        if (!split(from, end, &other, &value) || !lbs_slice_eq(other, name)) {
+        if (split(from, end, &other, &value) && lbs_slice_eq(other, name)) {
+            dropped = 1;
+        }
+        else {
             if (kept++ > 0) {
-                *out++ = separator;
+                *out++ = dropped ? ';' : from[-1];
             }
-            else if (separator != '\0') {
-                /* What follows starts the header now. */
+            else if (dropped) {
+                /* The header starts here now. */
                 from += strspn(from, BLANK);
             }
             memcpy(out, from, (apr_size_t)(end - from));
             out += end - from;
-            separator = '\0';
+            dropped = 0;
         }
         if (*end == '\0') {
             break;
-        }
-        if (separator != ';') {
-            separator = *end;
         }
     }
     *out = '\0';

@@ -46,9 +46,9 @@ int lbs_cookie_next(lbs_cookie_iter_t *it, lbs_slice_t *name,
                     lbs_slice_t *value);
 
 /**
- * The header without every crumb of one name. All other bytes stay as they
- * stood. Of the separators around what was removed one stays, a `;` if there
- * was any, since some applications know no other.
+ * The header without every crumb of one name. All other crumbs stay byte for
+ * byte. Where something was removed between two of them stands a `;`, the
+ * one separator that every application knows.
  *
  * @param pool   the result is allocated here if anything was removed
  * @param found  out: how many crumbs were removed
