@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_json.h - the state as JSON. Keys are never renamed, only added. */
+#ifndef LBS_JSON_H
+#define LBS_JSON_H
+
+#include "src/status/lbs_out.h"
+#include "src/status/lbs_view.h"
+
+/**
+ * Write the whole state as one object. Cost: linear in members; one member's
+ * objects are held at a time.
+ *
+ * @param out  opened with any way of escaping: JSON has its own
+ * @return APR_SUCCESS; APR_ENOMEM: no more memory, the document is not whole;
+ *         what the sink returned
+ */
+apr_status_t lbs_json_write(lbs_out_t *out, const lbs_view_t *view);
+
+/** Write one member's object, as it stands in the state. @return likewise */
+apr_status_t lbs_json_write_member(lbs_out_t *out,
+                                   const lbs_view_member_t *member);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_out.h - where a document is written to, escaped by default.
+ *
+ * A document has one way of escaping, fixed when it is opened: every %s that
+ * is put into it is escaped that way, so a name somebody chose cannot leave
+ * the place it was written to. What is to stand as it is goes through
+ * lbs_out_raw(), which takes only literals and text made here.
+ *
+ * The bytes are collected and handed on in pieces. The first failure to hand
+ * them on is kept, later writes do nothing: the writer of a document asks
+ * once, at the end.
+ */
+#ifndef LBS_OUT_H
+#define LBS_OUT_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+
+typedef enum lbs_out_escape_t {
+    LBS_OUT_PLAIN, /* text/plain: control characters become spaces */
+    LBS_OUT_HTML,  /* element content and double-quoted attributes */
+    LBS_OUT_LABEL  /* a quoted label value of the Prometheus text format */
+} lbs_out_escape_t;
+
+/** Take len bytes. @return APR_SUCCESS, or why no more can be taken */
+typedef apr_status_t lbs_out_sink_t(void *ctx, const char *data,
+                                    apr_size_t len);
+
+typedef struct lbs_out_t {
+    apr_pool_t *pool; /* for what the writers of the document need */
+    lbs_out_sink_t *sink;
+    void *ctx; /* the sink's own */
+    lbs_out_escape_t escape;
+    apr_status_t status; /* first failure of the sink */
+    apr_size_t used;
+    char buf[8192];
+} lbs_out_t;
+
+/** Open a document; it lives in the pool. Nothing is handed on yet. */
+lbs_out_t *lbs_out_open(apr_pool_t *pool, lbs_out_escape_t escape,
+                        lbs_out_sink_t *sink, void *ctx);
+
+/** Write len bytes as they are. */
+void lbs_out_write(lbs_out_t *out, const char *data, apr_size_t len);
+
+/** Write a string as it is; never one that came from outside. */
+void lbs_out_raw(lbs_out_t *out, const char *text);
+
+/** Write a string escaped; NULL writes nothing. */
+void lbs_out_text(lbs_out_t *out, const char *text);
+
+/**
+ * Write by a format: the literal parts as they are, each %s escaped.
+ *
+ * @param fmt  %s, %% and d, u, x, f, g with precision, width, l or ll; nothing
+ *             else, which is a bug here and ends the process
+ */
+void lbs_out_put(lbs_out_t *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/**
+ * Hand on what is left.
+ *
+ * @return APR_SUCCESS: all of the document was taken; else the sink's first
+ *         failure, after which it was not called again
+ */
+apr_status_t lbs_out_close(lbs_out_t *out);
+
+#endif
