@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_alert.c - what an operator should know first, in sentences. */
+#include "src/status/lbs_alert.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "src/status/lbs_human.h"
+
+#define STALE_S 60   /* the state file is written every 10 s */
+#define ONE_BY_ONE 4 /* more members than that become one sentence */
+#define BUSY_PERCENT 50
+
+typedef struct list_t {
+    apr_pool_t *memory;
+    const lbs_view_t *view;
+    lbs_alerts_t found;
+    const lbs_view_pool_t *pool; /* that is looked at */
+} list_t;
+
+static void add(list_t *list, lbs_alert_level_t level,
+                const lbs_view_member_t *member, const char *text)
+{
+    lbs_alert_t *alert = &list->found.alert[list->found.count];
+
+    if (list->found.count == LBS_ALERTS_MAX) {
+        return;
+    }
+    list->found.count++;
+    alert->level = level;
+    alert->text = text;
+    alert->pool = list->pool;
+    alert->member = member;
+}
+
+static const char *since(list_t *list, const lbs_view_member_t *member)
+{
+    return member->since == 0
+               ? ""
+               : apr_pstrcat(list->memory, " for ",
+                             lbs_human_span(list->memory,
+                                            list->view->now - member->since),
+                             NULL);
+}
+
+static void member_out(list_t *list, const lbs_view_member_t *member)
+{
+    const char *label = lbs_view_member_label(member);
+
+    if (member->state == LBS_VIEW_DOWN) {
+        add(list, LBS_ALERT_WARN, member,
+            apr_psprintf(list->memory, "%s is down%s: its check says %s",
+                         label, since(list, member), member->check.last));
+        return;
+    }
+    add(list, LBS_ALERT_WARN, member,
+        apr_psprintf(list->memory, "%s is ejected%s: its answers failed",
+                     label, since(list, member)));
+}
+
+static int is_out(const lbs_view_member_t *member)
+{
+    return member->state == LBS_VIEW_DOWN || member->state == LBS_VIEW_EJECTED;
+}
+
+static void members_out(list_t *list)
+{
+    const lbs_view_pool_t *pool = list->pool;
+    apr_uint32_t down = lbs_view_pool_count(pool, LBS_VIEW_DOWN);
+    apr_uint32_t ejected = lbs_view_pool_count(pool, LBS_VIEW_EJECTED);
+    apr_uint32_t i;
+
+    if (down + ejected > ONE_BY_ONE) {
+        add(list, LBS_ALERT_WARN, NULL,
+            apr_psprintf(list->memory,
+                         "%u of %u members are down, %u are ejected", down,
+                         pool->members_count, ejected));
+        return;
+    }
+    for (i = 0; i < pool->members_count; i++) {
+        if (is_out(&pool->members[i])) {
+            member_out(list, &pool->members[i]);
+        }
+    }
+}
+
+/* Members that take visitors without a session. */
+static apr_uint32_t count_open(const lbs_view_pool_t *pool)
+{
+    return lbs_view_pool_count(pool, LBS_VIEW_UP)
+           + lbs_view_pool_count(pool, LBS_VIEW_WARMING)
+           + lbs_view_pool_count(pool, LBS_VIEW_SPARE)
+           + lbs_view_pool_count(pool, LBS_VIEW_STANDBY);
+}
+
+static void nobody_open(list_t *list)
+{
+    const lbs_view_pool_t *pool = list->pool;
+    apr_uint32_t i, serving = 0;
+
+    for (i = 0; i < pool->members_count; i++) {
+        serving += (apr_uint32_t)lbs_view_member_serves(&pool->members[i]);
+    }
+    if (pool->members_count == 0) {
+        add(list, LBS_ALERT_BAD, NULL, "it has no members: visitors get 503");
+    }
+    else if (serving == 0) {
+        add(list, LBS_ALERT_BAD, NULL,
+            "no member can serve: every visitor gets 503");
+    }
+    else if (count_open(pool) == 0) {
+        add(list, LBS_ALERT_BAD, NULL,
+            lbs_view_pool_count(pool, LBS_VIEW_FULL) > 0
+                ? "every member is full: new visitors wait or get 503"
+                : "no member takes new visitors: they get 503");
+    }
+}
+
+static void look_at_pool(list_t *list)
+{
+    const lbs_view_pool_t *pool = list->pool;
+
+    if (pool->panic) {
+        add(list, LBS_ALERT_BAD, NULL,
+            "panic: every check fails, so checks are ignored and members "
+            "that accept connections get visitors. Is the check right?");
+    }
+    nobody_open(list);
+    members_out(list);
+    if (pool->queued > 0) {
+        add(list, LBS_ALERT_WARN, NULL,
+            apr_pstrcat(list->memory,
+                        lbs_human_of(list->memory, pool->queued, "request"),
+                        pool->queued == 1 ? " waits" : " wait",
+                        " for a member that is full", NULL));
+    }
+    if (pool->busy_key_percent >= BUSY_PERCENT) {
+        add(list, LBS_ALERT_WARN, NULL,
+            apr_psprintf(list->memory,
+                         "one key makes %d %% of the requests: they cannot "
+                         "be spread. Is it a proxy or a robot?",
+                         pool->busy_key_percent));
+    }
+}
+
+static void look_at_table(list_t *list)
+{
+    const lbs_view_table_t *table = &list->view->table;
+
+    /* After the table was made larger, or the flood is over, what was lost
+     * long ago is still in the numbers, but no longer news. */
+    if (table->evicted_live > 0
+        && table->entries > table->capacity - table->capacity / 10) {
+        add(list, LBS_ALERT_WARN, NULL,
+            apr_pstrcat(
+                list->memory, "the session table is full: ",
+                lbs_human_of(list->memory, table->evicted_live, "session"),
+                " that were still alive had to go. Raise LBStickyTable",
+                NULL));
+    }
+    if (strcmp(table->persist, "off") == 0) {
+        return;
+    }
+    if (table->age_s > STALE_S) {
+        add(list, LBS_ALERT_WARN, NULL,
+            apr_psprintf(list->memory,
+                         "the state file %s was last written %s ago: a crash "
+                         "would lose what happened since",
+                         table->persist,
+                         lbs_human_span(list->memory, table->age_s)));
+    }
+    else if (table->age_s < 0
+             && list->view->now - list->view->started > STALE_S) {
+        add(list, LBS_ALERT_WARN, NULL,
+            apr_psprintf(list->memory,
+                         "the state file %s could not be written: a crash "
+                         "would lose all sessions",
+                         table->persist));
+    }
+}
+
+/* Stable: within a level they stay as found, pool by pool. */
+static lbs_alerts_t *worst_first(apr_pool_t *pool, const lbs_alerts_t *found)
+{
+    lbs_alerts_t *sorted = apr_palloc(pool, sizeof(*sorted));
+    int level, i;
+
+    sorted->count = 0;
+    for (level = LBS_ALERT_BAD; level <= LBS_ALERT_WARN; level++) {
+        for (i = 0; i < found->count; i++) {
+            if ((int)found->alert[i].level == level) {
+                sorted->alert[sorted->count++] = found->alert[i];
+            }
+        }
+    }
+    return sorted;
+}
+
+const lbs_alerts_t *lbs_alert_list(apr_pool_t *pool, const lbs_view_t *view)
+{
+    list_t list;
+    apr_uint32_t i;
+
+    list.memory = pool;
+    list.view = view;
+    list.found.count = 0;
+    for (i = 0; i < view->pools_count; i++) {
+        list.pool = &view->pools[i];
+        look_at_pool(&list);
+    }
+    list.pool = NULL;
+    look_at_table(&list);
+    return worst_first(pool, &list.found);
+}

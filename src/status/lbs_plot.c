@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_plot.c - plots as inline SVG.
+ *
+ * A plot is drawn in a box of 300 by 60 that the style sheet stretches to the
+ * room there is; lines keep their width. Text stands outside of the SVG,
+ * where it is neither stretched nor unreachable.
+ */
+#include "src/status/lbs_plot.h"
+
+#include <apr_strings.h>
+
+#include "src/status/lbs_human.h"
+
+#define WIDE 300.0
+#define HIGH 60.0
+
+/* One of the three plots: what it shows and how its values are written. */
+typedef struct kind_t {
+    const char *title, *css;
+    double (*value)(const lbs_view_plot_t *plot, apr_uint32_t i);
+    const char *(*text)(apr_pool_t *pool, double value);
+    /* A second, fainter line above the first; may be NULL. */
+    double (*upper)(const lbs_view_plot_t *plot, apr_uint32_t i);
+} kind_t;
+
+static double requests_at(const lbs_view_plot_t *plot, apr_uint32_t i)
+{
+    return (double)plot->points[i].requests / plot->step;
+}
+
+static double errors_at(const lbs_view_plot_t *plot, apr_uint32_t i)
+{
+    return (double)plot->points[i].errors / plot->step;
+}
+
+static double mean_at(const lbs_view_plot_t *plot, apr_uint32_t i)
+{
+    return (double)plot->points[i].mean_ms;
+}
+
+static double worst_at(const lbs_view_plot_t *plot, apr_uint32_t i)
+{
+    return (double)plot->points[i].worst_ms;
+}
+
+static const kind_t kinds[] = {
+    {"Requests", "requests", requests_at, lbs_human_rate, NULL},
+    {"Latency", "latency", mean_at, lbs_human_ms, worst_at},
+    {"Errors", "errors", errors_at, lbs_human_rate, NULL},
+};
+
+static double most_of(const lbs_view_plot_t *plot, const kind_t *kind)
+{
+    double most = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < plot->count; i++) {
+        double value = kind->value(plot, i);
+        double upper = kind->upper != NULL ? kind->upper(plot, i) : 0;
+
+        value = upper > value ? upper : value;
+        most = value > most ? value : most;
+    }
+    return most;
+}
+
+/* @return the next of 1, 2, 5, 10 ... above the value: a scale that does not
+ * jump with every refresh */
+static double round_up(double value)
+{
+    double power = 0.001;
+
+    while (power * 10 <= value) {
+        power *= 10;
+    }
+    if (value <= power) {
+        return power;
+    }
+    return value <= 2 * power   ? 2 * power
+           : value <= 5 * power ? 5 * power
+                                : 10 * power;
+}
+
+static void put_line(lbs_out_t *out, const lbs_view_plot_t *plot,
+                     double (*value)(const lbs_view_plot_t *, apr_uint32_t),
+                     double top)
+{
+    double step = plot->count > 1 ? WIDE / (plot->count - 1) : WIDE;
+    apr_uint32_t i;
+
+    for (i = 0; i < plot->count; i++) {
+        double y = HIGH - value(plot, i) / top * (HIGH - 2) - 1;
+
+        lbs_out_put(out, "%s%.0f %.1f", i == 0 ? "M" : "L", i * step, y);
+    }
+}
+
+/* The line, and the area below it: the eye reads a level from an area and a
+ * change from a line. */
+static void put_curve(lbs_out_t *out, const lbs_view_plot_t *plot,
+                      const kind_t *kind, double top)
+{
+    if (kind->upper != NULL) {
+        lbs_out_raw(out, "<path class=\"upper\" d=\"");
+        put_line(out, plot, kind->upper, top);
+        lbs_out_raw(out, "\"/>");
+    }
+    lbs_out_raw(out, "<path class=\"area\" d=\"");
+    put_line(out, plot, kind->value, top);
+    lbs_out_put(out, "L%.0f %.0fL0 %.0fZ\"/><path class=\"line\" d=\"", WIDE,
+                HIGH, HIGH);
+    put_line(out, plot, kind->value, top);
+    lbs_out_raw(out, "\"/>");
+}
+
+static const char *span_of(apr_pool_t *pool, const lbs_view_plot_t *plot)
+{
+    return lbs_human_span(pool, (apr_int64_t)plot->step * plot->count);
+}
+
+static void put_figure(lbs_out_t *out, const lbs_view_plot_t *plot,
+                       const kind_t *kind, const char *of)
+{
+    double top = round_up(most_of(plot, kind));
+    double now = kind->value(plot, plot->count - 1);
+    const char *now_text = kind->text(out->pool, now);
+    const char *top_text = kind->text(out->pool, top);
+    const char *span = span_of(out->pool, plot);
+
+    lbs_out_put(out,
+                "<figure class=\"plot %s\"><figcaption><b>%s</b> "
+                "<span class=\"now\">%s</span>%s</figcaption>"
+                "<div class=\"frame\"><span class=\"top\">%s</span>"
+                "<svg viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\" "
+                "role=\"img\" aria-label=\"%s of %s, last %s: now %s, "
+                "at most %s\"><path class=\"grid\" d=\"M0 1H%.0fM0 %.0fH%.0f"
+                "M0 %.0fH%.0f\"/>",
+                kind->css, kind->title, now_text,
+                kind->upper != NULL ? " <span class=\"key\">mean, worst "
+                                      "above</span>"
+                                    : "",
+                top_text, WIDE, HIGH, kind->title, of, span, now_text,
+                kind->text(out->pool, most_of(plot, kind)), WIDE, HIGH / 2,
+                WIDE, HIGH - 1, WIDE);
+    put_curve(out, plot, kind, top);
+    lbs_out_put(out,
+                "</svg></div><div class=\"ends\"><span>%s ago</span>"
+                "<span>now</span></div></figure>",
+                span);
+}
+
+static void put_table(lbs_out_t *out, const lbs_view_plot_t *plot,
+                      const char *id, const char *of)
+{
+    apr_uint32_t i;
+
+    lbs_out_put(out,
+                "<details class=\"numbers\" id=\"%s-numbers\"><summary>The "
+                "numbers<span class=\"hidden\"> behind the plots of %s</span>"
+                "</summary><div class=\"scroll\" tabindex=\"0\" "
+                "role=\"group\" aria-label=\"Numbers of %s\"><table><thead>"
+                "<tr><th scope=\"col\">Until</th>"
+                "<th scope=\"col\">Requests</th><th scope=\"col\">Errors</th>"
+                "<th scope=\"col\">Mean</th><th scope=\"col\">Worst</th></tr>"
+                "</thead><tbody>",
+                id, of, of);
+    for (i = 0; i < plot->count; i++) {
+        const lbs_view_point_t *point = &plot->points[i];
+        apr_int64_t until =
+            plot->until - (apr_int64_t)(plot->count - 1 - i) * plot->step;
+
+        lbs_out_put(out,
+                    "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
+                    "<td>%s</td></tr>",
+                    lbs_human_time(out->pool, until, plot->until),
+                    lbs_human_count(out->pool, point->requests),
+                    lbs_human_count(out->pool, point->errors),
+                    lbs_human_ms(out->pool, (double)point->mean_ms),
+                    lbs_human_ms(out->pool, (double)point->worst_ms));
+    }
+    lbs_out_raw(out, "</tbody></table></div></details>");
+}
+
+void lbs_plot_write(lbs_out_t *out, const lbs_view_plot_t *plot,
+                    const char *id, const char *of)
+{
+    apr_size_t k;
+
+    if (plot->count == 0 || plot->step == 0) {
+        lbs_out_raw(out, "<p class=\"quiet\">Nothing was counted yet.</p>");
+        return;
+    }
+    lbs_out_put(out, "<div class=\"plots\" id=\"%s\">", id);
+    for (k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+        put_figure(out, plot, &kinds[k], of);
+    }
+    put_table(out, plot, id, of);
+    lbs_out_raw(out, "</div>");
+}
+
+void lbs_plot_write_small(lbs_out_t *out, const lbs_view_plot_t *plot)
+{
+    const kind_t *kind = &kinds[0];
+    double most;
+
+    if (plot->count == 0 || plot->step == 0) {
+        return;
+    }
+    most = most_of(plot, kind);
+    lbs_out_put(out,
+                "<svg class=\"small\" viewBox=\"0 0 %.0f %.0f\" "
+                "preserveAspectRatio=\"none\" role=\"img\" "
+                "aria-label=\"Requests, last %s: now %s, at most %s\">",
+                WIDE, HIGH, span_of(out->pool, plot),
+                lbs_human_rate(out->pool, kind->value(plot, plot->count - 1)),
+                lbs_human_rate(out->pool, most));
+    lbs_out_raw(out, "<path class=\"line\" d=\"");
+    put_line(out, plot, kind->value, round_up(most));
+    lbs_out_raw(out, "\"/></svg>");
+}
+
+/* sum has room for all points of plot, the newest ones side by side. */
+static void add_plot(lbs_view_point_t *sum, const lbs_view_plot_t *plot)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < plot->count; i++) {
+        const lbs_view_point_t *point = &plot->points[i];
+        float answers = (float)(sum[i].requests + point->requests);
+
+        if (answers > 0) {
+            sum[i].mean_ms = (sum[i].mean_ms * (float)sum[i].requests
+                              + point->mean_ms * (float)point->requests)
+                             / answers;
+        }
+        if (point->worst_ms > sum[i].worst_ms) {
+            sum[i].worst_ms = point->worst_ms;
+        }
+        sum[i].requests += point->requests;
+        sum[i].errors += point->errors;
+    }
+}
+
+lbs_view_plot_t lbs_plot_sum(apr_pool_t *memory, const lbs_view_pool_t *pool,
+                             lbs_view_span_t span)
+{
+    lbs_view_plot_t total = {0, 0, 0, NULL};
+    lbs_view_point_t *points;
+    apr_uint32_t i;
+
+    for (i = 0; i < pool->members_count; i++) {
+        const lbs_view_plot_t *plot = &pool->members[i].plot[span];
+
+        if (plot->count > total.count) {
+            total = *plot;
+        }
+    }
+    if (total.count == 0) {
+        return total;
+    }
+    points = apr_pcalloc(memory, total.count * sizeof(*points));
+    for (i = 0; i < pool->members_count; i++) {
+        const lbs_view_plot_t *plot = &pool->members[i].plot[span];
+
+        /* Members are read one after the other: a step may have begun
+         * between two of them. Half a step at the end is not worth more. */
+        if (plot->step == total.step) {
+            add_plot(points + (total.count - plot->count), plot);
+        }
+    }
+    total.points = points;
+    return total;
+}
