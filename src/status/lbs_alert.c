@@ -131,8 +131,8 @@ static void look_at_pool(list_t *list)
     if (pool->queued > 0) {
         add(list, LBS_ALERT_WARN, NULL,
             apr_pstrcat(list->memory,
-                        lbs_human_of(list->memory, pool->queued, "request"),
-                        pool->queued == 1 ? " waits" : " wait",
+                        lbs_human_of(list->memory, pool->queued,
+                                     "request waits", "requests wait"),
                         " for a member that is full", NULL));
     }
     if (pool->busy_key_percent >= BUSY_PERCENT) {
@@ -155,7 +155,8 @@ static void look_at_table(list_t *list)
         add(list, LBS_ALERT_WARN, NULL,
             apr_pstrcat(
                 list->memory, "the session table is full: ",
-                lbs_human_of(list->memory, table->evicted_live, "session"),
+                lbs_human_of(list->memory, table->evicted_live, "session",
+                             "sessions"),
                 " that were still alive had to go. Raise LBStickyTable",
                 NULL));
     }

@@ -28,10 +28,11 @@ const char *lbs_human_count(apr_pool_t *pool, apr_uint64_t count)
     return text;
 }
 
-const char *lbs_human_of(apr_pool_t *pool, apr_uint64_t count, const char *one)
+const char *lbs_human_of(apr_pool_t *pool, apr_uint64_t count, const char *one,
+                         const char *many)
 {
-    return apr_pstrcat(pool, lbs_human_count(pool, count), " ", one,
-                       count == 1 ? "" : "s", NULL);
+    return apr_pstrcat(pool, lbs_human_count(pool, count), " ",
+                       count == 1 ? one : many, NULL);
 }
 
 const char *lbs_human_bytes(apr_pool_t *pool, apr_uint64_t bytes)

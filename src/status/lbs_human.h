@@ -9,10 +9,9 @@
 /** @return "1 234 567": thousands apart, by a narrow no-break space */
 const char *lbs_human_count(apr_pool_t *pool, apr_uint64_t count);
 
-/** @return "1 session", "312 sessions"; one is the word for a single one,
- *          which gets an s for all other counts */
-const char *lbs_human_of(apr_pool_t *pool, apr_uint64_t count,
-                         const char *one);
+/** @return "1 session", "312 sessions": the count and one of two words */
+const char *lbs_human_of(apr_pool_t *pool, apr_uint64_t count, const char *one,
+                         const char *many);
 
 /** @return "512 B", "1.5 kB", "23 GB", in powers of 1000 */
 const char *lbs_human_bytes(apr_pool_t *pool, apr_uint64_t bytes);

@@ -17,6 +17,8 @@
 /* One of the three plots: what it shows and how its values are written. */
 typedef struct kind_t {
     const char *title, *css;
+    const char *columns; /* of the table, from 0, that hold its numbers */
+    const char *key;     /* what the lines are, where there are two */
     double (*value)(const lbs_view_plot_t *plot, apr_uint32_t i);
     const char *(*text)(apr_pool_t *pool, double value);
     /* A second, fainter line above the first; may be NULL. */
@@ -44,9 +46,10 @@ static double worst_at(const lbs_view_plot_t *plot, apr_uint32_t i)
 }
 
 static const kind_t kinds[] = {
-    {"Requests", "requests", requests_at, lbs_human_rate, NULL},
-    {"Latency", "latency", mean_at, lbs_human_ms, worst_at},
-    {"Errors", "errors", errors_at, lbs_human_rate, NULL},
+    {"Requests", "requests", "1", "", requests_at, lbs_human_rate, NULL},
+    {"Latency", "latency", "3 4", "mean, worst above", mean_at, lbs_human_ms,
+     worst_at},
+    {"Errors", "errors", "2", "", errors_at, lbs_human_rate, NULL},
 };
 
 static double most_of(const lbs_view_plot_t *plot, const kind_t *kind)
@@ -128,23 +131,23 @@ static void put_figure(lbs_out_t *out, const lbs_view_plot_t *plot,
     const char *span = span_of(out->pool, plot);
 
     lbs_out_put(out,
-                "<figure class=\"plot %s\"><figcaption><b>%s</b> "
-                "<span class=\"now\">%s</span>%s</figcaption>"
-                "<div class=\"frame\"><span class=\"top\">%s</span>"
+                "<figure class=\"plot %s\" data-columns=\"%s\"><figcaption>"
+                "<b>%s</b> <span class=\"now\">%s</span> "
+                "<span class=\"key\">%s</span><span class=\"scale\">%s</span>"
+                "</figcaption>",
+                kind->css, kind->columns, kind->title, now_text, kind->key,
+                top_text);
+    lbs_out_put(out,
                 "<svg viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\" "
                 "role=\"img\" aria-label=\"%s of %s, last %s: now %s, "
                 "at most %s\"><path class=\"grid\" d=\"M0 1H%.0fM0 %.0fH%.0f"
                 "M0 %.0fH%.0f\"/>",
-                kind->css, kind->title, now_text,
-                kind->upper != NULL ? " <span class=\"key\">mean, worst "
-                                      "above</span>"
-                                    : "",
-                top_text, WIDE, HIGH, kind->title, of, span, now_text,
+                WIDE, HIGH, kind->title, of, span, now_text,
                 kind->text(out->pool, most_of(plot, kind)), WIDE, HIGH / 2,
                 WIDE, HIGH - 1, WIDE);
     put_curve(out, plot, kind, top);
     lbs_out_put(out,
-                "</svg></div><div class=\"ends\"><span>%s ago</span>"
+                "</svg><div class=\"ends\"><span>%s ago</span>"
                 "<span>now</span></div></figure>",
                 span);
 }
