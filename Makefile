@@ -24,7 +24,11 @@ BENCH_SRC = $(sort $(wildcard bench/bench_*.c bench/sim_*.c))
 C_FILES   = $(sort $(wildcard *.[ch] src/*/*.[ch] t/unit/*.h t/unit/*/*.[ch] \
                               fuzz/*.[ch] bench/*.[ch]))
 
+STATUS_SRC = $(sort $(wildcard src/status/*.c))
+ASSETS    = $(sort $(wildcard src/status/assets/*))
+
 PURE_OBJ  = $(PURE_SRC:%.c=$(B)/%.o)
+STATUS_OBJ = $(STATUS_SRC:%.c=$(B)/%.o)
 MOD_OBJ   = $(MOD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  = $(UNIT_SRC:%.c=$(B)/%)
 FUZZ_BIN  = $(FUZZ_SRC:%.c=$(B)/%)
@@ -82,6 +86,9 @@ $(B)/%.o: %.c $(B)/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The page's style and script are part of this object, byte for byte.
+$(B)/src/status/lbs_assets.o: $(ASSETS)
+
 # The list of objects is a prerequisite: a removed source makes a new archive.
 $(B)/objects: FORCE
 	@mkdir -p $(@D)
@@ -91,9 +98,11 @@ $(SO): $(MOD_OBJ) $(B)/objects
 	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $(MOD_OBJ) $(HTTPD_LDFLAGS) $(LDFLAGS) \
 	    $(MOD_LIBS)
 
-$(LIB): $(PURE_OBJ) $(B)/objects
+# With what src/status writes from plain values; of an archive the linker takes
+# only what a test asks for, so what needs httpd stays out.
+$(LIB): $(PURE_OBJ) $(STATUS_OBJ) $(B)/objects
 	@rm -f $@
-	$(call say,AR) ar rcs $@ $(PURE_OBJ)
+	$(call say,AR) ar rcs $@ $(PURE_OBJ) $(STATUS_OBJ)
 
 $(UNIT_BIN) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LINK) $(CC) $(EXTRA) -o $@ $< $(LIB) $(TEST_LIBS)

@@ -9,7 +9,7 @@
 
 #include "src/status/lbs_human.h"
 
-const char *lbs_part_link(const lbs_part_t *part, const lbs_query_t *query)
+const char *lbs_page_link(const lbs_part_t *part, const lbs_query_t *query)
 {
     const char *here = part->page->here;
     const char *link = lbs_query_link(part->out->pool, query);
@@ -18,7 +18,7 @@ const char *lbs_part_link(const lbs_part_t *part, const lbs_query_t *query)
                        link, NULL);
 }
 
-const char *lbs_part_link_to(const lbs_part_t *part,
+const char *lbs_page_link_to(const lbs_part_t *part,
                              const lbs_view_pool_t *pool,
                              const lbs_view_member_t *member,
                              const char *action)
@@ -32,10 +32,10 @@ const char *lbs_part_link_to(const lbs_part_t *part,
     query.member = member != NULL ? member->id : NULL;
     query.action = action;
     query.span = part->query.span;
-    return lbs_part_link(part, &query);
+    return lbs_page_link(part, &query);
 }
 
-void lbs_part_state(const lbs_part_t *part, lbs_view_state_t state)
+void lbs_page_state(const lbs_part_t *part, lbs_view_state_t state)
 {
     const char *name = lbs_view_state_name(state);
 
@@ -46,7 +46,7 @@ void lbs_part_state(const lbs_part_t *part, lbs_view_state_t state)
                 name, name, name);
 }
 
-void lbs_part_fact(const lbs_part_t *part, const char *css, const char *name,
+void lbs_page_fact(const lbs_part_t *part, const char *css, const char *name,
                    const char *value)
 {
     lbs_out_put(part->out,
@@ -120,8 +120,9 @@ static void put_head(const lbs_part_t *part)
     lbs_out_put(out,
                 "<link rel=\"icon\" href=\"%s/icon.svg\">\n"
                 "<link rel=\"stylesheet\" href=\"%s/style.css\">\n"
+                "<link rel=\"stylesheet\" href=\"%s/parts.css\">\n"
                 "<script src=\"%s/app.js\" defer></script>\n</head>\n",
-                here, here, here);
+                here, here, here, here);
 }
 
 static void put_top(const lbs_part_t *part)
@@ -137,12 +138,12 @@ static void put_top(const lbs_part_t *part)
                 strcmp(here, ".") == 0 ? "./" : here, view->server);
     if (part->pool != NULL) {
         lbs_out_put(out, " <span class=\"sep\">/</span> <a href=\"%s\">%s</a>",
-                    lbs_part_link_to(part, part->pool, NULL, NULL),
+                    lbs_page_link_to(part, part->pool, NULL, NULL),
                     part->pool->name);
     }
     if (part->member != NULL) {
         lbs_out_put(out, " <span class=\"sep\">/</span> <a href=\"%s\">%s</a>",
-                    lbs_part_link_to(part, part->pool, part->member, NULL),
+                    lbs_page_link_to(part, part->pool, part->member, NULL),
                     lbs_view_member_label(part->member));
     }
     lbs_out_put(out,
@@ -153,7 +154,7 @@ static void put_top(const lbs_part_t *part)
                 "</p></header>\n",
                 lbs_human_iso(out->pool, view->now),
                 lbs_human_time(out->pool, view->now, view->now),
-                lbs_part_link(part, &part->query));
+                lbs_page_link(part, &part->query));
 }
 
 static void put_alert(const lbs_part_t *part, const lbs_alert_t *alert)
@@ -166,7 +167,7 @@ static void put_alert(const lbs_part_t *part, const lbs_alert_t *alert)
                                               : "Attention");
     if (alert->pool != NULL) {
         lbs_out_put(out, "<a href=\"%s\">%s</a>: ",
-                    lbs_part_link_to(part, alert->pool, alert->member, NULL),
+                    lbs_page_link_to(part, alert->pool, alert->member, NULL),
                     alert->pool->name);
     }
     lbs_out_put(out, "%s</li>", alert->text);
@@ -228,23 +229,23 @@ static void put_server(const lbs_part_t *part)
 
     lbs_out_raw(part->out, "<section class=\"card\" id=\"server\"><h2>This "
                            "server</h2><dl class=\"facts\">");
-    lbs_part_fact(part, "", "Sessions in the table", table_use(part));
-    lbs_part_fact(part, table->evicted_live > 0 ? "warn" : "",
+    lbs_page_fact(part, "", "Sessions in the table", table_use(part));
+    lbs_page_fact(part, table->evicted_live > 0 ? "warn" : "",
                   "Lost for lack of room",
                   lbs_human_count(pool, table->evicted_live));
-    lbs_part_fact(part, "", "Ended by time",
+    lbs_page_fact(part, "", "Ended by time",
                   lbs_human_count(pool, table->expired));
-    lbs_part_fact(part, "", "Memory of the table",
+    lbs_page_fact(part, "", "Memory of the table",
                   lbs_human_bytes(pool, table->bytes));
-    lbs_part_fact(part, "", "State file", table->persist);
-    lbs_part_fact(part, "", "State file written",
+    lbs_page_fact(part, "", "State file", table->persist);
+    lbs_page_fact(part, "", "State file written",
                   table->age_s < 0
                       ? "never"
                       : apr_pstrcat(pool, lbs_human_span(pool, table->age_s),
                                     " ago", NULL));
-    lbs_part_fact(part, "", "Running for",
+    lbs_page_fact(part, "", "Running for",
                   lbs_human_span(pool, view->now - view->started));
-    lbs_part_fact(part, "", "Generation",
+    lbs_page_fact(part, "", "Generation",
                   lbs_human_count(pool, view->generation));
     lbs_out_raw(part->out, "</dl></section>\n");
 }
@@ -267,7 +268,7 @@ static void put_all(const lbs_part_t *part)
     lbs_out_raw(part->out, "<h1 class=\"hidden\">Load balancer</h1>\n");
     for (i = 0; i < part->view->pools_count; i++) {
         if (part->pool == NULL || part->pool == &part->view->pools[i]) {
-            lbs_part_pool(part, &part->view->pools[i]);
+            lbs_page_pool(part, &part->view->pools[i]);
         }
     }
 }
@@ -302,11 +303,11 @@ static int put_main(const lbs_part_t *part, int status)
                     part->pool == NULL ? "pool" : "member");
     }
     else if (part->member != NULL && part->query.action != NULL) {
-        status = lbs_part_confirm(part);
+        status = lbs_page_confirm(part);
     }
     else if (part->member != NULL) {
-        lbs_part_done(part);
-        lbs_part_member(part);
+        lbs_page_done(part);
+        lbs_page_member(part);
     }
     else {
         put_all(part);
@@ -315,7 +316,7 @@ static int put_main(const lbs_part_t *part, int status)
     if (part->member == NULL) {
         put_server(part);
     }
-    lbs_part_events(part);
+    lbs_page_events(part);
     lbs_out_raw(part->out, "</aside>\n");
     return status;
 }

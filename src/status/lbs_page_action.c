@@ -27,7 +27,7 @@ static void put_action(const lbs_part_t *part, const lbs_view_pool_t *pool,
         part->out,
         "<a class=\"button\" data-dialog href=\"%s\">%s<span "
         "class=\"hidden\"> %s</span></a> ",
-        lbs_part_link_to(part, pool, member, lbs_admin_action_name(action)),
+        lbs_page_link_to(part, pool, member, lbs_admin_action_name(action)),
         titles[action], lbs_view_member_label(member));
 }
 
@@ -39,7 +39,7 @@ static int is_off(const lbs_view_member_t *member)
            || member->state == LBS_VIEW_STOPPED;
 }
 
-void lbs_part_actions(const lbs_part_t *part, const lbs_view_pool_t *pool,
+void lbs_page_actions(const lbs_part_t *part, const lbs_view_pool_t *pool,
                       const lbs_view_member_t *member, int all)
 {
     if (is_off(member)) {
@@ -218,10 +218,10 @@ static void put_form(const lbs_part_t *part, lbs_admin_action_t action)
                 "<a class=\"button\" data-close href=\"%s\">Cancel</a></p>"
                 "</form>",
                 lbs_admin_action_name(action),
-                lbs_part_link_to(part, part->pool, part->member, NULL));
+                lbs_page_link_to(part, part->pool, part->member, NULL));
 }
 
-int lbs_part_confirm(const lbs_part_t *part)
+int lbs_page_confirm(const lbs_part_t *part)
 {
     lbs_out_t *out = part->out;
     lbs_admin_action_t action = lbs_admin_action_find(part->query.action);
@@ -263,7 +263,7 @@ static const lbs_view_event_t *newest_event(const lbs_part_t *part)
     return NULL;
 }
 
-void lbs_part_done(const lbs_part_t *part)
+void lbs_page_done(const lbs_part_t *part)
 {
     lbs_out_t *out = part->out;
     const lbs_view_event_t *event;

@@ -36,20 +36,20 @@ static void put_load(const lbs_part_t *part)
                                lbs_human_count(memory, m->limit), NULL);
     }
     open_card(part, "load", "Load");
-    lbs_part_fact(part, "", "Weight", lbs_human_weight(memory, m->weight));
-    lbs_part_fact(part, "", "In force",
+    lbs_page_fact(part, "", "Weight", lbs_human_weight(memory, m->weight));
+    lbs_page_fact(part, "", "In force",
                   lbs_human_weight(memory, m->effective_weight));
-    lbs_part_fact(part, "", "Sessions", lbs_human_count(memory, m->sessions));
-    lbs_part_fact(part, "", "In flight", inflight);
-    lbs_part_fact(
+    lbs_page_fact(part, "", "Sessions", lbs_human_count(memory, m->sessions));
+    lbs_page_fact(part, "", "In flight", inflight);
+    lbs_page_fact(
         part, "", "Requests",
         lbs_human_rate(memory, lbs_view_plot_rate(&m->plot[LBS_VIEW_RECENT],
                                                   LBS_PAGE_RATE_S, 0)));
-    lbs_part_fact(part, "", "Requests so far",
+    lbs_page_fact(part, "", "Requests so far",
                   lbs_human_count(memory, m->requests));
-    lbs_part_fact(part, "", "To the member",
+    lbs_page_fact(part, "", "To the member",
                   lbs_human_bytes(memory, m->bytes_in));
-    lbs_part_fact(part, "", "From the member",
+    lbs_page_fact(part, "", "From the member",
                   lbs_human_bytes(memory, m->bytes_out));
     close_card(part);
 }
@@ -63,11 +63,11 @@ static void put_answers(const lbs_part_t *part)
 
     open_card(part, "answers", "Answers");
     for (i = 0; i < 5; i++) {
-        lbs_part_fact(part, "", classes[i],
+        lbs_page_fact(part, "", classes[i],
                       lbs_human_count(memory, m->responses[i]));
     }
     for (i = 0; i < LBS_VIEW_FAILS; i++) {
-        lbs_part_fact(part, m->failures[i] > 0 ? "warn" : "",
+        lbs_page_fact(part, m->failures[i] > 0 ? "warn" : "",
                       apr_pstrcat(memory, "Failed: ",
                                   lbs_view_failure_name((lbs_view_failure_t)i),
                                   NULL),
@@ -75,10 +75,10 @@ static void put_answers(const lbs_part_t *part)
     }
     close_card(part);
     open_card(part, "latency", "Latency");
-    lbs_part_fact(part, "", "p50", lbs_human_ms(memory, m->p50_ms));
-    lbs_part_fact(part, "", "p90", lbs_human_ms(memory, m->p90_ms));
-    lbs_part_fact(part, "", "p99", lbs_human_ms(memory, m->p99_ms));
-    lbs_part_fact(part, "", "Recent (peak EWMA)",
+    lbs_page_fact(part, "", "p50", lbs_human_ms(memory, m->p50_ms));
+    lbs_page_fact(part, "", "p90", lbs_human_ms(memory, m->p90_ms));
+    lbs_page_fact(part, "", "p99", lbs_human_ms(memory, m->p99_ms));
+    lbs_page_fact(part, "", "Recent (peak EWMA)",
                   lbs_human_ms(memory, m->ewma_ms));
     close_card(part);
 }
@@ -114,32 +114,32 @@ static void put_health(const lbs_part_t *part)
     apr_int64_t now = part->view->now;
 
     open_card(part, "health", "Health");
-    lbs_part_fact(part, m->check.ok ? "" : "warn", "Last check",
+    lbs_page_fact(part, m->check.ok ? "" : "warn", "Last check",
                   !m->check.configured       ? "none"
                   : m->check.last[0] == '\0' ? "not yet"
                                              : m->check.last);
-    lbs_part_fact(part, "", "Checked", ago(part, m->check.at));
-    lbs_part_fact(part, "", "Times ejected",
+    lbs_page_fact(part, "", "Checked", ago(part, m->check.at));
+    lbs_page_fact(part, "", "Times ejected",
                   lbs_human_count(memory, m->eject_count));
     if (m->eject_until > now) {
-        lbs_part_fact(part, "warn", "Ejected for",
+        lbs_page_fact(part, "warn", "Ejected for",
                       lbs_human_span(memory, m->eject_until - now));
     }
     if (m->drain_since > 0) {
-        lbs_part_fact(part, "", "Draining since", ago(part, m->drain_since));
-        lbs_part_fact(part, "", "Sessions left",
+        lbs_page_fact(part, "", "Draining since", ago(part, m->drain_since));
+        lbs_page_fact(part, "", "Sessions left",
                       lbs_human_count(memory, m->drain_left));
-        lbs_part_fact(part, "", "Deadline",
+        lbs_page_fact(part, "", "Deadline",
                       m->drain_deadline > now
                           ? lbs_human_span(memory, m->drain_deadline - now)
                       : m->drain_deadline > 0 ? "over"
                                               : "none");
     }
-    lbs_part_fact(part, "", "Changed by hand", overrides_of(memory, m));
+    lbs_page_fact(part, "", "Changed by hand", overrides_of(memory, m));
     close_card(part);
 }
 
-void lbs_part_member(const lbs_part_t *part)
+void lbs_page_member(const lbs_part_t *part)
 {
     lbs_out_t *out = part->out;
     const lbs_view_member_t *m = part->member;
@@ -149,7 +149,7 @@ void lbs_part_member(const lbs_part_t *part)
                 "<section class=\"card\" id=\"member\"><header "
                 "class=\"title\"><h1>%s</h1><p>%s%s</p>",
                 label, m->name, m->self ? ", this server" : "");
-    lbs_part_state(part, m->state);
+    lbs_page_state(part, m->state);
     if (m->since > 0) {
         lbs_out_put(out, " <span class=\"note\">for %s</span>",
                     lbs_human_span(out->pool, part->view->now - m->since));
@@ -157,7 +157,7 @@ void lbs_part_member(const lbs_part_t *part)
     lbs_out_raw(out, "</header>");
     if (part->pool->may_change && part->page->nonce != NULL) {
         lbs_out_raw(out, "<p class=\"actions\">");
-        lbs_part_actions(part, part->pool, m, 1);
+        lbs_page_actions(part, part->pool, m, 1);
         lbs_out_raw(out, "</p>");
     }
     lbs_out_raw(out, "<h2>Last 5 minutes</h2>");
@@ -222,7 +222,7 @@ static void put_event(const lbs_part_t *part, const lbs_view_event_t *event)
                 event->member, event->reason);
 }
 
-void lbs_part_events(const lbs_part_t *part)
+void lbs_page_events(const lbs_part_t *part)
 {
     const lbs_view_t *view = part->view;
     apr_uint32_t i, shown = 0, left = 0;
@@ -250,7 +250,7 @@ void lbs_part_events(const lbs_part_t *part)
 
         query.all_events = 1;
         lbs_out_put(part->out, "<p><a href=\"%s\">%s more</a></p>",
-                    lbs_part_link(part, &query),
+                    lbs_page_link(part, &query),
                     lbs_human_count(part->out->pool, left));
     }
     lbs_out_raw(part->out, "</section>\n");

@@ -43,7 +43,7 @@ static void put_column(const lbs_part_t *part, lbs_query_t query, apr_size_t c)
                 !sorted ? "none"
                 : down  ? "descending"
                         : "ascending",
-                lbs_part_link(part, &query), columns[c].title);
+                lbs_page_link(part, &query), columns[c].title);
 }
 
 /* Sorting one pool's list is asking for that pool. */
@@ -174,7 +174,7 @@ static void put_name(const lbs_part_t *part, const lbs_view_pool_t *pool,
     lbs_out_t *out = part->out;
 
     lbs_out_put(out, "<th scope=\"row\"><a href=\"%s\">%s</a>",
-                lbs_part_link_to(part, pool, member, NULL),
+                lbs_page_link_to(part, pool, member, NULL),
                 lbs_view_member_label(member));
     if (member->route[0] != '\0') {
         lbs_out_put(out, "<span class=\"note\">%s</span>", member->name);
@@ -186,7 +186,7 @@ static void put_name(const lbs_part_t *part, const lbs_view_pool_t *pool,
         lbs_out_raw(out, "<span class=\"tag\">changed by hand</span>");
     }
     lbs_out_raw(out, "</th><td data-label=\"State\">");
-    lbs_part_state(part, member->state);
+    lbs_page_state(part, member->state);
     lbs_out_put(out, "<span class=\"note\">%s</span>", note_of(part, member));
     put_progress(part, member);
     lbs_out_raw(out, "</td>");
@@ -216,7 +216,7 @@ static void put_row(const lbs_part_t *part, const lbs_view_pool_t *pool,
     lbs_out_raw(out, "</td>");
     if (pool->may_change && part->page->nonce != NULL) {
         lbs_out_raw(out, "<td class=\"actions\">");
-        lbs_part_actions(part, pool, member, 0);
+        lbs_page_actions(part, pool, member, 0);
         lbs_out_raw(out, "</td>");
     }
     lbs_out_raw(out, "</tr>");
@@ -267,7 +267,7 @@ static void put_page_link(const lbs_part_t *part, const lbs_view_pool_t *pool,
 
     query.page = page;
     lbs_out_put(part->out, "<a href=\"%s\">%s</a> ",
-                lbs_part_link(part, &query), text);
+                lbs_page_link(part, &query), text);
 }
 
 static void put_pages(const lbs_part_t *part, const lbs_view_pool_t *pool,
@@ -309,7 +309,7 @@ static void put_table(const lbs_part_t *part, const lbs_view_pool_t *pool,
     lbs_out_raw(part->out, "</tbody></table>");
 }
 
-void lbs_part_members(const lbs_part_t *part, const lbs_view_pool_t *pool)
+void lbs_page_members(const lbs_part_t *part, const lbs_view_pool_t *pool)
 {
     lbs_out_t *out = part->out;
     lbs_query_rows_t rows = lbs_query_rows(out->pool, &part->query, pool);

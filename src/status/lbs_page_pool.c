@@ -48,9 +48,9 @@ static void put_states(const lbs_part_t *part, const lbs_view_pool_t *pool)
         }
         query.state = state;
         lbs_out_put(part->out, "<li><a href=\"%s\"><b>%s</b> ",
-                    lbs_part_link(part, &query),
+                    lbs_page_link(part, &query),
                     lbs_human_count(part->out->pool, count));
-        lbs_part_state(part, (lbs_view_state_t)state);
+        lbs_page_state(part, (lbs_view_state_t)state);
         lbs_out_raw(part->out, "</a></li>");
     }
     lbs_out_raw(part->out, "</ul>");
@@ -66,20 +66,20 @@ static void put_facts(const lbs_part_t *part, const lbs_view_pool_t *pool,
     apr_uint64_t refused = lbs_view_pool_decided(pool, LBS_DECISION_REFUSED);
 
     lbs_out_raw(part->out, "<dl class=\"facts\">");
-    lbs_part_fact(part, "", "Requests", lbs_human_rate(memory, rate));
-    lbs_part_fact(part, errors > 0 ? "warn" : "", "Errors",
+    lbs_page_fact(part, "", "Requests", lbs_human_rate(memory, rate));
+    lbs_page_fact(part, errors > 0 ? "warn" : "", "Errors",
                   lbs_human_rate(memory, errors));
-    lbs_part_fact(part, "", "In flight",
+    lbs_page_fact(part, "", "In flight",
                   lbs_human_count(memory, pool->inflight));
-    lbs_part_fact(part, "", "Sessions",
+    lbs_page_fact(part, "", "Sessions",
                   lbs_human_count(memory, pool->sessions));
-    lbs_part_fact(part, pool->queued > 0 ? "warn" : "", "Waiting",
+    lbs_page_fact(part, pool->queued > 0 ? "warn" : "", "Waiting",
                   lbs_human_count(memory, pool->queued));
-    lbs_part_fact(part, "", "Moved", lbs_human_count(memory, moved));
-    lbs_part_fact(part, refused > 0 ? "warn" : "", "Refused",
+    lbs_page_fact(part, "", "Moved", lbs_human_count(memory, moved));
+    lbs_page_fact(part, refused > 0 ? "warn" : "", "Refused",
                   lbs_human_count(memory, refused));
-    lbs_part_fact(part, "", "Retries", lbs_human_count(memory, pool->retries));
-    lbs_part_fact(part, pool->retries_denied > 0 ? "warn" : "",
+    lbs_page_fact(part, "", "Retries", lbs_human_count(memory, pool->retries));
+    lbs_page_fact(part, pool->retries_denied > 0 ? "warn" : "",
                   "Retries denied",
                   lbs_human_count(memory, pool->retries_denied));
     lbs_out_raw(part->out, "</dl>");
@@ -162,11 +162,11 @@ static void put_span(const lbs_part_t *part, const char *text,
 
     query.span = span;
     lbs_out_put(part->out, "<a href=\"%s\" aria-current=\"%s\">%s</a>",
-                lbs_part_link(part, &query),
+                lbs_page_link(part, &query),
                 span == part->query.span ? "true" : "false", text);
 }
 
-void lbs_part_pool(const lbs_part_t *part, const lbs_view_pool_t *pool)
+void lbs_page_pool(const lbs_part_t *part, const lbs_view_pool_t *pool)
 {
     lbs_out_t *out = part->out;
     const char *id = pool_id(part, pool);
@@ -179,13 +179,13 @@ void lbs_part_pool(const lbs_part_t *part, const lbs_view_pool_t *pool)
                 "<section class=\"pool card\" id=\"%s\" aria-labelledby=\""
                 "%s-name\"><header class=\"title\"><h2 id=\"%s-name\">"
                 "<a href=\"%s\">%s</a></h2><p>%s, %s, %s</p>",
-                id, id, id, lbs_part_link_to(part, pool, NULL, NULL),
+                id, id, id, lbs_page_link_to(part, pool, NULL, NULL),
                 pool->name, pool->vhost, sources_of(out->pool, pool),
                 pool->method);
     put_states(part, pool);
     lbs_out_raw(out, "</header>");
     put_facts(part, pool, &recent);
-    lbs_part_members(part, pool);
+    lbs_page_members(part, pool);
     lbs_out_raw(out, "<div class=\"more\"><div class=\"spans\" "
                      "role=\"group\" aria-label=\"Span of the plots\">");
     put_span(part, "5 min", LBS_VIEW_RECENT);

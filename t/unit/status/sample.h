@@ -114,8 +114,8 @@ TAP_FUNC void sample_state(lbs_view_member_t *m, apr_uint32_t number)
     }
     if (number == 2) {
         m->state = LBS_VIEW_DOWN;
-        m->check = (lbs_view_check_t){1, 0, "HTTP 400, want 200-399",
-                                      SAMPLE_NOW - 1};
+        m->check =
+            (lbs_view_check_t){1, 0, "HTTP 400, want 200-399", SAMPLE_NOW - 1};
     }
     if (number == 3) {
         m->state = LBS_VIEW_EJECTED;
@@ -127,9 +127,9 @@ TAP_FUNC void sample_state(lbs_view_member_t *m, apr_uint32_t number)
         m->effective_weight = 0.3;
     }
     if (number >= 5 && number < 10) {
-        static const lbs_view_state_t states[]
-            = {LBS_VIEW_STANDBY, LBS_VIEW_SPARE, LBS_VIEW_FULL,
-               LBS_VIEW_DISABLED, LBS_VIEW_STOPPED};
+        static const lbs_view_state_t states[] = {
+            LBS_VIEW_STANDBY, LBS_VIEW_SPARE, LBS_VIEW_FULL, LBS_VIEW_DISABLED,
+            LBS_VIEW_STOPPED};
 
         m->state = states[number - 5];
     }
@@ -145,8 +145,8 @@ TAP_FUNC void sample_members(apr_pool_t *pool, lbs_view_pool_t *of,
         lbs_view_member_t *m = &members[i];
 
         m->id = apr_psprintf(pool, "%016x", i + 0xabc);
-        m->name = apr_psprintf(pool, "http://10.0.%u.%u:8000", i / 250,
-                               i % 250 + 1);
+        m->name =
+            apr_psprintf(pool, "http://10.0.%u.%u:8000", i / 250, i % 250 + 1);
         m->route = apr_psprintf(pool, "web%u", i + 1);
         sample_numbers(pool, m, i);
         sample_state(m, troubles ? i : 0);
