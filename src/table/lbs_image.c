@@ -47,7 +47,7 @@ static void put(lbs_table_t *table, apr_uint64_t index, apr_uint64_t word,
     apr_time_t left; /* microseconds */
     int units;
 
-    if (from < 0 || lbs_word_twin(table, index, word)) {
+    if (from < 0 || lbs_table_has_twin(table, index, word)) {
         report->damaged++;
         return;
     }

@@ -128,7 +128,7 @@ static void visit(lbs_sweep_t *sweep, lbs_atomic64_t *at, apr_time_t now,
             return;
         }
         sweep->own++;
-        if (lbs_word_drop(sweep->view, at, word)) {
+        if (lbs_table_drop_word(sweep->view, at, word)) {
             (*counter)++;
             return;
         }
@@ -200,7 +200,7 @@ static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
         apr_uint64_t next;
 
         if (left <= 0) {
-            if (lbs_word_drop(view, at, word)) {
+            if (lbs_table_drop_word(view, at, word)) {
                 lbs_atomic_add64_relaxed(&view->head->expired, 1);
                 return;
             }

@@ -200,8 +200,8 @@ apr_status_t lbs_table_find(const lbs_table_t *table, apr_uint64_t key,
     return APR_NOTFOUND;
 }
 
-int lbs_word_drop(const lbs_table_t *table, lbs_atomic64_t *at,
-                  apr_uint64_t word)
+int lbs_table_drop_word(const lbs_table_t *table, lbs_atomic64_t *at,
+                        apr_uint64_t word)
 {
     lbs_atomic_add64_relaxed(&table->head->changes, 1);
     if (!lbs_atomic_cas64(at, &word, 0)) {
@@ -211,8 +211,8 @@ int lbs_word_drop(const lbs_table_t *table, lbs_atomic64_t *at,
     return 1;
 }
 
-int lbs_word_twin(const lbs_table_t *table, apr_uint64_t index,
-                  apr_uint64_t word)
+int lbs_table_has_twin(const lbs_table_t *table, apr_uint64_t index,
+                       apr_uint64_t word)
 {
     const apr_uint64_t mask = LBS_WORD_TAG | LBS_WORD_ALT | LBS_WORD_VALID;
     apr_uint64_t bucket = index / LBS_LINE;
@@ -261,7 +261,7 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
     case LBS_WORD_DEAD:
         return APR_NOTFOUND;
     case LBS_WORD_EXPIRED:
-        if (!lbs_word_drop(table, at, word)) {
+        if (!lbs_table_drop_word(table, at, word)) {
             return APR_EAGAIN;
         }
         lbs_atomic_add64_relaxed(&table->head->expired, 1);
@@ -336,7 +336,7 @@ static apr_status_t forget_in(const lbs_table_t *table, apr_uint64_t key,
         if (i < 0) {
             break;
         }
-        if (lbs_word_drop(table, lbs_place_word(&place, i), word)) {
+        if (lbs_table_drop_word(table, lbs_place_word(&place, i), word)) {
             lbs_word_state_t state = lbs_word_read(table, word, now, hit);
 
             if (state == LBS_WORD_LIVE) {

@@ -86,7 +86,7 @@ static int rank_of(const lbs_table_t *table, apr_uint64_t word, apr_time_t now)
 }
 
 /* The word to put a new entry in, and what is there now. @return -1: none,
- * others are inserting into all of them */
+ * the key is bound by now, or others are inserting into all of them */
 static int choose(const lbs_table_t *table, const lbs_place_t *place,
                   apr_time_t now, apr_uint64_t *word)
 {
@@ -103,6 +103,10 @@ static int choose(const lbs_table_t *table, const lbs_place_t *place,
             lbs_atomic_load64_acquire(lbs_place_word(place, i));
         int rank = rank_of(table, here, now);
 
+        /* Who has just bound the same key must not be its victim. */
+        if (lbs_place_holds(place, i, here)) {
+            return -1;
+        }
         if (rank < lowest) {
             lowest = rank;
             best = i;
@@ -304,7 +308,7 @@ static int move_over(const lbs_table_t *table, const lbs_table_t *older,
         return 0;
     }
     /* Changed meanwhile: an older process uses it still, leave it its copy. */
-    (void)lbs_word_drop(older, at, word);
+    (void)lbs_table_drop_word(older, at, word);
     return 1;
 }
 

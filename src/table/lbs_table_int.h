@@ -284,18 +284,25 @@ static inline lbs_word_state_t lbs_word_read(const lbs_table_t *table,
     return state;
 }
 
+/* Is this, read from the place's i-th word, the valid word of its key? */
+static inline int lbs_place_holds(const lbs_place_t *place, int i,
+                                  apr_uint64_t word)
+{
+    const apr_uint64_t mask = LBS_WORD_TAG | LBS_WORD_ALT | LBS_WORD_VALID;
+
+    return ((word ^ (lbs_place_want(place, i) | LBS_WORD_VALID)) & mask) == 0;
+}
+
 /* Which of its sixteen words holds the key, and the word. @return -1: none */
 static inline int lbs_place_find(const lbs_place_t *place, apr_uint64_t *word)
 {
-    const apr_uint64_t mask = LBS_WORD_TAG | LBS_WORD_ALT | LBS_WORD_VALID;
     int i;
 
     for (i = 0; i < LBS_PAIR; i++) {
-        apr_uint64_t want = lbs_place_want(place, i) | LBS_WORD_VALID;
         apr_uint64_t here =
             lbs_atomic_load64_acquire(lbs_place_word(place, i));
 
-        if (((here ^ want) & mask) == 0) {
+        if (lbs_place_holds(place, i, here)) {
             *word = here;
             return i;
         }
@@ -304,13 +311,13 @@ static inline int lbs_place_find(const lbs_place_t *place, apr_uint64_t *word)
 }
 
 /* Free a valid word and uncount its session. @return 0: it had changed */
-int lbs_word_drop(const lbs_table_t *table, lbs_atomic64_t *at,
-                  apr_uint64_t word);
+int lbs_table_drop_word(const lbs_table_t *table, lbs_atomic64_t *at,
+                        apr_uint64_t word);
 
 /* Is the session of a valid word also in another one of its table? Told from
  * what the words hold: tag and bucket. */
-int lbs_word_twin(const lbs_table_t *table, apr_uint64_t index,
-                  apr_uint64_t word);
+int lbs_table_has_twin(const lbs_table_t *table, apr_uint64_t index,
+                       apr_uint64_t word);
 
 /* The table of the chain in which to work on a key: where it is, or table
  * itself; a session that has to move over has moved on return. */

@@ -23,7 +23,7 @@ static void look(const lbs_table_t *view, apr_uint64_t index, apr_time_t now,
     report->valid++;
     counted[slot]++;
     report->stray += lbs_quantum_shift(lbs_slot_quantum(view, slot)) < 0;
-    report->twins += lbs_word_twin(view, index, word) != 0;
+    report->twins += lbs_table_has_twin(view, index, word) != 0;
 }
 
 apr_status_t lbs_validate_table(const lbs_table_t *table, apr_time_t now,
