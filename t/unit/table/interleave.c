@@ -307,7 +307,9 @@ static void every_death(int limit, const char *what)
     }
 }
 
-static void random_schedules(int rounds, const char *what)
+/* Any order, or each after the one before it, which is how a cleared word
+ * could come back under its owner's hands. */
+static void random_schedules(int rounds, int in_turn, const char *what)
 {
     lbs_rand_t rand = {11};
     int wrong = 0;
@@ -319,10 +321,11 @@ static void random_schedules(int rounds, const char *what)
         int step = 0;
 
         for (k = 0; k < SWITCHES; k++) {
-            step += 1 + (int)lbs_rand_below(&rand, 60);
+            step += 1 + (int)lbs_rand_below(&rand, 100);
             schedule[k].step = step;
             schedule[k].actor =
-                (int)lbs_rand_below(&rand, (apr_uint32_t)acting);
+                in_turn ? (k + 1) % acting
+                        : (int)lbs_rand_below(&rand, (apr_uint32_t)acting);
         }
         switches = SWITCHES;
         play();
@@ -409,11 +412,15 @@ int main(void)
 
     clear_scene();
     cast_actors(3, CLAIM, CLAIM);
-    random_schedules(60000, "three claims");
+    random_schedules(60000, 0, "three claims");
     fill_scene(1);
-    random_schedules(60000, "three claims, one free word");
+    random_schedules(60000, 0, "three claims, one free word");
+    fill_scene(0);
+    scene[5] = live_word(1005, now - IDLE / 2); /* so the second to come */
+    scene[2] = live_word(1002, now - IDLE / 4); /* takes a lower word */
+    random_schedules(60000, 1, "three claims, one clearing another");
     clear_scene();
     cast_actors(4, BIND, CLAIM);
-    random_schedules(60000, "a bind and three claims");
+    random_schedules(60000, 0, "a bind and three claims");
     return done_testing();
 }
