@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_config.c - see lbs_config.h. */
+#include "src/httpd/lbs_config.h"
+
+#include <apr_strings.h>
+
+#include "src/httpd/lbs_log.h"
+
+extern module AP_MODULE_DECLARE_DATA lbsticky_module;
+
+#define BALANCER_SCHEME "balancer://"
+#define BALANCER_SCHEME_LEN (sizeof(BALANCER_SCHEME) - 1)
+
+lbs_server_conf_t *lbs_config_of(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &lbsticky_module);
+}
+
+void *lbs_config_create(apr_pool_t *pool, server_rec *s)
+{
+    lbs_server_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    (void)s;
+    conf->pools = apr_hash_make(pool);
+    conf->main = apr_pcalloc(pool, sizeof(*conf->main));
+    conf->main->sessions = LBS_DEFAULT_SESSIONS;
+    return conf;
+}
+
+void *lbs_config_merge(apr_pool_t *pool, void *outer, void *inner)
+{
+    const lbs_server_conf_t *base = outer;
+    const lbs_server_conf_t *own = inner;
+    lbs_server_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    lbs_settings_merge(&conf->set, &own->set, &base->set);
+    conf->pools = own->pools;
+    conf->outer_pools = base->pools;
+    conf->main = base->main;
+    return conf;
+}
+
+const char *lbs_config_pool_name(apr_pool_t *pool, const char *url)
+{
+    const char *host;
+    char *name;
+
+    if (ap_cstr_casecmpn(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) != 0) {
+        return NULL;
+    }
+    host = url + BALANCER_SCHEME_LEN;
+    name = apr_pstrmemdup(pool, host, strcspn(host, "/"));
+    ap_str_tolower(name);
+    return *name != '\0' ? name : NULL;
+}
+
+void lbs_config_resolve(lbs_settings_t *out, const server_rec *s,
+                        const char *name, int inherited)
+{
+    const lbs_server_conf_t *conf = lbs_config_of(s);
+    apr_hash_t *pools = inherited ? conf->outer_pools : conf->pools;
+    const lbs_settings_t *own = NULL;
+    lbs_settings_t server;
+
+    if (pools != NULL) {
+        own = apr_hash_get(pools, name, APR_HASH_KEY_STRING);
+    }
+    lbs_settings_merge(&server, &conf->set, lbs_settings_defaults());
+    if (own != NULL) {
+        lbs_settings_merge(out, own, &server);
+    }
+    else {
+        *out = server;
+    }
+}

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_directives.c - one row and one setter for each directive.
+ *
+ * A setter fills a fresh struct from the documented defaults and the
+ * arguments, and hangs it where the directive stands: <Proxy> or server.
+ * What a directive means is documented in docs/directives.md.
+ */
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <stddef.h>
+
+#include "src/base/lbs_args.h"
+#include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_secret_read.h"
+
+#define NAME(cmd) ((cmd)->cmd->name)
+#define SECOND ((apr_int64_t)1000000)
+#define MS ((apr_int64_t)1000)
+
+#define NEW(cmd, type, defaults)                                              \
+    ((type *)apr_pmemdup((cmd)->pool, (defaults), sizeof(type)))
+
+/* Errors -------------------------------------------------------------- */
+
+static const char *wants(cmd_parms *cmd, const char *value, const char *wanted)
+{
+    return apr_psprintf(cmd->pool, "%s: \"%s\": wanted %s", NAME(cmd), value,
+                        wanted);
+}
+
+static int is_only(int argc, char *const argv[], const char *word)
+{
+    return argc == 1 && strcmp(argv[0], word) == 0;
+}
+
+static const char *read_args(cmd_parms *cmd, const lbs_arg_t *table, int argc,
+                             char *const argv[], void *into)
+{
+    if (argc == 0) {
+        return wants(cmd, "", cmd->cmd->errmsg);
+    }
+    return lbs_args_read(cmd->pool, NAME(cmd), table, argc,
+                         (const char *const *)argv, into);
+}
+
+/* Where a directive belongs -------------------------------------------- */
+
+/* The settings of the <Proxy> section or server that is being read. */
+static const char *find_target(cmd_parms *cmd, lbs_settings_t **target)
+{
+    lbs_server_conf_t *conf = lbs_config_of(cmd->server);
+    const char *name;
+
+    if (cmd->path == NULL) {
+        *target = &conf->set;
+        return NULL;
+    }
+    name = lbs_config_pool_name(cmd->pool, cmd->path);
+    if (name == NULL
+        || ap_cstr_casecmp(cmd->directive->parent->directive, "<Proxy")
+            != 0) {
+        return apr_psprintf(cmd->pool,
+                            "%s: wanted in <Proxy \"balancer://name\"> or "
+                            "outside of <Proxy>, not in %s %s",
+                            NAME(cmd), cmd->directive->parent->directive,
+                            cmd->directive->parent->args);
+    }
+    *target = apr_hash_get(conf->pools, name, APR_HASH_KEY_STRING);
+    if (*target == NULL) {
+        *target = apr_pcalloc(cmd->pool, sizeof(**target));
+        apr_hash_set(conf->pools, name, APR_HASH_KEY_STRING, *target);
+    }
+    return NULL;
+}
+
+/* Hang `value` into the field of the target. */
+#define HANG(cmd, field, value)                                               \
+    do {                                                                      \
+        lbs_settings_t *target;                                               \
+        const char *error = find_target(cmd, &target);                        \
+                                                                              \
+        if (error == NULL) {                                                  \
+            target->field = (value);                                          \
+        }                                                                     \
+        return error;                                                         \
+    } while (0)
+
+static const char *main_server_only(cmd_parms *cmd)
+{
+    if (cmd->server->is_virtual) {
+        return apr_psprintf(cmd->pool,
+                            "%s: wanted outside of <VirtualHost>: it holds "
+                            "for the whole server",
+                            NAME(cmd));
+    }
+    return NULL;
+}
+
+/* Affinity --------------------------------------------------------------- */
+
+static const char *compile_expr(cmd_parms *cmd, const lbs_source_t *source,
+                                ap_expr_info_t **expr)
+{
+    const char *error = NULL;
+
+    *expr = NULL;
+    if (source->kind == LBS_SOURCE_EXPR) {
+        *expr = ap_expr_parse_cmd(cmd, source->name,
+                                  AP_EXPR_FLAG_STRING_RESULT, &error, NULL);
+        if (*expr == NULL) {
+            return wants(cmd, source->spelling,
+                         apr_psprintf(cmd->pool,
+                                      "an httpd string expression such as "
+                                      "expr=%%{REMOTE_USER} (%s)",
+                                      error));
+        }
+    }
+    return NULL;
+}
+
+static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
+                              char *const argv[])
+{
+    lbs_set_sticky_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
+    int i;
+
+    (void)dir;
+    if (argc == 0) {
+        return wants(cmd, "", cmd->cmd->errmsg);
+    }
+    set->on = !is_only(argc, argv, "off");
+    if (!set->on || is_only(argc, argv, "none")) {
+        HANG(cmd, sticky, set);
+    }
+    if (argc > LBS_MAX_SOURCES) {
+        return wants(cmd, argv[LBS_MAX_SOURCES], "at most eight sources");
+    }
+    for (i = 0; i < argc; i++) {
+        const char *wanted = lbs_source_add(cmd->pool, argv[i], set->source,
+                                            &set->count);
+
+        if (wanted != NULL) {
+            return wants(cmd, argv[i], wanted);
+        }
+        wanted = compile_expr(cmd, &set->source[i], &set->expr[i]);
+        if (wanted != NULL) {
+            return wanted;
+        }
+    }
+    HANG(cmd, sticky, set);
+}
+
+static const char *set_method(cmd_parms *cmd, void *dir, int argc,
+                              char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"bound", LBS_ARG_CENTI, offsetof(lbs_set_method_t, bound_centi), 105,
+         400, NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_method_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
+    const char *error = NULL;
+
+    (void)dir;
+    if (argc == 0 || lbs_pick_method_parse(argv[0], &set->method) != NULL) {
+        return wants(cmd, argc == 0 ? "" : argv[0], cmd->cmd->errmsg);
+    }
+    if (argc > 1) {
+        if (set->method != LBS_PICK_HASH) {
+            return wants(cmd, argv[1], "nothing behind this method: only "
+                                       "hash takes bound=");
+        }
+        error = read_args(cmd, keys, argc - 1, argv + 1, set);
+    }
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, method, set);
+}
+
+static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
+                               char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"idle", LBS_ARG_DURATION, offsetof(lbs_set_timeout_t, idle), SECOND,
+         0, NULL},
+        {"max", LBS_ARG_DURATION_OFF, offsetof(lbs_set_timeout_t, max),
+         SECOND, 0, NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_timeout_t *set = NEW(cmd, lbs_set_timeout_t,
+                                 lbs_settings_defaults()->timeout);
+    const char *error = read_args(cmd, keys, argc, argv, set);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, timeout, set);
+}
+
+static const char *set_cookie(cmd_parms *cmd, void *dir, int argc,
+                              char *const argv[])
+{
+    lbs_cookie_conf_t *set = NEW(cmd, lbs_cookie_conf_t, &lbs_cookie_defaults);
+    const char *wanted;
+    int i;
+
+    (void)dir;
+    if (argc == 0) {
+        return wants(cmd, "", cmd->cmd->errmsg);
+    }
+    for (i = 0; i < argc; i++) {
+        wanted = lbs_cookie_conf_set(cmd->pool, set, argv[i]);
+        if (wanted != NULL) {
+            return wants(cmd, argv[i], wanted);
+        }
+    }
+    wanted = lbs_cookie_conf_check(set);
+    if (wanted != NULL) {
+        return wants(cmd, cmd->directive->args, wanted);
+    }
+    HANG(cmd, cookie, set);
+}
+
+/* Surviving -------------------------------------------------------------- */
+
+static const char *read_switch(cmd_parms *cmd, int argc, char *const argv[],
+                               int **set)
+{
+    const char *wanted = "on or off";
+
+    *set = apr_palloc(cmd->pool, sizeof(**set));
+    if (argc == 1) {
+        wanted = lbs_text_switch(argv[0], *set);
+    }
+    return wanted == NULL ? NULL : wants(cmd, cmd->directive->args, wanted);
+}
+
+static const char *set_failover(cmd_parms *cmd, void *dir, int argc,
+                                char *const argv[])
+{
+    int *set;
+    const char *error = read_switch(cmd, argc, argv, &set);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, failover, set);
+}
+
+static const char *set_panic(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    int *set;
+    const char *error = read_switch(cmd, argc, argv, &set);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, panic, set);
+}
+
+static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
+                                char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"idle", LBS_ARG_DURATION, offsetof(lbs_set_failback_t, idle), 0, 0,
+         NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_failback_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
+    const char *error = NULL;
+
+    (void)dir;
+    if (is_only(argc, argv, "return")) {
+        set->mode = LBS_FAILBACK_RETURN;
+    }
+    else if (!is_only(argc, argv, "stay")) {
+        if (argc != 1 || strchr(argv[0], '=') == NULL) {
+            return wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
+        }
+        set->mode = LBS_FAILBACK_IDLE;
+        error = read_args(cmd, keys, argc, argv, set);
+    }
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, failback, set);
+}
+
+static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    static const char *const causes[] = {"connect", "reset", "timeout", NULL};
+    static const lbs_arg_t keys[] = {
+        {"tries", LBS_ARG_UINT, offsetof(lbs_set_retry_t, tries), 0, 100,
+         NULL},
+        {"on", LBS_ARG_WORDS, offsetof(lbs_set_retry_t, causes), 0, 0, causes},
+        {"status", LBS_ARG_STATUSES, offsetof(lbs_set_retry_t, status), 0, 0,
+         NULL},
+        {"budget", LBS_ARG_UINT, offsetof(lbs_set_retry_t, budget), 0, 100,
+         NULL},
+        {"body", LBS_ARG_SIZE, offsetof(lbs_set_retry_t, body), 0, 0, NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_retry_t *set = NEW(cmd, lbs_set_retry_t,
+                               lbs_settings_defaults()->retry);
+    const char *error = NULL;
+
+    (void)dir;
+    if (is_only(argc, argv, "off")) {
+        set->on = 0;
+    }
+    else {
+        error = read_args(cmd, keys, argc, argv, set);
+    }
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, retry, set);
+}
+
+static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"failures", LBS_ARG_UINT, offsetof(lbs_set_eject_t, failures), 1,
+         1000, NULL},
+        {"window", LBS_ARG_DURATION, offsetof(lbs_set_eject_t, window), SECOND,
+         0, NULL},
+        {"hold", LBS_ARG_RANGE, offsetof(lbs_set_eject_t, hold), 0, 0, NULL},
+        {"cap", LBS_ARG_UINT, offsetof(lbs_set_eject_t, cap), 0, 100, NULL},
+        {"stall", LBS_ARG_DURATION_AUTO, offsetof(lbs_set_eject_t, stall),
+         100 * MS, 0, NULL},
+        {"status", LBS_ARG_STATUSES, offsetof(lbs_set_eject_t, status), 0, 0,
+         NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_eject_t *set = NEW(cmd, lbs_set_eject_t,
+                               lbs_settings_defaults()->eject);
+    const char *error = NULL;
+
+    (void)dir;
+    if (is_only(argc, argv, "off")) {
+        set->on = 0;
+    }
+    else {
+        error = read_args(cmd, keys, argc, argv, set);
+    }
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, eject, set);
+}
+
+static const char *check_check(cmd_parms *cmd, lbs_set_check_t *set)
+{
+    const char *wanted = lbs_text_statuses(set->expect_text, &set->expect);
+
+    if (wanted != NULL) {
+        return wants(cmd, set->expect_text, wanted);
+    }
+    if (set->path == NULL || set->path[0] != '/') {
+        return wants(cmd, set->path != NULL ? set->path : "",
+                     "path=/PATH, for example path=/healthz");
+    }
+    if (set->proto != NULL && strcmp(set->proto, "http") != 0
+        && strcmp(set->proto, "https") != 0) {
+        return wants(cmd, set->proto, "proto=http or proto=https");
+    }
+    return NULL;
+}
+
+static const char *set_check(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"path", LBS_ARG_TEXT, offsetof(lbs_set_check_t, path), 0, 0, NULL},
+        {"interval", LBS_ARG_DURATION, offsetof(lbs_set_check_t, interval),
+         100 * MS, 0, NULL},
+        {"timeout", LBS_ARG_DURATION, offsetof(lbs_set_check_t, timeout),
+         10 * MS, 0, NULL},
+        {"rise", LBS_ARG_UINT, offsetof(lbs_set_check_t, rise), 1, 100, NULL},
+        {"fall", LBS_ARG_UINT, offsetof(lbs_set_check_t, fall), 1, 100, NULL},
+        {"expect", LBS_ARG_TEXT, offsetof(lbs_set_check_t, expect_text), 0, 0,
+         NULL},
+        {"host", LBS_ARG_TEXT, offsetof(lbs_set_check_t, host), 0, 0, NULL},
+        {"proto", LBS_ARG_TEXT, offsetof(lbs_set_check_t, proto), 0, 0, NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_check_t *set = NEW(cmd, lbs_set_check_t,
+                               lbs_settings_defaults()->check);
+    const char *error = NULL;
+
+    (void)dir;
+    if (!is_only(argc, argv, "off")) {
+        error = read_args(cmd, keys, argc, argv, set);
+        if (error == NULL) {
+            error = check_check(cmd, set);
+        }
+    }
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, check, set);
+}
+
+static const char *set_slowstart(cmd_parms *cmd, void *dir, int argc,
+                                 char *const argv[])
+{
+    apr_int64_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
+
+    (void)dir;
+    if (!is_only(argc, argv, "off")
+        && (argc != 1 || lbs_text_duration(argv[0], set) != NULL)) {
+        return wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
+    }
+    HANG(cmd, slowstart, set);
+}
+
+static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"inflight", LBS_ARG_UINT, offsetof(lbs_set_limit_t, inflight), 1,
+         1000000, NULL},
+        {"queue", LBS_ARG_UINT, offsetof(lbs_set_limit_t, queue), 0, 256,
+         NULL},
+        {"wait", LBS_ARG_DURATION, offsetof(lbs_set_limit_t, wait), 0, 0,
+         NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_limit_t *set = NEW(cmd, lbs_set_limit_t,
+                               lbs_settings_defaults()->limit);
+    const char *error = NULL;
+
+    (void)dir;
+    if (!is_only(argc, argv, "off")) {
+        error = read_args(cmd, keys, argc, argv, set);
+        if (error == NULL && set->inflight == 0) {
+            error = wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
+        }
+    }
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, limit, set);
+}
+
+/* Serving and forwarding -------------------------------------------------- */
+
+static const char *set_forward(cmd_parms *cmd, void *dir, int argc,
+                               char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"host", LBS_ARG_SWITCH, offsetof(lbs_set_forward_t, host), 0, 0,
+         NULL},
+        {"proto", LBS_ARG_SWITCH, offsetof(lbs_set_forward_t, proto), 0, 0,
+         NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_forward_t *set = NEW(cmd, lbs_set_forward_t,
+                                 lbs_settings_defaults()->forward);
+    const char *error = read_args(cmd, keys, argc, argv, set);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, forward, set);
+}
+
+/* The whole server --------------------------------------------------------- */
+
+static const char *set_secret(cmd_parms *cmd, void *dir, const char *arg)
+{
+    lbs_main_conf_t *conf = lbs_config_of(cmd->server)->main;
+    const char *error = main_server_only(cmd);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    if (strcmp(arg, "random") == 0) {
+        conf->secret_source = LBS_SECRET_RANDOM;
+        conf->secret = NULL;
+        return NULL;
+    }
+    error = lbs_secret_read(cmd->pool, cmd->temp_pool, arg, &conf->secret);
+    if (error != NULL) {
+        return wants(cmd, arg, error);
+    }
+    conf->secret_source = LBS_SECRET_GIVEN;
+    return NULL;
+}
+
+static const char *set_table(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"sessions", LBS_ARG_UINT, offsetof(lbs_main_conf_t, sessions), 1,
+         APR_INT64_C(4000000000), NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    const char *error = main_server_only(cmd);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    return read_args(cmd, keys, argc, argv, lbs_config_of(cmd->server)->main);
+}
+
+static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
+{
+    lbs_main_conf_t *conf = lbs_config_of(cmd->server)->main;
+    const char *error = main_server_only(cmd);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    conf->persist_set = 1;
+    conf->persist = NULL;
+    if (strcmp(arg, "off") == 0) {
+        return NULL;
+    }
+    conf->persist = ap_runtime_dir_relative(cmd->pool, arg);
+    if (conf->persist == NULL || *arg == '\0') {
+        return wants(cmd, arg, "a file name, below DefaultRuntimeDir unless "
+                               "it starts with /, or off");
+    }
+    return NULL;
+}
+
+static const char *set_admin(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    int *set;
+    const char *error = read_switch(cmd, argc, argv, &set);
+
+    (void)dir;
+    if (error != NULL) {
+        return error;
+    }
+    HANG(cmd, admin, set);
+}
+
+/* In <Proxy> too (P), in servers (V), in the main server (S). */
+#define P (RSRC_CONF | PROXY_CONF)
+#define V RSRC_CONF
+#define S RSRC_CONF
+
+const command_rec lbs_directives[] = {
+    AP_INIT_TAKE_ARGV("LBSticky", set_sticky, NULL, P,
+                      "off, none, or sources such as cookie session=NAME ip"),
+    AP_INIT_TAKE_ARGV("LBStickyMethod", set_method, NULL, P,
+                      "least-load, least-busy, least-sessions, round-robin, "
+                      "or hash with an optional bound=1.05 to bound=4"),
+    AP_INIT_TAKE_ARGV("LBStickyTimeout", set_timeout, NULL, P,
+                      "idle=DURATION [max=DURATION|off]"),
+    AP_INIT_TAKE_ARGV("LBStickyCookie", set_cookie, NULL, P,
+                      "key=value words such as name=SRV secure=on"),
+    AP_INIT_TAKE_ARGV("LBStickyFailover", set_failover, NULL, P, "on or off"),
+    AP_INIT_TAKE_ARGV("LBStickyFailback", set_failback, NULL, P,
+                      "stay, return, or idle=DURATION"),
+    AP_INIT_TAKE_ARGV("LBStickyRetry", set_retry, NULL, P,
+                      "off, or tries=N on=LIST status=LIST budget=PERCENT "
+                      "body=BYTES"),
+    AP_INIT_TAKE_ARGV("LBStickyEject", set_eject, NULL, P,
+                      "off, or failures=N window=DURATION hold=MIN-MAX "
+                      "cap=PERCENT stall=DURATION|auto|off status=LIST"),
+    AP_INIT_TAKE_ARGV("LBStickyCheck", set_check, NULL, P,
+                      "off, or path=/PATH with interval= timeout= rise= fall= "
+                      "expect= host= proto="),
+    AP_INIT_TAKE_ARGV("LBStickyPanic", set_panic, NULL, P, "on or off"),
+    AP_INIT_TAKE_ARGV("LBStickySlowStart", set_slowstart, NULL, P,
+                      "a duration such as 10s, or off"),
+    AP_INIT_TAKE_ARGV("LBStickyLimit", set_limit, NULL, P,
+                      "off, or inflight=N [queue=N] [wait=DURATION]"),
+    AP_INIT_TAKE_ARGV("LBStickyForward", set_forward, NULL, P,
+                      "[host=on|off] [proto=on|off]"),
+    AP_INIT_TAKE1("LBStickySecret", set_secret, NULL, S,
+                  "random, file:PATH or exec:COMMAND"),
+    AP_INIT_TAKE_ARGV("LBStickyTable", set_table, NULL, S, "sessions=N"),
+    AP_INIT_TAKE1("LBStickyPersist", set_persist, NULL, S,
+                  "a file name, or off"),
+    AP_INIT_TAKE_ARGV("LBStickyAdmin", set_admin, NULL, V, "on or off"),
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
+};

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_pools.c - see lbs_pools.h. */
+#include "src/httpd/lbs_pools.h"
+
+#include <apr_strings.h>
+
+#include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_runtime.h"
+
+/* Every virtual host has a table of its own; a pool that hosts inherit from
+ * the main server stands in each of them. */
+typedef struct pools_t {
+    apr_array_header_t *all; /* lbs_hpool_t *, one per pool and settings */
+    apr_hash_t *by_server;   /* server_rec * -> hash of name -> pool */
+    apr_uint16_t member_at[LBS_REGISTRY_MEMBERS]; /* slot -> index + 1 */
+} pools_t;
+
+static pools_t *pools;
+
+const apr_array_header_t *lbs_pools_all(void)
+{
+    return pools->all;
+}
+
+lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name)
+{
+    apr_hash_t *names = apr_hash_get(pools->by_server, &s, sizeof(s));
+
+    return names == NULL ? NULL
+                         : apr_hash_get(names, name, APR_HASH_KEY_STRING);
+}
+
+int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot)
+{
+    int index = slot < LBS_REGISTRY_MEMBERS ? pools->member_at[slot] - 1 : -1;
+
+    if (index < 0 || (apr_size_t)index >= pool->count
+        || pool->member[index].slot != slot) {
+        return LBS_NO_MEMBER;
+    }
+    return index;
+}
+
+/* Members ------------------------------------------------------------------ */
+
+static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
+                                int *created)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    apr_status_t rv;
+
+    rv = lbs_registry_member(rt->registry, pool->slot, m->route, m->name,
+                             &m->slot, created);
+    if (rv == APR_EEXIST) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, pool->server,
+                     LBSNO(1100) "pool %s: two members are called %s; give "
+                                 "each a route= or URL of its own",
+                     pool->name, *m->route ? m->route : m->name);
+    }
+    else if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1101) "pool %s: there is no place for member %s",
+                     pool->name, m->name);
+    }
+    return rv;
+}
+
+/* The unit of the table's expiry clock for this pool's sessions. */
+static apr_uint64_t quantum_of(const lbs_hpool_t *pool)
+{
+    return lbs_table_quantum(pool->set.timeout->idle, pool->set.timeout->max);
+}
+
+static void set_quantum(const lbs_hpool_t *pool, apr_uint32_t slot)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    apr_uint64_t quantum = quantum_of(pool);
+    apr_uint64_t before = lbs_atomic_load64_relaxed(
+        &rt->slots->quantum_us[slot]);
+
+    if (before == 0) {
+        lbs_atomic_store64_relaxed(&rt->slots->quantum_us[slot], quantum);
+    }
+    else if (before != quantum) {
+        lbs_sweep_requantise(rt->table, slot, quantum, lbs_runtime_now());
+    }
+}
+
+static apr_status_t build_member(lbs_hpool_t *pool, int i)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    lbs_hmember_t *m = &pool->member[i];
+    apr_status_t rv;
+    int created;
+
+    m->worker = lbs_worker_at(pool->balancer, i);
+    m->name = lbs_worker_name(m->worker);
+    m->route = lbs_worker_route(m->worker);
+    rv = name_member(pool, m, &created);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    m->token_id = lbs_token_member_id(pool->name,
+                                      *m->route ? m->route : m->name);
+    m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
+    m->record = lbs_registry_member_record(rt->registry, m->slot);
+    set_quantum(pool, m->slot);
+    lbs_worker_govern(m->worker);
+    pools->member_at[m->slot] = (apr_uint16_t)(i + 1);
+    if (*m->route) {
+        apr_hash_set(pool->by_route, m->route, APR_HASH_KEY_STRING, m);
+    }
+    apr_hash_set(pool->by_token_id, &m->token_id, sizeof(m->token_id), m);
+    return APR_SUCCESS;
+}
+
+static apr_status_t build_members(apr_pool_t *pconf, lbs_hpool_t *pool)
+{
+    int n = lbs_worker_count(pool->balancer);
+    int i;
+
+    pool->count = (apr_size_t)n;
+    pool->member = apr_pcalloc(pconf, sizeof(*pool->member) * pool->count);
+    pool->by_route = apr_hash_make(pconf);
+    pool->by_token_id = apr_hash_make(pconf);
+    for (i = 0; i < n; i++) {
+        apr_status_t rv = build_member(pool, i);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/* LBStickyTimeout max= keeps a second word per session that is never renewed;
+ * a pseudo-member of the pool owns those words, so that no member's count of
+ * sessions contains them. */
+static apr_status_t build_max(lbs_hpool_t *pool)
+{
+    apr_uint32_t slot;
+    apr_status_t rv;
+
+    pool->max_slot = -1;
+    if (pool->set.timeout->max == 0) {
+        return APR_SUCCESS;
+    }
+    rv = lbs_registry_member(lbs_runtime()->registry, pool->slot, NULL,
+                             LBS_POOLS_MAX_URL, &slot, NULL);
+    if (rv == APR_SUCCESS) {
+        pool->max_slot = (int)slot;
+        set_quantum(pool, slot);
+    }
+    return rv;
+}
+
+/* The plan ------------------------------------------------------------------ */
+
+static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
+                               lbs_hpool_t *pool)
+{
+    lbs_plan_member_t *facts = apr_pcalloc(ptemp,
+                                           sizeof(*facts) * pool->count);
+    apr_uint32_t with = lbs_pick_method_needs(pool->set.method->method);
+    apr_size_t bytes = lbs_plan_bytes((apr_uint32_t)pool->count, with);
+    apr_status_t rv;
+    apr_shm_t *shm;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        facts[i].identity = pool->member[i].token_id;
+        facts[i].slot = pool->member[i].slot;
+        facts[i].weight = lbs_worker_weight(pool->member[i].worker);
+        facts[i].lbset = (apr_uint32_t)lbs_worker_lbset(
+            pool->member[i].worker);
+    }
+    rv = apr_shm_create(&shm, bytes, NULL, pconf);
+    if (rv == APR_SUCCESS) {
+        rv = lbs_plan_format(&pool->plan, apr_shm_baseaddr_get(shm), bytes,
+                             facts, (apr_uint32_t)pool->count, with, pconf);
+    }
+    pool->pick.method = pool->set.method->method;
+    pool->pick.plan = pool->plan;
+    pool->pick.gauges = lbs_registry_gauges(lbs_runtime()->registry);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1102) "pool %s: no shared memory for its picks, "
+                                 "wanted %" APR_SIZE_T_FMT " bytes",
+                     pool->name, bytes);
+    }
+    return rv;
+}
+
+/* Pools ---------------------------------------------------------------------- */
+
+/* ServerName:port as it identifies the server everywhere. */
+static const char *vhost_of(apr_pool_t *pool, const server_rec *s)
+{
+    apr_port_t port = s->port;
+
+    if (port == 0 && s->addrs != NULL) {
+        port = s->addrs->host_port;
+    }
+    if (port == 0) {
+        port = s->server_scheme != NULL
+                && strcmp(s->server_scheme, "https") == 0
+            ? 443
+            : 80;
+    }
+    return apr_psprintf(pool, "%s:%u", s->server_hostname, port);
+}
+
+/* Hash what is the same for all keys of a source, once. */
+static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
+{
+    const lbs_set_sticky_t *sticky = pool->set.sticky;
+    int i;
+
+    for (i = 0; i < sticky->count; i++) {
+        const char *spelling = sticky->source[i].spelling;
+
+        pool->key_prefix[i][0] = id;
+        pool->key_prefix[i][1] = lbs_hash_bytes(
+            lbs_registry_table_key(lbs_runtime()->registry), spelling,
+            strlen(spelling));
+    }
+    pool->first_prefix = id;
+}
+
+/* mod_proxy's own parameters of a balancer, and what is in force of them. */
+static void build_parameters(lbs_hpool_t *pool, int inherited)
+{
+    int most = lbs_worker_pool_maxattempts(pool->balancer);
+    const char *sticky = lbs_worker_pool_sticky(pool->balancer);
+
+    pool->max_members = most < 0 ? 0 : most + 1;
+    pool->failover = *pool->set.failover;
+    if (pool->set.failover == lbs_settings_defaults()->failover
+        && lbs_worker_pool_nofailover(pool->balancer)) {
+        pool->failover = 0;
+    }
+    if (sticky != NULL && !inherited) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
+                     LBSNO(1103) "pool %s: stickysession=%s is ignored here; "
+                                 "where the application writes the route "
+                                 "itself, write LBSticky route=NAME",
+                     pool->name, sticky);
+    }
+}
+
+static apr_status_t name_pool(lbs_hpool_t *pool)
+{
+    apr_status_t rv = lbs_registry_pool(lbs_runtime()->registry, pool->vhost,
+                                        pool->name, &pool->slot, NULL);
+
+    if (rv == APR_EEXIST) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, pool->server,
+                     LBSNO(1104) "two virtual hosts are called %s and have a "
+                                 "pool %s each; give one another ServerName "
+                                 "or pool name",
+                     pool->vhost, pool->name);
+    }
+    else if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1105) "there is no place for pool %s of %s",
+                     pool->name, pool->vhost);
+    }
+    return rv;
+}
+
+/* What depends on the directives in force, not on who the members are. */
+static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
+                                   lbs_hpool_t *pool)
+{
+    apr_status_t rv;
+
+    pool->cookie_name = lbs_slice_of(
+        pool->set.cookie->name != NULL
+            ? pool->set.cookie->name
+            : lbs_cookie_name_for(pconf, pool->name));
+    build_prefixes(pool, lbs_registry_pool_id(pool->vhost, pool->name));
+    rv = build_max(pool);
+    return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
+}
+
+static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
+                               lbs_hpool_t *pool)
+{
+    apr_status_t rv;
+
+    pool->vhost = vhost_of(pconf, pool->server);
+    rv = name_pool(pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    pool->record = lbs_registry_pool_record(lbs_runtime()->registry,
+                                            pool->slot);
+    pool->token_pool = lbs_token_pool_id(pool->server->server_hostname,
+                                         pool->name);
+    rv = build_members(pconf, pool);
+    return rv == APR_SUCCESS ? build_settings(pconf, ptemp, pool) : rv;
+}
+
+/* A pool that was built already for another server: virtual hosts inherit
+ * the main server's. They share members and counters, but each may have
+ * directives of its own. */
+static lbs_hpool_t *find_twin(const proxy_balancer *balancer)
+{
+    int i;
+
+    for (i = 0; i < pools->all->nelts; i++) {
+        lbs_hpool_t *pool = APR_ARRAY_IDX(pools->all, i, lbs_hpool_t *);
+
+        if (lbs_worker_same_pool(pool->balancer, balancer)) {
+            return pool;
+        }
+    }
+    return NULL;
+}
+
+static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
+                               lbs_hpool_t *pool, const lbs_hpool_t *twin)
+{
+    lbs_settings_t set = pool->set;
+    proxy_balancer *balancer = pool->balancer;
+
+    *pool = *twin;
+    pool->set = set;
+    pool->balancer = balancer;
+    return build_settings(pconf, ptemp, pool);
+}
+
+static int is_inherited(const proxy_balancer *balancer,
+                        const server_rec *main_server)
+{
+    proxy_balancer *theirs;
+    int n = lbs_worker_pools(main_server, &theirs);
+
+    while (n-- > 0) {
+        if (lbs_worker_same_pool(&theirs[n], balancer)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
+                                 server_rec *s, server_rec *main_server)
+{
+    apr_hash_t *names = apr_hash_make(pconf);
+    proxy_balancer *balancer;
+    int n = lbs_worker_pools(s, &balancer);
+
+    apr_hash_set(pools->by_server, apr_pmemdup(pconf, &s, sizeof(s)),
+                 sizeof(s), names);
+    for (; n > 0; n--, balancer++) {
+        const char *name = lbs_config_pool_name(
+            pconf, lbs_worker_pool_url(balancer));
+        int inherited = s != main_server
+            && is_inherited(balancer, main_server);
+        lbs_hpool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
+        const lbs_hpool_t *twin = find_twin(balancer);
+        apr_status_t rv;
+
+        if (name == NULL || lbs_worker_count(balancer) == 0
+            || apr_hash_get(names, name, APR_HASH_KEY_STRING) != NULL) {
+            continue;
+        }
+        lbs_config_resolve(&pool->set, s, name, inherited);
+        if (!pool->set.sticky->on) {
+            continue;
+        }
+        pool->name = name;
+        pool->server = inherited ? main_server : s;
+        pool->balancer = balancer;
+        build_parameters(pool, inherited);
+        rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
+                          : build_pool(pconf, ptemp, pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        apr_hash_set(names, name, APR_HASH_KEY_STRING, pool);
+        APR_ARRAY_PUSH(pools->all, lbs_hpool_t *) = pool;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
+                             server_rec *main_server)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_clock_t now = lbs_runtime_clock();
+    server_rec *s;
+
+    pools = apr_pcalloc(pconf, sizeof(*pools));
+    pools->all = apr_array_make(pconf, 8, sizeof(lbs_hpool_t *));
+    pools->by_server = apr_hash_make(pconf);
+    lbs_registry_begin(registry);
+    for (s = main_server; s != NULL; s = s->next) {
+        apr_status_t rv = build_server(pconf, ptemp, s, main_server);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    lbs_registry_commit(registry, &now);
+    return APR_SUCCESS;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_pools.h - the governed pools as one configuration has them.
+ *
+ * Built by the parent in post_config from mod_proxy's balancers and this
+ * module's directives, inherited by the children, read-only afterwards. What
+ * changes at run time lives in shared memory behind the pointers.
+ */
+#ifndef LBS_POOLS_H
+#define LBS_POOLS_H
+
+#include <apr_hash.h>
+#include <httpd.h>
+
+#include "src/httpd/lbs_settings.h"
+#include "src/httpd/lbs_worker.h"
+#include "src/member/lbs_gauge.h"
+#include "src/member/lbs_member.h"
+#include "src/pick/lbs_pick.h"
+#include "src/pick/lbs_plan.h"
+#include "src/state/lbs_registry.h"
+
+#define LBS_NO_MEMBER (-1)
+
+/* URL of the pseudo-member that owns the words of LBStickyTimeout max=. It is
+ * no URL of a member, and views leave it out. */
+#define LBS_POOLS_MAX_URL "max:"
+
+typedef struct lbs_hmember_t {
+    proxy_worker *worker;
+    const char *name;  /* its URL */
+    const char *route; /* "" when it has none */
+    apr_uint32_t slot; /* in the registry, and in the words of the table */
+    apr_uint64_t token_id; /* in cookies: the same on every server */
+    lbs_gauge_t *gauge;
+    lbs_member_t *record;
+} lbs_hmember_t;
+
+typedef struct lbs_hpool_t {
+    const char *name;  /* lower case, without balancer:// */
+    const char *vhost; /* of the server that defines it: name:port */
+    const server_rec *server; /* the server that defines it */
+    proxy_balancer *balancer;
+    lbs_settings_t set; /* what is in force, no pointer NULL */
+    int failover; /* LBStickyFailover, or nofailover= where that is unset */
+    int max_members; /* maxattempts= + 1; 0: as many as there are */
+    apr_uint32_t slot; /* in the registry */
+    lbs_pool_t *record;
+    apr_uint64_t token_pool; /* binds a cookie to this pool */
+    apr_uint64_t key_prefix[LBS_MAX_SOURCES][2]; /* hashed before the key */
+    apr_uint64_t first_prefix; /* the same for clients without a cookie */
+    lbs_slice_t cookie_name;
+    int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
+    apr_size_t count;
+    lbs_hmember_t *member;
+    apr_hash_t *by_route;    /* route -> lbs_hmember_t */
+    apr_hash_t *by_token_id; /* 8 bytes -> lbs_hmember_t */
+    lbs_plan_t *plan;
+    lbs_pick_pool_t pick;
+} lbs_hpool_t;
+
+/**
+ * Build the pools of a configuration. Parent only.
+ *
+ * @param pconf  they live as long as the configuration
+ * @return APR_SUCCESS; anything else was logged and the start must fail
+ */
+apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
+                             server_rec *main_server);
+
+/** Pool of a request: by server and name, or NULL when it is not governed. */
+lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name);
+
+/** All pools, each once, in the order of the configuration. */
+const apr_array_header_t *lbs_pools_all(void); /* of lbs_hpool_t * */
+
+/** Index of the member that owns a slot in this pool; LBS_NO_MEMBER. */
+int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot);
+
+/** Index of a member in its pool. */
+static inline int lbs_pools_index(const lbs_hpool_t *pool,
+                                  const lbs_hmember_t *member)
+{
+    return (int)(member - pool->member);
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_request.c - see lbs_request.h. */
+#include "src/httpd/lbs_request.h"
+
+#include <apr_strings.h>
+#include <http_config.h>
+
+#include "src/httpd/lbs_runtime.h"
+
+extern module AP_MODULE_DECLARE_DATA lbsticky_module;
+
+lbs_request_t *lbs_request_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &lbsticky_module);
+}
+
+lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
+                                 const char *from)
+{
+    lbs_request_t *req = apr_pcalloc(r->pool, sizeof(*req));
+
+    req->pool = pool;
+    req->from = apr_pstrdup(r->pool, from);
+    req->source = -1;
+    req->home = LBS_NO_MEMBER;
+    req->member = LBS_NO_MEMBER;
+    ap_set_module_config(r->request_config, &lbsticky_module, req);
+    return req;
+}
+
+int lbs_request_tried(const lbs_request_t *req, int member)
+{
+    unsigned i;
+
+    for (i = 0; i < req->ntried; i++) {
+        if (req->tried[i] == member) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void lbs_request_try(lbs_request_t *req, int member)
+{
+    if (req->ntried < LBS_MAX_TRIED && !lbs_request_tried(req, member)) {
+        req->tried[req->ntried++] = (apr_uint16_t)member;
+    }
+}
+
+/* BALANCER_* as mod_proxy_balancer documents them. */
+static void set_balancer_env(request_rec *r, const lbs_request_t *req)
+{
+    const lbs_hpool_t *pool = req->pool;
+    apr_table_t *env = r->subprocess_env;
+    const lbs_hmember_t *m;
+
+    apr_table_setn(env, "BALANCER_NAME", lbs_worker_pool_url(pool->balancer));
+    if (req->member == LBS_NO_MEMBER) {
+        return;
+    }
+    m = &pool->member[req->member];
+    apr_table_setn(env, "BALANCER_WORKER_NAME", m->name);
+    apr_table_setn(env, "BALANCER_WORKER_ROUTE", m->route);
+    if (req->source >= 0) {
+        apr_table_setn(env, "BALANCER_SESSION_STICKY",
+                       pool->set.sticky->source[req->source].spelling);
+        apr_table_setn(env, "BALANCER_SESSION_ROUTE",
+                       req->home != LBS_NO_MEMBER ? pool->member[req->home].route
+                                                  : "");
+    }
+    if (req->decision == LBS_DECISION_MOVED) {
+        apr_table_setn(env, "BALANCER_ROUTE_CHANGED", "1");
+    }
+}
+
+static void set_env(request_rec *r, const lbs_request_t *req)
+{
+    const lbs_hpool_t *pool = req->pool;
+    apr_table_t *env = r->subprocess_env;
+    const char *member = "";
+
+    if (req->member != LBS_NO_MEMBER) {
+        const lbs_hmember_t *m = &pool->member[req->member];
+
+        member = *m->route ? m->route : m->name;
+    }
+    apr_table_setn(env, "LBSTICKY_POOL", pool->name);
+    apr_table_setn(env, "LBSTICKY_MEMBER", member);
+    apr_table_setn(env, "LBSTICKY_DECISION", lbs_decision_name(req->decision));
+    apr_table_setn(env, "LBSTICKY_REASON", lbs_reason_name(req->reason));
+    apr_table_setn(env, "LBSTICKY_SOURCE",
+                   req->source >= 0
+                       ? pool->set.sticky->source[req->source].spelling
+                       : "");
+    apr_table_setn(env, "LBSTICKY_TRIES",
+                   apr_itoa(r->pool, req->attempts));
+    set_balancer_env(r, req);
+}
+
+void lbs_request_settle(request_rec *r, lbs_request_t *req)
+{
+    if (!req->counted) {
+        lbs_pool_decided(req->pool->record, req->decision, req->reason,
+                         lbs_runtime_now());
+        req->counted = 1;
+    }
+    set_env(r, req);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_request.h - what the module knows of one request.
+ *
+ * Made when mod_proxy asks for a member, kept in r->request_config, gone with
+ * r->pool. lbs_decide.c fills it, lbs_forward.c sends the request along it,
+ * lbs_learn.c remembers from it what the visitor will show next time.
+ */
+#ifndef LBS_REQUEST_H
+#define LBS_REQUEST_H
+
+#include <httpd.h>
+
+#include "src/affinity/lbs_token.h"
+#include "src/httpd/lbs_pools.h"
+#include "src/state/lbs_decision.h"
+
+#define LBS_MAX_TRIED 64 /* members one request may be sent to */
+
+/* One source's key in this request. */
+typedef struct lbs_hkey_t {
+    int present;        /* it shows a value that can be learned */
+    int known;          /* the table has it */
+    apr_uint64_t hash;  /* as the table knows it */
+    int slot;           /* the member it names; -1: none */
+    apr_time_t expires; /* when known; on the monotonic clock */
+} lbs_hkey_t;
+
+typedef struct lbs_request_t {
+    lbs_hpool_t *pool;
+    const char *from; /* balancer://name/path, as mod_proxy mapped it */
+
+    /* What it shows. */
+    lbs_hkey_t key[LBS_MAX_SOURCES];
+    lbs_slice_t pick_value; /* first value shown, for the method hash */
+    int has_token;          /* a token that some known secret signed */
+    lbs_token_t token;
+    apr_uint64_t first_key; /* of a client without a cookie; 0: has one */
+
+    /* What was decided. */
+    lbs_decision_t decision;
+    lbs_reason_t reason;
+    int source; /* index of the source that decided; -1: none */
+    int home;   /* member the session is bound to; LBS_NO_MEMBER */
+    int member; /* chosen now; LBS_NO_MEMBER */
+    int temporary; /* this request only: the session stays at home */
+
+    /* How it went. */
+    apr_uint16_t tried[LBS_MAX_TRIED];
+    unsigned ntried;
+    int attempts;
+    int forwarding; /* inside the scheme's own handler */
+    int answered;   /* the member's answer has begun to come */
+    int learned;
+    int counted; /* the decision is in the counters */
+    apr_time_t sent_at; /* monotonic: the attempt under way began */
+    apr_uint64_t bytes_in;
+    apr_uint64_t bytes_out;
+} lbs_request_t;
+
+/** The module's state of a request; NULL when no governed pool is involved. */
+lbs_request_t *lbs_request_of(const request_rec *r);
+
+/** Begin: make the state of a request that is for a governed pool. */
+lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
+                                 const char *from);
+
+/** Was this member sent to already? */
+int lbs_request_tried(const lbs_request_t *req, int member);
+
+/** Note that a member is not to be picked again for this request. */
+void lbs_request_try(lbs_request_t *req, int member);
+
+/** Count the decision, once, and put it into the environment. */
+void lbs_request_settle(request_rec *r, lbs_request_t *req);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_runtime.h - the shared memory of this httpd, and this process's view.
+ *
+ * The registry (identities, gauges, counters, events), the session table and
+ * the cache of first picks are anonymous shared memory made by the parent in
+ * the process pool. They outlive graceful restarts: children of the old and
+ * of the new generation read and write the same words.
+ */
+#ifndef LBS_RUNTIME_H
+#define LBS_RUNTIME_H
+
+#include <apr_time.h>
+#include <httpd.h>
+
+#include "src/affinity/lbs_secret.h"
+#include "src/base/lbs_rand.h"
+#include "src/member/lbs_row.h"
+#include "src/state/lbs_registry.h"
+#include "src/table/lbs_first.h"
+#include "src/table/lbs_table.h"
+
+typedef struct lbs_runtime_t {
+    lbs_registry_t *registry;
+    lbs_table_t *table;
+    lbs_table_slots_t *slots;
+    lbs_atomic64_t *first; /* LBS_FIRST_WORDS of them */
+    lbs_rows_t *rows;
+    apr_uint32_t row; /* of this child; LBS_ROW_NONE in the parent */
+    const lbs_secret_t *secret;
+    lbs_hash_key_t pick_key; /* the same on every server with this secret */
+    int secret_is_random;
+} lbs_runtime_t;
+
+/** This process's view; NULL before the first post_config. */
+lbs_runtime_t *lbs_runtime(void);
+
+/**
+ * Make or find again the shared memory. Parent, in post_config.
+ *
+ * @return APR_SUCCESS; anything else was logged with what to change
+ */
+apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server);
+
+/** Claim this child's row. In child_init. */
+void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server);
+
+/** A child is gone: what it had in flight is taken back. In the parent. */
+void lbs_runtime_child_gone(apr_int64_t pid);
+
+/** Microseconds on the monotonic clock; all intervals use it. */
+apr_time_t lbs_runtime_now(void);
+
+/** Both clocks, for events and files. */
+lbs_clock_t lbs_runtime_clock(void);
+
+/**
+ * Unix seconds for the dates in cookies: the wall clock of the first start
+ * moved on by the monotonic one, so that a jump of the wall clock ends no
+ * session.
+ */
+apr_uint32_t lbs_runtime_token_now(void);
+
+/** Random numbers of this thread: good for picks, not for secrets. */
+lbs_rand_t *lbs_runtime_rand(void);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_settings.h - what the administrator wrote, as plain values.
+ *
+ * One struct per directive, filled once while the configuration is read and
+ * never changed. lbs_settings_t points to them; NULL means that the directive
+ * was not written at that level. So a directive replaces an outer one whole,
+ * and merging is choosing a pointer.
+ *
+ * Durations are apr_int64_t microseconds; 0 where a directive says `off`.
+ */
+#ifndef LBS_SETTINGS_H
+#define LBS_SETTINGS_H
+
+#include <apr.h>
+#include <httpd.h>
+#include <ap_expr.h>
+
+#include "src/affinity/lbs_setcookie.h"
+#include "src/affinity/lbs_source.h"
+#include "src/base/lbs_text.h"
+#include "src/pick/lbs_pick.h"
+
+#define LBS_MAX_SOURCES 8
+
+/* LBSticky */
+typedef struct lbs_set_sticky_t {
+    int on;    /* 0: `off`, the pool is none of our business */
+    int count; /* 0 with on: `none`, no stickiness */
+    lbs_source_t source[LBS_MAX_SOURCES];
+    ap_expr_info_t *expr[LBS_MAX_SOURCES]; /* for expr=, else NULL */
+} lbs_set_sticky_t;
+
+/* LBStickyMethod */
+typedef struct lbs_set_method_t {
+    lbs_pick_method_t method;
+    apr_uint32_t bound_centi; /* hash: 105 to 400; 0: no bound */
+} lbs_set_method_t;
+
+/* LBStickyTimeout */
+typedef struct lbs_set_timeout_t {
+    apr_int64_t idle;
+    apr_int64_t max;
+} lbs_set_timeout_t;
+
+/* LBStickyFailback */
+typedef enum lbs_failback_t {
+    LBS_FAILBACK_STAY,
+    LBS_FAILBACK_RETURN,
+    LBS_FAILBACK_IDLE
+} lbs_failback_t;
+
+typedef struct lbs_set_failback_t {
+    lbs_failback_t mode;
+    apr_int64_t idle; /* for LBS_FAILBACK_IDLE */
+} lbs_set_failback_t;
+
+/* LBStickyRetry */
+#define LBS_RETRY_CONNECT 1u
+#define LBS_RETRY_RESET 2u
+#define LBS_RETRY_TIMEOUT 4u
+
+typedef struct lbs_set_retry_t {
+    int on;
+    apr_uint32_t tries; /* repetitions */
+    apr_uint32_t causes; /* LBS_RETRY_* */
+    lbs_statuses_t status;
+    apr_uint32_t budget; /* percent of requests */
+    apr_uint64_t body; /* bytes kept for a repetition */
+} lbs_set_retry_t;
+
+/* LBStickyEject */
+#define LBS_STALL_AUTO ((apr_int64_t)-1)
+
+typedef struct lbs_set_eject_t {
+    int on;
+    apr_uint32_t failures; /* in a row */
+    apr_int64_t window;
+    apr_int64_t hold[2]; /* shortest, longest */
+    apr_uint32_t cap; /* percent of the pool */
+    apr_int64_t stall; /* 0: off, or LBS_STALL_AUTO */
+    lbs_statuses_t status;
+} lbs_set_eject_t;
+
+/* LBStickyCheck */
+typedef struct lbs_set_check_t {
+    const char *path; /* NULL: no checks */
+    apr_int64_t interval;
+    apr_int64_t timeout;
+    apr_uint32_t rise;
+    apr_uint32_t fall;
+    lbs_statuses_t expect;
+    const char *expect_text; /* as written */
+    const char *host; /* NULL: the virtual host's name */
+    const char *proto; /* NULL: as the virtual host is reached */
+} lbs_set_check_t;
+
+/* LBStickyLimit */
+typedef struct lbs_set_limit_t {
+    apr_uint32_t inflight; /* 0: no limit */
+    apr_uint32_t queue;
+    apr_int64_t wait;
+} lbs_set_limit_t;
+
+/* LBStickyLocal */
+typedef struct lbs_set_local_t {
+    int files;
+    int self;
+} lbs_set_local_t;
+
+/* LBStickyForward */
+typedef struct lbs_set_forward_t {
+    int host;
+    int proto;
+} lbs_set_forward_t;
+
+/* LBStickyStore */
+typedef struct lbs_set_store_t {
+    const char *provider; /* NULL: off */
+    const char *args; /* NULL: none */
+    apr_int64_t timeout;
+} lbs_set_store_t;
+
+/* What can be said for a server and, most of it, for a pool. */
+typedef struct lbs_settings_t {
+    const lbs_set_sticky_t *sticky;
+    const lbs_set_method_t *method;
+    const lbs_set_timeout_t *timeout;
+    const lbs_cookie_conf_t *cookie;
+    const int *failover;
+    const lbs_set_failback_t *failback;
+    const lbs_set_retry_t *retry;
+    const lbs_set_eject_t *eject;
+    const lbs_set_check_t *check;
+    const int *panic;
+    const apr_int64_t *slowstart;
+    const lbs_set_limit_t *limit;
+    const lbs_set_local_t *local;
+    const lbs_set_forward_t *forward;
+    const lbs_set_store_t *store;
+    const int *admin;
+} lbs_settings_t;
+
+/** Fill what `inner` leaves open from `outer`. */
+void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
+                        const lbs_settings_t *outer);
+
+/** @return the documented default of every directive; all pointers set */
+const lbs_settings_t *lbs_settings_defaults(void);
+
+#endif

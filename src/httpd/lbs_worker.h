@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_worker.h - mod_proxy as this module sees it.
+ *
+ * The only file of the project that looks into proxy_worker and
+ * proxy_balancer, and the only one that calls into mod_proxy. Modules are
+ * loaded in any order, so nothing here is linked against mod_proxy: its
+ * functions are looked up once, after all modules are there.
+ */
+#ifndef LBS_WORKER_H
+#define LBS_WORKER_H
+
+#include <httpd.h>
+#include <mod_proxy.h>
+
+/**
+ * Find mod_proxy's functions. Called once per configuration, after all
+ * modules are loaded.
+ *
+ * @return NULL; or the name of the function that this mod_proxy lacks
+ */
+const char *lbs_worker_import(void);
+
+/** mod_proxy's configuration of a server; NULL when it has none. */
+proxy_server_conf *lbs_worker_conf(const server_rec *s);
+
+/** Balancers of a server, its own first and then those it inherits. */
+int lbs_worker_pools(const server_rec *s, proxy_balancer **first);
+
+/** @return 1 when two balancers are one, inherited by a virtual host. */
+int lbs_worker_same_pool(const proxy_balancer *a, const proxy_balancer *b);
+
+/** Name of a pool with `balancer://`, as mod_proxy folds it. */
+const char *lbs_worker_pool_url(const proxy_balancer *pool);
+
+/** stickysession= of a pool, or NULL. */
+const char *lbs_worker_pool_sticky(const proxy_balancer *pool);
+
+/** @return 1 when the pool says nofailover=On. */
+int lbs_worker_pool_nofailover(const proxy_balancer *pool);
+
+/** maxattempts= of a pool; -1 when it was not written. */
+int lbs_worker_pool_maxattempts(const proxy_balancer *pool);
+
+/** Add the statuses of failonstatus= to a list of ints, NULL when none. */
+const apr_array_header_t *lbs_worker_pool_statuses(const proxy_balancer *pool);
+
+/** Number of members, and one of them. */
+int lbs_worker_count(const proxy_balancer *pool);
+proxy_worker *lbs_worker_at(const proxy_balancer *pool, int i);
+
+/** URL of a member as configured, such as http://10.0.0.11:8000. */
+const char *lbs_worker_name(const proxy_worker *worker);
+
+/** route= of a member; "" when it has none. */
+const char *lbs_worker_route(const proxy_worker *worker);
+
+/** redirect= of a member; "" when it has none. */
+const char *lbs_worker_redirect(const proxy_worker *worker);
+
+int lbs_worker_lbset(const proxy_worker *worker);
+
+/** loadfactor= in hundredths: 100 is 1.00. */
+apr_uint32_t lbs_worker_weight(const proxy_worker *worker);
+
+/** mod_proxy's administrative status as LBS_F_* bits. */
+apr_uint32_t lbs_worker_flags(const proxy_worker *worker);
+
+/** Write an administrator's change so that balancer-manager shows it.
+ * @param flags  LBS_F_* bits that mod_proxy knows; the others are ignored */
+void lbs_worker_set_flags(proxy_worker *worker, apr_uint32_t flags);
+void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight);
+
+/** Take a member's error handling out of mod_proxy's hands. */
+void lbs_worker_govern(proxy_worker *worker);
+
+/** @return 1 when the member's connection pool has nothing left to give. */
+int lbs_worker_pool_empty(const proxy_worker *worker);
+
+/**
+ * Aim a request at a member: r->filename and *url become the member's URL,
+ * with the path bytes that mod_proxy's canonicalising makes of them.
+ *
+ * @param url  in: balancer://name/path of this request; out: member's URL
+ * @return OK or an HTTP status
+ */
+int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
+                   char **url);
+
+/** Make a member usable in this process; done once per member, cheap then. */
+void lbs_worker_ready(request_rec *r, proxy_worker *worker,
+                      proxy_server_conf *conf);
+
+/** Run the scheme's handler: send the request and its answer. */
+int lbs_worker_run(request_rec *r, proxy_worker *worker,
+                   proxy_server_conf *conf, char *url);
+
+/**
+ * Let the client's Host reach the member for this request, unless
+ * ProxyPreserveHost was written.
+ *
+ * @return the former r->per_dir_config, to be put back when the member has
+ *         answered
+ */
+struct ap_conf_vector_t *lbs_worker_keep_host(request_rec *r);
+
+#endif
