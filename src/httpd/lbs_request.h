@@ -12,6 +12,7 @@
 
 #include "src/affinity/lbs_token.h"
 #include "src/httpd/lbs_pools.h"
+#include "src/member/lbs_row.h"
 #include "src/state/lbs_decision.h"
 
 #define LBS_MAX_TRIED 64 /* members one request may be sent to */
@@ -48,11 +49,14 @@ typedef struct lbs_request_t {
     apr_uint16_t tried[LBS_MAX_TRIED];
     unsigned ntried;
     int attempts;
+    lbs_flight_t flight; /* the attempt under way */
+    lbs_reason_t why;    /* why the last attempt never reached the member */
     int forwarding; /* inside the scheme's own handler */
     int answered;   /* the member's answer has begun to come */
     int learned;
     int counted; /* the decision is in the counters */
     apr_time_t sent_at; /* monotonic: the attempt under way began */
+    apr_time_t answered_at;
     apr_uint64_t bytes_in;
     apr_uint64_t bytes_out;
 } lbs_request_t;

@@ -238,8 +238,7 @@ static apr_status_t open_views(lbs_runtime_t *rt, const retained_t *kept,
     }
     rt->first = kept->first;
     rt->slots = lbs_registry_slots(rt->registry);
-    rt->rows = lbs_registry_rows(rt->registry);
-    rt->row = LBS_ROW_NONE;
+    rt->rows = *lbs_registry_rows(rt->registry);
     rt->secret_is_random = conf->secret_source == LBS_SECRET_RANDOM;
     rt->secret = rt->secret_is_random ? random_secret(rt, pool) : conf->secret;
     if (rt->secret == NULL) {
@@ -275,12 +274,11 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
 
 void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
 {
-    apr_status_t rv;
+    apr_status_t rv = lbs_row_claim(&runtime->rows, (apr_uint32_t)getpid(),
+                                    &runtime->row);
 
     (void)pchild;
-    rv = lbs_row_claim(runtime->rows, (apr_int64_t)getpid(), &runtime->row);
     if (rv != APR_SUCCESS) {
-        runtime->row = LBS_ROW_NONE;
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server,
                      LBSNO(1003) "more children than at the first start: what "
                                  "this one has in flight is lost if it dies; "
@@ -289,10 +287,20 @@ void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
     }
 }
 
-void lbs_runtime_child_gone(apr_int64_t pid)
+void lbs_runtime_child_gone(apr_uint32_t pid)
 {
-    if (runtime != NULL) {
-        lbs_rows_reap_pid(runtime->rows, pid,
-                          lbs_registry_gauges(runtime->registry));
+    apr_uint32_t i;
+    lbs_row_t row;
+
+    if (runtime == NULL) {
+        return;
+    }
+    for (i = 0; i < runtime->rows.rows; i++) {
+        if (lbs_row_pid(&runtime->rows, i) == pid
+            && lbs_row_condemn(&runtime->rows, i, pid, &row) == APR_SUCCESS) {
+            /* Where a member is too busy to be looked at, the tick goes on. */
+            (void)lbs_row_reap(&runtime->rows, &row,
+                               lbs_registry_gauges(runtime->registry));
+        }
     }
 }

@@ -24,8 +24,8 @@ typedef struct lbs_runtime_t {
     lbs_table_t *table;
     lbs_table_slots_t *slots;
     lbs_atomic64_t *first; /* LBS_FIRST_WORDS of them */
-    lbs_rows_t *rows;
-    apr_uint32_t row; /* of this child; LBS_ROW_NONE in the parent */
+    lbs_rows_t rows;
+    lbs_row_t row; /* of this child */
     const lbs_secret_t *secret;
     lbs_hash_key_t pick_key; /* the same on every server with this secret */
     int secret_is_random;
@@ -45,7 +45,7 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server);
 void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server);
 
 /** A child is gone: what it had in flight is taken back. In the parent. */
-void lbs_runtime_child_gone(apr_int64_t pid);
+void lbs_runtime_child_gone(apr_uint32_t pid);
 
 /** Microseconds on the monotonic clock; all intervals use it. */
 apr_time_t lbs_runtime_now(void);

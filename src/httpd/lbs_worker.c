@@ -11,34 +11,54 @@
 /* mod_proxy's functions, found by name in the running httpd. */
 static struct {
     module *proxy;
-    int (*canon_url)(request_rec *r); /* NULL before httpd 2.4.58 */
+    int (*canon_url)(request_rec *r); /* NULL in httpd before 2.4.58 */
     int (*run_scheme)(request_rec *r, proxy_worker *worker,
                       proxy_server_conf *conf, char *url,
                       const char *proxyhost, apr_port_t proxyport);
     apr_status_t (*initialize)(proxy_worker *worker, server_rec *s,
                                apr_pool_t *p);
+    void (*hook_pre)(proxy_HOOK_pre_request_t *fn, const char *const *pre,
+                     const char *const *succ, int order);
+    void (*hook_post)(proxy_HOOK_post_request_t *fn, const char *const *pre,
+                      const char *const *succ, int order);
+    void (*hook_scheme)(proxy_HOOK_scheme_handler_t *fn,
+                        const char *const *pre, const char *const *succ,
+                        int order);
 } mod_proxy;
 
-/* POSIX lets dlsym() return functions; ISO C has no cast for it. */
-static void find(const char *name, void *function)
-{
-    void *found = dlsym(RTLD_DEFAULT, name);
+/* `needed` in the order in which they are missed. */
+static const struct {
+    const char *name;
+    void *function; /* where the address goes */
+    int needed;
+} imports[] = {
+    {"ap_proxy_canon_url", &mod_proxy.canon_url, 0},
+    {"proxy_run_scheme_handler", &mod_proxy.run_scheme, 1},
+    {"ap_proxy_initialize_worker", &mod_proxy.initialize, 1},
+    {"proxy_hook_pre_request", &mod_proxy.hook_pre, 1},
+    {"proxy_hook_post_request", &mod_proxy.hook_post, 1},
+    {"proxy_hook_scheme_handler", &mod_proxy.hook_scheme, 1},
+};
 
-    memcpy(function, &found, sizeof(found));
-}
-
-const char *lbs_worker_import(void)
+const char *lbs_worker_import(const lbs_worker_hooks_t *hooks)
 {
+    static const char *const balancer[] = {"mod_proxy_balancer.c", NULL};
+    unsigned i;
+
     mod_proxy.proxy = ap_find_linked_module("mod_proxy.c");
-    find("ap_proxy_canon_url", &mod_proxy.canon_url);
-    find("proxy_run_scheme_handler", &mod_proxy.run_scheme);
-    find("ap_proxy_initialize_worker", &mod_proxy.initialize);
-    if (mod_proxy.run_scheme == NULL) {
-        return "proxy_run_scheme_handler";
+    for (i = 0; i < sizeof(imports) / sizeof(imports[0]); i++) {
+        /* POSIX lets dlsym() return functions; ISO C has no cast for it. */
+        void *found = dlsym(RTLD_DEFAULT, imports[i].name);
+
+        if (found == NULL && imports[i].needed) {
+            return imports[i].name;
+        }
+        memcpy(imports[i].function, &found, sizeof(found));
     }
-    if (mod_proxy.initialize == NULL) {
-        return "ap_proxy_initialize_worker";
-    }
+    mod_proxy.hook_pre(hooks->pre_request, NULL, balancer, APR_HOOK_FIRST);
+    mod_proxy.hook_post(hooks->post_request, NULL, balancer, APR_HOOK_FIRST);
+    mod_proxy.hook_scheme(hooks->scheme_handler, NULL, NULL,
+                          APR_HOOK_REALLY_FIRST);
     return NULL;
 }
 
@@ -222,9 +242,10 @@ void lbs_worker_ready(request_rec *r, proxy_worker *worker,
 }
 
 int lbs_worker_run(request_rec *r, proxy_worker *worker,
-                   proxy_server_conf *conf, char *url)
+                   proxy_server_conf *conf, char *url, const char *proxyhost,
+                   apr_port_t proxyport)
 {
-    return mod_proxy.run_scheme(r, worker, conf, url, NULL, 0);
+    return mod_proxy.run_scheme(r, worker, conf, url, proxyhost, proxyport);
 }
 
 struct ap_conf_vector_t *lbs_worker_keep_host(request_rec *r)

@@ -12,13 +12,20 @@
 #include <httpd.h>
 #include <mod_proxy.h>
 
+/* What this module does inside of mod_proxy. */
+typedef struct lbs_worker_hooks_t {
+    proxy_HOOK_pre_request_t *pre_request;
+    proxy_HOOK_post_request_t *post_request;
+    proxy_HOOK_scheme_handler_t *scheme_handler;
+} lbs_worker_hooks_t;
+
 /**
- * Find mod_proxy's functions. Called once per configuration, after all
- * modules are loaded.
+ * Find mod_proxy's functions and hook into it. Called once per configuration,
+ * in pre_config: all modules are loaded then, and hooks not yet sorted.
  *
  * @return NULL; or the name of the function that this mod_proxy lacks
  */
-const char *lbs_worker_import(void);
+const char *lbs_worker_import(const lbs_worker_hooks_t *hooks);
 
 /** mod_proxy's configuration of a server; NULL when it has none. */
 proxy_server_conf *lbs_worker_conf(const server_rec *s);
@@ -90,9 +97,15 @@ int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
 void lbs_worker_ready(request_rec *r, proxy_worker *worker,
                       proxy_server_conf *conf);
 
-/** Run the scheme's handler: send the request and its answer. */
+/**
+ * Run the scheme's own handler: send the request and bring its answer.
+ *
+ * @param proxyhost  and port: of ProxyRemote, NULL without
+ * @return what the handler returns: OK, or an HTTP status
+ */
 int lbs_worker_run(request_rec *r, proxy_worker *worker,
-                   proxy_server_conf *conf, char *url);
+                   proxy_server_conf *conf, char *url, const char *proxyhost,
+                   apr_port_t proxyport);
 
 /**
  * Let the client's Host reach the member for this request, unless

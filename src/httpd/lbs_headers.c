@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_headers.c - see lbs_headers.h. */
+#include "src/httpd/lbs_headers.h"
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "src/affinity/lbs_cookie.h"
+#include "src/httpd/lbs_extract.h"
+
+/* Our cookie ----------------------------------------------------------------- */
+
+typedef struct strip_t {
+    apr_pool_t *pool;
+    lbs_slice_t name;
+    apr_table_t *kept;
+    int found;
+} strip_t;
+
+static int strip_field(void *baton, const char *key, const char *field)
+{
+    strip_t *strip = baton;
+    int found = 0;
+    const char *rest = lbs_cookie_strip(strip->pool, field, strip->name,
+                                        &found);
+
+    strip->found |= found;
+    if (rest != NULL) {
+        apr_table_addn(strip->kept, key, rest);
+    }
+    return 1;
+}
+
+static void strip_cookie(request_rec *r, apr_table_t *headers,
+                         lbs_slice_t name)
+{
+    strip_t strip = {r->pool, name, apr_table_make(r->pool, 2), 0};
+
+    apr_table_do(strip_field, &strip, headers, "Cookie", NULL);
+    if (strip.found) {
+        apr_table_unset(headers, "Cookie");
+        apr_table_overlap(headers, strip.kept, APR_OVERLAP_TABLES_SET);
+    }
+}
+
+/* X-Forwarded-* ---------------------------------------------------------------- */
+
+/* A header that Connection names is hop-by-hop: mod_proxy takes it out. A
+ * client must not get rid of ours that way. */
+static void protect(request_rec *r, apr_table_t *headers, const char *name)
+{
+    const char *field = apr_table_get(headers, "Connection");
+    const char *rest = "";
+
+    if (field == NULL || !ap_find_token(r->pool, field, name)) {
+        return;
+    }
+    while (*field != '\0') {
+        const char *token = ap_get_token(r->pool, &field, 0);
+
+        if (*token != '\0' && ap_cstr_casecmp(token, name) != 0) {
+            rest = apr_pstrcat(r->pool, rest, *rest ? ", " : "", token, NULL);
+        }
+        if (*field != '\0') {
+            field++;
+        }
+    }
+    if (*rest) {
+        apr_table_setn(headers, "Connection", rest);
+    }
+    else {
+        apr_table_unset(headers, "Connection");
+    }
+}
+
+static void set_forwarded(request_rec *r, apr_table_t *headers)
+{
+    int trusted = lbs_extract_trusted(r);
+    int https = lbs_extract_https(r);
+
+    if (!trusted || apr_table_get(headers, "X-Forwarded-Port") == NULL) {
+        apr_port_t port = r->connection->local_addr->port;
+
+        if (trusted && apr_table_get(headers, "X-Forwarded-Proto") != NULL) {
+            port = https ? 443 : 80;
+        }
+        apr_table_setn(headers, "X-Forwarded-Port",
+                       apr_itoa(r->pool, port));
+    }
+    if (!trusted || apr_table_get(headers, "X-Forwarded-Proto") == NULL) {
+        apr_table_setn(headers, "X-Forwarded-Proto",
+                       https ? "https" : "http");
+    }
+    protect(r, headers, "X-Forwarded-Proto");
+    protect(r, headers, "X-Forwarded-Port");
+}
+
+lbs_headers_t lbs_headers_forward(request_rec *r, const lbs_request_t *req)
+{
+    const lbs_settings_t *set = &req->pool->set;
+    lbs_headers_t saved = {r->headers_in, r->per_dir_config};
+
+    r->headers_in = apr_table_copy(r->pool, saved.headers_in);
+    if (set->cookie->strip) {
+        strip_cookie(r, r->headers_in, req->pool->cookie_name);
+    }
+    if (set->forward->proto) {
+        set_forwarded(r, r->headers_in);
+    }
+    if (set->forward->host) {
+        (void)lbs_worker_keep_host(r);
+    }
+    return saved;
+}
+
+void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved)
+{
+    r->headers_in = saved->headers_in;
+    r->per_dir_config = saved->per_dir_config;
+}
