@@ -3,13 +3,38 @@
 #include <httpd.h>
 #include <http_config.h>
 
+#include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_learn.h"
+#include "src/httpd/lbs_start.h"
+#include "src/status/lbs_status.h"
+
 static void register_hooks(apr_pool_t *pool)
 {
+    /* mod_watchdog asks for its instances in its own post_config. */
+    static const char *const after_proxy[] = {"mod_proxy_balancer.c", NULL};
+    static const char *const before_watchdog[] = {"mod_watchdog.c", NULL};
+
     (void)pool;
+    lbs_learn_register();
+    ap_hook_pre_config(lbs_start_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(lbs_start_check_config, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_post_config(lbs_start_post_config, after_proxy, before_watchdog,
+                        APR_HOOK_MIDDLE);
+    ap_hook_child_init(lbs_start_child_init, after_proxy, NULL,
+                       APR_HOOK_MIDDLE);
+    ap_hook_child_status(lbs_start_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(lbs_status_handler, NULL, NULL, APR_HOOK_FIRST);
 }
 
 #pragma GCC visibility push(default)
 module AP_MODULE_DECLARE_DATA lbsticky_module = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks, 0,
+    STANDARD20_MODULE_STUFF,
+    NULL, /* no configuration per directory: pools belong to servers */
+    NULL,
+    lbs_config_create,
+    lbs_config_merge,
+    lbs_directives,
+    register_hooks,
+    0,
 };
 #pragma GCC visibility pop

@@ -5,7 +5,6 @@
 #include <apr_strings.h>
 #include <util_filter.h>
 
-#include "src/affinity/lbs_cachecontrol.h"
 #include "src/affinity/lbs_setcookie.h"
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_extract.h"
@@ -118,12 +117,10 @@ static int is_due(const lbs_request_t *req)
 
 static void forbid_shared_caching(request_rec *r)
 {
-    const char *control = lbs_cachecontrol_private(
-        r->pool, apr_table_get(r->headers_out, "Cache-Control"));
-
-    if (control != NULL) {
-        apr_table_setn(r->headers_out, "Cache-Control", control);
-    }
+    apr_table_setn(r->headers_out, "Cache-Control",
+                   lbs_setcookie_private(
+                       r->pool,
+                       apr_table_get(r->headers_out, "Cache-Control")));
 }
 
 static void issue(request_rec *r, lbs_request_t *req, apr_table_t *headers)

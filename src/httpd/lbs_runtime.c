@@ -14,7 +14,6 @@
 
 #define RETAINED "mod_lbsticky"
 #define MIN_CHILDREN 1024 /* rows, if the MPM may not have more than half */
-#define SECRET_HEX (2 * LBS_REGISTRY_SECRET_LEN)
 
 /* One table of the chain, the newest first. */
 typedef struct block_t {
@@ -212,17 +211,13 @@ static apr_status_t open_tables(lbs_runtime_t *rt, const retained_t *kept,
     return rv;
 }
 
-/* The secret of `random` is a line of hex digits made from the registry. */
-static const lbs_secret_t *random_secret(lbs_runtime_t *rt, apr_pool_t *pool)
+static const lbs_secret_t *random_secret(const lbs_runtime_t *rt,
+                                         apr_pool_t *pool)
 {
-    const unsigned char *bytes = lbs_registry_secret(rt->registry);
     lbs_secret_t *secret = apr_palloc(pool, sizeof(*secret));
-    char line[SECRET_HEX + 1];
 
-    ap_bin2hex(bytes, LBS_REGISTRY_SECRET_LEN, line);
-    if (lbs_secret_parse(secret, line, SECRET_HEX) != NULL) {
-        return NULL;
-    }
+    lbs_secret_random(secret, lbs_registry_secret(rt->registry),
+                      LBS_REGISTRY_SECRET_LEN);
     return secret;
 }
 
@@ -241,9 +236,6 @@ static apr_status_t open_views(lbs_runtime_t *rt, const retained_t *kept,
     rt->rows = *lbs_registry_rows(rt->registry);
     rt->secret_is_random = conf->secret_source == LBS_SECRET_RANDOM;
     rt->secret = rt->secret_is_random ? random_secret(rt, pool) : conf->secret;
-    if (rt->secret == NULL) {
-        return APR_EGENERAL;
-    }
     rt->pick_key = *lbs_secret_pick_key(rt->secret);
     return open_tables(rt, kept, pool);
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_require.h - the modules this one stands on. */
+#ifndef LBS_REQUIRE_H
+#define LBS_REQUIRE_H
+
+#include <httpd.h>
+
+/**
+ * Are the modules there that the configuration needs? Only asked where it
+ * says LBSticky. Every one that is missing is logged with the LoadModule line
+ * to add.
+ *
+ * Called in pre_config: all LoadModule lines are read then, wherever they
+ * stand, and no directive of a missing module has been refused yet.
+ *
+ * @return OK; or an HTTP status, and httpd must not start
+ */
+int lbs_require_modules(apr_pool_t *ptemp);
+
+/** @return 1 when the configuration that was read says LBSticky anywhere */
+int lbs_require_is_used(void);
+
+#endif

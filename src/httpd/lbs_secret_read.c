@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_secret_read.c - see lbs_secret_read.h. */
+#include "src/httpd/lbs_secret_read.h"
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+#include <http_config.h>
+#include <string.h>
+
+#define COMMAND_TIME apr_time_from_sec(10)
+
+static const char *failed(apr_pool_t *pool, const char *wanted,
+                          apr_status_t rv)
+{
+    char text[120];
+
+    return apr_psprintf(pool, "%s (%s)", wanted,
+                        apr_strerror(rv, text, sizeof(text)));
+}
+
+/* All of an open file or pipe, up to the most a secret may have. */
+static apr_status_t read_all(apr_file_t *file, char *text, apr_size_t *len)
+{
+    apr_status_t rv = apr_file_read_full(file, text, LBS_SECRET_TEXT_MAX, len);
+
+    return rv == APR_EOF ? APR_SUCCESS : rv;
+}
+
+static const char *read_file(apr_pool_t *pool, apr_pool_t *temp,
+                             const char *path, char *text, apr_size_t *len)
+{
+    const char *full = ap_server_root_relative(temp, path);
+    apr_file_t *file;
+    apr_status_t rv = full == NULL
+        ? APR_EBADPATH
+        : apr_file_open(&file, full, APR_READ, APR_OS_DEFAULT, temp);
+
+    if (rv == APR_SUCCESS) {
+        rv = read_all(file, text, len);
+        (void)apr_file_close(file);
+    }
+    return rv == APR_SUCCESS ? NULL
+                             : failed(pool, "a file that can be read", rv);
+}
+
+static apr_status_t run(apr_pool_t *temp, const char *command,
+                        apr_proc_t *process)
+{
+    apr_procattr_t *attr;
+    char **argv;
+    apr_status_t rv = apr_tokenize_to_argv(command, &argv, temp);
+
+    if (rv == APR_SUCCESS && argv[0] == NULL) {
+        rv = APR_EINVAL;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_create(&attr, temp);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_io_set(attr, APR_NO_PIPE, APR_FULL_BLOCK,
+                                 APR_NO_PIPE);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_cmdtype_set(attr, APR_PROGRAM_ENV);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_proc_create(process, argv[0], (const char *const *)argv, NULL,
+                             attr, temp);
+    }
+    return rv;
+}
+
+static const char *read_command(apr_pool_t *pool, apr_pool_t *temp,
+                                const char *command, char *text,
+                                apr_size_t *len)
+{
+    static const char wanted[] = "a command that prints the secret and exits "
+                                 "with 0 within ten seconds";
+    apr_proc_t process;
+    apr_exit_why_e why;
+    apr_status_t rv = run(temp, command, &process);
+    int code = 0;
+
+    if (rv != APR_SUCCESS) {
+        return failed(pool, wanted, rv);
+    }
+    (void)apr_file_pipe_timeout_set(process.out, COMMAND_TIME);
+    rv = read_all(process.out, text, len);
+    (void)apr_file_close(process.out);
+    if (rv != APR_SUCCESS) {
+        apr_proc_kill(&process, SIGKILL);
+        (void)apr_proc_wait(&process, &code, &why, APR_WAIT);
+        return failed(pool, wanted, rv);
+    }
+    rv = apr_proc_wait(&process, &code, &why, APR_WAIT);
+    if (rv != APR_CHILD_DONE || !APR_PROC_CHECK_EXIT(why) || code != 0) {
+        return apr_psprintf(pool, "%s; it ended with %d", wanted, code);
+    }
+    return NULL;
+}
+
+const char *lbs_secret_read(apr_pool_t *pool, apr_pool_t *temp,
+                            const char *from, const lbs_secret_t **secret)
+{
+    char *text = apr_palloc(temp, LBS_SECRET_TEXT_MAX);
+    lbs_secret_t *parsed = apr_palloc(pool, sizeof(*parsed));
+    apr_size_t len = 0;
+    const char *wanted;
+
+    if (strncmp(from, "file:", 5) == 0) {
+        wanted = read_file(pool, temp, from + 5, text, &len);
+    }
+    else if (strncmp(from, "exec:", 5) == 0) {
+        wanted = read_command(pool, temp, from + 5, text, &len);
+    }
+    else {
+        return "random, file:PATH or exec:COMMAND";
+    }
+    if (wanted == NULL) {
+        wanted = lbs_secret_parse(parsed, text, len);
+    }
+    if (wanted == NULL) {
+        *secret = parsed;
+    }
+    return wanted;
+}

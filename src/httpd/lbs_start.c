@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_start.c - see lbs_start.h. */
+#include "src/httpd/lbs_start.h"
+
+#include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_forward.h"
+#include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_pools.h"
+#include "src/httpd/lbs_require.h"
+#include "src/httpd/lbs_runtime.h"
+#include "src/httpd/lbs_tick.h"
+
+int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
+                         apr_pool_t *ptemp)
+{
+    const char *missing;
+    int status;
+
+    (void)pconf;
+    (void)plog;
+    status = lbs_require_modules(ptemp);
+    if (status != OK || !lbs_require_is_used()) {
+        return status;
+    }
+    missing = lbs_worker_import(&lbs_forward_hooks);
+    if (missing != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
+                     LBSNO(1500) "this httpd's mod_proxy has no %s; httpd "
+                                 "2.4.49 or later is needed",
+                     missing);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                           apr_pool_t *ptemp, server_rec *main_server)
+{
+    lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
+
+    (void)plog;
+    (void)ptemp;
+    if (!conf->persist_set) {
+        conf->persist = ap_runtime_dir_relative(pconf, LBS_DEFAULT_PERSIST);
+    }
+    return OK;
+}
+
+int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                          apr_pool_t *ptemp, server_rec *main_server)
+{
+    (void)plog;
+    if (!lbs_require_is_used()
+        || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    if (lbs_runtime_start(pconf, main_server) != APR_SUCCESS
+        || lbs_pools_build(pconf, ptemp, main_server) != APR_SUCCESS
+        || lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    lbs_tick_first();
+    return OK;
+}
+
+void lbs_start_child_init(apr_pool_t *pchild, server_rec *main_server)
+{
+    if (lbs_runtime() != NULL) {
+        lbs_runtime_child(pchild, main_server);
+    }
+}
+
+void lbs_start_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
+                            int slot, mpm_child_status status)
+{
+    (void)s;
+    (void)gen;
+    (void)slot;
+    if (status == MPM_CHILD_EXITED || status == MPM_CHILD_LOST_SLOT) {
+        lbs_runtime_child_gone((apr_uint32_t)pid);
+    }
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_tick.h - what one process does for all, off the request path.
+ *
+ * mod_watchdog runs it every 100 ms in one child; when that child dies
+ * another takes over within about a second.
+ */
+#ifndef LBS_TICK_H
+#define LBS_TICK_H
+
+#include <httpd.h>
+
+/**
+ * Register with mod_watchdog. In post_config.
+ *
+ * @return APR_SUCCESS; anything else was logged
+ */
+apr_status_t lbs_tick_start(apr_pool_t *pconf, server_rec *main_server);
+
+/** Compute all plans once, before the first child. In post_config. */
+void lbs_tick_first(void);
+
+#endif
