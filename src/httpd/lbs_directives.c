@@ -8,9 +8,11 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "src/base/lbs_args.h"
 #include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_secret_read.h"
 
 #define NAME(cmd) ((cmd)->cmd->name)
@@ -73,17 +75,21 @@ static const char *find_target(cmd_parms *cmd, lbs_settings_t **target)
     return NULL;
 }
 
-/* Hang `value` into the field of the target. */
-#define HANG(cmd, field, value)                                               \
-    do {                                                                      \
-        lbs_settings_t *target;                                               \
-        const char *error = find_target(cmd, &target);                        \
-                                                                              \
-        if (error == NULL) {                                                  \
-            target->field = (value);                                          \
-        }                                                                     \
-        return error;                                                         \
-    } while (0)
+/* Hang what a setter made where the directive stands, unless it failed.
+ * @param field  offset of the pointer in lbs_settings_t */
+static const char *hang(cmd_parms *cmd, const char *error, apr_size_t field,
+                        const void *value)
+{
+    lbs_settings_t *target;
+
+    if (error == NULL) {
+        error = find_target(cmd, &target);
+    }
+    if (error == NULL) {
+        memcpy((char *)target + field, &value, sizeof(value));
+    }
+    return error;
+}
 
 static const char *main_server_only(cmd_parms *cmd)
 {
@@ -130,10 +136,10 @@ static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
     }
     set->on = !is_only(argc, argv, "off");
     if (!set->on || is_only(argc, argv, "none")) {
-        HANG(cmd, sticky, set);
+        return hang(cmd, NULL, offsetof(lbs_settings_t, sticky), set);
     }
-    if (argc > LBS_MAX_SOURCES) {
-        return wants(cmd, argv[LBS_MAX_SOURCES], "at most eight sources");
+    if (argc > LBS_SOURCE_MAX) {
+        return wants(cmd, argv[LBS_SOURCE_MAX], "at most eight sources");
     }
     for (i = 0; i < argc; i++) {
         const char *wanted = lbs_source_add(cmd->pool, argv[i], set->source,
@@ -147,7 +153,7 @@ static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
             return wanted;
         }
     }
-    HANG(cmd, sticky, set);
+    return hang(cmd, NULL, offsetof(lbs_settings_t, sticky), set);
 }
 
 static const char *set_method(cmd_parms *cmd, void *dir, int argc,
@@ -172,10 +178,7 @@ static const char *set_method(cmd_parms *cmd, void *dir, int argc,
         }
         error = read_args(cmd, keys, argc - 1, argv + 1, set);
     }
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, method, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, method), set);
 }
 
 static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
@@ -193,10 +196,7 @@ static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
     const char *error = read_args(cmd, keys, argc, argv, set);
 
     (void)dir;
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, timeout, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, timeout), set);
 }
 
 static const char *set_cookie(cmd_parms *cmd, void *dir, int argc,
@@ -217,10 +217,10 @@ static const char *set_cookie(cmd_parms *cmd, void *dir, int argc,
         }
     }
     wanted = lbs_cookie_conf_check(set);
-    if (wanted != NULL) {
-        return wants(cmd, cmd->directive->args, wanted);
-    }
-    HANG(cmd, cookie, set);
+    return hang(cmd,
+                wanted == NULL ? NULL
+                               : wants(cmd, cmd->directive->args, wanted),
+                offsetof(lbs_settings_t, cookie), set);
 }
 
 /* Surviving -------------------------------------------------------------- */
@@ -244,10 +244,7 @@ static const char *set_failover(cmd_parms *cmd, void *dir, int argc,
     const char *error = read_switch(cmd, argc, argv, &set);
 
     (void)dir;
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, failover, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, failover), set);
 }
 
 static const char *set_panic(cmd_parms *cmd, void *dir, int argc,
@@ -257,10 +254,7 @@ static const char *set_panic(cmd_parms *cmd, void *dir, int argc,
     const char *error = read_switch(cmd, argc, argv, &set);
 
     (void)dir;
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, panic, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, panic), set);
 }
 
 static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
@@ -285,10 +279,7 @@ static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
         set->mode = LBS_FAILBACK_IDLE;
         error = read_args(cmd, keys, argc, argv, set);
     }
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, failback, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, failback), set);
 }
 
 static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
@@ -317,10 +308,7 @@ static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
     else {
         error = read_args(cmd, keys, argc, argv, set);
     }
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, retry, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, retry), set);
 }
 
 static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
@@ -350,10 +338,7 @@ static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
     else {
         error = read_args(cmd, keys, argc, argv, set);
     }
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, eject, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, eject), set);
 }
 
 static const char *check_check(cmd_parms *cmd, lbs_set_check_t *set)
@@ -402,10 +387,7 @@ static const char *set_check(cmd_parms *cmd, void *dir, int argc,
             error = check_check(cmd, set);
         }
     }
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, check, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, check), set);
 }
 
 static const char *set_slowstart(cmd_parms *cmd, void *dir, int argc,
@@ -418,7 +400,7 @@ static const char *set_slowstart(cmd_parms *cmd, void *dir, int argc,
         && (argc != 1 || lbs_text_duration(argv[0], set) != NULL)) {
         return wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
     }
-    HANG(cmd, slowstart, set);
+    return hang(cmd, NULL, offsetof(lbs_settings_t, slowstart), set);
 }
 
 static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
@@ -444,10 +426,7 @@ static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
             error = wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
         }
     }
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, limit, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, limit), set);
 }
 
 /* Serving and forwarding -------------------------------------------------- */
@@ -467,10 +446,7 @@ static const char *set_forward(cmd_parms *cmd, void *dir, int argc,
     const char *error = read_args(cmd, keys, argc, argv, set);
 
     (void)dir;
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, forward, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, forward), set);
 }
 
 /* The whole server --------------------------------------------------------- */
@@ -543,10 +519,7 @@ static const char *set_admin(cmd_parms *cmd, void *dir, int argc,
     const char *error = read_switch(cmd, argc, argv, &set);
 
     (void)dir;
-    if (error != NULL) {
-        return error;
-    }
-    HANG(cmd, admin, set);
+    return hang(cmd, error, offsetof(lbs_settings_t, admin), set);
 }
 
 /* In <Proxy> too (P), in servers (V), in the main server (S). */

@@ -16,7 +16,7 @@ static ap_filter_rec_t *learn_filter;
 
 /* The table --------------------------------------------------------------------- */
 
-static void bind(const lbs_request_t *req, apr_uint64_t hash, apr_time_t now)
+static void remember(const lbs_request_t *req, apr_uint64_t hash, apr_time_t now)
 {
     const lbs_hpool_t *pool = req->pool;
     const lbs_set_timeout_t *timeout = pool->set.timeout;
@@ -187,7 +187,7 @@ static void learn(request_rec *r, lbs_request_t *req, apr_table_t *headers)
             break;
         }
         if (req->key[i].present) {
-            bind(req, req->key[i].hash, now);
+            remember(req, req->key[i].hash, now);
         }
     }
 }

@@ -4,9 +4,12 @@
 
 #include <apr_strings.h>
 
+#include "src/affinity/lbs_token.h"
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
+#include "src/state/lbs_identity.h"
+#include "src/table/lbs_sweep.h"
 
 /* Every virtual host has a table of its own; a pool that hosts inherit from
  * the main server stands in each of them. */
@@ -279,7 +282,7 @@ static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
         pool->set.cookie->name != NULL
             ? pool->set.cookie->name
             : lbs_cookie_name_for(pconf, pool->name));
-    build_prefixes(pool, lbs_registry_pool_id(pool->vhost, pool->name));
+    build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
     rv = build_max(pool);
     return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
 }

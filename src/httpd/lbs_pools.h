@@ -46,7 +46,7 @@ typedef struct lbs_hpool_t {
     apr_uint32_t slot; /* in the registry */
     lbs_pool_t *record;
     apr_uint64_t token_pool; /* binds a cookie to this pool */
-    apr_uint64_t key_prefix[LBS_MAX_SOURCES][2]; /* hashed before the key */
+    apr_uint64_t key_prefix[LBS_SOURCE_MAX][2]; /* hashed before the key */
     apr_uint64_t first_prefix; /* the same for clients without a cookie */
     lbs_slice_t cookie_name;
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */

@@ -31,7 +31,7 @@ typedef struct lbs_request_t {
     const char *from; /* balancer://name/path, as mod_proxy mapped it */
 
     /* What it shows. */
-    lbs_hkey_t key[LBS_MAX_SOURCES];
+    lbs_hkey_t key[LBS_SOURCE_MAX];
     lbs_slice_t pick_value; /* first value shown, for the method hash */
     int has_token;          /* a token that some known secret signed */
     lbs_token_t token;

@@ -2,7 +2,7 @@
 /* lbs_require.c - see lbs_require.h. */
 #include "src/httpd/lbs_require.h"
 
-#include <apr_strings.h>
+#include <apr_lib.h>
 #include <http_config.h>
 #include <string.h>
 

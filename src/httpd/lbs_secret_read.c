@@ -5,7 +5,9 @@
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
+#include <httpd.h>
 #include <http_config.h>
+#include <signal.h>
 #include <string.h>
 
 #define COMMAND_TIME apr_time_from_sec(10)

@@ -15,19 +15,17 @@
 #include <httpd.h>
 #include <ap_expr.h>
 
-#include "src/affinity/lbs_setcookie.h"
+#include "src/affinity/lbs_cookie_conf.h"
 #include "src/affinity/lbs_source.h"
 #include "src/base/lbs_text.h"
 #include "src/pick/lbs_pick.h"
-
-#define LBS_MAX_SOURCES 8
 
 /* LBSticky */
 typedef struct lbs_set_sticky_t {
     int on;    /* 0: `off`, the pool is none of our business */
     int count; /* 0 with on: `none`, no stickiness */
-    lbs_source_t source[LBS_MAX_SOURCES];
-    ap_expr_info_t *expr[LBS_MAX_SOURCES]; /* for expr=, else NULL */
+    lbs_source_t source[LBS_SOURCE_MAX];
+    ap_expr_info_t *expr[LBS_SOURCE_MAX]; /* for expr=, else NULL */
 } lbs_set_sticky_t;
 
 /* LBStickyMethod */
