@@ -6,7 +6,6 @@
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_learn.h"
 #include "src/httpd/lbs_start.h"
-#include "src/status/lbs_status.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -23,7 +22,6 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(lbs_start_child_init, after_proxy, NULL,
                        APR_HOOK_MIDDLE);
     ap_hook_child_status(lbs_start_child_status, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_handler(lbs_status_handler, NULL, NULL, APR_HOOK_FIRST);
 }
 
 #pragma GCC visibility push(default)

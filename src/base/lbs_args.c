@@ -198,8 +198,9 @@ const char *lbs_args_read(apr_pool_t *pool, const char *directive,
             arg = find_key(table, argv[i], equals, &index);
         }
         if (arg == NULL) {
-            return apr_psprintf(pool, "%s: \"%s\" is not known here; wanted "
-                                      "key=value with %s",
+            return apr_psprintf(pool,
+                                "%s: \"%s\" is not known here; wanted "
+                                "key=value with %s",
                                 directive, argv[i], list_keys(pool, table));
         }
         if (given & (1u << index)) {
@@ -207,8 +208,7 @@ const char *lbs_args_read(apr_pool_t *pool, const char *directive,
                                 directive, arg->key);
         }
         given |= 1u << index;
-        wanted = read_value(pool, equals + 1, arg,
-                            (char *)into + arg->offset);
+        wanted = read_value(pool, equals + 1, arg, (char *)into + arg->offset);
         if (wanted != NULL) {
             return apr_psprintf(pool, "%s: \"%s\": %s wants %s", directive,
                                 argv[i], arg->key, wanted);

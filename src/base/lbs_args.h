@@ -12,26 +12,26 @@
 #include <apr_pools.h>
 
 typedef enum lbs_arg_kind_t {
-    LBS_ARG_DURATION, /* apr_int64_t, microseconds */
-    LBS_ARG_DURATION_OFF, /* the same; `off` is 0 */
+    LBS_ARG_DURATION,      /* apr_int64_t, microseconds */
+    LBS_ARG_DURATION_OFF,  /* the same; `off` is 0 */
     LBS_ARG_DURATION_AUTO, /* the same; `off` is 0, `auto` is -1 */
-    LBS_ARG_RANGE, /* two apr_int64_t, microseconds: MIN-MAX */
-    LBS_ARG_SWITCH, /* int: `on` is 1, `off` is 0 */
-    LBS_ARG_SIZE, /* apr_uint64_t, bytes */
-    LBS_ARG_UINT, /* apr_uint32_t from min to max */
+    LBS_ARG_RANGE,         /* two apr_int64_t, microseconds: MIN-MAX */
+    LBS_ARG_SWITCH,        /* int: `on` is 1, `off` is 0 */
+    LBS_ARG_SIZE,          /* apr_uint64_t, bytes */
+    LBS_ARG_UINT,          /* apr_uint32_t from min to max */
     LBS_ARG_CENTI, /* apr_uint32_t, hundredths, from min to max hundredths */
     LBS_ARG_STATUSES, /* lbs_statuses_t */
-    LBS_ARG_WORDS, /* apr_uint32_t: bit i for words[i]; a comma list */
-    LBS_ARG_WORD, /* apr_uint32_t: the index of one of words[] */
-    LBS_ARG_TEXT /* const char *, not empty, no control characters */
+    LBS_ARG_WORDS,    /* apr_uint32_t: bit i for words[i]; a comma list */
+    LBS_ARG_WORD,     /* apr_uint32_t: the index of one of words[] */
+    LBS_ARG_TEXT      /* const char *, not empty, no control characters */
 } lbs_arg_kind_t;
 
 typedef struct lbs_arg_t {
     const char *key; /* NULL ends a table */
     lbs_arg_kind_t kind;
-    apr_size_t offset; /* of the field in the struct that is filled */
-    apr_int64_t min; /* least value, in the field's unit */
-    apr_int64_t max; /* greatest value; 0: none */
+    apr_size_t offset;        /* of the field in the struct that is filled */
+    apr_int64_t min;          /* least value, in the field's unit */
+    apr_int64_t max;          /* greatest value; 0: none */
     const char *const *words; /* NULL-terminated, for WORDS and WORD */
 } lbs_arg_t;
 

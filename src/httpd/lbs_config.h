@@ -34,10 +34,10 @@ typedef struct lbs_main_conf_t {
 } lbs_main_conf_t;
 
 typedef struct lbs_server_conf_t {
-    lbs_settings_t set;        /* as written for this server */
-    apr_hash_t *pools;         /* pool name -> lbs_settings_t, of <Proxy> */
-    lbs_main_conf_t *main;     /* shared by all servers of a configuration */
-    apr_hash_t *outer_pools;   /* the main server's pools, for inherited ones */
+    lbs_settings_t set;      /* as written for this server */
+    apr_hash_t *pools;       /* pool name -> lbs_settings_t, of <Proxy> */
+    lbs_main_conf_t *main;   /* shared by all servers of a configuration */
+    apr_hash_t *outer_pools; /* the main server's pools, for inherited ones */
 } lbs_server_conf_t;
 
 /** The module's configuration of a server. */

@@ -7,11 +7,13 @@
 #include "src/affinity/lbs_keys.h"
 #include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_runtime.h"
+#include "src/state/lbs_admin.h"
 
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
 #define TOKEN_AHEAD 86400
 
-/* Looking at keys ------------------------------------------------------------ */
+/* Looking at keys ------------------------------------------------------------
+ */
 
 /* One source's walk through the values of a request. */
 typedef struct look_t {
@@ -40,9 +42,9 @@ static int is_too_old(const lbs_request_t *req, apr_uint64_t hash,
     lbs_table_hit_t hit;
 
     return req->pool->max_slot >= 0
-        && lbs_table_find(lbs_runtime()->table, lbs_decide_max(hash), now,
-                          &hit)
-        != APR_SUCCESS;
+           && lbs_table_find(lbs_runtime()->table, lbs_decide_max(hash), now,
+                             &hit)
+                  != APR_SUCCESS;
 }
 
 /* Ask the table. @return 1 when the key names a session it knows */
@@ -50,8 +52,8 @@ static int look_up(look_t *look, lbs_hkey_t *key)
 {
     apr_time_t now = lbs_runtime_now();
     lbs_table_hit_t hit;
-    apr_status_t rv = lbs_table_find(lbs_runtime()->table, key->hash, now,
-                                     &hit);
+    apr_status_t rv =
+        lbs_table_find(lbs_runtime()->table, key->hash, now, &hit);
 
     if (rv == APR_SUCCESS && is_too_old(look->req, key->hash, now)) {
         rv = APR_TIMEUP;
@@ -63,8 +65,8 @@ static int look_up(look_t *look, lbs_hkey_t *key)
         return 1;
     }
     if (look->worst != LBS_REASON_FORGED) {
-        look->worst = rv == APR_TIMEUP ? LBS_REASON_EXPIRED
-                                       : LBS_REASON_UNKNOWN;
+        look->worst =
+            rv == APR_TIMEUP ? LBS_REASON_EXPIRED : LBS_REASON_UNKNOWN;
     }
     return 0;
 }
@@ -78,8 +80,8 @@ static int look_at_value(void *baton, lbs_slice_t value)
     lbs_hkey_t candidate = {
         .present = 1,
         .slot = -1,
-        .hash = lbs_extract_hash(look->req->pool, look->index, value.p,
-                                 value.n),
+        .hash =
+            lbs_extract_hash(look->req->pool, look->index, value.p, value.n),
     };
 
     if (look->req->pick_value.n == 0) {
@@ -98,9 +100,9 @@ static int is_expired(const lbs_request_t *req, const lbs_token_t *token)
     apr_int64_t now = lbs_runtime_token_now();
 
     return now - token->issued > apr_time_sec(timeout->idle)
-        || token->issued - now > TOKEN_AHEAD
-        || (timeout->max != 0
-            && now - token->created > apr_time_sec(timeout->max));
+           || token->issued - now > TOKEN_AHEAD
+           || (timeout->max != 0
+               && now - token->created > apr_time_sec(timeout->max));
 }
 
 /* Our own cookie: the table decides while it knows the session, then the
@@ -112,20 +114,20 @@ static int look_at_token(void *baton, lbs_slice_t value)
     lbs_hkey_t *key = &req->key[look->index];
     const lbs_hmember_t *m;
     lbs_token_t token;
-    apr_status_t rv = lbs_token_verify(&token, value.p, value.n,
-                                       lbs_runtime()->secret,
-                                       req->pool->token_pool);
+    apr_status_t rv =
+        lbs_token_verify(&token, value.p, value.n, lbs_runtime()->secret,
+                         req->pool->token_pool);
 
     if (rv != APR_SUCCESS) {
         if (rv == APR_EACCES || look->worst == LBS_REASON_NONE) {
-            look->worst = rv == APR_EACCES ? LBS_REASON_FORGED
-                                           : LBS_REASON_UNKNOWN;
+            look->worst =
+                rv == APR_EACCES ? LBS_REASON_FORGED : LBS_REASON_UNKNOWN;
         }
         return 0;
     }
     if (req->pick_value.n == 0) {
-        req->pick_value.p = apr_pmemdup(look->r->pool, &token.sid,
-                                        sizeof(token.sid));
+        req->pick_value.p =
+            apr_pmemdup(look->r->pool, &token.sid, sizeof(token.sid));
         req->pick_value.n = sizeof(token.sid);
     }
     key->hash = lbs_extract_hash(req->pool, look->index, &token.sid,
@@ -158,12 +160,11 @@ static int look_at_route(void *baton, lbs_slice_t value)
     if (lbs_key_route(value, &route) != APR_SUCCESS) {
         return 0;
     }
-    m = apr_hash_get(look->req->pool->by_route, route.p,
-                     (apr_ssize_t)route.n);
+    m = apr_hash_get(look->req->pool->by_route, route.p, (apr_ssize_t)route.n);
     if (m == NULL
         || (lbs_gauge_flags(m->gauge)
             & (LBS_F_STANDBY | LBS_F_SPARE | LBS_F_DISABLED | LBS_F_STOPPED))
-            != 0) {
+               != 0) {
         look->worst = LBS_REASON_UNKNOWN;
         return 0;
     }
@@ -209,7 +210,19 @@ static lbs_reason_t look_at_keys(request_rec *r, lbs_request_t *req)
     return reason;
 }
 
-/* Members -------------------------------------------------------------------- */
+/* Members --------------------------------------------------------------------
+ */
+
+/* A drain may say that sessions idle for so long move at once. */
+static int is_idle(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+                   apr_uint32_t slot, apr_time_t now)
+{
+    lbs_admin_drain_t drain;
+
+    lbs_admin_drain(lbs_runtime()->registry, slot, &drain);
+    return drain.idle != 0 && key->known
+           && pool->set.timeout->idle - (key->expires - now) > drain.idle;
+}
 
 /* Why a session cannot stay with its member; LBS_REASON_NONE: it can. */
 static lbs_reason_t why_not(const lbs_request_t *req, const lbs_hkey_t *key,
@@ -238,10 +251,7 @@ static lbs_reason_t why_not(const lbs_request_t *req, const lbs_hkey_t *key,
         return LBS_REASON_EJECTED;
     }
     if ((flags & LBS_F_DRAIN)
-        && lbs_drain_is_idle(pool->member[member].record,
-                             key->known ? pool->set.timeout->idle
-                                     - (key->expires - now)
-                                        : 0)) {
+        && is_idle(pool, key, pool->member[member].slot, now)) {
         return LBS_REASON_DRAINED;
     }
     return LBS_REASON_NONE;
@@ -317,7 +327,8 @@ static int has_cookie_source(const lbs_hpool_t *pool)
     return 0;
 }
 
-/* Deciding ---------------------------------------------------------------------- */
+/* Deciding
+ * ---------------------------------------------------------------------- */
 
 static int refuse(lbs_request_t *req, lbs_reason_t reason)
 {
@@ -334,16 +345,15 @@ static int decide_by_pick(request_rec *r, lbs_request_t *req,
     apr_status_t rv;
 
     if (reason == LBS_REASON_FIRST && decision == LBS_DECISION_NEW
-        && req->pool->set.cookie->first != 0
-        && has_cookie_source(req->pool)) {
+        && req->pool->set.cookie->first != 0 && has_cookie_source(req->pool)) {
         rv = pick_first(r, req);
     }
     else {
         rv = pick(r, req);
     }
     if (rv != APR_SUCCESS) {
-        return refuse(req, rv == APR_EBUSY ? LBS_REASON_FULL
-                                           : LBS_REASON_DOWN);
+        return refuse(req,
+                      rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_DOWN);
     }
     req->decision = decision;
     req->reason = reason;
@@ -375,8 +385,8 @@ static int move(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
     int member = redirected(req);
 
     req->temporary = reason == LBS_REASON_FULL
-        || (req->pool->set.failback->mode != LBS_FAILBACK_STAY
-            && reason != LBS_REASON_REMOVED);
+                     || (req->pool->set.failback->mode != LBS_FAILBACK_STAY
+                         && reason != LBS_REASON_REMOVED);
     if (!req->pool->failover) {
         return refuse(req, reason);
     }
@@ -406,7 +416,7 @@ static int find_away(const lbs_request_t *req, const lbs_hkey_t *key,
     if (req->pool->set.failback->mode == LBS_FAILBACK_STAY
         || lbs_table_find(lbs_runtime()->table, lbs_decide_away(key->hash),
                           now, &hit)
-            != APR_SUCCESS) {
+               != APR_SUCCESS) {
         return LBS_NO_MEMBER;
     }
     *idle = req->pool->set.timeout->idle - (hit.expires_us - now);
@@ -423,8 +433,8 @@ static int decide_by_key(request_rec *r, lbs_request_t *req)
     int away;
 
     req->home = key->slot < 0
-        ? LBS_NO_MEMBER
-        : lbs_pools_member_at(req->pool, (apr_uint32_t)key->slot);
+                    ? LBS_NO_MEMBER
+                    : lbs_pools_member_at(req->pool, (apr_uint32_t)key->slot);
     why = why_not(req, key, req->home, now);
     away = find_away(req, key, now, &idle);
     if (away == LBS_NO_MEMBER || away == req->home
@@ -464,8 +474,8 @@ int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
     lbs_request_try(req, req->member);
     if ((pool->max_members != 0 && req->ntried >= (unsigned)pool->max_members)
         || req->ntried >= LBS_MAX_TRIED) {
-        return refuse(req, reason == LBS_REASON_FULL ? reason
-                                                     : LBS_REASON_DOWN);
+        return refuse(req,
+                      reason == LBS_REASON_FULL ? reason : LBS_REASON_DOWN);
     }
     if (req->decision == LBS_DECISION_KEPT) {
         if (req->home == LBS_NO_MEMBER) {

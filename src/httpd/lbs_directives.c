@@ -59,8 +59,7 @@ static const char *find_target(cmd_parms *cmd, lbs_settings_t **target)
     }
     name = lbs_config_pool_name(cmd->pool, cmd->path);
     if (name == NULL
-        || ap_cstr_casecmp(cmd->directive->parent->directive, "<Proxy")
-            != 0) {
+        || ap_cstr_casecmp(cmd->directive->parent->directive, "<Proxy") != 0) {
         return apr_psprintf(cmd->pool,
                             "%s: wanted in <Proxy \"balancer://name\"> or "
                             "outside of <Proxy>, not in %s %s",
@@ -80,7 +79,7 @@ static const char *find_target(cmd_parms *cmd, lbs_settings_t **target)
 static const char *hang(cmd_parms *cmd, const char *error, apr_size_t field,
                         const void *value)
 {
-    lbs_settings_t *target;
+    lbs_settings_t *target = NULL;
 
     if (error == NULL) {
         error = find_target(cmd, &target);
@@ -142,8 +141,8 @@ static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
         return wants(cmd, argv[LBS_SOURCE_MAX], "at most eight sources");
     }
     for (i = 0; i < argc; i++) {
-        const char *wanted = lbs_source_add(cmd->pool, argv[i], set->source,
-                                            &set->count);
+        const char *wanted =
+            lbs_source_add(cmd->pool, argv[i], set->source, &set->count);
 
         if (wanted != NULL) {
             return wants(cmd, argv[i], wanted);
@@ -173,8 +172,9 @@ static const char *set_method(cmd_parms *cmd, void *dir, int argc,
     }
     if (argc > 1) {
         if (set->method != LBS_PICK_HASH) {
-            return wants(cmd, argv[1], "nothing behind this method: only "
-                                       "hash takes bound=");
+            return wants(cmd, argv[1],
+                         "nothing behind this method: only "
+                         "hash takes bound=");
         }
         error = read_args(cmd, keys, argc - 1, argv + 1, set);
     }
@@ -187,12 +187,12 @@ static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
     static const lbs_arg_t keys[] = {
         {"idle", LBS_ARG_DURATION, offsetof(lbs_set_timeout_t, idle), SECOND,
          0, NULL},
-        {"max", LBS_ARG_DURATION_OFF, offsetof(lbs_set_timeout_t, max),
-         SECOND, 0, NULL},
+        {"max", LBS_ARG_DURATION_OFF, offsetof(lbs_set_timeout_t, max), SECOND,
+         0, NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
-    lbs_set_timeout_t *set = NEW(cmd, lbs_set_timeout_t,
-                                 lbs_settings_defaults()->timeout);
+    lbs_set_timeout_t *set =
+        NEW(cmd, lbs_set_timeout_t, lbs_settings_defaults()->timeout);
     const char *error = read_args(cmd, keys, argc, argv, set);
 
     (void)dir;
@@ -217,10 +217,9 @@ static const char *set_cookie(cmd_parms *cmd, void *dir, int argc,
         }
     }
     wanted = lbs_cookie_conf_check(set);
-    return hang(cmd,
-                wanted == NULL ? NULL
-                               : wants(cmd, cmd->directive->args, wanted),
-                offsetof(lbs_settings_t, cookie), set);
+    return hang(
+        cmd, wanted == NULL ? NULL : wants(cmd, cmd->directive->args, wanted),
+        offsetof(lbs_settings_t, cookie), set);
 }
 
 /* Surviving -------------------------------------------------------------- */
@@ -297,8 +296,8 @@ static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
         {"body", LBS_ARG_SIZE, offsetof(lbs_set_retry_t, body), 0, 0, NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
-    lbs_set_retry_t *set = NEW(cmd, lbs_set_retry_t,
-                               lbs_settings_defaults()->retry);
+    lbs_set_retry_t *set =
+        NEW(cmd, lbs_set_retry_t, lbs_settings_defaults()->retry);
     const char *error = NULL;
 
     (void)dir;
@@ -327,8 +326,8 @@ static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
          NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
-    lbs_set_eject_t *set = NEW(cmd, lbs_set_eject_t,
-                               lbs_settings_defaults()->eject);
+    lbs_set_eject_t *set =
+        NEW(cmd, lbs_set_eject_t, lbs_settings_defaults()->eject);
     const char *error = NULL;
 
     (void)dir;
@@ -376,8 +375,8 @@ static const char *set_check(cmd_parms *cmd, void *dir, int argc,
         {"proto", LBS_ARG_TEXT, offsetof(lbs_set_check_t, proto), 0, 0, NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
-    lbs_set_check_t *set = NEW(cmd, lbs_set_check_t,
-                               lbs_settings_defaults()->check);
+    lbs_set_check_t *set =
+        NEW(cmd, lbs_set_check_t, lbs_settings_defaults()->check);
     const char *error = NULL;
 
     (void)dir;
@@ -415,8 +414,8 @@ static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
          NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
-    lbs_set_limit_t *set = NEW(cmd, lbs_set_limit_t,
-                               lbs_settings_defaults()->limit);
+    lbs_set_limit_t *set =
+        NEW(cmd, lbs_set_limit_t, lbs_settings_defaults()->limit);
     const char *error = NULL;
 
     (void)dir;
@@ -441,15 +440,16 @@ static const char *set_forward(cmd_parms *cmd, void *dir, int argc,
          NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
-    lbs_set_forward_t *set = NEW(cmd, lbs_set_forward_t,
-                                 lbs_settings_defaults()->forward);
+    lbs_set_forward_t *set =
+        NEW(cmd, lbs_set_forward_t, lbs_settings_defaults()->forward);
     const char *error = read_args(cmd, keys, argc, argv, set);
 
     (void)dir;
     return hang(cmd, error, offsetof(lbs_settings_t, forward), set);
 }
 
-/* The whole server --------------------------------------------------------- */
+/* The whole server ---------------------------------------------------------
+ */
 
 static const char *set_secret(cmd_parms *cmd, void *dir, const char *arg)
 {
@@ -506,8 +506,9 @@ static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
     }
     conf->persist = ap_runtime_dir_relative(cmd->pool, arg);
     if (conf->persist == NULL || *arg == '\0') {
-        return wants(cmd, arg, "a file name, below DefaultRuntimeDir unless "
-                               "it starts with /, or off");
+        return wants(cmd, arg,
+                     "a file name, below DefaultRuntimeDir unless "
+                     "it starts with /, or off");
     }
     return NULL;
 }

@@ -12,7 +12,8 @@
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
 
-/* Cookies ------------------------------------------------------------------ */
+/* Cookies ------------------------------------------------------------------
+ */
 
 typedef struct cookie_walk_t {
     lbs_slice_t name;
@@ -49,7 +50,8 @@ static int each_cookie(request_rec *r, lbs_slice_t name, lbs_extract_fn *fn,
     return walk.done;
 }
 
-/* The other sources --------------------------------------------------------- */
+/* The other sources ---------------------------------------------------------
+ */
 
 static lbs_slice_t of_address(request_rec *r, const lbs_source_t *source,
                               unsigned char out[LBS_KEY_IP_LEN])
@@ -142,7 +144,8 @@ int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
     return value.n != 0 && fn(baton, value);
 }
 
-/* Hashes --------------------------------------------------------------------- */
+/* Hashes ---------------------------------------------------------------------
+ */
 
 apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
                               const void *value, apr_size_t len)
@@ -154,9 +157,8 @@ apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
 
 apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool)
 {
-    static const lbs_source_t whole = {.kind = LBS_SOURCE_IP,
-                                       .v4bits = 32,
-                                       .v6bits = 64};
+    static const lbs_source_t whole = {
+        .kind = LBS_SOURCE_IP, .v4bits = 32, .v6bits = 64};
     const char *agent = apr_table_get(r->headers_in, "User-Agent");
     unsigned char head[sizeof(pool->first_prefix) + LBS_KEY_IP_LEN] = {0};
 
@@ -170,9 +172,8 @@ apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool)
 apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,
                                    lbs_slice_t value)
 {
-    static const lbs_source_t whole = {.kind = LBS_SOURCE_IP,
-                                       .v4bits = 32,
-                                       .v6bits = 64};
+    static const lbs_source_t whole = {
+        .kind = LBS_SOURCE_IP, .v4bits = 32, .v6bits = 64};
     unsigned char address[LBS_KEY_IP_LEN];
 
     if (value.n == 0) {
@@ -182,12 +183,13 @@ apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,
                         strlen(pool->name), value.p, value.n);
 }
 
-/* The proxy in front ----------------------------------------------------------- */
+/* The proxy in front
+ * ----------------------------------------------------------- */
 
 int lbs_extract_trusted(const request_rec *r)
 {
     return r->useragent_addr != r->connection->client_addr
-        || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL;
+           || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL;
 }
 
 int lbs_extract_https(const request_rec *r)

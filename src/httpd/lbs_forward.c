@@ -11,6 +11,7 @@
 #include "src/httpd/lbs_headers.h"
 #include "src/httpd/lbs_learn.h"
 #include "src/httpd/lbs_runtime.h"
+#include "src/member/lbs_ewma.h"
 
 /* Seconds after which a refused client may try again: a queue moves within a
  * second, a member that is down takes some checks to come back. */
@@ -39,18 +40,26 @@ static int refused(request_rec *r, lbs_request_t *req, int status)
     return status;
 }
 
-/* One attempt -------------------------------------------------------------------- */
+/* One attempt
+ * -------------------------------------------------------------------- */
 
 void lbs_forward_answered(request_rec *r, lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_hmember_t *m = &req->pool->member[req->member];
 
+    (void)r;
     req->answered = 1;
     req->answered_at = lbs_runtime_now();
     lbs_row_heard(&rt->rows, &rt->row, &req->flight);
-    lbs_member_answered(m->record, m->gauge, r->status,
-                        req->answered_at - req->sent_at, req->answered_at);
+    lbs_ewma_update(m->gauge, (apr_uint64_t)(req->answered_at - req->sent_at),
+                    (apr_uint64_t)req->answered_at);
+}
+
+/* A fast failure must not look like a fast member. */
+static void failed(const lbs_hmember_t *m, apr_time_t now)
+{
+    lbs_ewma_update(m->gauge, LBS_EWMA_FAILURE_US, (apr_uint64_t)now);
 }
 
 /* Judge an attempt that brought no answer. */
@@ -65,7 +74,7 @@ static outcome_t judge(request_rec *r, lbs_request_t *req,
     switch (status) {
     case HTTP_SERVICE_UNAVAILABLE:
         if (!lbs_worker_pool_empty(m->worker)) {
-            lbs_member_failed(m->record, m->gauge, LBS_FAILURE_CONNECT, now);
+            failed(m, now);
             req->why = LBS_REASON_DOWN;
         }
         else {
@@ -73,11 +82,11 @@ static outcome_t judge(request_rec *r, lbs_request_t *req,
         }
         return OUTCOME_NOT_SENT;
     case HTTP_GATEWAY_TIME_OUT:
-        lbs_member_failed(m->record, m->gauge, LBS_FAILURE_TIMEOUT, now);
+        failed(m, now);
         return OUTCOME_DONE;
     case HTTP_BAD_GATEWAY:
     case HTTP_INTERNAL_SERVER_ERROR:
-        lbs_member_failed(m->record, m->gauge, LBS_FAILURE_RESET, now);
+        failed(m, now);
         return OUTCOME_DONE;
     default:
         return OUTCOME_DONE;
@@ -110,8 +119,8 @@ static outcome_t attempt(request_rec *r, lbs_request_t *req,
 
     if (lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight)
         != APR_SUCCESS) {
-        req->why = lbs_gauge_full(m->gauge) ? LBS_REASON_FULL
-                                            : LBS_REASON_EJECTED;
+        req->why =
+            lbs_gauge_full(m->gauge) ? LBS_REASON_FULL : LBS_REASON_EJECTED;
         *status = HTTP_SERVICE_UNAVAILABLE;
         return OUTCOME_NOT_SENT;
     }
@@ -138,7 +147,8 @@ static outcome_t attempt(request_rec *r, lbs_request_t *req,
     return outcome;
 }
 
-/* All attempts --------------------------------------------------------------------- */
+/* All attempts
+ * --------------------------------------------------------------------- */
 
 static int send_along(request_rec *r, lbs_request_t *req, const route_t *route,
                       char *url)

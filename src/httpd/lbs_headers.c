@@ -8,7 +8,8 @@
 #include "src/affinity/lbs_cookie.h"
 #include "src/httpd/lbs_extract.h"
 
-/* Our cookie ----------------------------------------------------------------- */
+/* Our cookie -----------------------------------------------------------------
+ */
 
 typedef struct strip_t {
     apr_pool_t *pool;
@@ -21,8 +22,8 @@ static int strip_field(void *baton, const char *key, const char *field)
 {
     strip_t *strip = baton;
     int found = 0;
-    const char *rest = lbs_cookie_strip(strip->pool, field, strip->name,
-                                        &found);
+    const char *rest =
+        lbs_cookie_strip(strip->pool, field, strip->name, &found);
 
     strip->found |= found;
     if (rest != NULL) {
@@ -43,7 +44,8 @@ static void strip_cookie(request_rec *r, apr_table_t *headers,
     }
 }
 
-/* X-Forwarded-* ---------------------------------------------------------------- */
+/* X-Forwarded-*
+ * ---------------------------------------------------------------- */
 
 /* A header that Connection names is hop-by-hop: mod_proxy takes it out. A
  * client must not get rid of ours that way. */
@@ -84,12 +86,10 @@ static void set_forwarded(request_rec *r, apr_table_t *headers)
         if (trusted && apr_table_get(headers, "X-Forwarded-Proto") != NULL) {
             port = https ? 443 : 80;
         }
-        apr_table_setn(headers, "X-Forwarded-Port",
-                       apr_itoa(r->pool, port));
+        apr_table_setn(headers, "X-Forwarded-Port", apr_itoa(r->pool, port));
     }
     if (!trusted || apr_table_get(headers, "X-Forwarded-Proto") == NULL) {
-        apr_table_setn(headers, "X-Forwarded-Proto",
-                       https ? "https" : "http");
+        apr_table_setn(headers, "X-Forwarded-Proto", https ? "https" : "http");
     }
     protect(r, headers, "X-Forwarded-Proto");
     protect(r, headers, "X-Forwarded-Port");

@@ -14,9 +14,11 @@
 static ap_filter_rec_t *answer_filter;
 static ap_filter_rec_t *learn_filter;
 
-/* The table --------------------------------------------------------------------- */
+/* The table
+ * --------------------------------------------------------------------- */
 
-static void remember(const lbs_request_t *req, apr_uint64_t hash, apr_time_t now)
+static void remember(const lbs_request_t *req, apr_uint64_t hash,
+                     apr_time_t now)
 {
     const lbs_hpool_t *pool = req->pool;
     const lbs_set_timeout_t *timeout = pool->set.timeout;
@@ -45,7 +47,8 @@ static void remember(const lbs_request_t *req, apr_uint64_t hash, apr_time_t now
     }
 }
 
-/* The application's Set-Cookie ---------------------------------------------------- */
+/* The application's Set-Cookie
+ * ---------------------------------------------------- */
 
 typedef struct setcookie_walk_t {
     lbs_slice_t name;
@@ -96,11 +99,11 @@ static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
     }
     key->present = 1;
     key->known = 0;
-    key->hash = lbs_extract_hash(req->pool, index, walk.value.p,
-                                 walk.value.n);
+    key->hash = lbs_extract_hash(req->pool, index, walk.value.p, walk.value.n);
 }
 
-/* Our cookie ------------------------------------------------------------------------ */
+/* Our cookie
+ * ------------------------------------------------------------------------ */
 
 static int is_due(const lbs_request_t *req)
 {
@@ -117,10 +120,10 @@ static int is_due(const lbs_request_t *req)
 
 static void forbid_shared_caching(request_rec *r)
 {
-    apr_table_setn(r->headers_out, "Cache-Control",
-                   lbs_setcookie_private(
-                       r->pool,
-                       apr_table_get(r->headers_out, "Cache-Control")));
+    apr_table_setn(
+        r->headers_out, "Cache-Control",
+        lbs_setcookie_private(r->pool,
+                              apr_table_get(r->headers_out, "Cache-Control")));
 }
 
 static void issue(request_rec *r, lbs_request_t *req, apr_table_t *headers)
@@ -129,13 +132,11 @@ static void issue(request_rec *r, lbs_request_t *req, apr_table_t *headers)
     const lbs_cookie_conf_t *conf = pool->set.cookie;
     char text[LBS_TOKEN_LEN + 1];
 
-    lbs_token_sign(text, &req->token, lbs_runtime()->secret,
-                   pool->token_pool);
+    lbs_token_sign(text, &req->token, lbs_runtime()->secret, pool->token_pool);
     apr_table_addn(headers, "Set-Cookie",
                    lbs_setcookie_format(
                        r->pool, conf, pool->cookie_name, text,
-                       lbs_cookie_conf_is_secure(conf,
-                                                 lbs_extract_https(r))));
+                       lbs_cookie_conf_is_secure(conf, lbs_extract_https(r))));
     if (conf->nocache) {
         forbid_shared_caching(r);
     }
@@ -160,7 +161,9 @@ static void renew_token(request_rec *r, lbs_request_t *req, int index)
                                  sizeof(req->token.sid));
 }
 
-/* Learning ---------------------------------------------------------------------------- */
+/* Learning
+ * ----------------------------------------------------------------------------
+ */
 
 static void learn(request_rec *r, lbs_request_t *req, apr_table_t *headers)
 {
@@ -210,7 +213,8 @@ static apr_status_t learn_out(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
-/* Where the member's answer comes in --------------------------------------------------- */
+/* Where the member's answer comes in
+ * --------------------------------------------------- */
 
 static int is_broken(apr_bucket_brigade *bb)
 {

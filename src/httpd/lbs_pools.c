@@ -8,6 +8,8 @@
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
+#include "src/httpd/lbs_shm.h"
+#include "src/state/lbs_admin.h"
 #include "src/state/lbs_identity.h"
 #include "src/table/lbs_sweep.h"
 
@@ -45,7 +47,8 @@ int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot)
     return index;
 }
 
-/* Members ------------------------------------------------------------------ */
+/* Members ------------------------------------------------------------------
+ */
 
 static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
                                 int *created)
@@ -79,8 +82,8 @@ static void set_quantum(const lbs_hpool_t *pool, apr_uint32_t slot)
 {
     lbs_runtime_t *rt = lbs_runtime();
     apr_uint64_t quantum = quantum_of(pool);
-    apr_uint64_t before = lbs_atomic_load64_relaxed(
-        &rt->slots->quantum_us[slot]);
+    apr_uint64_t before =
+        lbs_atomic_load64_relaxed(&rt->slots->quantum_us[slot]);
 
     if (before == 0) {
         lbs_atomic_store64_relaxed(&rt->slots->quantum_us[slot], quantum);
@@ -88,6 +91,21 @@ static void set_quantum(const lbs_hpool_t *pool, apr_uint32_t slot)
     else if (before != quantum) {
         lbs_sweep_requantise(rt->table, slot, quantum, lbs_runtime_now());
     }
+}
+
+/* What the file says, unless an operator's change outlives the restart; and
+ * balancer-manager shall show what is in force. */
+static void reconcile(const lbs_hmember_t *m)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_admin_values_t file = {lbs_worker_flags(m->worker),
+                               lbs_worker_weight(m->worker)};
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_admin_reconcile(registry, m->slot, &file, &now);
+    lbs_worker_set_flags(m->worker, lbs_gauge_flags(m->gauge));
+    lbs_worker_set_weight(m->worker,
+                          lbs_atomic_load32_relaxed(&m->gauge->weight));
 }
 
 static apr_status_t build_member(lbs_hpool_t *pool, int i)
@@ -104,10 +122,10 @@ static apr_status_t build_member(lbs_hpool_t *pool, int i)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    m->token_id = lbs_token_member_id(pool->name,
-                                      *m->route ? m->route : m->name);
+    m->token_id =
+        lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
     m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
-    m->record = lbs_registry_member_record(rt->registry, m->slot);
+    reconcile(m);
     set_quantum(pool, m->slot);
     lbs_worker_govern(m->worker);
     pools->member_at[m->slot] = (apr_uint16_t)(i + 1);
@@ -158,30 +176,31 @@ static apr_status_t build_max(lbs_hpool_t *pool)
     return rv;
 }
 
-/* The plan ------------------------------------------------------------------ */
+/* The plan ------------------------------------------------------------------
+ */
 
 static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
                                lbs_hpool_t *pool)
 {
-    lbs_plan_member_t *facts = apr_pcalloc(ptemp,
-                                           sizeof(*facts) * pool->count);
+    lbs_plan_member_t *facts =
+        apr_pcalloc(ptemp, sizeof(*facts) * pool->count);
     apr_uint32_t with = lbs_pick_method_needs(pool->set.method->method);
     apr_size_t bytes = lbs_plan_bytes((apr_uint32_t)pool->count, with);
     apr_status_t rv;
-    apr_shm_t *shm;
+    void *block;
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
         facts[i].identity = pool->member[i].token_id;
         facts[i].slot = pool->member[i].slot;
         facts[i].weight = lbs_worker_weight(pool->member[i].worker);
-        facts[i].lbset = (apr_uint32_t)lbs_worker_lbset(
-            pool->member[i].worker);
+        facts[i].lbset =
+            (apr_uint32_t)lbs_worker_lbset(pool->member[i].worker);
     }
-    rv = apr_shm_create(&shm, bytes, NULL, pconf);
+    rv = lbs_shm_create(&block, bytes, pconf);
     if (rv == APR_SUCCESS) {
-        rv = lbs_plan_format(&pool->plan, apr_shm_baseaddr_get(shm), bytes,
-                             facts, (apr_uint32_t)pool->count, with, pconf);
+        rv = lbs_plan_format(&pool->plan, block, bytes, facts,
+                             (apr_uint32_t)pool->count, with, pconf);
     }
     pool->pick.method = pool->set.method->method;
     pool->pick.plan = pool->plan;
@@ -195,7 +214,8 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
     return rv;
 }
 
-/* Pools ---------------------------------------------------------------------- */
+/* Pools ----------------------------------------------------------------------
+ */
 
 /* ServerName:port as it identifies the server everywhere. */
 static const char *vhost_of(apr_pool_t *pool, const server_rec *s)
@@ -206,10 +226,10 @@ static const char *vhost_of(apr_pool_t *pool, const server_rec *s)
         port = s->addrs->host_port;
     }
     if (port == 0) {
-        port = s->server_scheme != NULL
-                && strcmp(s->server_scheme, "https") == 0
-            ? 443
-            : 80;
+        port =
+            s->server_scheme != NULL && strcmp(s->server_scheme, "https") == 0
+                ? 443
+                : 80;
     }
     return apr_psprintf(pool, "%s:%u", s->server_hostname, port);
 }
@@ -224,9 +244,9 @@ static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
         const char *spelling = sticky->source[i].spelling;
 
         pool->key_prefix[i][0] = id;
-        pool->key_prefix[i][1] = lbs_hash_bytes(
-            lbs_registry_table_key(lbs_runtime()->registry), spelling,
-            strlen(spelling));
+        pool->key_prefix[i][1] =
+            lbs_hash_bytes(lbs_registry_table_key(lbs_runtime()->registry),
+                           spelling, strlen(spelling));
     }
     pool->first_prefix = id;
 }
@@ -278,10 +298,10 @@ static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
 {
     apr_status_t rv;
 
-    pool->cookie_name = lbs_slice_of(
-        pool->set.cookie->name != NULL
-            ? pool->set.cookie->name
-            : lbs_cookie_name_for(pconf, pool->name));
+    pool->cookie_name =
+        lbs_slice_of(pool->set.cookie->name != NULL
+                         ? pool->set.cookie->name
+                         : lbs_cookie_name_for(pconf, pool->name));
     build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
     rv = build_max(pool);
     return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
@@ -297,10 +317,10 @@ static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    pool->record = lbs_registry_pool_record(lbs_runtime()->registry,
-                                            pool->slot);
-    pool->token_pool = lbs_token_pool_id(pool->server->server_hostname,
-                                         pool->name);
+    pool->record =
+        lbs_registry_pool_record(lbs_runtime()->registry, pool->slot);
+    pool->token_pool =
+        lbs_token_pool_id(pool->server->server_hostname, pool->name);
     rv = build_members(pconf, pool);
     return rv == APR_SUCCESS ? build_settings(pconf, ptemp, pool) : rv;
 }
@@ -358,10 +378,10 @@ static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
     apr_hash_set(pools->by_server, apr_pmemdup(pconf, &s, sizeof(s)),
                  sizeof(s), names);
     for (; n > 0; n--, balancer++) {
-        const char *name = lbs_config_pool_name(
-            pconf, lbs_worker_pool_url(balancer));
-        int inherited = s != main_server
-            && is_inherited(balancer, main_server);
+        const char *name =
+            lbs_config_pool_name(pconf, lbs_worker_pool_url(balancer));
+        int inherited =
+            s != main_server && is_inherited(balancer, main_server);
         lbs_hpool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
         const lbs_hpool_t *twin = find_twin(balancer);
         apr_status_t rv;

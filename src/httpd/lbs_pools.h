@@ -14,7 +14,6 @@
 #include "src/httpd/lbs_settings.h"
 #include "src/httpd/lbs_worker.h"
 #include "src/member/lbs_gauge.h"
-#include "src/member/lbs_member.h"
 #include "src/pick/lbs_pick.h"
 #include "src/pick/lbs_plan.h"
 #include "src/state/lbs_registry.h"
@@ -27,21 +26,20 @@
 
 typedef struct lbs_hmember_t {
     proxy_worker *worker;
-    const char *name;  /* its URL */
-    const char *route; /* "" when it has none */
-    apr_uint32_t slot; /* in the registry, and in the words of the table */
+    const char *name;      /* its URL */
+    const char *route;     /* "" when it has none */
+    apr_uint32_t slot;     /* in the registry, and in the words of the table */
     apr_uint64_t token_id; /* in cookies: the same on every server */
     lbs_gauge_t *gauge;
-    lbs_member_t *record;
 } lbs_hmember_t;
 
 typedef struct lbs_hpool_t {
-    const char *name;  /* lower case, without balancer:// */
-    const char *vhost; /* of the server that defines it: name:port */
+    const char *name;         /* lower case, without balancer:// */
+    const char *vhost;        /* of the server that defines it: name:port */
     const server_rec *server; /* the server that defines it */
     proxy_balancer *balancer;
     lbs_settings_t set; /* what is in force, no pointer NULL */
-    int failover; /* LBStickyFailover, or nofailover= where that is unset */
+    int failover;    /* LBStickyFailover, or nofailover= where that is unset */
     int max_members; /* maxattempts= + 1; 0: as many as there are */
     apr_uint32_t slot; /* in the registry */
     lbs_pool_t *record;

@@ -64,9 +64,9 @@ static void set_balancer_env(request_rec *r, const lbs_request_t *req)
     if (req->source >= 0) {
         apr_table_setn(env, "BALANCER_SESSION_STICKY",
                        pool->set.sticky->source[req->source].spelling);
-        apr_table_setn(env, "BALANCER_SESSION_ROUTE",
-                       req->home != LBS_NO_MEMBER ? pool->member[req->home].route
-                                                  : "");
+        apr_table_setn(
+            env, "BALANCER_SESSION_ROUTE",
+            req->home != LBS_NO_MEMBER ? pool->member[req->home].route : "");
     }
     if (req->decision == LBS_DECISION_MOVED) {
         apr_table_setn(env, "BALANCER_ROUTE_CHANGED", "1");
@@ -92,8 +92,7 @@ static void set_env(request_rec *r, const lbs_request_t *req)
                    req->source >= 0
                        ? pool->set.sticky->source[req->source].spelling
                        : "");
-    apr_table_setn(env, "LBSTICKY_TRIES",
-                   apr_itoa(r->pool, req->attempts));
+    apr_table_setn(env, "LBSTICKY_TRIES", apr_itoa(r->pool, req->attempts));
     set_balancer_env(r, req);
 }
 

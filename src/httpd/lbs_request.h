@@ -40,9 +40,9 @@ typedef struct lbs_request_t {
     /* What was decided. */
     lbs_decision_t decision;
     lbs_reason_t reason;
-    int source; /* index of the source that decided; -1: none */
-    int home;   /* member the session is bound to; LBS_NO_MEMBER */
-    int member; /* chosen now; LBS_NO_MEMBER */
+    int source;    /* index of the source that decided; -1: none */
+    int home;      /* member the session is bound to; LBS_NO_MEMBER */
+    int member;    /* chosen now; LBS_NO_MEMBER */
     int temporary; /* this request only: the session stays at home */
 
     /* How it went. */
@@ -51,10 +51,10 @@ typedef struct lbs_request_t {
     int attempts;
     lbs_flight_t flight; /* the attempt under way */
     lbs_reason_t why;    /* why the last attempt never reached the member */
-    int forwarding; /* inside the scheme's own handler */
-    int answered;   /* the member's answer has begun to come */
+    int forwarding;      /* inside the scheme's own handler */
+    int answered;        /* the member's answer has begun to come */
     int learned;
-    int counted; /* the decision is in the counters */
+    int counted;        /* the decision is in the counters */
     apr_time_t sent_at; /* monotonic: the attempt under way began */
     apr_time_t answered_at;
     apr_uint64_t bytes_in;

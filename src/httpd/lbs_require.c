@@ -15,33 +15,45 @@ static const struct {
     const char *load; /* what follows LoadModule */
 } needed[] = {
     {NULL, "mod_proxy.c", "proxy_module modules/mod_proxy.so"},
-    {NULL, "mod_slotmem_shm.c", "slotmem_shm_module "
-                                "modules/mod_slotmem_shm.so"},
-    {NULL, "mod_proxy_balancer.c", "proxy_balancer_module "
-                                   "modules/mod_proxy_balancer.so"},
-    {NULL, "mod_lbmethod_byrequests.c", "lbmethod_byrequests_module "
-                                        "modules/mod_lbmethod_byrequests.so"},
+    {NULL, "mod_slotmem_shm.c",
+     "slotmem_shm_module "
+     "modules/mod_slotmem_shm.so"},
+    {NULL, "mod_proxy_balancer.c",
+     "proxy_balancer_module "
+     "modules/mod_proxy_balancer.so"},
+    {NULL, "mod_lbmethod_byrequests.c",
+     "lbmethod_byrequests_module "
+     "modules/mod_lbmethod_byrequests.so"},
     {NULL, "mod_watchdog.c", "watchdog_module modules/mod_watchdog.so"},
-    {"http", "mod_proxy_http.c", "proxy_http_module "
-                                 "modules/mod_proxy_http.so"},
-    {"https", "mod_proxy_http.c", "proxy_http_module "
-                                  "modules/mod_proxy_http.so"},
+    {"http", "mod_proxy_http.c",
+     "proxy_http_module "
+     "modules/mod_proxy_http.so"},
+    {"https", "mod_proxy_http.c",
+     "proxy_http_module "
+     "modules/mod_proxy_http.so"},
     {"https", "mod_ssl.c", "ssl_module modules/mod_ssl.so"},
-    {"h2", "mod_proxy_http2.c", "proxy_http2_module "
-                                "modules/mod_proxy_http2.so"},
-    {"h2c", "mod_proxy_http2.c", "proxy_http2_module "
-                                 "modules/mod_proxy_http2.so"},
+    {"h2", "mod_proxy_http2.c",
+     "proxy_http2_module "
+     "modules/mod_proxy_http2.so"},
+    {"h2c", "mod_proxy_http2.c",
+     "proxy_http2_module "
+     "modules/mod_proxy_http2.so"},
     {"ajp", "mod_proxy_ajp.c", "proxy_ajp_module modules/mod_proxy_ajp.so"},
-    {"fcgi", "mod_proxy_fcgi.c", "proxy_fcgi_module "
-                                 "modules/mod_proxy_fcgi.so"},
-    {"scgi", "mod_proxy_scgi.c", "proxy_scgi_module "
-                                 "modules/mod_proxy_scgi.so"},
-    {"uwsgi", "mod_proxy_uwsgi.c", "proxy_uwsgi_module "
-                                   "modules/mod_proxy_uwsgi.so"},
-    {"ws", "mod_proxy_wstunnel.c", "proxy_wstunnel_module "
-                                   "modules/mod_proxy_wstunnel.so"},
-    {"wss", "mod_proxy_wstunnel.c", "proxy_wstunnel_module "
-                                    "modules/mod_proxy_wstunnel.so"},
+    {"fcgi", "mod_proxy_fcgi.c",
+     "proxy_fcgi_module "
+     "modules/mod_proxy_fcgi.so"},
+    {"scgi", "mod_proxy_scgi.c",
+     "proxy_scgi_module "
+     "modules/mod_proxy_scgi.so"},
+    {"uwsgi", "mod_proxy_uwsgi.c",
+     "proxy_uwsgi_module "
+     "modules/mod_proxy_uwsgi.so"},
+    {"ws", "mod_proxy_wstunnel.c",
+     "proxy_wstunnel_module "
+     "modules/mod_proxy_wstunnel.so"},
+    {"wss", "mod_proxy_wstunnel.c",
+     "proxy_wstunnel_module "
+     "modules/mod_proxy_wstunnel.so"},
 };
 #define NEEDED (sizeof(needed) / sizeof(needed[0]))
 

@@ -3,7 +3,6 @@
 #include "src/httpd/lbs_runtime.h"
 
 #include <ap_mpm.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 #include <http_config.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_shm.h"
 
 #define RETAINED "mod_lbsticky"
 #define MIN_CHILDREN 1024 /* rows, if the MPM may not have more than half */
@@ -76,26 +76,23 @@ lbs_rand_t *lbs_runtime_rand(void)
     return &rand;
 }
 
-/* Shared memory ------------------------------------------------------------ */
+/* Shared memory ------------------------------------------------------------
+ */
 
-/* Zeroed, page-aligned memory that children inherit. */
 static apr_status_t share(void **base, apr_size_t bytes, server_rec *s,
                           const char *what, const char *directive)
 {
-    apr_pool_t *pool = s->process->pool;
-    apr_shm_t *shm;
-    apr_status_t rv = apr_shm_create(&shm, bytes, NULL, pool);
+    apr_status_t rv = lbs_shm_create(base, bytes, s->process->pool);
 
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
-                     LBSNO(1000) "no memory for the %s: wanted %" APR_SIZE_T_FMT
-                                 " bytes of shared memory; write a smaller "
-                                 "number into %s",
-                     what, bytes, directive);
-        return rv;
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, rv, s,
+            LBSNO(1000) "no memory for the %s: wanted %" APR_SIZE_T_FMT
+                        " bytes of shared memory; write a smaller "
+                        "number into %s",
+            what, bytes, directive);
     }
-    *base = apr_shm_baseaddr_get(shm);
-    return APR_SUCCESS;
+    return rv;
 }
 
 static apr_status_t make_registry(retained_t *kept, server_rec *s)
@@ -106,9 +103,8 @@ static apr_status_t make_registry(retained_t *kept, server_rec *s)
 
     (void)ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
     /* Two generations live side by side during a graceful restart. */
-    kept->children = children > MIN_CHILDREN / 2
-        ? 2 * (apr_uint32_t)children
-        : MIN_CHILDREN;
+    kept->children = children > MIN_CHILDREN / 2 ? 2 * (apr_uint32_t)children
+                                                 : MIN_CHILDREN;
     rv = lbs_registry_bytes(kept->children, &kept->registry_bytes);
     if (rv == APR_SUCCESS) {
         rv = share(&kept->registry, kept->registry_bytes, s, "members",
@@ -187,7 +183,8 @@ static retained_t *find_retained(server_rec *s, apr_status_t *rv)
     return kept;
 }
 
-/* Views -------------------------------------------------------------------- */
+/* Views --------------------------------------------------------------------
+ */
 
 static apr_status_t open_tables(lbs_runtime_t *rt, const retained_t *kept,
                                 apr_pool_t *pool)
@@ -224,9 +221,9 @@ static const lbs_secret_t *random_secret(const lbs_runtime_t *rt,
 static apr_status_t open_views(lbs_runtime_t *rt, const retained_t *kept,
                                const lbs_main_conf_t *conf, apr_pool_t *pool)
 {
-    apr_status_t rv = lbs_registry_open(&rt->registry, kept->registry,
-                                        kept->registry_bytes, kept->children,
-                                        pool);
+    apr_status_t rv =
+        lbs_registry_open(&rt->registry, kept->registry, kept->registry_bytes,
+                          kept->children, pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -249,25 +246,26 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
     if (rv == APR_SUCCESS && kept->table[0].sessions != conf->sessions) {
         rv = resize_table(kept, conf->sessions, main_server);
     }
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        runtime = apr_pcalloc(pconf, sizeof(*runtime));
+        rv = open_views(runtime, kept, conf, pconf);
     }
-    runtime = apr_pcalloc(pconf, sizeof(*runtime));
-    rv = open_views(runtime, kept, conf, pconf);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server,
-                     LBSNO(1002) "the shared memory cannot be used: stop and "
-                                 "start httpd");
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, rv, main_server,
+            LBSNO(1002) "the shared memory cannot be used; if this "
+                        "is a graceful restart, stop and start httpd");
     }
     return rv;
 }
 
-/* Children ------------------------------------------------------------------ */
+/* Children ------------------------------------------------------------------
+ */
 
 void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
 {
-    apr_status_t rv = lbs_row_claim(&runtime->rows, (apr_uint32_t)getpid(),
-                                    &runtime->row);
+    apr_status_t rv =
+        lbs_row_claim(&runtime->rows, (apr_uint32_t)getpid(), &runtime->row);
 
     (void)pchild;
     if (rv != APR_SUCCESS) {

@@ -34,9 +34,9 @@ static const char *read_file(apr_pool_t *pool, apr_pool_t *temp,
 {
     const char *full = ap_server_root_relative(temp, path);
     apr_file_t *file;
-    apr_status_t rv = full == NULL
-        ? APR_EBADPATH
-        : apr_file_open(&file, full, APR_READ, APR_OS_DEFAULT, temp);
+    apr_status_t rv = full == NULL ? APR_EBADPATH
+                                   : apr_file_open(&file, full, APR_READ,
+                                                   APR_OS_DEFAULT, temp);
 
     if (rv == APR_SUCCESS) {
         rv = read_all(file, text, len);

@@ -2,8 +2,8 @@
 /* lbs_settings.c - the documented defaults, and how levels merge. */
 #include "src/httpd/lbs_settings.h"
 
-#define MS(n) ((apr_int64_t)(n) * 1000)
-#define SECONDS(n) MS((n) * 1000)
+#define MS(n) ((apr_int64_t)(n)*1000)
+#define SECONDS(n) MS((n)*1000)
 
 /* 200-399: bit c % 32 of word c / 32. */
 #define STATUSES_200_399                                                      \

@@ -59,11 +59,11 @@ typedef struct lbs_set_failback_t {
 
 typedef struct lbs_set_retry_t {
     int on;
-    apr_uint32_t tries; /* repetitions */
+    apr_uint32_t tries;  /* repetitions */
     apr_uint32_t causes; /* LBS_RETRY_* */
     lbs_statuses_t status;
     apr_uint32_t budget; /* percent of requests */
-    apr_uint64_t body; /* bytes kept for a repetition */
+    apr_uint64_t body;   /* bytes kept for a repetition */
 } lbs_set_retry_t;
 
 /* LBStickyEject */
@@ -74,8 +74,8 @@ typedef struct lbs_set_eject_t {
     apr_uint32_t failures; /* in a row */
     apr_int64_t window;
     apr_int64_t hold[2]; /* shortest, longest */
-    apr_uint32_t cap; /* percent of the pool */
-    apr_int64_t stall; /* 0: off, or LBS_STALL_AUTO */
+    apr_uint32_t cap;    /* percent of the pool */
+    apr_int64_t stall;   /* 0: off, or LBS_STALL_AUTO */
     lbs_statuses_t status;
 } lbs_set_eject_t;
 
@@ -88,8 +88,8 @@ typedef struct lbs_set_check_t {
     apr_uint32_t fall;
     lbs_statuses_t expect;
     const char *expect_text; /* as written */
-    const char *host; /* NULL: the virtual host's name */
-    const char *proto; /* NULL: as the virtual host is reached */
+    const char *host;        /* NULL: the virtual host's name */
+    const char *proto;       /* NULL: as the virtual host is reached */
 } lbs_set_check_t;
 
 /* LBStickyLimit */
@@ -114,7 +114,7 @@ typedef struct lbs_set_forward_t {
 /* LBStickyStore */
 typedef struct lbs_set_store_t {
     const char *provider; /* NULL: off */
-    const char *args; /* NULL: none */
+    const char *args;     /* NULL: none */
     apr_int64_t timeout;
 } lbs_set_store_t;
 

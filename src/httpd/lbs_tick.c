@@ -8,38 +8,41 @@
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/table/lbs_sweep.h"
+#include "src/state/lbs_admin.h"
 
 #define NAME "_lbsticky_"
 #define INTERVAL apr_time_from_msec(100)
 
-/* What mod_proxy's balancer-manager changed reaches the gauges here. */
-static void follow_administrator(const lbs_hpool_t *pool)
+/* A difference between mod_proxy's record and the gauge is what somebody
+ * changed in balancer-manager: our own changes are written to both. */
+static void follow_manager(const lbs_hmember_t *m)
 {
-    static const apr_uint32_t theirs = LBS_F_STOPPED | LBS_F_DISABLED
-        | LBS_F_DRAIN | LBS_F_STANDBY | LBS_F_SPARE;
-    apr_size_t i;
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_clock_t now = lbs_runtime_clock();
+    lbs_admin_change_t change = {.action = LBS_ADMIN_SET_FLAGS,
+                                 .flags = lbs_worker_flags(m->worker),
+                                 .weight = lbs_worker_weight(m->worker),
+                                 .reason = "balancer-manager"};
 
-    for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
-        apr_uint32_t now = lbs_worker_flags(m->worker);
-        apr_uint32_t before = lbs_atomic_load32_relaxed(&m->gauge->flags);
-
-        if ((before & theirs & ~now) != 0) {
-            (void)lbs_gauge_clear(m->gauge, before & theirs & ~now);
-        }
-        if ((now & ~before) != 0) {
-            (void)lbs_gauge_set(m->gauge, now & ~before);
-        }
-        lbs_atomic_store32_relaxed(&m->gauge->weight,
-                                   lbs_worker_weight(m->worker));
+    if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_ADMIN_FLAGS)
+        != change.flags) {
+        (void)lbs_admin_apply(registry, m->slot, &change, &now);
+    }
+    if (lbs_atomic_load32_relaxed(&m->gauge->weight) != change.weight) {
+        change.action = LBS_ADMIN_SET_WEIGHT;
+        (void)lbs_admin_apply(registry, m->slot, &change, &now);
     }
 }
 
 static void tick_pool(lbs_hpool_t *pool, apr_time_t now)
 {
-    follow_administrator(pool);
-    (void)lbs_plan_rebuild(pool->plan, pool->pick.gauges, now);
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        follow_manager(&pool->member[i]);
+    }
+    (void)lbs_plan_rebuild(pool->plan,
+                           lbs_registry_gauges(lbs_runtime()->registry), now);
 }
 
 void lbs_tick_first(void)
@@ -64,14 +67,14 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 
 apr_status_t lbs_tick_start(apr_pool_t *pconf, server_rec *main_server)
 {
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance;
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback;
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) * get_instance;
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) * register_callback;
     ap_watchdog_t *watchdog;
     apr_status_t rv = APR_ENOTIMPL;
 
     get_instance = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    register_callback = APR_RETRIEVE_OPTIONAL_FN(
-        ap_watchdog_register_callback);
+    register_callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     if (get_instance != NULL && register_callback != NULL) {
         rv = get_instance(&watchdog, NAME, 0, 1, pconf);
         if (rv == APR_SUCCESS) {

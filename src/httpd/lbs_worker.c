@@ -65,8 +65,8 @@ const char *lbs_worker_import(const lbs_worker_hooks_t *hooks)
 proxy_server_conf *lbs_worker_conf(const server_rec *s)
 {
     return mod_proxy.proxy == NULL
-        ? NULL
-        : ap_get_module_config(s->module_config, mod_proxy.proxy);
+               ? NULL
+               : ap_get_module_config(s->module_config, mod_proxy.proxy);
 }
 
 int lbs_worker_pools(const server_rec *s, proxy_balancer **first)
@@ -203,16 +203,15 @@ void lbs_worker_govern(proxy_worker *worker)
     /* With this bit no failure puts the member into mod_proxy's error state
      * and its retry= never acts. */
     worker->s->status |= PROXY_WORKER_IGNORE_ERRORS;
-    worker->s->status &= ~(unsigned)(PROXY_WORKER_IN_ERROR
-                                     | PROXY_WORKER_HC_FAIL);
+    worker->s->status &=
+        ~(unsigned)(PROXY_WORKER_IN_ERROR | PROXY_WORKER_HC_FAIL);
 }
 
 int lbs_worker_pool_empty(const proxy_worker *worker)
 {
-    return worker->s->hmax > 0 && worker->cp != NULL
-        && worker->cp->res != NULL
-        && apr_reslist_acquired_count(worker->cp->res)
-        >= (apr_uint32_t)worker->s->hmax;
+    return worker->s->hmax > 0 && worker->cp != NULL && worker->cp->res != NULL
+           && apr_reslist_acquired_count(worker->cp->res)
+                  >= (apr_uint32_t)worker->s->hmax;
 }
 
 int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
@@ -224,8 +223,8 @@ int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
     if (path != NULL) {
         path = strchr(path + 3, '/');
     }
-    r->filename = apr_pstrcat(r->pool, "proxy:", worker->s->name_ex, path,
-                              NULL);
+    r->filename =
+        apr_pstrcat(r->pool, "proxy:", worker->s->name_ex, path, NULL);
     if (mod_proxy.canon_url != NULL) {
         status = mod_proxy.canon_url(r);
     }

@@ -35,8 +35,8 @@ static apr_uint32_t tag_for(apr_uint64_t key)
 static int holds(apr_uint64_t word, apr_uint64_t key, apr_int64_t now,
                  apr_int64_t window)
 {
-    apr_uint32_t age = ((apr_uint32_t)(now / TICK) - (apr_uint32_t)word)
-        & TIME_MASK;
+    apr_uint32_t age =
+        ((apr_uint32_t)(now / TICK) - (apr_uint32_t)word) & TIME_MASK;
 
     return tag_of(word) == tag_for(key) && age <= window / TICK;
 }
@@ -45,8 +45,8 @@ apr_status_t lbs_first_find(const lbs_atomic64_t *words, apr_uint64_t key,
                             apr_int64_t now, apr_int64_t window,
                             apr_uint32_t *slot)
 {
-    apr_uint64_t word = lbs_atomic_load64_relaxed(
-        &words[key & (LBS_FIRST_WORDS - 1)]);
+    apr_uint64_t word =
+        lbs_atomic_load64_relaxed(&words[key & (LBS_FIRST_WORDS - 1)]);
 
     if (!holds(word, key, now, window)) {
         return APR_NOTFOUND;
@@ -62,8 +62,8 @@ apr_uint32_t lbs_first_claim(lbs_atomic64_t *words, apr_uint64_t key,
     lbs_atomic64_t *at = &words[key & (LBS_FIRST_WORDS - 1)];
     apr_uint64_t word = lbs_atomic_load64_relaxed(at);
     apr_uint64_t mine = (apr_uint64_t)tag_for(key) << 32
-        | (apr_uint64_t)(slot & SLOT_MASK) << TIME_BITS
-        | ((apr_uint32_t)(now / TICK) & TIME_MASK);
+                        | (apr_uint64_t)(slot & SLOT_MASK) << TIME_BITS
+                        | ((apr_uint32_t)(now / TICK) & TIME_MASK);
     int tries;
 
     /* Two rounds are enough: whoever is in the way twice is somebody else
