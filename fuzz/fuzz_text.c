@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an administrator may write: numbers and lists, sources, settings of
+ * the cookie. What is accepted is within its bounds, and a cookie made of it
+ * is one line. */
+#include "src/base/lbs_text.h"
+
+#include "fuzz/input.h"
+#include "src/affinity/lbs_keys.h"
+#include "src/affinity/lbs_setcookie.h"
+#include "src/affinity/lbs_source.h"
+
+static void check_numbers(const char *s)
+{
+    apr_int64_t from, to;
+    apr_uint64_t u;
+    apr_uint32_t c;
+
+    if (lbs_text_duration(s, &from) == NULL) {
+        must(from >= 0 && from <= LBS_TEXT_DURATION_MAX);
+    }
+    if (lbs_text_durations(s, &from, &to) == NULL) {
+        must(from >= 0 && from <= to && to <= LBS_TEXT_DURATION_MAX);
+    }
+    if (lbs_text_uint(s, 3, 4000000000u, &u) == NULL) {
+        must(u >= 3 && u <= 4000000000u && u == strtoull(s, NULL, 10));
+    }
+    if (lbs_text_size(s, &u) == NULL) {
+        must(u <= APR_INT64_MAX);
+    }
+    if (lbs_text_centi(s, 1, 400, &c) == NULL) {
+        must(c >= 1 && c <= 400);
+    }
+    if (lbs_text_percent(s, &c) == NULL) {
+        must(c <= 100);
+    }
+}
+
+static void check_statuses(const char *s)
+{
+    lbs_statuses_t set;
+    int status, sum = 0;
+
+    if (lbs_text_statuses(s, &set) == NULL) {
+        for (status = -100; status < 1000; status++) {
+            sum += lbs_statuses_has(&set, status);
+        }
+        must(sum >= 1 && sum <= 500);
+    }
+}
+
+static void check_source(apr_pool_t *pool, const char *s)
+{
+    lbs_source_t source, again;
+
+    if (lbs_source_parse(pool, s, &source) == NULL) {
+        must(lbs_source_parse(pool, source.spelling, &again) == NULL);
+        must(lbs_source_same(&source, &again));
+        must(strcmp(source.spelling, again.spelling) == 0);
+        must(source.v4bits <= LBS_KEY_V4_BITS);
+        must(source.v6bits <= LBS_KEY_V6_BITS);
+    }
+}
+
+static void check_cookie(apr_pool_t *pool, const char *s)
+{
+    lbs_cookie_conf_t conf = lbs_cookie_defaults;
+    lbs_slice_t name, value;
+    const char *line;
+    int deletes;
+
+    if (lbs_cookie_conf_set(pool, &conf, s) != NULL) {
+        return;
+    }
+    name = lbs_slice_of(conf.name != NULL ? conf.name
+                                          : lbs_cookie_name_for(pool, s));
+    line = lbs_setcookie_format(pool, &conf, name, "v", 1);
+    for (; *line != '\0'; line++) {
+        must(*line >= ' ' && *line <= '~');
+    }
+    line = lbs_setcookie_format(pool, &conf, name, "v", 1);
+    must(lbs_setcookie_parse(line, name, 0, &value, &deletes) == APR_SUCCESS);
+    must(!deletes && lbs_slice_is(value, "v"));
+    (void)lbs_cookie_conf_check(&conf);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    apr_pool_t *pool = input_pool();
+    char *text = input_string(data, size);
+
+    check_numbers(text);
+    check_statuses(text);
+    check_source(pool, text);
+    check_cookie(pool, text);
+    free(text);
+    return 0;
+}
