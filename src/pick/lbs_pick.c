@@ -82,15 +82,14 @@ apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,
                          index);
 }
 
-double lbs_pick_score(const lbs_pick_pool_t *pool, apr_uint32_t index,
-                      apr_int64_t now)
+double lbs_pick_score(const lbs_pick_pool_t *pool, apr_uint32_t index)
 {
     const lbs_gauge_t *g = lbs_plan_gauge(pool->plan, pool->gauges, index);
     double weight = lbs_pick_weight(g) / 100.0;
 
     switch (pool->method) {
     case LBS_PICK_LEAST_LOAD:
-        return lbs_pick_least_load_score(pool, g, now);
+        return lbs_pick_least_load_score(pool, g);
     case LBS_PICK_LEAST_SESSIONS:
         return lbs_atomic_load32_relaxed(&g->sessions) / weight;
     default:

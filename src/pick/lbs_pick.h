@@ -69,10 +69,9 @@ apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,
  * per weight for the others; for round-robin and hash it is in flight per
  * weight and does not decide.
  *
- * @param index  of the member; @param now as in lbs_pick_ask_t
+ * @param index  of the member, below the number of members
  */
-double lbs_pick_score(const lbs_pick_pool_t *pool, apr_uint32_t index,
-                      apr_int64_t now);
+double lbs_pick_score(const lbs_pick_pool_t *pool, apr_uint32_t index);
 
 /**
  * @param word    a method's name as in LBStickyMethod, any case

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What least-busy and least-sessions have in common. */
+#include <string.h>
+
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_pick_int.h"
 
@@ -7,6 +9,8 @@
     16               /* members; more are sampled: no pick grows with a pool  \
                       */
 #define DRAWS_MAX 48 /* to find that many different open ones */
+#define SET_SIZE 64  /* places for at most DRAWS_MAX indexes */
+#define SET_EMPTY 0xffff
 
 typedef struct best_t {
     apr_uint32_t index;
@@ -73,26 +77,38 @@ static int consider(best_t *best, const lbs_pick_pool_t *pool,
     return 1;
 }
 
+/* Put an index into the set. @return 1 if it was there before */
+static int put(apr_uint16_t *set, apr_uint32_t index)
+{
+    apr_uint32_t at = index % SET_SIZE;
+
+    while (set[at] != SET_EMPTY && set[at] != index) {
+        at = (at + 1) % SET_SIZE;
+    }
+    if (set[at] == index) {
+        return 1;
+    }
+    set[at] = (apr_uint16_t)index;
+    return 0;
+}
+
 static void sample(best_t *best, const lbs_pick_pool_t *pool,
                    const lbs_pick_ask_t *ask,
                    const lbs_plan_reading_t *reading, lbs_pick_count_fn *count)
 {
-    apr_uint32_t seen[EXACT_MAX];
-    unsigned nseen = 0;
-    int draws;
+    apr_uint16_t drawn[SET_SIZE];
+    int open = 0;
+    int i;
 
-    for (draws = 0; draws < DRAWS_MAX && nseen < EXACT_MAX; draws++) {
+    memset(drawn, 0xff, sizeof(drawn));
+    for (i = 0; i < DRAWS_MAX && open < EXACT_MAX; i++) {
         apr_uint32_t index =
             lbs_alias_draw(reading->side->alias, reading->front,
                            (apr_uint32_t)(lbs_rand_next(ask->rand) >> 32));
-        unsigned i = 0;
 
-        while (i < nseen && seen[i] != index) {
-            i++;
-        }
         /* Drawn by weight, so among equals the first is as good as any. */
-        if (i == nseen && consider(best, pool, ask, index, count, 0)) {
-            seen[nseen++] = index;
+        if (!put(drawn, index)) {
+            open += consider(best, pool, ask, index, count, 0);
         }
     }
 }

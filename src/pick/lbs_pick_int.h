@@ -23,9 +23,9 @@ lbs_pick_method_fn lbs_pick_least_sessions;
 lbs_pick_method_fn lbs_pick_round_robin;
 lbs_pick_method_fn lbs_pick_hash;
 
-/** @return expected time in the queue of a member, microseconds per weight */
+/** @return expected wait at a member, microseconds per weight */
 double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,
-                                 const lbs_gauge_t *g, apr_int64_t now);
+                                 const lbs_gauge_t *g);
 
 /* What lbs_pick_fewest() compares: per weight, the second one among equals. */
 typedef struct lbs_pick_count_t {
@@ -67,6 +67,22 @@ static inline int lbs_pick_tried(const lbs_pick_ask_t *ask, apr_uint32_t index)
         }
     }
     return 0;
+}
+
+/** @return as lbs_gauge_open_new(), for who has loaded weight and in flight
+ * already; quick for a member with nothing special about it, which is nearly
+ * always */
+static inline int lbs_pick_takes(const lbs_gauge_t *g, apr_uint32_t weight,
+                                 apr_uint32_t inflight)
+{
+    apr_uint32_t flags = lbs_atomic_load32_relaxed(&g->flags);
+    apr_uint32_t limit = lbs_atomic_load32_relaxed(&g->limit);
+
+    if ((flags & (LBS_F_CLOSED_NEW | LBS_F_PANIC | LBS_F_HALF_OPEN)) != 0
+        && !lbs_gauge_open_new(g)) {
+        return 0;
+    }
+    return weight != 0 && (limit == 0 || inflight < limit);
 }
 
 /** @return the gauge if the member takes this request now, its ramp aside;

@@ -83,7 +83,9 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
 
 /**
  * Look at the gauges and publish new tables if who is to be chosen from, or a
- * weight, has changed; refresh the stats in any case.
+ * weight, has changed. In any case refresh the stats, and let the response
+ * time of members that are silent for a second decay in their gauges, down to
+ * half the median.
  *
  * To be called every 100 ms, by one process and in it by one thread at a
  * time. Two processes that both believe it is their turn do no harm: one
@@ -92,12 +94,12 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
  * Cost: 10 ns per member when nothing changed; else, with LBS_PLAN_HASH,
  * a few ms.
  *
- * @param gauges  the array of all gauges, indexed by slot
+ * @param gauges  the array of all gauges, indexed by slot; of them only the
+ *                response times of this pool's members are written
  * @param now     microseconds, the clock of the gauges; not 0
  * @return 1 if new tables were published, 0 if not
  */
-int lbs_plan_rebuild(lbs_plan_t *plan, const lbs_gauge_t *gauges,
-                     apr_int64_t now);
+int lbs_plan_rebuild(lbs_plan_t *plan, lbs_gauge_t *gauges, apr_int64_t now);
 
 /**
  * @return microseconds, the median response time of the front's members as

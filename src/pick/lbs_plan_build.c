@@ -12,6 +12,7 @@
 #define CLAIM_LASTS                                                           \
     1000000                  /* microseconds; copying takes less than one ms  \
                               */
+#define AGE_STEP 1000000     /* microseconds of silence that count */
 #define HOT_PERCENTILE 84    /* about one standard deviation above the mean */
 #define WEIGHT_MAX 0xffffffu /* sums and products stay within 64 bits */
 
@@ -348,6 +349,23 @@ static apr_uint64_t smallest(apr_uint64_t *number, apr_uint32_t n,
     return number[low];
 }
 
+/* Let a silent member's average decay where it is stored, once a second, so
+ * that picks can use it as it is. Never under half the median: silence is no
+ * proof of being fast. A sample that another process writes at the same time
+ * is lost, or takes the place of this: the next second makes up for it. */
+static void age(lbs_gauge_t *g, apr_uint32_t median, apr_int64_t now)
+{
+    apr_uint32_t least = median / 2;
+    apr_int64_t at = (apr_int64_t)lbs_atomic_load64_relaxed(&g->ewma_at);
+    apr_uint32_t ewma = lbs_atomic_load32_relaxed(&g->ewma);
+
+    if (now - at >= AGE_STEP && ewma >> LBS_EWMA_SHIFT > least) {
+        apr_uint32_t left = lbs_ewma_read(g, (apr_uint64_t)now);
+
+        lbs_ewma_set(g, left > least ? left : least, (apr_uint64_t)now);
+    }
+}
+
 static apr_uint32_t known_median(const lbs_plan_t *plan,
                                  const lbs_gauge_t *gauges)
 {
@@ -366,19 +384,22 @@ static apr_uint32_t known_median(const lbs_plan_t *plan,
     return known == 0 ? 0 : (apr_uint32_t)smallest(b->rest, known, known / 2);
 }
 
-static void refresh_stats(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
+static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
+                          apr_int64_t now)
 {
     lbs_plan_builder_t *b = plan->builder;
     apr_uint64_t weights = 0;
     apr_uint64_t inflights = 0;
     apr_uint64_t hot = APR_UINT32_MAX;
+    apr_uint32_t median = known_median(plan, gauges);
     apr_uint32_t i;
 
     for (i = 0; i < b->count; i++) {
-        const lbs_gauge_t *g = lbs_plan_gauge(plan, gauges, b->front[i]);
+        lbs_gauge_t *g = &gauges[plan->slot[b->front[i]]];
         apr_uint32_t weight = b->weight[b->front[i]];
         apr_uint64_t inflight = lbs_gauge_inflight(g);
 
+        age(g, median, now);
         weights += weight;
         inflights += inflight;
         /* Rounded up: who is at the percentile is not above it. */
@@ -392,12 +413,10 @@ static void refresh_stats(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
     lbs_atomic_store32_relaxed(&plan->head->hot, hot < APR_UINT32_MAX
                                                      ? (apr_uint32_t)hot
                                                      : APR_UINT32_MAX);
-    lbs_atomic_store32_relaxed(&plan->head->median,
-                               known_median(plan, gauges));
+    lbs_atomic_store32_relaxed(&plan->head->median, median);
 }
 
-int lbs_plan_rebuild(lbs_plan_t *plan, const lbs_gauge_t *gauges,
-                     apr_int64_t now)
+int lbs_plan_rebuild(lbs_plan_t *plan, lbs_gauge_t *gauges, apr_int64_t now)
 {
     lbs_plan_builder_t *b = plan->builder;
     int changed = 0;
@@ -412,6 +431,6 @@ int lbs_plan_rebuild(lbs_plan_t *plan, const lbs_gauge_t *gauges,
         b->published = publish(plan, now);
         changed = b->published != 0;
     }
-    refresh_stats(plan, gauges);
+    refresh_stats(plan, gauges, now);
     return changed;
 }

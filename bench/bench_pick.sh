@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Instructions per pick: two runs of different length under valgrind, and the
+# difference of their counts divided by the difference of their picks. Unlike
+# a time it does not depend on the machine's mood.
+#
+#     bench/bench_pick.sh [build/bench/bench_pick]
+set -eu
+bench=${1:-build/bench/bench_pick}
+short=2000
+long=12000
+
+count() {
+    valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null \
+        "$bench" "$1" "$2" "$3" 2>&1 |
+        sed -n 's/.*I *refs: *//p' | tr -d ,
+}
+
+printf 'method\tmembers\tinstructions_per_pick\n'
+for method in ${METHODS:-least-load least-busy least-sessions round-robin hash}; do
+    for members in 4 100 4000; do
+        a=$(count "$method" "$members" "$short")
+        b=$(count "$method" "$members" "$long")
+        printf '%s\t%s\t%s\n' "$method" "$members" \
+            "$(((b - a) / (long - short)))"
+    done
+done
