@@ -12,14 +12,14 @@
 
 #include <apr_strings.h>
 
-#include "src/status/lbs_admin_form.h"
+#include "src/status/lbs_change.h"
 #include "src/status/lbs_human.h"
 
 static void put_action(const lbs_part_t *part, const lbs_view_pool_t *pool,
                        const lbs_view_member_t *member,
-                       lbs_admin_action_t action)
+                       lbs_change_action_t action)
 {
-    static const char *const titles[LBS_ADMIN_ACTIONS] = {
+    static const char *const titles[LBS_CHANGE_ACTIONS] = {
         "Enable", "Drain", "Disable",        "Standby",
         "Weight", "Reset", "Forget sessions"};
 
@@ -27,7 +27,7 @@ static void put_action(const lbs_part_t *part, const lbs_view_pool_t *pool,
         part->out,
         "<a class=\"button\" data-dialog href=\"%s\">%s<span "
         "class=\"hidden\"> %s</span></a> ",
-        lbs_page_link_to(part, pool, member, lbs_admin_action_name(action)),
+        lbs_page_link_to(part, pool, member, lbs_change_action_name(action)),
         titles[action], lbs_view_member_label(member));
 }
 
@@ -43,23 +43,23 @@ void lbs_page_actions(const lbs_part_t *part, const lbs_view_pool_t *pool,
                       const lbs_view_member_t *member, int all)
 {
     if (is_off(member)) {
-        put_action(part, pool, member, LBS_ADMIN_ENABLE);
+        put_action(part, pool, member, LBS_CHANGE_ENABLE);
     }
     if (!is_off(member)) {
-        put_action(part, pool, member, LBS_ADMIN_DRAIN);
+        put_action(part, pool, member, LBS_CHANGE_DRAIN);
     }
     if (!all) {
         return;
     }
     if (member->state != LBS_VIEW_DISABLED) {
-        put_action(part, pool, member, LBS_ADMIN_DISABLE);
+        put_action(part, pool, member, LBS_CHANGE_DISABLE);
     }
     if (member->state != LBS_VIEW_STANDBY) {
-        put_action(part, pool, member, LBS_ADMIN_STANDBY);
+        put_action(part, pool, member, LBS_CHANGE_STANDBY);
     }
-    put_action(part, pool, member, LBS_ADMIN_WEIGHT);
-    put_action(part, pool, member, LBS_ADMIN_RESET);
-    put_action(part, pool, member, LBS_ADMIN_FORGET);
+    put_action(part, pool, member, LBS_CHANGE_WEIGHT);
+    put_action(part, pool, member, LBS_CHANGE_RESET);
+    put_action(part, pool, member, LBS_CHANGE_FORGET);
 }
 
 /* Members that could take over from this one. */
@@ -108,17 +108,17 @@ static void say_nobody(const lbs_part_t *part)
 }
 
 /* What the action is going to do, in words. */
-static void say_before(const lbs_part_t *part, lbs_admin_action_t action)
+static void say_before(const lbs_part_t *part, lbs_change_action_t action)
 {
     lbs_out_t *out = part->out;
     const char *sessions = sessions_of(part);
 
     switch (action) {
-    case LBS_ADMIN_ENABLE:
+    case LBS_CHANGE_ENABLE:
         lbs_out_raw(out, "<p>It takes new visitors again, few at first: see "
                          "LBStickySlowStart. Nobody moves.</p>");
         break;
-    case LBS_ADMIN_DRAIN:
+    case LBS_CHANGE_DRAIN:
         lbs_out_put(
             out,
             "<p>It takes no new visitors. <b>%s</b> and %s stay until "
@@ -131,24 +131,24 @@ static void say_before(const lbs_part_t *part, lbs_admin_action_t action)
             others_of(part));
         say_nobody(part);
         break;
-    case LBS_ADMIN_DISABLE:
+    case LBS_CHANGE_DISABLE:
         say_move(part, "each with its next request");
         say_nobody(part);
         break;
-    case LBS_ADMIN_STANDBY:
+    case LBS_CHANGE_STANDBY:
         lbs_out_put(out,
                     "<p>It takes new visitors only when no other member can. "
                     "<b>%s</b> stay.</p>",
                     sessions);
         break;
-    case LBS_ADMIN_WEIGHT:
+    case LBS_CHANGE_WEIGHT:
         lbs_out_put(out,
                     "<p>Its share of new visitors follows its weight, now %s. "
                     "0 means no new visitors. <b>%s</b> stay.</p>",
                     lbs_human_weight(out->pool, part->member->weight),
                     sessions);
         break;
-    case LBS_ADMIN_RESET:
+    case LBS_CHANGE_RESET:
         lbs_out_put(out,
                     "<p>All that was changed by hand goes back to what the "
                     "configuration says, and an ejection is lifted. <b>%s</b> "
@@ -177,28 +177,28 @@ static void put_input(const lbs_part_t *part, const char *name,
                 name, label, name, name, value, name, name, hint);
 }
 
-static void put_inputs(const lbs_part_t *part, lbs_admin_action_t action)
+static void put_inputs(const lbs_part_t *part, lbs_change_action_t action)
 {
     apr_pool_t *memory = part->out->pool;
 
-    if (action == LBS_ADMIN_DRAIN) {
+    if (action == LBS_CHANGE_DRAIN) {
         put_input(part, "deadline", "Deadline",
                   "from now, such as 10min or 2h; empty: none", "");
         put_input(part, "idle", "Idle for",
                   "such as 5min; empty: nobody moves at once", "");
     }
-    if (action == LBS_ADMIN_WEIGHT) {
+    if (action == LBS_CHANGE_WEIGHT) {
         put_input(part, "weight", "Weight", "0 to 100, two decimals",
                   lbs_human_weight(memory, part->member->weight));
     }
-    if (action == LBS_ADMIN_FORGET) {
+    if (action == LBS_CHANGE_FORGET) {
         put_input(part, "key", "Key",
                   "SOURCE:VALUE, such as session=sid:abc; empty: all", "");
         put_input(part, "cookie", "Cookie", "the bare token; empty: all", "");
     }
 }
 
-static void put_form(const lbs_part_t *part, lbs_admin_action_t action)
+static void put_form(const lbs_part_t *part, lbs_change_action_t action)
 {
     lbs_out_t *out = part->out;
 
@@ -210,24 +210,24 @@ static void put_form(const lbs_part_t *part, lbs_admin_action_t action)
                 "<input type=\"hidden\" name=\"action\" value=\"%s\">"
                 "<input type=\"hidden\" name=\"nonce\" value=\"%s\">",
                 part->page->here, part->pool->name, part->pool->vhost,
-                part->member->id, lbs_admin_action_name(action),
+                part->member->id, lbs_change_action_name(action),
                 part->page->nonce);
     put_inputs(part, action);
     lbs_out_put(out,
                 "<p class=\"actions\"><button class=\"do\">Yes, %s</button> "
                 "<a class=\"button\" data-close href=\"%s\">Cancel</a></p>"
                 "</form>",
-                lbs_admin_action_name(action),
+                lbs_change_action_name(action),
                 lbs_page_link_to(part, part->pool, part->member, NULL));
 }
 
 int lbs_page_confirm(const lbs_part_t *part)
 {
     lbs_out_t *out = part->out;
-    lbs_admin_action_t action = lbs_admin_action_find(part->query.action);
+    lbs_change_action_t action = lbs_change_action_find(part->query.action);
 
     lbs_out_raw(out, "<section class=\"card\" id=\"confirm\">");
-    if (action == LBS_ADMIN_ACTIONS) {
+    if (action == LBS_CHANGE_ACTIONS) {
         lbs_out_raw(out, "<h1>There is no such action</h1></section>\n");
         return 400;
     }
@@ -240,7 +240,7 @@ int lbs_page_confirm(const lbs_part_t *part)
     lbs_out_put(out,
                 "<h1 id=\"question\">%s %s?</h1><p class=\"note\">%s in "
                 "%s, %s</p>",
-                lbs_admin_action_name(action),
+                lbs_change_action_name(action),
                 lbs_view_member_label(part->member), part->member->name,
                 part->pool->name, part->pool->vhost);
     say_before(part, action);

@@ -45,6 +45,39 @@ TAP_FUNC apr_status_t sample_sink(void *ctx, const char *data, apr_size_t len)
     return APR_SUCCESS;
 }
 
+/* A document that collects into *to. */
+TAP_FUNC lbs_out_t *sample_out(apr_pool_t *pool, lbs_out_escape_t escape,
+                               sample_text_t *to)
+{
+    to->pool = pool;
+    to->text = apr_pstrdup(pool, "");
+    to->len = 0;
+    to->room = 1;
+    return lbs_out_open(pool, escape, sample_sink, to);
+}
+
+TAP_FUNC apr_pool_t *sample_memory(void)
+{
+    apr_pool_t *pool;
+
+    if (apr_initialize() != APR_SUCCESS
+        || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        bail_out("no memory");
+    }
+    return pool;
+}
+
+TAP_FUNC int sample_occurs(const char *text, const char *part)
+{
+    int count = 0;
+
+    while ((text = strstr(text, part)) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
 TAP_FUNC lbs_view_plot_t sample_plot(apr_pool_t *pool, apr_uint64_t seed,
                                      apr_uint32_t step, apr_uint32_t count,
                                      apr_uint32_t load)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_admin_form.c - what somebody wants changed, checked and in numbers. */
-#include "src/status/lbs_admin_form.h"
+/* lbs_change.c - what somebody wants changed, checked and in numbers. */
+#include "src/status/lbs_change.h"
 
 #include <string.h>
 
@@ -8,9 +8,9 @@
 
 #include "src/base/lbs_text.h"
 
-#define ALL ((1u << LBS_ADMIN_ACTIONS) - 1)
+#define ALL ((1u << LBS_CHANGE_ACTIONS) - 1)
 
-static const char *const action_names[LBS_ADMIN_ACTIONS] = {
+static const char *const action_names[LBS_CHANGE_ACTIONS] = {
     "enable", "drain", "disable", "standby", "weight", "reset", "forget"};
 
 /* Which actions a field belongs to, one bit each. */
@@ -23,33 +23,33 @@ static const struct {
     {"vhost", ALL},
     {"action", ALL},
     {"nonce", ALL},
-    {"weight", 1u << LBS_ADMIN_WEIGHT},
-    {"deadline", 1u << LBS_ADMIN_DRAIN},
-    {"idle", 1u << LBS_ADMIN_DRAIN},
-    {"key", 1u << LBS_ADMIN_FORGET},
-    {"cookie", 1u << LBS_ADMIN_FORGET},
+    {"weight", 1u << LBS_CHANGE_WEIGHT},
+    {"deadline", 1u << LBS_CHANGE_DRAIN},
+    {"idle", 1u << LBS_CHANGE_DRAIN},
+    {"key", 1u << LBS_CHANGE_FORGET},
+    {"cookie", 1u << LBS_CHANGE_FORGET},
 };
 
-const char *lbs_admin_action_name(lbs_admin_action_t action)
+const char *lbs_change_action_name(lbs_change_action_t action)
 {
-    return (unsigned)action < LBS_ADMIN_ACTIONS ? action_names[action] : "";
+    return (unsigned)action < LBS_CHANGE_ACTIONS ? action_names[action] : "";
 }
 
-lbs_admin_action_t lbs_admin_action_find(const char *name)
+lbs_change_action_t lbs_change_action_find(const char *name)
 {
     int action = 0;
 
-    while (action < LBS_ADMIN_ACTIONS
+    while (action < LBS_CHANGE_ACTIONS
            && strcmp(action_names[action], name) != 0) {
         action++;
     }
-    return (lbs_admin_action_t)action;
+    return (lbs_change_action_t)action;
 }
 
 /* An empty field of another action is no more than a blank in a form that
  * has them all. */
 static const char *check_names(apr_pool_t *pool, const lbs_form_t *form,
-                               lbs_admin_action_t action)
+                               lbs_change_action_t action)
 {
     int i;
     apr_size_t k;
@@ -82,7 +82,7 @@ static const char *filled(const lbs_form_t *form, const char *name)
 }
 
 static const char *check_weight(apr_pool_t *pool, const lbs_form_t *form,
-                                lbs_admin_form_t *out)
+                                lbs_change_t *out)
 {
     const char *value = filled(form, "weight");
     const char *wrong;
@@ -112,14 +112,14 @@ static const char *check_duration(apr_pool_t *pool, const lbs_form_t *form,
 }
 
 static const char *check_values(apr_pool_t *pool, const lbs_form_t *form,
-                                lbs_admin_form_t *out)
+                                lbs_change_t *out)
 {
     const char *wrong = NULL;
 
-    if (out->action == LBS_ADMIN_WEIGHT) {
+    if (out->action == LBS_CHANGE_WEIGHT) {
         return check_weight(pool, form, out);
     }
-    if (out->action == LBS_ADMIN_DRAIN) {
+    if (out->action == LBS_CHANGE_DRAIN) {
         wrong = check_duration(pool, form, "deadline", &out->deadline);
         if (wrong == NULL) {
             wrong = check_duration(pool, form, "idle", &out->idle);
@@ -132,8 +132,8 @@ static const char *check_values(apr_pool_t *pool, const lbs_form_t *form,
     return NULL;
 }
 
-const char *lbs_admin_form_check(apr_pool_t *pool, const lbs_form_t *form,
-                                 lbs_admin_form_t *out)
+const char *lbs_change_check(apr_pool_t *pool, const lbs_form_t *form,
+                             lbs_change_t *out)
 {
     const char *action = filled(form, "action");
     const char *wrong;
@@ -141,8 +141,8 @@ const char *lbs_admin_form_check(apr_pool_t *pool, const lbs_form_t *form,
     if (action == NULL) {
         return "the field action is missing";
     }
-    out->action = lbs_admin_action_find(action);
-    if (out->action == LBS_ADMIN_ACTIONS) {
+    out->action = lbs_change_action_find(action);
+    if (out->action == LBS_CHANGE_ACTIONS) {
         return apr_psprintf(pool,
                             "action is %.64s, wanted is enable, drain, "
                             "disable, standby, weight, reset or forget",
@@ -186,9 +186,9 @@ static const char *name_vhosts(apr_pool_t *memory, const lbs_view_t *view,
     return list;
 }
 
-int lbs_admin_form_find(apr_pool_t *memory, const lbs_admin_form_t *form,
-                        const lbs_view_t *view, const lbs_view_pool_t **pool,
-                        const lbs_view_member_t **member, const char **wrong)
+int lbs_change_find(apr_pool_t *memory, const lbs_change_t *form,
+                    const lbs_view_t *view, const lbs_view_pool_t **pool,
+                    const lbs_view_member_t **member, const char **wrong)
 {
     const lbs_view_pool_t *in =
         lbs_view_pool_find(view, form->pool, form->vhost);

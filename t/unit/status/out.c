@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "t/unit/status/sample.h"
+
+static void formats(apr_pool_t *pool)
+{
+    sample_text_t text;
+    lbs_out_t *out = sample_out(pool, LBS_OUT_HTML, &text);
+
+    lbs_out_put(out, "<a b=\"%s\">%s</a>%d %u%% %lld %llu %.2f %g %02x|", "\"",
+                "<&>'", -5, 7u, -4294967296LL, 18446744073709551615ULL, 1.005,
+                0.25, 10);
+    lbs_out_text(out, NULL);
+    is_int(lbs_out_close(out), APR_SUCCESS, "taken");
+    is_str(text.text,
+           "<a b=\"&quot;\">&lt;&amp;&gt;&#39;</a>-5 7% -4294967296 "
+           "18446744073709551615 1.00 0.25 0a|",
+           "literals stand, strings are escaped, numbers are whole");
+}
+
+static void lengths(apr_pool_t *pool)
+{
+    apr_size_t room = sizeof(((lbs_out_t *)0)->buf);
+    apr_size_t len;
+    int good = 1;
+
+    for (len = room - 3; len < room + 3; len++) {
+        sample_text_t text;
+        lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
+        char *data = apr_palloc(pool, len + 1);
+
+        memset(data, 'a', len);
+        data[len] = '\0';
+        lbs_out_text(out, data);
+        lbs_out_put(out, "%s", "end");
+        good &= lbs_out_close(out) == APR_SUCCESS && text.len == len + 3
+                && strcmp(text.text + len, "end") == 0;
+    }
+    ok(good, "nothing is lost where one piece ends and the next begins");
+}
+
+static int calls;
+
+static apr_status_t refuse(void *ctx, const char *data, apr_size_t len)
+{
+    (void)ctx;
+    (void)data;
+    (void)len;
+    calls++;
+    return APR_EPIPE;
+}
+
+static void failing(apr_pool_t *pool)
+{
+    lbs_out_t *out = lbs_out_open(pool, LBS_OUT_PLAIN, refuse, NULL);
+    int i;
+
+    for (i = 0; i < 100000; i++) {
+        lbs_out_raw(out, "0123456789");
+    }
+    is_int(lbs_out_close(out), APR_EPIPE, "the first failure is kept");
+    is_int(calls, 1, "nobody is asked again after it");
+}
+
+int main(void)
+{
+    apr_pool_t *pool = sample_memory();
+
+    formats(pool);
+    lengths(pool);
+    failing(pool);
+    return done_testing();
+}
