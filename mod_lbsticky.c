@@ -5,6 +5,7 @@
 
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_learn.h"
+#include "src/httpd/lbs_request.h"
 #include "src/httpd/lbs_start.h"
 
 static void register_hooks(apr_pool_t *pool)
@@ -15,6 +16,8 @@ static void register_hooks(apr_pool_t *pool)
 
     (void)pool;
     lbs_learn_register();
+    apr_dynamic_fn_register("lbsticky_answer",
+                            (apr_opt_fn_t *)lbs_request_answer);
     ap_hook_pre_config(lbs_start_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(lbs_start_check_config, NULL, NULL, APR_HOOK_LAST);
     ap_hook_post_config(lbs_start_post_config, after_proxy, before_watchdog,

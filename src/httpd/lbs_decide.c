@@ -172,6 +172,40 @@ static int look_at_route(void *baton, lbs_slice_t value)
     return 1;
 }
 
+/* A page that httpd puts together from several requests of its own (an error
+ * document, an include) is one visitor's: once one of them was answered and
+ * given a token, the others keep it though the client has not shown it yet. */
+static const lbs_request_t *find_earlier(const request_rec *r,
+                                         const lbs_hpool_t *pool)
+{
+    const request_rec *other = r;
+
+    while ((other = other->prev != NULL ? other->prev : other->main) != NULL) {
+        const lbs_request_t *req = lbs_request_of(other);
+
+        if (req != NULL && req->pool == pool && req->learned && req->has_token
+            && !req->temporary) {
+            return req;
+        }
+    }
+    return NULL;
+}
+
+static int carry_token(look_t *look)
+{
+    lbs_request_t *req = look->req;
+    const lbs_request_t *earlier = find_earlier(look->r, req->pool);
+
+    if (earlier == NULL) {
+        return 0;
+    }
+    req->has_token = 1;
+    req->token = earlier->token;
+    req->key[look->index] = earlier->key[look->index];
+    req->key[look->index].slot = (int)req->pool->member[earlier->member].slot;
+    return 1;
+}
+
 static lbs_extract_fn *look_for(const lbs_source_t *source)
 {
     switch (source->kind) {
@@ -194,8 +228,13 @@ static lbs_reason_t look_at_keys(request_rec *r, lbs_request_t *req)
 
     for (i = 0; i < sticky->count; i++) {
         look_t look = {r, req, i, LBS_REASON_NONE};
-        int found = lbs_extract_each(r, req->pool, i,
+        int found =
+            sticky->source[i].kind == LBS_SOURCE_COOKIE && carry_token(&look);
+
+        if (!found) {
+            found = lbs_extract_each(r, req->pool, i,
                                      look_for(&sticky->source[i]), &look);
+        }
 
         if (found && req->source < 0) {
             req->source = i;

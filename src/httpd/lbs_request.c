@@ -73,26 +73,41 @@ static void set_balancer_env(request_rec *r, const lbs_request_t *req)
     }
 }
 
+int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
+{
+    const lbs_request_t *req = lbs_request_of(r);
+
+    if (req == NULL) {
+        return DECLINED;
+    }
+    answer->pool = req->pool->name;
+    answer->member = "";
+    if (req->member != LBS_NO_MEMBER) {
+        const lbs_hmember_t *m = &req->pool->member[req->member];
+
+        answer->member = *m->route ? m->route : m->name;
+    }
+    answer->decision = lbs_decision_name(req->decision);
+    answer->reason = lbs_reason_name(req->reason);
+    answer->source = req->source >= 0
+                         ? req->pool->set.sticky->source[req->source].spelling
+                         : "";
+    answer->attempts = req->attempts;
+    return OK;
+}
+
 static void set_env(request_rec *r, const lbs_request_t *req)
 {
-    const lbs_hpool_t *pool = req->pool;
     apr_table_t *env = r->subprocess_env;
-    const char *member = "";
+    lbsticky_answer_t answer;
 
-    if (req->member != LBS_NO_MEMBER) {
-        const lbs_hmember_t *m = &pool->member[req->member];
-
-        member = *m->route ? m->route : m->name;
-    }
-    apr_table_setn(env, "LBSTICKY_POOL", pool->name);
-    apr_table_setn(env, "LBSTICKY_MEMBER", member);
-    apr_table_setn(env, "LBSTICKY_DECISION", lbs_decision_name(req->decision));
-    apr_table_setn(env, "LBSTICKY_REASON", lbs_reason_name(req->reason));
-    apr_table_setn(env, "LBSTICKY_SOURCE",
-                   req->source >= 0
-                       ? pool->set.sticky->source[req->source].spelling
-                       : "");
-    apr_table_setn(env, "LBSTICKY_TRIES", apr_itoa(r->pool, req->attempts));
+    (void)lbs_request_answer(r, &answer);
+    apr_table_setn(env, "LBSTICKY_POOL", answer.pool);
+    apr_table_setn(env, "LBSTICKY_MEMBER", answer.member);
+    apr_table_setn(env, "LBSTICKY_DECISION", answer.decision);
+    apr_table_setn(env, "LBSTICKY_REASON", answer.reason);
+    apr_table_setn(env, "LBSTICKY_SOURCE", answer.source);
+    apr_table_setn(env, "LBSTICKY_TRIES", apr_itoa(r->pool, answer.attempts));
     set_balancer_env(r, req);
 }
 

@@ -10,6 +10,7 @@
 
 #include <httpd.h>
 
+#include "mod_lbsticky.h"
 #include "src/affinity/lbs_token.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/member/lbs_row.h"
@@ -76,5 +77,8 @@ void lbs_request_try(lbs_request_t *req, int member);
 
 /** Count the decision, once, and put it into the environment. */
 void lbs_request_settle(request_rec *r, lbs_request_t *req);
+
+/** See lbsticky_answer in mod_lbsticky.h. */
+int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer);
 
 #endif

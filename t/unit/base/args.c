@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key=value arguments: each kind read and refused, with a sentence that names
+ * directive, argument and what was wanted. */
+#include <apr_general.h>
+#include <stddef.h>
+
+#include "src/base/lbs_args.h"
+#include "src/base/lbs_text.h"
+#include "t/unit/tap.h"
+
+typedef struct all_t {
+    apr_int64_t idle;
+    apr_int64_t max;
+    apr_int64_t stall;
+    apr_int64_t hold[2];
+    int host;
+    apr_uint64_t body;
+    apr_uint32_t tries;
+    apr_uint32_t bound;
+    lbs_statuses_t status;
+    apr_uint32_t on;
+    apr_uint32_t mode;
+    const char *path;
+} all_t;
+
+static const char *const words[] = {"connect", "reset", "timeout", NULL};
+
+#define AT(field) offsetof(all_t, field)
+
+static const lbs_arg_t table[] = {
+    {"idle", LBS_ARG_DURATION, AT(idle), 1000000, 60000000, NULL},
+    {"max", LBS_ARG_DURATION_OFF, AT(max), 0, 0, NULL},
+    {"stall", LBS_ARG_DURATION_AUTO, AT(stall), 0, 0, NULL},
+    {"hold", LBS_ARG_RANGE, AT(hold), 0, 0, NULL},
+    {"host", LBS_ARG_SWITCH, AT(host), 0, 0, NULL},
+    {"body", LBS_ARG_SIZE, AT(body), 0, 0, NULL},
+    {"tries", LBS_ARG_UINT, AT(tries), 1, 9, NULL},
+    {"bound", LBS_ARG_CENTI, AT(bound), 105, 400, NULL},
+    {"status", LBS_ARG_STATUSES, AT(status), 0, 0, NULL},
+    {"on", LBS_ARG_WORDS, AT(on), 0, 0, words},
+    {"mode", LBS_ARG_WORD, AT(mode), 0, 0, words},
+    {"path", LBS_ARG_TEXT, AT(path), 0, 0, NULL},
+    {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+};
+
+static apr_pool_t *pool;
+
+static const char *read_one(const char *arg, all_t *all)
+{
+    memset(all, 0, sizeof(*all));
+    return lbs_args_read(pool, "Dir", table, 1, &arg, all);
+}
+
+static void test_good(void)
+{
+    static const char *const args[] = {"idle=30s",   "max=off",
+                                       "stall=auto", "hold=1s-60s",
+                                       "host=off",   "body=64k",
+                                       "tries=9",    "bound=1.25",
+                                       "status=503", "on=timeout,connect",
+                                       "mode=reset", "path=/x"};
+    all_t all = {.host = 1, .max = 7};
+
+    is_str(lbs_args_read(pool, "Dir", table, 12, args, &all), NULL,
+           "one of each kind");
+    is_int(all.idle, 30000000, "duration");
+    is_int(all.max, 0, "off");
+    is_int(all.stall, -1, "auto");
+    ok(all.hold[0] == 1000000 && all.hold[1] == 60000000, "range");
+    is_int(all.host, 0, "switch");
+    is_int((long)all.body, 65536, "size");
+    is_int(all.tries, 9, "number");
+    is_int(all.bound, 125, "hundredths");
+    ok(lbs_statuses_has(&all.status, 503), "statuses");
+    is_int(all.on, 5, "words");
+    is_int(all.mode, 1, "word");
+    is_str(all.path, "/x", "text");
+}
+
+static void test_bad(void)
+{
+    static const struct {
+        const char *arg, *wanted;
+    } bad[] = {
+        {"idle=10x", "idle wants"},
+        {"idle=0", "a longer duration"},
+        {"idle=61s", "a shorter duration"},
+        {"idle=off", "idle wants"},
+        {"idle", "not known here"},
+        {"=3", "not known here"},
+        {"idl=3", "idle=, max="},
+        {"idlee=3", "not known here"},
+        {"max=auto", "max wants"},
+        {"hold=5s-1s", "hold wants"},
+        {"hold=1s-", "hold wants"},
+        {"host=1", "host wants"},
+        {"tries=0", "from 1 to 9"},
+        {"tries=10", "from 1 to 9"},
+        {"tries=1e0", "from 1 to 9"},
+        {"tries= 1", "from 1 to 9"},
+        {"tries=18446744073709551617", "from 1 to 9"},
+        {"bound=4.01", "bound wants"},
+        {"status=99", "status wants"},
+        {"on=", "connect,reset"},
+        {"on=connect,", "connect,reset"},
+        {"on=con", "connect,reset"},
+        {"mode=x", "one of connect, reset"},
+        {"path=", "a value"},
+        {"path=a\tb", "control characters"},
+    };
+    all_t all;
+    unsigned i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const char *error = read_one(bad[i].arg, &all);
+
+        ok(error != NULL && strncmp(error, "Dir: ", 5) == 0
+               && strstr(error, bad[i].wanted) != NULL,
+           "%s: %s", bad[i].arg, error != NULL ? error : "accepted");
+    }
+}
+
+static void test_twice(void)
+{
+    static const char *const args[] = {"tries=1", "tries=1"};
+    all_t all;
+
+    ok(strstr(lbs_args_read(pool, "Dir", table, 2, args, &all), "comes twice")
+           != NULL,
+       "a key that comes twice");
+}
+
+int main(void)
+{
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    test_good();
+    test_bad();
+    test_twice();
+    return done_testing();
+}
