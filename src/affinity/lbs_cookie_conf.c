@@ -21,6 +21,7 @@
 #define WANT_SAMESITE "lax, strict, none or off"
 #define WANT_SECURE "auto, on or off"
 #define WANT_MAXAGE "session or a duration of at least 1s, such as 30d"
+#define WANT_FIRST "off or a duration such as 10s"
 
 static const char *set_name(lbs_cookie_conf_t *conf, const char *value)
 {
@@ -152,7 +153,7 @@ static const char *set_first(lbs_cookie_conf_t *conf, const char *value)
         conf->first = 0;
         return NULL;
     }
-    return lbs_text_duration(value, &conf->first);
+    return lbs_text_duration(value, &conf->first) != NULL ? WANT_FIRST : NULL;
 }
 
 static const struct {

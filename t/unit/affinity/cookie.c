@@ -60,6 +60,7 @@ static void thirty_spellings(void)
         {"LB=x=y==", "x=y=="},
         {"LB=x,y", "x,y"},
         {"LB=x y", "x y"},
+        {"LB=x, =y", "x, =y"},
         {"LB=\"x", "\"x"},
         {"LB=x\"", "x\""},
         {"LB=\"", "\""},

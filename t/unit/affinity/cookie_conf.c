@@ -145,6 +145,8 @@ static void phrases_say_what_is_wanted(void)
            "lax, strict, none or off", "samesite");
     is_str(lbs_cookie_conf_set(pool, &conf, "maxage=0"),
            "session or a duration of at least 1s, such as 30d", "maxage");
+    is_str(lbs_cookie_conf_set(pool, &conf, "first=10x"),
+           "off or a duration such as 10s", "first");
     is_str(lbs_cookie_conf_set(pool, &conf, "strip=none"), "on or off",
            "a switch");
     is_str(lbs_cookie_conf_set(pool, &conf, "nam=x"),

@@ -32,6 +32,7 @@ static void every_form_in_use(void)
         {"Sun, 06-Nov-1994 08:49:37 GMT", NOV_1994},
         {"06 Nov 1994 8:49:37", NOV_1994},
         {"1994 nov 06 08:49:37", NOV_1994},
+        {"06`Nov_1994~08:49:37", NOV_1994},
         {"Sun, 06 NOVEMBER 1994 08:49:37 UTC", NOV_1994},
         {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
         {"Thu, 01-Jan-1970 00:00:00 GMT", 0},
