@@ -71,19 +71,20 @@ static const char *skip_quoted(const char *p)
  * else costs no more than its length. */
 static const char *crumb_end(const char *p)
 {
-    int in_name = 1;
+    const char *stops = "=,;"; /* until the name is over */
 
     p += strspn(p, BLANK ",");
-    while (*p != '\0' && *p != ';') {
+    for (p += strcspn(p, stops); *p != '\0' && *p != ';';
+         p += strcspn(p, stops)) {
         const char *next = p + 1;
 
-        if (*p == '=' && in_name) {
+        if (*p == '=') {
             const char *behind = skip_quoted(next + strspn(next, BLANK));
 
-            in_name = 0;
+            stops = ",;";
             next = behind != NULL ? behind : next;
         }
-        else if (*p == ',') {
+        else {
             next = p + strspn(p, BLANK ",");
             if (p[1] == ' '
                 && (*next == '\0' || *next == ';'
@@ -102,9 +103,7 @@ static int split(const char *from, const char *to, lbs_slice_t *name,
 {
     const char *equals;
 
-    while (from < to && strchr(BLANK ",", *from) != NULL) {
-        from++;
-    }
+    from += strspn(from, BLANK ","); /* crumb_end() begins like this, too */
     equals = memchr(from, '=', (apr_size_t)(to - from));
     if (equals == NULL || equals == from) {
         return 0;
@@ -135,57 +134,76 @@ int lbs_cookie_next(lbs_cookie_iter_t *it, lbs_slice_t *name,
     return 0;
 }
 
-/* How many crumbs of that name there are. */
-static int count(const char *header, lbs_slice_t wanted)
-{
-    lbs_cookie_iter_t it;
-    lbs_slice_t name, value;
-    int sum = 0;
+/* What is left of a header while crumbs are taken out of it. */
+typedef struct rest_t {
+    char *text;  /* NULL until something was taken out */
+    char *out;   /* where the next crumb goes */
+    int kept;    /* crumbs */
+    int dropped; /* was the crumb before this one? */
+} rest_t;
 
-    lbs_cookie_start(&it, header);
-    while (lbs_cookie_next(&it, &name, &value)) {
-        sum += lbs_slice_eq(name, wanted);
+/* Take out the crumb at from; the first time, what stands before it is kept
+ * as it is, without the separator. */
+static void drop(rest_t *rest, apr_pool_t *pool, const char *header,
+                 const char *from)
+{
+    rest->dropped = 1;
+    if (rest->text == NULL) {
+        apr_size_t before = (apr_size_t)(from - header);
+
+        rest->text = apr_palloc(pool, strlen(header) + 1);
+        before -= before > 0;
+        memcpy(rest->text, header, before);
+        rest->out = rest->text + before;
     }
-    return sum;
+}
+
+static void keep(rest_t *rest, const char *from, const char *end)
+{
+    int kept = rest->kept++;
+
+    if (rest->text == NULL) {
+        return;
+    }
+    if (kept > 0) {
+        *rest->out++ = rest->dropped ? ';' : from[-1];
+    }
+    else {
+        /* The header starts here now. */
+        from += strspn(from, BLANK);
+    }
+    memcpy(rest->out, from, (apr_size_t)(end - from));
+    rest->out += end - from;
+    rest->dropped = 0;
 }
 
 const char *lbs_cookie_strip(apr_pool_t *pool, const char *header,
                              lbs_slice_t name, int *found)
 {
+    rest_t rest = {NULL, NULL, 0, 0};
     const char *from = header;
     const char *end;
-    char *rest, *out;
-    int kept = 0;
-    int dropped = 0; /* was the crumb before this one? */
+    int sum = 0;
 
-    *found = count(header, name);
-    if (*found == 0) {
-        return header;
-    }
-    rest = out = apr_palloc(pool, strlen(header) + 1);
     for (;; from = end + 1) {
         lbs_slice_t other, value;
 
         end = crumb_end(from);
         if (split(from, end, &other, &value) && lbs_slice_eq(other, name)) {
-            dropped = 1;
+            drop(&rest, pool, header, from);
+            sum++;
         }
         else {
-            if (kept++ > 0) {
-                *out++ = dropped ? ';' : from[-1];
-            }
-            else if (dropped) {
-                /* The header starts here now. */
-                from += strspn(from, BLANK);
-            }
-            memcpy(out, from, (apr_size_t)(end - from));
-            out += end - from;
-            dropped = 0;
+            keep(&rest, from, end);
         }
         if (*end == '\0') {
             break;
         }
     }
-    *out = '\0';
-    return rest[strspn(rest, BLANK ",;")] != '\0' ? rest : NULL;
+    *found = sum;
+    if (sum == 0) {
+        return header;
+    }
+    *rest.out = '\0';
+    return rest.text[strspn(rest.text, BLANK ",;")] != '\0' ? rest.text : NULL;
 }

@@ -50,8 +50,9 @@ int lbs_cookie_next(lbs_cookie_iter_t *it, lbs_slice_t *name,
  * byte. Where something was removed between two of them stands a `;`, the
  * one separator that every application knows.
  *
- * @param pool   the result is allocated here if anything was removed
- * @param found  out: how many crumbs were removed
+ * @param pool    the result is allocated here if anything was removed
+ * @param header  the value of a Cookie field
+ * @param found   out: how many crumbs were removed
  * @return the header itself if none was; NULL if no crumb is left, so that
  *         the caller removes the field
  */
