@@ -24,6 +24,8 @@ typedef enum part_t {
     PART_SLOTS,
     PART_SEATS,
     PART_EVENTS,
+    PART_POOL_RINGS,
+    PART_RINGS,
     PART_ROWS,
     PARTS
 } part_t;
@@ -53,6 +55,8 @@ static void lay_out(layout_t *layout, apr_uint32_t rows)
     layout->len[PART_SEATS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_member_seat_t);
     layout->len[PART_SLOTS] = sizeof(lbs_table_slots_t);
     layout->len[PART_EVENTS] = lbs_events_bytes();
+    layout->len[PART_POOL_RINGS] = LBS_REGISTRY_POOLS * sizeof(lbs_ring_t);
+    layout->len[PART_RINGS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_ring_t);
     layout->len[PART_ROWS] = lbs_rows_bytes(rows, LBS_REGISTRY_MEMBERS);
     for (i = 0; i < PARTS; i++) {
         layout->at[i] = at;
@@ -140,6 +144,8 @@ apr_status_t lbs_block_view(lbs_registry_t *view, void *block,
     view->seats = (void *)(base + layout.at[PART_SEATS]);
     view->slots = (void *)(base + layout.at[PART_SLOTS]);
     view->events = (void *)(base + layout.at[PART_EVENTS]);
+    view->pool_rings = (void *)(base + layout.at[PART_POOL_RINGS]);
+    view->rings = (void *)(base + layout.at[PART_RINGS]);
     lbs_rows_open(&view->rows, base + layout.at[PART_ROWS], rows,
                   LBS_REGISTRY_MEMBERS);
     return APR_SUCCESS;

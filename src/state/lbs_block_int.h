@@ -11,8 +11,8 @@
  *     members        cold records
  *     seats          who has the slot, and what an operator changed
  *     events         ring
- *     pool plots     time series
- *     member plots   time series
+ *     pool rings     time series
+ *     member rings   time series
  *     rows           one per child
  *
  * Each part begins on a page. A slot goes through these states:
@@ -89,6 +89,8 @@ struct lbs_registry_t {
     lbs_table_slots_t *slots;
     lbs_member_seat_t *seats;
     lbs_events_t *events;
+    lbs_ring_t *pool_rings;
+    lbs_ring_t *rings;
     lbs_rows_t rows;
     apr_uint32_t naming; /* generation being named, 0: no pass is open */
 };
@@ -99,6 +101,23 @@ static inline int lbs_seat_taken(const lbs_seat_t *seat)
     apr_uint32_t state = lbs_atomic_load32_acquire(&seat->state);
 
     return state == LBS_SEAT_LIVE || state == LBS_SEAT_REMOVED;
+}
+
+/* Where the slots that were ever used end. Walks stop there, because looking
+ * at a page of shared memory makes it real; and never beyond the block,
+ * whatever the head says. */
+static inline apr_uint32_t lbs_seat_pools_end(const lbs_registry_t *reg)
+{
+    apr_uint32_t end = lbs_atomic_load32_acquire(&reg->head->pools_high);
+
+    return end < LBS_REGISTRY_POOLS ? end : LBS_REGISTRY_POOLS;
+}
+
+static inline apr_uint32_t lbs_seat_members_end(const lbs_registry_t *reg)
+{
+    apr_uint32_t end = lbs_atomic_load32_acquire(&reg->head->members_high);
+
+    return end < LBS_REGISTRY_MEMBERS ? end : LBS_REGISTRY_MEMBERS;
 }
 
 /** Take one arrow. @return 1 when this caller took it, 0: it was elsewhere */

@@ -26,6 +26,7 @@ static void clear_member(lbs_registry_t *reg, apr_uint32_t slot)
     lbs_member_seat_t *seat = &reg->seats[slot];
 
     lbs_atomic_store64_release(&reg->member_ids[slot], 0);
+    memset(&reg->rings[slot], 0, sizeof(lbs_ring_t));
     lbs_atomic_store64_release(&reg->slots->quantum_us[slot], 0);
     lbs_atomic_store64_relaxed(&reg->slots->sessions[slot], 0);
     memset((char *)seat + sizeof(lbs_seat_t), 0,
@@ -46,6 +47,7 @@ static void reclaim_pool(lbs_registry_t *reg, apr_uint32_t slot)
     }
     lbs_atomic_store64_release(&reg->pool_ids[slot], 0);
     memset(&reg->pools[slot], 0, sizeof(lbs_pool_t));
+    memset(&reg->pool_rings[slot], 0, sizeof(lbs_ring_t));
     memset(seat->vhost, 0, sizeof(seat->vhost));
     memset(seat->name, 0, sizeof(seat->name));
     lbs_atomic_store32_relaxed(&seat->seat.named, 0);
@@ -56,10 +58,12 @@ static void reclaim_pool(lbs_registry_t *reg, apr_uint32_t slot)
 apr_uint32_t lbs_reclaim_slots(lbs_registry_t *reg, apr_time_t sweep_began,
                                const apr_uint32_t *words)
 {
+    apr_uint32_t pools = lbs_seat_pools_end(reg);
+    apr_uint32_t members = lbs_seat_members_end(reg);
     apr_uint32_t freed = 0;
     apr_uint32_t i;
 
-    for (i = 0; i < LBS_REGISTRY_MEMBERS; i++) {
+    for (i = 0; i < members; i++) {
         if (nobody_means(reg, i, sweep_began, words[i])
             && lbs_seat_turn(&reg->seats[i].seat, LBS_SEAT_REMOVED,
                              LBS_SEAT_CLAIMED)) {
@@ -67,7 +71,7 @@ apr_uint32_t lbs_reclaim_slots(lbs_registry_t *reg, apr_time_t sweep_began,
             freed++;
         }
     }
-    for (i = 0; i < LBS_REGISTRY_POOLS; i++) {
+    for (i = 0; i < pools; i++) {
         if (lbs_atomic_load32_relaxed(&reg->pool_seats[i].seat.state)
             == LBS_SEAT_REMOVED) {
             reclaim_pool(reg, i);

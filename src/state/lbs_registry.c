@@ -34,16 +34,9 @@ apr_status_t lbs_registry_open(lbs_registry_t **reg, void *block,
 
 /* Looking at it ---------------------------------------------------------- */
 
-static apr_uint32_t high(const lbs_atomic32_t *at, apr_uint32_t most)
-{
-    apr_uint32_t seen = lbs_atomic_load32_acquire(at);
-
-    return seen < most ? seen : most; /* shared memory: never trust it */
-}
-
 apr_uint32_t lbs_registry_find_pool(const lbs_registry_t *reg, apr_uint64_t id)
 {
-    apr_uint32_t end = high(&reg->head->pools_high, LBS_REGISTRY_POOLS);
+    apr_uint32_t end = lbs_seat_pools_end(reg);
     apr_uint32_t i;
 
     for (i = 0; i < end; i++) {
@@ -58,7 +51,7 @@ apr_uint32_t lbs_registry_find_pool(const lbs_registry_t *reg, apr_uint64_t id)
 apr_uint32_t lbs_registry_find_member(const lbs_registry_t *reg,
                                       apr_uint64_t id)
 {
-    apr_uint32_t end = high(&reg->head->members_high, LBS_REGISTRY_MEMBERS);
+    apr_uint32_t end = lbs_seat_members_end(reg);
     apr_uint32_t i;
 
     for (i = 0; i < end; i++) {
@@ -73,7 +66,7 @@ apr_uint32_t lbs_registry_find_member(const lbs_registry_t *reg,
 apr_uint32_t lbs_registry_next_pool(const lbs_registry_t *reg,
                                     apr_uint32_t after)
 {
-    apr_uint32_t end = high(&reg->head->pools_high, LBS_REGISTRY_POOLS);
+    apr_uint32_t end = lbs_seat_pools_end(reg);
     apr_uint32_t i;
 
     /* LBS_REGISTRY_NONE + 1 is 0. */
@@ -89,7 +82,7 @@ apr_uint32_t lbs_registry_next_member(const lbs_registry_t *reg,
                                       apr_uint32_t pool_slot,
                                       apr_uint32_t after)
 {
-    apr_uint32_t end = high(&reg->head->members_high, LBS_REGISTRY_MEMBERS);
+    apr_uint32_t end = lbs_seat_members_end(reg);
     apr_uint32_t i;
 
     for (i = after + 1; i < end; i++) {
@@ -190,6 +183,19 @@ lbs_table_slots_t *lbs_registry_slots(const lbs_registry_t *reg)
 const lbs_rows_t *lbs_registry_rows(const lbs_registry_t *reg)
 {
     return &reg->rows;
+}
+
+lbs_ring_t *lbs_registry_pool_ring(const lbs_registry_t *reg,
+                                   apr_uint32_t slot)
+{
+    lbs_assert(slot < LBS_REGISTRY_POOLS);
+    return &reg->pool_rings[slot];
+}
+
+lbs_ring_t *lbs_registry_ring(const lbs_registry_t *reg, apr_uint32_t slot)
+{
+    lbs_assert(slot < LBS_REGISTRY_MEMBERS);
+    return &reg->rings[slot];
 }
 
 lbs_events_t *lbs_registry_events(const lbs_registry_t *reg)
@@ -479,13 +485,15 @@ static void commit_member(lbs_registry_t *reg, apr_uint32_t slot, int tell,
 
 void lbs_registry_commit(lbs_registry_t *reg, const lbs_clock_t *now)
 {
+    apr_uint32_t pools = lbs_seat_pools_end(reg);
+    apr_uint32_t members = lbs_seat_members_end(reg);
     int first = reg->naming == 1;
     apr_uint32_t i;
 
-    for (i = 0; i < LBS_REGISTRY_POOLS; i++) {
+    for (i = 0; i < pools; i++) {
         (void)judge(&reg->pool_seats[i].seat, reg->naming, now);
     }
-    for (i = 0; i < LBS_REGISTRY_MEMBERS; i++) {
+    for (i = 0; i < members; i++) {
         commit_member(reg, i, !first, now);
     }
     lbs_atomic_store32_release(&reg->head->generation, reg->naming);

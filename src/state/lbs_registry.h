@@ -32,6 +32,7 @@
 #include "src/state/lbs_events.h"
 #include "src/state/lbs_identity.h"
 #include "src/state/lbs_pool.h"
+#include "src/state/lbs_ring.h"
 #include "src/table/lbs_table.h"
 
 #define LBS_REGISTRY_POOLS 512
@@ -228,6 +229,13 @@ lbs_table_slots_t *lbs_registry_slots(const lbs_registry_t *reg);
 
 /** @return this process's view of the children's rows */
 const lbs_rows_t *lbs_registry_rows(const lbs_registry_t *reg);
+
+/** @return what a pool did lately; slot below LBS_REGISTRY_POOLS */
+lbs_ring_t *lbs_registry_pool_ring(const lbs_registry_t *reg,
+                                   apr_uint32_t slot);
+
+/** @return what a member did lately; slot below LBS_REGISTRY_MEMBERS */
+lbs_ring_t *lbs_registry_ring(const lbs_registry_t *reg, apr_uint32_t slot);
 
 /** @return the ring of events */
 lbs_events_t *lbs_registry_events(const lbs_registry_t *reg);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/state/lbs_record_int.h"
+
+#include <string.h>
+
+#include "src/state/lbs_admin.h"
+
+/* Adding to these changes the bytes: then LBS_SNAPSHOT_VERSION goes up. */
+_Static_assert(LBS_DECISIONS == 6 && LBS_REASONS == 12 && LBS_SEAT_FIELDS == 2,
+               "as version 1 of the state file has them");
+
+/* Records and bytes ------------------------------------------------------ */
+
+static void code32(const lbs_codec_t *codec, apr_uint32_t *value)
+{
+    if (codec->writer != NULL) {
+        lbs_writer_add32(codec->writer, *value);
+    }
+    else {
+        *value = lbs_reader_get32(codec->reader);
+    }
+}
+
+static void code64(const lbs_codec_t *codec, apr_uint64_t *value)
+{
+    if (codec->writer != NULL) {
+        lbs_writer_add64(codec->writer, *value);
+    }
+    else {
+        *value = lbs_reader_get64(codec->reader);
+    }
+}
+
+void lbs_record_code_pool(const lbs_codec_t *codec, lbs_saved_pool_t *record)
+{
+    int d, r;
+
+    code64(codec, &record->id);
+    for (d = 0; d < LBS_DECISIONS; d++) {
+        for (r = 0; r < LBS_REASONS; r++) {
+            code64(codec, &record->decisions[d][r]);
+        }
+    }
+    code64(codec, &record->requests);
+    code64(codec, &record->retries);
+    code64(codec, &record->retries_denied);
+}
+
+void lbs_record_code_member(const lbs_codec_t *codec,
+                            lbs_saved_member_t *record)
+{
+    int field;
+
+    code64(codec, &record->id);
+    code32(codec, &record->slot);
+    code64(codec, &record->quantum_us);
+    code32(codec, &record->overrides);
+    for (field = 0; field < LBS_SEAT_FIELDS; field++) {
+        code32(codec, &record->file[field]);
+        code32(codec, &record->value[field]);
+    }
+    code32(codec, &record->drained);
+    code64(codec, &record->drain_since);
+    code64(codec, &record->drain_left);
+    code64(codec, &record->drain_idle);
+}
+
+/* What can be --------------------------------------------------------------
+ */
+
+int lbs_record_pool_is_sound(const lbs_saved_pool_t *record)
+{
+    return record->id != 0;
+}
+
+static int values_are_sound(const apr_uint32_t *values)
+{
+    return (values[LBS_ADMIN_STATE] & ~LBS_ADMIN_FLAGS) == 0
+           && values[LBS_ADMIN_WEIGHT] <= LBS_ADMIN_WEIGHT_MAX;
+}
+
+int lbs_record_member_is_sound(const lbs_saved_member_t *record)
+{
+    return record->id != 0 && record->slot < LBS_REGISTRY_MEMBERS
+           && record->overrides < 1u << LBS_SEAT_FIELDS
+           && values_are_sound(record->file) && values_are_sound(record->value)
+           && record->drained <= 1 && record->drain_since < APR_INT64_MAX / 2
+           && record->drain_left < APR_INT64_MAX / 2
+           && record->drain_idle < APR_INT64_MAX / 2;
+}
+
+/* Records and shared memory ------------------------------------------------
+ */
+
+void lbs_record_take_pool(lbs_saved_pool_t *record, const lbs_registry_t *reg,
+                          apr_uint32_t slot)
+{
+    const lbs_pool_t *pool = &reg->pools[slot];
+    int d, r;
+
+    record->id = lbs_atomic_load64_relaxed(&reg->pool_ids[slot]);
+    for (d = 0; d < LBS_DECISIONS; d++) {
+        for (r = 0; r < LBS_REASONS; r++) {
+            record->decisions[d][r] =
+                lbs_atomic_load64_relaxed(&pool->decisions[d][r]);
+        }
+    }
+    record->requests = lbs_atomic_load64_relaxed(&pool->requests);
+    record->retries = lbs_atomic_load64_relaxed(&pool->retries);
+    record->retries_denied = lbs_atomic_load64_relaxed(&pool->retries_denied);
+}
+
+void lbs_record_give_pool(const lbs_saved_pool_t *record,
+                          const lbs_registry_t *reg, apr_uint32_t slot)
+{
+    lbs_pool_t *pool = &reg->pools[slot];
+    int d, r;
+
+    for (d = 0; d < LBS_DECISIONS; d++) {
+        for (r = 0; r < LBS_REASONS; r++) {
+            lbs_atomic_store64_relaxed(&pool->decisions[d][r],
+                                       record->decisions[d][r]);
+        }
+    }
+    lbs_atomic_store64_relaxed(&pool->requests, record->requests);
+    lbs_atomic_store64_relaxed(&pool->retries, record->retries);
+    lbs_atomic_store64_relaxed(&pool->retries_denied, record->retries_denied);
+}
+
+/* A deadline on the monotonic clock means nothing after a restart: kept is
+ * what is left of it. Plus 1, because a deadline that is over is still one. */
+static apr_uint64_t left_of(apr_uint64_t deadline, apr_time_t now)
+{
+    if (deadline == 0) {
+        return 0;
+    }
+    return deadline > (apr_uint64_t)now ? deadline - (apr_uint64_t)now + 1 : 1;
+}
+
+static apr_uint64_t deadline_of(apr_uint64_t left, apr_time_t now,
+                                apr_interval_time_t elapsed)
+{
+    apr_uint64_t gone = (apr_uint64_t)elapsed;
+
+    if (left == 0) {
+        return 0;
+    }
+    return (apr_uint64_t)now + (left > gone + 1 ? left - 1 - gone : 0);
+}
+
+void lbs_record_take_member(lbs_saved_member_t *record,
+                            const lbs_registry_t *reg, apr_uint32_t slot,
+                            const lbs_clock_t *now)
+{
+    const lbs_member_seat_t *seat = &reg->seats[slot];
+    const lbs_gauge_t *gauge = &reg->gauges[slot];
+    apr_uint32_t flags = lbs_atomic_load32_relaxed(&gauge->flags);
+    int field;
+
+    memset(record, 0, sizeof(*record));
+    record->id = lbs_atomic_load64_relaxed(&reg->member_ids[slot]);
+    record->slot = slot;
+    record->quantum_us =
+        lbs_atomic_load64_relaxed(&reg->slots->quantum_us[slot])
+        & ~(APR_UINT64_C(1) << 63);
+    record->overrides = lbs_atomic_load32_relaxed(&seat->overrides);
+    for (field = 0; field < LBS_SEAT_FIELDS; field++) {
+        record->file[field] = lbs_atomic_load32_relaxed(&seat->file[field]);
+    }
+    record->value[LBS_ADMIN_STATE] = flags & LBS_ADMIN_FLAGS;
+    record->value[LBS_ADMIN_WEIGHT] =
+        lbs_atomic_load32_relaxed(&gauge->weight);
+    record->drained = (flags & LBS_F_DRAINED) != 0;
+    record->drain_since = lbs_atomic_load64_relaxed(&seat->drain_since);
+    record->drain_left =
+        left_of(lbs_atomic_load64_relaxed(&seat->drain_deadline), now->mono);
+    record->drain_idle = lbs_atomic_load64_relaxed(&seat->drain_idle);
+}
+
+void lbs_record_give_member(const lbs_saved_member_t *record,
+                            const lbs_registry_t *reg, apr_uint32_t slot,
+                            const lbs_clock_t *now,
+                            apr_interval_time_t elapsed)
+{
+    lbs_member_seat_t *seat = &reg->seats[slot];
+    lbs_gauge_t *gauge = &reg->gauges[slot];
+    int field;
+
+    lbs_atomic_store32_relaxed(&seat->overrides, record->overrides);
+    for (field = 0; field < LBS_SEAT_FIELDS; field++) {
+        lbs_atomic_store32_relaxed(&seat->file[field], record->file[field]);
+    }
+    (void)lbs_gauge_clear(gauge, LBS_ADMIN_FLAGS | LBS_F_DRAINED);
+    (void)lbs_gauge_set(gauge, record->value[LBS_ADMIN_STATE]
+                                   | (record->drained ? LBS_F_DRAINED : 0));
+    lbs_atomic_store32_relaxed(&gauge->weight,
+                               record->value[LBS_ADMIN_WEIGHT]);
+    lbs_atomic_store64_relaxed(&seat->drain_since, record->drain_since);
+    lbs_atomic_store64_relaxed(
+        &seat->drain_deadline,
+        deadline_of(record->drain_left, now->mono, elapsed));
+    lbs_atomic_store64_relaxed(&seat->drain_idle, record->drain_idle);
+}

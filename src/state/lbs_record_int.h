@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_record_int.h - what a state file keeps of one pool or member.
+ *
+ * Two steps each way: shared memory <-> plain record <-> bytes. The second is
+ * one function for both directions, so that what is written is what is read.
+ */
+#ifndef LBS_RECORD_INT_H
+#define LBS_RECORD_INT_H
+
+#include "src/state/lbs_block_int.h"
+#include "src/state/lbs_bytes_int.h"
+
+/* What is kept of a pool. */
+typedef struct lbs_saved_pool_t {
+    apr_uint64_t id;
+    apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
+    apr_uint64_t requests;
+    apr_uint64_t retries;
+    apr_uint64_t retries_denied;
+} lbs_saved_pool_t;
+
+/* What is kept of a member. */
+typedef struct lbs_saved_member_t {
+    apr_uint64_t id;
+    apr_uint32_t slot; /* its number in the words of this file */
+    apr_uint64_t quantum_us;
+    apr_uint32_t overrides;
+    apr_uint32_t file[LBS_SEAT_FIELDS];  /* what the configuration said */
+    apr_uint32_t value[LBS_SEAT_FIELDS]; /* what was in force */
+    apr_uint32_t drained;                /* 1: its drain was over */
+    apr_uint64_t drain_since;            /* Unix microseconds */
+    apr_uint64_t drain_left;             /* until the deadline, plus 1 */
+    apr_uint64_t drain_idle;
+} lbs_saved_member_t;
+
+/* Either of the two is NULL. */
+typedef struct lbs_codec_t {
+    lbs_writer_t *writer;
+    lbs_reader_t *reader;
+} lbs_codec_t;
+
+/** Write the record, or read into it; a short reader says so itself. */
+void lbs_record_code_pool(const lbs_codec_t *codec, lbs_saved_pool_t *record);
+
+/** Write the record, or read into it; a short reader says so itself. */
+void lbs_record_code_member(const lbs_codec_t *codec,
+                            lbs_saved_member_t *record);
+
+/** @return 1 when a pool can look like this */
+int lbs_record_pool_is_sound(const lbs_saved_pool_t *record);
+
+/** @return 1 when a member can look like this */
+int lbs_record_member_is_sound(const lbs_saved_member_t *record);
+
+/** Copy a taken slot's state while others change it: each number is right. */
+void lbs_record_take_pool(lbs_saved_pool_t *record, const lbs_registry_t *reg,
+                          apr_uint32_t slot);
+
+/** Copy a taken slot's state while others change it: each number is right. */
+void lbs_record_take_member(lbs_saved_member_t *record,
+                            const lbs_registry_t *reg, apr_uint32_t slot,
+                            const lbs_clock_t *now);
+
+/** Give a slot the state in a record; nobody else uses it yet. */
+void lbs_record_give_pool(const lbs_saved_pool_t *record,
+                          const lbs_registry_t *reg, apr_uint32_t slot);
+
+/**
+ * Give a slot the state in a record; nobody else uses it yet.
+ *
+ * @param elapsed  microseconds since the record was taken
+ */
+void lbs_record_give_member(const lbs_saved_member_t *record,
+                            const lbs_registry_t *reg, apr_uint32_t slot,
+                            const lbs_clock_t *now,
+                            apr_interval_time_t elapsed);
+
+#endif

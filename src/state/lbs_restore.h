@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_restore.h - reading the bytes of a state file.
+ *
+ * A file is taken whole or refused whole, with a sentence for the log; it is
+ * never believed. What it says is given to who has the same identity now;
+ * identities that are not configured any more are forgotten. A start goes:
+ *
+ *     lbs_restore_open()      is it a state file, and ours?
+ *     lbs_registry_begin(), lbs_registry_pool(), lbs_registry_member() ...
+ *     set quantum_us of the member's slots
+ *     lbs_restore_registry()  keys, counters, operators' changes
+ *     lbs_admin_reconcile()   for each member: the file may have been edited
+ *     lbs_restore_table()     each into one formatted for as many sessions
+ *     lbs_registry_commit()
+ */
+#ifndef LBS_RESTORE_H
+#define LBS_RESTORE_H
+
+#include <apr.h>
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#include "src/state/lbs_registry.h"
+#include "src/state/lbs_snapshot.h"
+#include "src/table/lbs_image.h"
+#include "src/table/lbs_table.h"
+
+/* A file may claim to have been written this long after now: a clock that
+ * was set back. More is refused. */
+#define LBS_RESTORE_AHEAD (APR_INT64_C(86400) * 1000000)
+
+typedef struct lbs_restore_t lbs_restore_t; /* opaque, private */
+
+/* What a file says of itself. */
+typedef struct lbs_restore_info_t {
+    apr_time_t saved;            /* Unix microseconds */
+    apr_interval_time_t elapsed; /* since then, never negative */
+    apr_uint32_t pools;          /* records in the file */
+    apr_uint32_t members;
+    int tables;                                 /* the newest first */
+    apr_uint32_t sessions[LBS_SNAPSHOT_TABLES]; /* each was formatted for */
+} lbs_restore_info_t;
+
+/* What became of it. */
+typedef struct lbs_restore_report_t {
+    apr_uint32_t pools;   /* records that found their pool */
+    apr_uint32_t members; /* records that found their member */
+} lbs_restore_report_t;
+
+/**
+ * Look at the bytes of a file and see whether they can be used at all. Cost:
+ * linear in len, whatever the bytes are.
+ *
+ * @param restore       out: lives as long as pool; written only on success
+ * @param bytes         len of them; must outlive the view
+ * @param now           both clocks: the file's age counts from here
+ * @param fingerprints  of the secrets that are known, 0 for `random`; a file
+ *                      of any other secret is refused
+ * @return NULL, or why the file is refused, as a sentence without a dot
+ */
+const char *lbs_restore_open(lbs_restore_t **restore,
+                             const unsigned char *bytes, apr_size_t len,
+                             const lbs_clock_t *now,
+                             const apr_uint64_t *fingerprints, int count,
+                             apr_pool_t *pool);
+
+/** What the file says of itself. */
+void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info);
+
+/**
+ * Give the registry its keys, and every pool and member that was named by now
+ * its counters and overrides. Nobody else uses the registry yet.
+ */
+void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
+                          lbs_restore_report_t *report);
+
+/**
+ * Put the sessions of one saved table into one that was just formatted, for
+ * as many sessions, and that nobody else uses. After lbs_restore_registry().
+ *
+ * @param index   0 to tables - 1
+ * @param report  added to
+ * @return APR_SUCCESS; APR_EINVAL: no such table, or the table is of another
+ *         size
+ */
+apr_status_t lbs_restore_table(lbs_restore_t *restore, int index,
+                               lbs_table_t *table, lbs_image_report_t *report);
+
+#endif

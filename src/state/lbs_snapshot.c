@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/state/lbs_snapshot.h"
+
+#include <string.h>
+
+#include "src/base/lbs_assert.h"
+#include "src/state/lbs_record_int.h"
+#include "src/state/lbs_snapshot_int.h"
+#include "src/table/lbs_image.h"
+
+/* No record is longer; the codec counts exactly, this only bounds it. */
+#define RECORD_MOST (sizeof(lbs_saved_pool_t) + sizeof(lbs_saved_member_t))
+#define SECTION_HEAD 12
+
+apr_uint64_t lbs_snapshot_fingerprint(const lbs_hash_key_t *master)
+{
+    return lbs_hash_bytes(master, "state file", 10) | 1;
+}
+
+static apr_size_t words_room(const lbs_table_t *table)
+{
+    apr_uint64_t words = lbs_image_words(table);
+
+    return (apr_size_t)(SECTION_HEAD + 12 + words * 8
+                        + (words / LBS_SNAPSHOT_CHUNK + 1) * 8);
+}
+
+apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from)
+{
+    apr_size_t room = LBS_SNAPSHOT_HEAD_LEN + 2 * (SECTION_HEAD + 4)
+                      + LBS_REGISTRY_POOLS * RECORD_MOST
+                      + LBS_REGISTRY_MEMBERS * RECORD_MOST
+                      + LBS_SNAPSHOT_CHECK_LEN;
+    int i;
+
+    for (i = 0; i < from->count; i++) {
+        room += words_room(from->tables[i]);
+    }
+    return room;
+}
+
+/* Sections -----------------------------------------------------------------
+ */
+
+/* @return where the section's contents begin, for end_section() */
+static apr_size_t begin_section(lbs_writer_t *w, apr_uint32_t tag)
+{
+    lbs_writer_add32(w, tag);
+    lbs_writer_add64(w, 0);
+    return w->len;
+}
+
+static void end_section(lbs_writer_t *w, apr_size_t start)
+{
+    if (w->len <= w->room) {
+        lbs_bytes_put64(w->bytes + start - 8, w->len - start);
+    }
+}
+
+static void put_count(lbs_writer_t *w, apr_size_t start, apr_uint32_t count)
+{
+    if (w->len <= w->room) {
+        lbs_bytes_put32(w->bytes + start, count);
+    }
+}
+
+static void put_pools(lbs_writer_t *w, const lbs_registry_t *reg)
+{
+    lbs_codec_t codec = {w, NULL};
+    apr_size_t start = begin_section(w, LBS_SNAPSHOT_POOLS);
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+    apr_uint32_t count = 0;
+    lbs_saved_pool_t record;
+
+    lbs_writer_add32(w, 0);
+    while ((slot = lbs_registry_next_pool(reg, slot)) != LBS_REGISTRY_NONE) {
+        lbs_record_take_pool(&record, reg, slot);
+        if (lbs_record_pool_is_sound(&record)) {
+            lbs_record_code_pool(&codec, &record);
+            count++;
+        }
+    }
+    put_count(w, start, count);
+    end_section(w, start);
+}
+
+/* Also of removed members: sessions may name them, and they may come back. */
+static void put_members(lbs_writer_t *w, const lbs_registry_t *reg,
+                        const lbs_clock_t *now)
+{
+    lbs_codec_t codec = {w, NULL};
+    apr_size_t start = begin_section(w, LBS_SNAPSHOT_MEMBERS);
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+    apr_uint32_t count = 0;
+    lbs_saved_member_t record;
+
+    lbs_writer_add32(w, 0);
+    while ((slot = lbs_registry_next_member(reg, LBS_REGISTRY_NONE, slot))
+           != LBS_REGISTRY_NONE) {
+        lbs_record_take_member(&record, reg, slot, now);
+        /* One that was just freed is not: nothing names it. */
+        if (lbs_record_member_is_sound(&record)) {
+            lbs_record_code_member(&codec, &record);
+            count++;
+        }
+    }
+    put_count(w, start, count);
+    end_section(w, start);
+}
+
+static void put_chunk(lbs_writer_t *w, const apr_uint64_t *words,
+                      apr_uint64_t count)
+{
+    apr_uint64_t map = 0;
+    apr_uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        map |= (apr_uint64_t)(words[i] != 0) << i;
+    }
+    lbs_writer_add64(w, map);
+    for (i = 0; i < count; i++) {
+        if (words[i] != 0) {
+            lbs_writer_add64(w, words[i]);
+        }
+    }
+}
+
+static void put_table(lbs_writer_t *w, const lbs_table_t *table)
+{
+    apr_size_t start = begin_section(w, LBS_SNAPSHOT_WORDS);
+    apr_uint64_t all = lbs_image_words(table);
+    apr_uint64_t chunk[LBS_SNAPSHOT_CHUNK];
+    apr_uint64_t at;
+    lbs_table_stats_t stats;
+
+    lbs_table_stats(table, &stats);
+    lbs_writer_add32(w, stats.sessions);
+    lbs_writer_add64(w, all);
+    for (at = 0; at < all; at += LBS_SNAPSHOT_CHUNK) {
+        apr_uint64_t count =
+            all - at < LBS_SNAPSHOT_CHUNK ? all - at : LBS_SNAPSHOT_CHUNK;
+
+        (void)lbs_image_export(table, at, chunk, count); /* is within */
+        put_chunk(w, chunk, count);
+    }
+    end_section(w, start);
+}
+
+/* The whole ----------------------------------------------------------------
+ */
+
+static void put_head(unsigned char *head, const lbs_snapshot_t *from,
+                     const lbs_clock_t *now, apr_size_t len)
+{
+    memset(head, 0, LBS_SNAPSHOT_HEAD_LEN);
+    memcpy(head, LBS_SNAPSHOT_MAGIC, 8);
+    lbs_bytes_put32(head + 8, LBS_SNAPSHOT_VERSION);
+    lbs_bytes_put64(head + 16, len);
+    lbs_bytes_put64(head + 24, (apr_uint64_t)now->wall);
+    lbs_bytes_put64(head + 32, (apr_uint64_t)now->mono);
+    lbs_bytes_put64(head + 40, from->fingerprint);
+    memcpy(head + 48, lbs_registry_table_key(from->reg)->bytes,
+           LBS_HASH_KEY_LEN);
+    memcpy(head + 64, lbs_registry_secret(from->reg), LBS_REGISTRY_SECRET_LEN);
+}
+
+void lbs_snapshot_seal(unsigned char *bytes, apr_size_t len)
+{
+    if (len >= LBS_SNAPSHOT_CHECK_LEN) {
+        len -= LBS_SNAPSHOT_CHECK_LEN;
+        lbs_bytes_put64(bytes + len,
+                        lbs_hash_bytes(&lbs_snapshot_key, bytes, len));
+    }
+}
+
+apr_status_t lbs_snapshot_encode(const lbs_snapshot_t *from,
+                                 const lbs_clock_t *now, unsigned char *bytes,
+                                 apr_size_t room, apr_size_t *len)
+{
+    lbs_writer_t w = {bytes, room, 0};
+    unsigned char *head = lbs_writer_take(&w, LBS_SNAPSHOT_HEAD_LEN);
+    int i;
+
+    lbs_assert(from->count >= 0 && from->count <= LBS_SNAPSHOT_TABLES);
+    put_pools(&w, from->reg);
+    put_members(&w, from->reg, now);
+    for (i = 0; i < from->count; i++) {
+        put_table(&w, from->tables[i]);
+    }
+    if (lbs_writer_take(&w, LBS_SNAPSHOT_CHECK_LEN) == NULL) {
+        return APR_ENOSPC;
+    }
+    put_head(head, from, now, w.len);
+    lbs_snapshot_seal(bytes, w.len);
+    *len = w.len;
+    return APR_SUCCESS;
+}
