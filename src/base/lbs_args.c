@@ -2,37 +2,123 @@
 /* lbs_args.c - see lbs_args.h. */
 #include "src/base/lbs_args.h"
 
+#include <apr_cstr.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
 #include "src/base/lbs_text.h"
 
-static const char *read_duration(const char *value, const lbs_arg_t *arg,
-                                 apr_int64_t *out)
+/* What else a value may be, for the sentence. */
+static const char *or_words(lbs_arg_kind_t kind)
+{
+    switch (kind) {
+    case LBS_ARG_DURATION_OFF:
+        return ", or off";
+    case LBS_ARG_DURATION_AUTO:
+        return ", auto or off";
+    default:
+        return "";
+    }
+}
+
+/* @param edge  the least or the greatest that is taken */
+static const char *want_bound(apr_pool_t *pool, const lbs_arg_t *arg,
+                              const char *which, apr_int64_t edge)
+{
+    char text[LBS_TEXT_DURATION_LEN];
+
+    lbs_text_duration_write(text, edge);
+    return apr_pstrcat(pool, "a duration of at ", which, " ", text,
+                       or_words(arg->kind), NULL);
+}
+
+static const char *check_bounds(apr_pool_t *pool, const lbs_arg_t *arg,
+                                apr_int64_t usec)
+{
+    if (usec < arg->min) {
+        return want_bound(pool, arg, "least", arg->min);
+    }
+    if (arg->max != 0 && usec > arg->max) {
+        return want_bound(pool, arg, "most", arg->max);
+    }
+    return NULL;
+}
+
+static const char *read_duration(apr_pool_t *pool, const char *value,
+                                 const lbs_arg_t *arg, apr_int64_t *out)
 {
     const char *wanted;
     apr_int64_t usec;
 
-    if (arg->kind != LBS_ARG_DURATION && strcmp(value, "off") == 0) {
+    if (arg->kind != LBS_ARG_DURATION && apr_cstr_casecmp(value, "off") == 0) {
         *out = 0;
         return NULL;
     }
-    if (arg->kind == LBS_ARG_DURATION_AUTO && strcmp(value, "auto") == 0) {
+    if (arg->kind == LBS_ARG_DURATION_AUTO
+        && apr_cstr_casecmp(value, "auto") == 0) {
         *out = -1;
         return NULL;
     }
     wanted = lbs_text_duration(value, &usec);
     if (wanted != NULL) {
-        return wanted;
+        return apr_pstrcat(pool, wanted, or_words(arg->kind), NULL);
     }
-    if (usec < arg->min) {
-        return "a longer duration";
+    wanted = check_bounds(pool, arg, usec);
+    if (wanted == NULL) {
+        *out = usec;
     }
-    if (arg->max != 0 && usec > arg->max) {
-        return "a shorter duration";
+    return wanted;
+}
+
+static const char *read_range(apr_pool_t *pool, const char *value,
+                              const lbs_arg_t *arg, apr_int64_t *out)
+{
+    apr_int64_t from, to;
+    const char *wanted = lbs_text_durations(value, &from, &to);
+
+    if (wanted == NULL) {
+        wanted = check_bounds(pool, arg, from);
     }
-    *out = usec;
+    if (wanted == NULL) {
+        wanted = check_bounds(pool, arg, to);
+    }
+    if (wanted == NULL) {
+        out[0] = from;
+        out[1] = to;
+    }
+    return wanted;
+}
+
+static const char *read_uint(apr_pool_t *pool, const char *value,
+                             const lbs_arg_t *arg, apr_uint32_t *out)
+{
+    apr_uint64_t number;
+
+    if (lbs_text_uint(value, (apr_uint64_t)arg->min, (apr_uint64_t)arg->max,
+                      &number)
+        != NULL) {
+        return apr_psprintf(pool,
+                            "a whole number from %" APR_INT64_T_FMT
+                            " to %" APR_INT64_T_FMT,
+                            arg->min, arg->max);
+    }
+    *out = (apr_uint32_t)number;
+    return NULL;
+}
+
+static const char *read_centi(apr_pool_t *pool, const char *value,
+                              const lbs_arg_t *arg, apr_uint32_t *out)
+{
+    if (lbs_text_centi(value, (apr_uint32_t)arg->min, (apr_uint32_t)arg->max,
+                       out)
+        != NULL) {
+        return apr_psprintf(pool,
+                            "a number from %d.%02d to %d.%02d with at most "
+                            "two decimals",
+                            (int)arg->min / 100, (int)arg->min % 100,
+                            (int)arg->max / 100, (int)arg->max % 100);
+    }
     return NULL;
 }
 
@@ -41,7 +127,7 @@ static int word_index(const char *const *words, const char *p, apr_size_t n)
     int i;
 
     for (i = 0; words[i] != NULL; i++) {
-        if (strlen(words[i]) == n && memcmp(words[i], p, n) == 0) {
+        if (strlen(words[i]) == n && apr_cstr_casecmpn(words[i], p, n) == 0) {
             return i;
         }
     }
@@ -119,30 +205,19 @@ static const char *read_value(apr_pool_t *pool, const char *value,
     case LBS_ARG_DURATION:
     case LBS_ARG_DURATION_OFF:
     case LBS_ARG_DURATION_AUTO:
-        return read_duration(value, arg, field);
+        return read_duration(pool, value, arg, field);
     case LBS_ARG_RANGE:
-        return lbs_text_durations(value, field, (apr_int64_t *)field + 1);
+        return read_range(pool, value, arg, field);
     case LBS_ARG_SWITCH:
         return lbs_text_switch(value, field);
     case LBS_ARG_SIZE:
         return lbs_text_size(value, field);
-    case LBS_ARG_UINT: {
-        apr_uint64_t number;
-        const char *wanted = lbs_text_uint(value, (apr_uint64_t)arg->min,
-                                           (apr_uint64_t)arg->max, &number);
-
-        if (wanted == NULL) {
-            *(apr_uint32_t *)field = (apr_uint32_t)number;
-            return NULL;
-        }
-        return apr_psprintf(pool,
-                            "a whole number from %" APR_INT64_T_FMT
-                            " to %" APR_INT64_T_FMT,
-                            arg->min, arg->max);
-    }
+    case LBS_ARG_UINT:
+        return read_uint(pool, value, arg, field);
+    case LBS_ARG_PERCENT:
+        return lbs_text_percent(value, field);
     case LBS_ARG_CENTI:
-        return lbs_text_centi(value, (apr_uint32_t)arg->min,
-                              (apr_uint32_t)arg->max, field);
+        return read_centi(pool, value, arg, field);
     case LBS_ARG_STATUSES:
         return lbs_text_statuses(value, field);
     case LBS_ARG_WORDS:
@@ -162,7 +237,7 @@ static const lbs_arg_t *find_key(const lbs_arg_t *table, const char *word,
 
     for (*index = 0; table[*index].key != NULL; ++*index) {
         if (strlen(table[*index].key) == n
-            && memcmp(table[*index].key, word, n) == 0) {
+            && apr_cstr_casecmpn(table[*index].key, word, n) == 0) {
             return &table[*index];
         }
     }

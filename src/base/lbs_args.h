@@ -4,6 +4,7 @@
  * Every directive that takes keys describes them in one static table; this
  * file turns the words of the administrator into a filled struct, or into one
  * sentence that names the word, what was wanted and what to write instead.
+ * Keys and words are read without regard to case, as httpd does.
  */
 #ifndef LBS_ARGS_H
 #define LBS_ARGS_H
@@ -19,6 +20,7 @@ typedef enum lbs_arg_kind_t {
     LBS_ARG_SWITCH,        /* int: `on` is 1, `off` is 0 */
     LBS_ARG_SIZE,          /* apr_uint64_t, bytes */
     LBS_ARG_UINT,          /* apr_uint32_t from min to max */
+    LBS_ARG_PERCENT,       /* apr_uint32_t from 0 to 100, `%` or not */
     LBS_ARG_CENTI, /* apr_uint32_t, hundredths, from min to max hundredths */
     LBS_ARG_STATUSES, /* lbs_statuses_t */
     LBS_ARG_WORDS,    /* apr_uint32_t: bit i for words[i]; a comma list */

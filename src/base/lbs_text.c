@@ -2,6 +2,7 @@
 #include "src/base/lbs_text.h"
 
 #include <apr_cstr.h>
+#include <apr_strings.h>
 
 #define WANT_DURATION                                                         \
     "a duration such as 500ms, 10s, 5min, 2h, 1d (at most 3650d)"
@@ -124,6 +125,28 @@ const char *lbs_text_durations(const char *s, apr_int64_t *min,
     *min = from;
     *max = to;
     return NULL;
+}
+
+void lbs_text_duration_write(char *out, apr_int64_t usec)
+{
+    static const unit_t largest_first[] = {
+        {"d", APR_UINT64_C(86400) * 1000000},
+        {"h", APR_UINT64_C(3600) * 1000000},
+        {"min", APR_UINT64_C(60) * 1000000},
+        {"s", 1000000},
+        {"ms", 1000},
+    };
+    const unit_t *unit = largest_first;
+    apr_uint64_t u = usec > 0 ? (apr_uint64_t)usec / 1000 * 1000 : 0;
+
+    if (u == 0) {
+        unit = &largest_first[3]; /* 0s */
+    }
+    while (u % unit->factor != 0) {
+        unit++;
+    }
+    apr_snprintf(out, LBS_TEXT_DURATION_LEN, "%" APR_UINT64_T_FMT "%s",
+                 u / unit->factor, unit->name);
 }
 
 const char *lbs_text_uint(const char *s, apr_uint64_t min, apr_uint64_t max,
@@ -255,6 +278,25 @@ const char *lbs_text_statuses(const char *s, lbs_statuses_t *set)
     }
     *set = found;
     return NULL;
+}
+
+const char *lbs_statuses_write(apr_pool_t *pool, const lbs_statuses_t *set)
+{
+    const char *text = "";
+    int from, to;
+
+    for (from = STATUS_MIN; from <= STATUS_MAX; from = to + 1) {
+        to = from;
+        if (!lbs_statuses_has(set, from)) {
+            continue;
+        }
+        while (lbs_statuses_has(set, to + 1)) {
+            to++;
+        }
+        text = apr_psprintf(pool, to > from ? "%s%s%d-%d" : "%s%s%d", text,
+                            *text != '\0' ? "," : "", from, to);
+    }
+    return text;
 }
 
 int lbs_statuses_has(const lbs_statuses_t *set, int status)

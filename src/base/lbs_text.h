@@ -11,6 +11,7 @@
 #define LBS_TEXT_H
 
 #include <apr.h>
+#include <apr_pools.h>
 
 #include "src/base/lbs_slice.h"
 
@@ -18,6 +19,8 @@
 
 /* The longest duration anybody may ask for: ten years, in microseconds. */
 #define LBS_TEXT_DURATION_MAX (APR_INT64_C(3650) * 86400 * LBS_TEXT_SECOND)
+
+#define LBS_TEXT_DURATION_LEN 24 /* bytes of a written duration, with NUL */
 
 /* Which HTTP statuses are meant: one bit for each from 100 to 599. */
 typedef struct lbs_statuses_t {
@@ -40,6 +43,15 @@ const char *lbs_text_duration(const char *s, apr_int64_t *usec);
  */
 const char *lbs_text_durations(const char *s, apr_int64_t *min,
                                apr_int64_t *max);
+
+/**
+ * Write a duration as lbs_text_duration() reads it, in the largest unit that
+ * is exact: `90min`, not `5400s`.
+ *
+ * @param out   LBS_TEXT_DURATION_LEN bytes
+ * @param usec  whole milliseconds; what is below them is cut off
+ */
+void lbs_text_duration_write(char *out, apr_int64_t usec);
 
 /** A whole number from min to max, digits only. */
 const char *lbs_text_uint(const char *s, apr_uint64_t min, apr_uint64_t max,
@@ -69,6 +81,13 @@ const char *lbs_text_switch(const char *s, int *on);
  * @param set  out: exactly the statuses listed
  */
 const char *lbs_text_statuses(const char *s, lbs_statuses_t *set);
+
+/**
+ * Write a set as lbs_text_statuses() reads it, as few ranges as it takes.
+ *
+ * @return allocated from pool; "" for the empty set
+ */
+const char *lbs_statuses_write(apr_pool_t *pool, const lbs_statuses_t *set);
 
 /** Is the status in the set? Any int may be asked for. */
 int lbs_statuses_has(const lbs_statuses_t *set, int status);

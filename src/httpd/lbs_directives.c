@@ -14,92 +14,14 @@
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_secret_read.h"
+#include "src/httpd/lbs_setter.h"
+#include "src/table/lbs_first.h"
 
-#define NAME(cmd) ((cmd)->cmd->name)
 #define SECOND ((apr_int64_t)1000000)
 #define MS ((apr_int64_t)1000)
 
 #define NEW(cmd, type, defaults)                                              \
     ((type *)apr_pmemdup((cmd)->pool, (defaults), sizeof(type)))
-
-/* Errors -------------------------------------------------------------- */
-
-static const char *wants(cmd_parms *cmd, const char *value, const char *wanted)
-{
-    return apr_psprintf(cmd->pool, "%s: \"%s\": wanted %s", NAME(cmd), value,
-                        wanted);
-}
-
-static int is_only(int argc, char *const argv[], const char *word)
-{
-    return argc == 1 && strcmp(argv[0], word) == 0;
-}
-
-static const char *read_args(cmd_parms *cmd, const lbs_arg_t *table, int argc,
-                             char *const argv[], void *into)
-{
-    if (argc == 0) {
-        return wants(cmd, "", cmd->cmd->errmsg);
-    }
-    return lbs_args_read(cmd->pool, NAME(cmd), table, argc,
-                         (const char *const *)argv, into);
-}
-
-/* Where a directive belongs -------------------------------------------- */
-
-/* The settings of the <Proxy> section or server that is being read. */
-static const char *find_target(cmd_parms *cmd, lbs_settings_t **target)
-{
-    lbs_server_conf_t *conf = lbs_config_of(cmd->server);
-    const char *name;
-
-    if (cmd->path == NULL) {
-        *target = &conf->set;
-        return NULL;
-    }
-    name = lbs_config_pool_name(cmd->pool, cmd->path);
-    if (name == NULL
-        || ap_cstr_casecmp(cmd->directive->parent->directive, "<Proxy") != 0) {
-        return apr_psprintf(cmd->pool,
-                            "%s: wanted in <Proxy \"balancer://name\"> or "
-                            "outside of <Proxy>, not in %s %s",
-                            NAME(cmd), cmd->directive->parent->directive,
-                            cmd->directive->parent->args);
-    }
-    *target = apr_hash_get(conf->pools, name, APR_HASH_KEY_STRING);
-    if (*target == NULL) {
-        *target = apr_pcalloc(cmd->pool, sizeof(**target));
-        apr_hash_set(conf->pools, name, APR_HASH_KEY_STRING, *target);
-    }
-    return NULL;
-}
-
-/* Hang what a setter made where the directive stands, unless it failed.
- * @param field  offset of the pointer in lbs_settings_t */
-static const char *hang(cmd_parms *cmd, const char *error, apr_size_t field,
-                        const void *value)
-{
-    lbs_settings_t *target = NULL;
-
-    if (error == NULL) {
-        error = find_target(cmd, &target);
-    }
-    if (error == NULL) {
-        memcpy((char *)target + field, &value, sizeof(value));
-    }
-    return error;
-}
-
-static const char *main_server_only(cmd_parms *cmd)
-{
-    if (cmd->server->is_virtual) {
-        return apr_psprintf(cmd->pool,
-                            "%s: wanted outside of <VirtualHost>: it holds "
-                            "for the whole server",
-                            NAME(cmd));
-    }
-    return NULL;
-}
 
 /* Affinity --------------------------------------------------------------- */
 
@@ -113,11 +35,12 @@ static const char *compile_expr(cmd_parms *cmd, const lbs_source_t *source,
         *expr = ap_expr_parse_cmd(cmd, source->name,
                                   AP_EXPR_FLAG_STRING_RESULT, &error, NULL);
         if (*expr == NULL) {
-            return wants(cmd, source->spelling,
-                         apr_psprintf(cmd->pool,
-                                      "an httpd string expression such as "
-                                      "expr=%%{REMOTE_USER} (%s)",
-                                      error));
+            return lbs_setter_wants(
+                cmd, source->spelling,
+                apr_psprintf(cmd->pool,
+                             "an httpd string expression such as "
+                             "expr=%%{REMOTE_USER} (%s)",
+                             error));
         }
     }
     return NULL;
@@ -131,28 +54,29 @@ static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
 
     (void)dir;
     if (argc == 0) {
-        return wants(cmd, "", cmd->cmd->errmsg);
+        return lbs_setter_wants(cmd, "", cmd->cmd->errmsg);
     }
-    set->on = !is_only(argc, argv, "off");
-    if (!set->on || is_only(argc, argv, "none")) {
-        return hang(cmd, NULL, offsetof(lbs_settings_t, sticky), set);
-    }
-    if (argc > LBS_SOURCE_MAX) {
-        return wants(cmd, argv[LBS_SOURCE_MAX], "at most eight sources");
+    set->on = !lbs_setter_is_only(argc, argv, "off");
+    if (!set->on || lbs_setter_is_only(argc, argv, "none")) {
+        return lbs_setter_hang(cmd, NULL, offsetof(lbs_settings_t, sticky),
+                               set);
     }
     for (i = 0; i < argc; i++) {
         const char *wanted =
-            lbs_source_add(cmd->pool, argv[i], set->source, &set->count);
+            ap_cstr_casecmp(argv[i], "off") == 0
+                    || ap_cstr_casecmp(argv[i], "none") == 0
+                ? "off and none to stand alone, not among sources"
+                : lbs_source_add(cmd->pool, argv[i], set->source, &set->count);
 
         if (wanted != NULL) {
-            return wants(cmd, argv[i], wanted);
+            return lbs_setter_wants(cmd, argv[i], wanted);
         }
         wanted = compile_expr(cmd, &set->source[i], &set->expr[i]);
         if (wanted != NULL) {
             return wanted;
         }
     }
-    return hang(cmd, NULL, offsetof(lbs_settings_t, sticky), set);
+    return lbs_setter_hang(cmd, NULL, offsetof(lbs_settings_t, sticky), set);
 }
 
 static const char *set_method(cmd_parms *cmd, void *dir, int argc,
@@ -168,17 +92,18 @@ static const char *set_method(cmd_parms *cmd, void *dir, int argc,
 
     (void)dir;
     if (argc == 0 || lbs_pick_method_parse(argv[0], &set->method) != NULL) {
-        return wants(cmd, argc == 0 ? "" : argv[0], cmd->cmd->errmsg);
+        return lbs_setter_wants(cmd, argc == 0 ? "" : argv[0],
+                                cmd->cmd->errmsg);
     }
     if (argc > 1) {
         if (set->method != LBS_PICK_HASH) {
-            return wants(cmd, argv[1],
-                         "nothing behind this method: only "
-                         "hash takes bound=");
+            return lbs_setter_wants(cmd, argv[1],
+                                    "nothing behind this method: only "
+                                    "hash takes bound=");
         }
-        error = read_args(cmd, keys, argc - 1, argv + 1, set);
+        error = lbs_setter_read(cmd, keys, argc - 1, argv + 1, set);
     }
-    return hang(cmd, error, offsetof(lbs_settings_t, method), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, method), set);
 }
 
 static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
@@ -193,67 +118,83 @@ static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
     };
     lbs_set_timeout_t *set =
         NEW(cmd, lbs_set_timeout_t, lbs_settings_defaults()->timeout);
-    const char *error = read_args(cmd, keys, argc, argv, set);
+    const char *error = lbs_setter_read(cmd, keys, argc, argv, set);
 
     (void)dir;
-    return hang(cmd, error, offsetof(lbs_settings_t, timeout), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, timeout), set);
+}
+
+/* Does a word before argv[i] have the same key? */
+static int is_repeated(char *const argv[], int i)
+{
+    apr_size_t n = strcspn(argv[i], "=");
+    int j;
+
+    for (j = 0; j < i; j++) {
+        if (strcspn(argv[j], "=") == n
+            && ap_cstr_casecmpn(argv[j], argv[i], n) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const char *set_cookie_word(cmd_parms *cmd, lbs_cookie_conf_t *set,
+                                   char *const argv[], int i)
+{
+    const char *wanted = lbs_cookie_conf_set(cmd->pool, set, argv[i]);
+
+    if (wanted == NULL && is_repeated(argv, i)) {
+        wanted = "each key only once";
+    }
+    if (wanted == NULL && set->first > LBS_FIRST_WINDOW_MAX) {
+        wanted = "first= of at most 40min";
+    }
+    return wanted == NULL ? NULL : lbs_setter_wants(cmd, argv[i], wanted);
 }
 
 static const char *set_cookie(cmd_parms *cmd, void *dir, int argc,
                               char *const argv[])
 {
     lbs_cookie_conf_t *set = NEW(cmd, lbs_cookie_conf_t, &lbs_cookie_defaults);
+    const char *error = NULL;
     const char *wanted;
     int i;
 
     (void)dir;
     if (argc == 0) {
-        return wants(cmd, "", cmd->cmd->errmsg);
+        return lbs_setter_wants(cmd, "", cmd->cmd->errmsg);
     }
-    for (i = 0; i < argc; i++) {
-        wanted = lbs_cookie_conf_set(cmd->pool, set, argv[i]);
-        if (wanted != NULL) {
-            return wants(cmd, argv[i], wanted);
-        }
+    for (i = 0; i < argc && error == NULL; i++) {
+        error = set_cookie_word(cmd, set, argv, i);
     }
-    wanted = lbs_cookie_conf_check(set);
-    return hang(
-        cmd, wanted == NULL ? NULL : wants(cmd, cmd->directive->args, wanted),
-        offsetof(lbs_settings_t, cookie), set);
+    if (error == NULL && (wanted = lbs_cookie_conf_check(set)) != NULL) {
+        error = lbs_setter_wants(cmd, cmd->directive->args, wanted);
+    }
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, cookie), set);
 }
 
 /* Surviving -------------------------------------------------------------- */
-
-static const char *read_switch(cmd_parms *cmd, int argc, char *const argv[],
-                               int **set)
-{
-    const char *wanted = "on or off";
-
-    *set = apr_palloc(cmd->pool, sizeof(**set));
-    if (argc == 1) {
-        wanted = lbs_text_switch(argv[0], *set);
-    }
-    return wanted == NULL ? NULL : wants(cmd, cmd->directive->args, wanted);
-}
 
 static const char *set_failover(cmd_parms *cmd, void *dir, int argc,
                                 char *const argv[])
 {
     int *set;
-    const char *error = read_switch(cmd, argc, argv, &set);
+    const char *error = lbs_setter_switch(cmd, argc, argv, &set);
 
     (void)dir;
-    return hang(cmd, error, offsetof(lbs_settings_t, failover), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, failover),
+                           set);
 }
 
 static const char *set_panic(cmd_parms *cmd, void *dir, int argc,
                              char *const argv[])
 {
     int *set;
-    const char *error = read_switch(cmd, argc, argv, &set);
+    const char *error = lbs_setter_switch(cmd, argc, argv, &set);
 
     (void)dir;
-    return hang(cmd, error, offsetof(lbs_settings_t, panic), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, panic), set);
 }
 
 static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
@@ -268,17 +209,19 @@ static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
     const char *error = NULL;
 
     (void)dir;
-    if (is_only(argc, argv, "return")) {
+    if (lbs_setter_is_only(argc, argv, "return")) {
         set->mode = LBS_FAILBACK_RETURN;
     }
-    else if (!is_only(argc, argv, "stay")) {
+    else if (!lbs_setter_is_only(argc, argv, "stay")) {
         if (argc != 1 || strchr(argv[0], '=') == NULL) {
-            return wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
+            return lbs_setter_wants(cmd, cmd->directive->args,
+                                    cmd->cmd->errmsg);
         }
         set->mode = LBS_FAILBACK_IDLE;
-        error = read_args(cmd, keys, argc, argv, set);
+        error = lbs_setter_read(cmd, keys, argc, argv, set);
     }
-    return hang(cmd, error, offsetof(lbs_settings_t, failback), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, failback),
+                           set);
 }
 
 static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
@@ -291,7 +234,7 @@ static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
         {"on", LBS_ARG_WORDS, offsetof(lbs_set_retry_t, causes), 0, 0, causes},
         {"status", LBS_ARG_STATUSES, offsetof(lbs_set_retry_t, status), 0, 0,
          NULL},
-        {"budget", LBS_ARG_UINT, offsetof(lbs_set_retry_t, budget), 0, 100,
+        {"budget", LBS_ARG_PERCENT, offsetof(lbs_set_retry_t, budget), 0, 0,
          NULL},
         {"body", LBS_ARG_SIZE, offsetof(lbs_set_retry_t, body), 0, 0, NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
@@ -301,13 +244,13 @@ static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
     const char *error = NULL;
 
     (void)dir;
-    if (is_only(argc, argv, "off")) {
+    if (lbs_setter_is_only(argc, argv, "off")) {
         set->on = 0;
     }
     else {
-        error = read_args(cmd, keys, argc, argv, set);
+        error = lbs_setter_read(cmd, keys, argc, argv, set);
     }
-    return hang(cmd, error, offsetof(lbs_settings_t, retry), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, retry), set);
 }
 
 static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
@@ -318,8 +261,8 @@ static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
          1000, NULL},
         {"window", LBS_ARG_DURATION, offsetof(lbs_set_eject_t, window), SECOND,
          0, NULL},
-        {"hold", LBS_ARG_RANGE, offsetof(lbs_set_eject_t, hold), 0, 0, NULL},
-        {"cap", LBS_ARG_UINT, offsetof(lbs_set_eject_t, cap), 0, 100, NULL},
+        {"hold", LBS_ARG_RANGE, offsetof(lbs_set_eject_t, hold), MS, 0, NULL},
+        {"cap", LBS_ARG_PERCENT, offsetof(lbs_set_eject_t, cap), 0, 0, NULL},
         {"stall", LBS_ARG_DURATION_AUTO, offsetof(lbs_set_eject_t, stall),
          100 * MS, 0, NULL},
         {"status", LBS_ARG_STATUSES, offsetof(lbs_set_eject_t, status), 0, 0,
@@ -331,13 +274,24 @@ static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
     const char *error = NULL;
 
     (void)dir;
-    if (is_only(argc, argv, "off")) {
+    if (lbs_setter_is_only(argc, argv, "off")) {
         set->on = 0;
     }
     else {
-        error = read_args(cmd, keys, argc, argv, set);
+        error = lbs_setter_read(cmd, keys, argc, argv, set);
     }
-    return hang(cmd, error, offsetof(lbs_settings_t, eject), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, eject), set);
+}
+
+/* Bytes that may stand in a request line or in Host. */
+static int is_visible(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (!apr_isgraph(*text)) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static const char *check_check(cmd_parms *cmd, lbs_set_check_t *set)
@@ -345,15 +299,25 @@ static const char *check_check(cmd_parms *cmd, lbs_set_check_t *set)
     const char *wanted = lbs_text_statuses(set->expect_text, &set->expect);
 
     if (wanted != NULL) {
-        return wants(cmd, set->expect_text, wanted);
+        return lbs_setter_wants(cmd, set->expect_text, wanted);
     }
-    if (set->path == NULL || set->path[0] != '/') {
-        return wants(cmd, set->path != NULL ? set->path : "",
-                     "path=/PATH, for example path=/healthz");
+    if (set->path == NULL) {
+        return lbs_setter_wants(cmd, cmd->directive->args,
+                                "path=/PATH among them");
     }
-    if (set->proto != NULL && strcmp(set->proto, "http") != 0
-        && strcmp(set->proto, "https") != 0) {
-        return wants(cmd, set->proto, "proto=http or proto=https");
+    if (set->path[0] != '/' || !is_visible(set->path)
+        || strchr(set->path, '#') != NULL) {
+        return lbs_setter_wants(
+            cmd, set->path,
+            "path=/PATH as it is to stand in the request, without "
+            "blanks and #");
+    }
+    if (set->host != NULL && !is_visible(set->host)) {
+        return lbs_setter_wants(cmd, set->host, "host=NAME or host=NAME:PORT");
+    }
+    if (set->proto != NULL && ap_cstr_casecmp(set->proto, "http") != 0
+        && ap_cstr_casecmp(set->proto, "https") != 0) {
+        return lbs_setter_wants(cmd, set->proto, "proto=http or proto=https");
     }
     return NULL;
 }
@@ -380,13 +344,13 @@ static const char *set_check(cmd_parms *cmd, void *dir, int argc,
     const char *error = NULL;
 
     (void)dir;
-    if (!is_only(argc, argv, "off")) {
-        error = read_args(cmd, keys, argc, argv, set);
+    if (!lbs_setter_is_only(argc, argv, "off")) {
+        error = lbs_setter_read(cmd, keys, argc, argv, set);
         if (error == NULL) {
             error = check_check(cmd, set);
         }
     }
-    return hang(cmd, error, offsetof(lbs_settings_t, check), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, check), set);
 }
 
 static const char *set_slowstart(cmd_parms *cmd, void *dir, int argc,
@@ -395,11 +359,12 @@ static const char *set_slowstart(cmd_parms *cmd, void *dir, int argc,
     apr_int64_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
 
     (void)dir;
-    if (!is_only(argc, argv, "off")
+    if (!lbs_setter_is_only(argc, argv, "off")
         && (argc != 1 || lbs_text_duration(argv[0], set) != NULL)) {
-        return wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
+        return lbs_setter_wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
     }
-    return hang(cmd, NULL, offsetof(lbs_settings_t, slowstart), set);
+    return lbs_setter_hang(cmd, NULL, offsetof(lbs_settings_t, slowstart),
+                           set);
 }
 
 static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
@@ -419,13 +384,14 @@ static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
     const char *error = NULL;
 
     (void)dir;
-    if (!is_only(argc, argv, "off")) {
-        error = read_args(cmd, keys, argc, argv, set);
+    if (!lbs_setter_is_only(argc, argv, "off")) {
+        error = lbs_setter_read(cmd, keys, argc, argv, set);
         if (error == NULL && set->inflight == 0) {
-            error = wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
+            error = lbs_setter_wants(cmd, cmd->directive->args,
+                                     "inflight=N among them");
         }
     }
-    return hang(cmd, error, offsetof(lbs_settings_t, limit), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, limit), set);
 }
 
 /* Serving and forwarding -------------------------------------------------- */
@@ -442,10 +408,10 @@ static const char *set_forward(cmd_parms *cmd, void *dir, int argc,
     };
     lbs_set_forward_t *set =
         NEW(cmd, lbs_set_forward_t, lbs_settings_defaults()->forward);
-    const char *error = read_args(cmd, keys, argc, argv, set);
+    const char *error = lbs_setter_read(cmd, keys, argc, argv, set);
 
     (void)dir;
-    return hang(cmd, error, offsetof(lbs_settings_t, forward), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, forward), set);
 }
 
 /* The whole server ---------------------------------------------------------
@@ -454,20 +420,20 @@ static const char *set_forward(cmd_parms *cmd, void *dir, int argc,
 static const char *set_secret(cmd_parms *cmd, void *dir, const char *arg)
 {
     lbs_main_conf_t *conf = lbs_config_of(cmd->server)->main;
-    const char *error = main_server_only(cmd);
+    const char *error = lbs_setter_main_only(cmd);
 
     (void)dir;
     if (error != NULL) {
         return error;
     }
-    if (strcmp(arg, "random") == 0) {
+    if (ap_cstr_casecmp(arg, "random") == 0) {
         conf->secret_source = LBS_SECRET_RANDOM;
         conf->secret = NULL;
         return NULL;
     }
     error = lbs_secret_read(cmd->pool, cmd->temp_pool, arg, &conf->secret);
     if (error != NULL) {
-        return wants(cmd, arg, error);
+        return lbs_setter_wants(cmd, arg, error);
     }
     conf->secret_source = LBS_SECRET_GIVEN;
     return NULL;
@@ -481,19 +447,20 @@ static const char *set_table(cmd_parms *cmd, void *dir, int argc,
          APR_INT64_C(4000000000), NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
-    const char *error = main_server_only(cmd);
+    const char *error = lbs_setter_main_only(cmd);
 
     (void)dir;
     if (error != NULL) {
         return error;
     }
-    return read_args(cmd, keys, argc, argv, lbs_config_of(cmd->server)->main);
+    return lbs_setter_read(cmd, keys, argc, argv,
+                           lbs_config_of(cmd->server)->main);
 }
 
 static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
 {
     lbs_main_conf_t *conf = lbs_config_of(cmd->server)->main;
-    const char *error = main_server_only(cmd);
+    const char *error = lbs_setter_main_only(cmd);
 
     (void)dir;
     if (error != NULL) {
@@ -501,14 +468,14 @@ static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
     }
     conf->persist_set = 1;
     conf->persist = NULL;
-    if (strcmp(arg, "off") == 0) {
+    if (ap_cstr_casecmp(arg, "off") == 0) {
         return NULL;
     }
     conf->persist = ap_runtime_dir_relative(cmd->pool, arg);
     if (conf->persist == NULL || *arg == '\0') {
-        return wants(cmd, arg,
-                     "a file name, below DefaultRuntimeDir unless "
-                     "it starts with /, or off");
+        return lbs_setter_wants(cmd, arg,
+                                "a file name, below DefaultRuntimeDir unless "
+                                "it starts with /, or off");
     }
     return NULL;
 }
@@ -517,10 +484,10 @@ static const char *set_admin(cmd_parms *cmd, void *dir, int argc,
                              char *const argv[])
 {
     int *set;
-    const char *error = read_switch(cmd, argc, argv, &set);
+    const char *error = lbs_setter_switch(cmd, argc, argv, &set);
 
     (void)dir;
-    return hang(cmd, error, offsetof(lbs_settings_t, admin), set);
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, admin), set);
 }
 
 /* In <Proxy> too (P), in servers (V), in the main server (S). */

@@ -17,6 +17,7 @@ typedef struct all_t {
     apr_uint64_t body;
     apr_uint32_t tries;
     apr_uint32_t bound;
+    apr_uint32_t cap;
     lbs_statuses_t status;
     apr_uint32_t on;
     apr_uint32_t mode;
@@ -31,11 +32,12 @@ static const lbs_arg_t table[] = {
     {"idle", LBS_ARG_DURATION, AT(idle), 1000000, 60000000, NULL},
     {"max", LBS_ARG_DURATION_OFF, AT(max), 0, 0, NULL},
     {"stall", LBS_ARG_DURATION_AUTO, AT(stall), 0, 0, NULL},
-    {"hold", LBS_ARG_RANGE, AT(hold), 0, 0, NULL},
+    {"hold", LBS_ARG_RANGE, AT(hold), 1000, 60000000, NULL},
     {"host", LBS_ARG_SWITCH, AT(host), 0, 0, NULL},
     {"body", LBS_ARG_SIZE, AT(body), 0, 0, NULL},
     {"tries", LBS_ARG_UINT, AT(tries), 1, 9, NULL},
     {"bound", LBS_ARG_CENTI, AT(bound), 105, 400, NULL},
+    {"cap", LBS_ARG_PERCENT, AT(cap), 0, 0, NULL},
     {"status", LBS_ARG_STATUSES, AT(status), 0, 0, NULL},
     {"on", LBS_ARG_WORDS, AT(on), 0, 0, words},
     {"mode", LBS_ARG_WORD, AT(mode), 0, 0, words},
@@ -58,10 +60,11 @@ static void test_good(void)
                                        "host=off",   "body=64k",
                                        "tries=9",    "bound=1.25",
                                        "status=503", "on=timeout,connect",
-                                       "mode=reset", "path=/x"};
+                                       "mode=reset", "path=/x",
+                                       "cap=50%"};
     all_t all = {.host = 1, .max = 7};
 
-    is_str(lbs_args_read(pool, "Dir", table, 12, args, &all), NULL,
+    is_str(lbs_args_read(pool, "Dir", table, 13, args, &all), NULL,
            "one of each kind");
     is_int(all.idle, 30000000, "duration");
     is_int(all.max, 0, "off");
@@ -75,6 +78,21 @@ static void test_good(void)
     is_int(all.on, 5, "words");
     is_int(all.mode, 1, "word");
     is_str(all.path, "/x", "text");
+    is_int(all.cap, 50, "percent");
+}
+
+/* httpd's own directives are not particular about case either. */
+static void test_case(void)
+{
+    all_t all;
+
+    ok(read_one("Idle=30S", &all) == NULL && all.idle == 30000000, "a key");
+    ok(read_one("max=OFF", &all) == NULL && all.max == 0, "off");
+    ok(read_one("stall=Auto", &all) == NULL && all.stall == -1, "auto");
+    ok(read_one("host=On", &all) == NULL && all.host == 1, "a switch");
+    ok(read_one("on=Reset,TIMEOUT", &all) == NULL && all.on == 6, "words");
+    ok(read_one("path=/X", &all) == NULL && strcmp(all.path, "/X") == 0,
+       "but a text stays as it is");
 }
 
 static void test_bad(void)
@@ -83,14 +101,17 @@ static void test_bad(void)
         const char *arg, *wanted;
     } bad[] = {
         {"idle=10x", "idle wants"},
-        {"idle=0", "a longer duration"},
-        {"idle=61s", "a shorter duration"},
+        {"idle=0", "a duration of at least 1s"},
+        {"idle=61s", "a duration of at most 1min"},
         {"idle=off", "idle wants"},
         {"idle", "not known here"},
         {"=3", "not known here"},
         {"idl=3", "idle=, max="},
         {"idlee=3", "not known here"},
-        {"max=auto", "max wants"},
+        {"max=auto", "(at most 3650d), or off"},
+        {"stall=x", "(at most 3650d), auto or off"},
+        {"hold=0-1s", "at least 1ms"},
+        {"hold=1s-2min", "at most 1min"},
         {"hold=5s-1s", "hold wants"},
         {"hold=1s-", "hold wants"},
         {"host=1", "host wants"},
@@ -99,7 +120,11 @@ static void test_bad(void)
         {"tries=1e0", "from 1 to 9"},
         {"tries= 1", "from 1 to 9"},
         {"tries=18446744073709551617", "from 1 to 9"},
-        {"bound=4.01", "bound wants"},
+        {"bound=4.01", "from 1.05 to 4.00"},
+        {"bound=1.04", "from 1.05 to 4.00"},
+        {"bound=x", "from 1.05 to 4.00"},
+        {"cap=101", "from 0 to 100"},
+        {"cap=50%%", "from 0 to 100"},
         {"status=99", "status wants"},
         {"on=", "connect,reset"},
         {"on=connect,", "connect,reset"},
@@ -135,6 +160,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_good();
+    test_case();
     test_bad();
     test_twice();
     return done_testing();

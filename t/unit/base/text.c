@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/base/lbs_text.h"
 
+#include <apr_general.h>
 #include <inttypes.h>
 
 #include "t/unit/tap.h"
@@ -321,6 +322,38 @@ static void random_numbers_against_strtoull(void)
     is_int(wrong, 0, "100000 random numbers as strtoull reads them");
 }
 
+static void what_is_written_is_read_again(void)
+{
+    static const char *const times[] = {"0s",    "1ms", "1500ms", "1s",
+                                        "90s",   "2h",  "90min",  "25h",
+                                        "3650d", "7d",  "61min"};
+    static const char *const lists[] = {
+        "200-399", "100", "599", "100-599", "404,500-503,599", "200,202,204"};
+    char text[LBS_TEXT_DURATION_LEN];
+    lbs_statuses_t set;
+    apr_pool_t *pool;
+    apr_int64_t usec;
+    apr_size_t i;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    for (i = 0; i < COUNT(times); i++) {
+        (void)lbs_text_duration(times[i], &usec);
+        lbs_text_duration_write(text, usec);
+        is_str(text, times[i], "duration %s", times[i]);
+    }
+    for (i = 0; i < COUNT(lists); i++) {
+        (void)lbs_text_statuses(lists[i], &set);
+        is_str(lbs_statuses_write(pool, &set), lists[i], "statuses %s",
+               lists[i]);
+    }
+    (void)lbs_text_statuses("5xx,404", &set);
+    is_str(lbs_statuses_write(pool, &set), "404,500-599", "in order");
+    memset(&set, 0, sizeof(set));
+    is_str(lbs_statuses_write(pool, &set), "", "none at all");
+    apr_terminate();
+}
+
 int main(void)
 {
     numbers_atoi_would_take_are_refused();
@@ -332,6 +365,7 @@ int main(void)
     percents_and_switches();
     lists_of_statuses();
     keys_and_values();
+    what_is_written_is_read_again();
     slices();
     random_numbers_against_strtoull();
     return done_testing();

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_setter.h - what the setters of all directives share: the sentence that
+ * refuses, and the place where a value is hung.
+ *
+ * httpd prints the sentence below "Syntax error on line N of FILE:"; it names
+ * the directive, what was written and what was wanted.
+ */
+#ifndef LBS_SETTER_H
+#define LBS_SETTER_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+#include "src/base/lbs_args.h"
+
+/**
+ * The sentence that refuses a value.
+ *
+ * @param value   what was written; "" when there was nothing
+ * @param wanted  completes "wanted ..."
+ */
+const char *lbs_setter_wants(cmd_parms *cmd, const char *value,
+                             const char *wanted);
+
+/** @return 1 when the only argument is this word, in any case */
+int lbs_setter_is_only(int argc, char *const argv[], const char *word);
+
+/**
+ * Read key=value arguments; without any, the row's own help is the sentence.
+ *
+ * @param table, into  as for lbs_args_read()
+ * @return NULL; or the sentence
+ */
+const char *lbs_setter_read(cmd_parms *cmd, const lbs_arg_t *table, int argc,
+                            char *const argv[], void *into);
+
+/**
+ * Read the only argument `on` or `off`.
+ *
+ * @param set  out: 1 or 0, allocated from the configuration's pool
+ * @return NULL; or the sentence
+ */
+const char *lbs_setter_switch(cmd_parms *cmd, int argc, char *const argv[],
+                              int **set);
+
+/**
+ * Hang what a setter made where the directive stands: in the settings of the
+ * <Proxy "balancer://..."> section, else of the server.
+ *
+ * @param error  of the setter so far: passed through, nothing is hung
+ * @param field  offset of the pointer in lbs_settings_t
+ * @return NULL; or the sentence: also for a section of any other kind
+ */
+const char *lbs_setter_hang(cmd_parms *cmd, const char *error,
+                            apr_size_t field, const void *value);
+
+/** @return NULL in the main server; in a virtual host, the sentence */
+const char *lbs_setter_main_only(cmd_parms *cmd);
+
+#endif
