@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_eject.c - ejection, hold and half-open.
+ *
+ *     hold    time 56 | level 6 | phase 2
+ *             OPEN       time: since when, 0: always;  level: of the next hold
+ *             HELD       time: until when;             level: of this hold
+ *             HALF_OPEN  time: the hold ended;         level: of that hold
+ *     streak  last failure, ms 48 | failures in a row 16
+ *     cell    its time, in widths 24 | failed 20 | requests 20
+ *     pool    changes 32 | members not OPEN 32
+ *
+ * A hold is the minimum, doubled `level` times, and the maximum at most.
+ *
+ * The pool's count is raised before a member is held and lowered after it is
+ * open again. Whoever is killed between leaves it too high, which ejects too
+ * little but never too much; lbs_eject_recount() corrects a count that was
+ * found wrong, and unchanged, at two ticks in a row. Accepted: a process that
+ * sleeps through both ticks in just that place lets one member more be
+ * ejected for one hold; a lock that survives its holder would cost more.
+ *
+ * Streak and cells are lossy: after a few lost races a sample is dropped. That
+ * takes as many others in the same instant, and they say the same.
+ */
+#include "src/member/lbs_eject.h"
+
+#define OPEN 0u
+#define HELD 1u
+#define HALF_OPEN 2u
+#define PHASE_OF(word) ((apr_uint32_t)(word)&3u)
+#define LEVEL_OF(word) ((apr_uint32_t)((word) >> 2) & 63u)
+#define TIME_OF(word) ((word) >> 8)
+#define LEVEL_MAX 62u
+
+#define STREAK_MAX 0xffffu
+#define STREAK_OF(word) ((apr_uint32_t)(word)&STREAK_MAX)
+
+#define CELL_EPOCHS 0xffffffu
+#define CELL_MAX 0xfffffu
+#define EPOCH_OF(cell) ((apr_uint32_t)((cell) >> 40))
+#define FAILED_OF(cell) ((apr_uint32_t)((cell) >> 20) & CELL_MAX)
+#define REQUESTS_OF(cell) ((apr_uint32_t)(cell)&CELL_MAX)
+
+#define RACES 16 /* lost compare-and-swaps before a sample is dropped */
+
+static apr_uint64_t hold_word(apr_uint32_t phase, apr_uint32_t level,
+                              apr_uint64_t when)
+{
+    if (level > LEVEL_MAX) {
+        level = LEVEL_MAX;
+    }
+    return (when << 8) | (level << 2) | phase;
+}
+
+static apr_uint64_t hold_us(const lbs_eject_conf_t *conf, apr_uint32_t level)
+{
+    apr_uint64_t hold = (apr_uint64_t)conf->hold_min_us;
+    apr_uint64_t most = (apr_uint64_t)conf->hold_max_us;
+
+    while (level-- > 0 && hold < most) {
+        hold *= 2;
+    }
+    return hold < most ? hold : most;
+}
+
+/* The flags say what the word says. Two at once may leave the older one's;
+ * the tick calls this for every member. */
+static void sync_flags(const lbs_eject_on_t *on)
+{
+    const apr_uint32_t ours = LBS_F_EJECTED | LBS_F_HALF_OPEN;
+    apr_uint32_t flags = lbs_atomic_load32_relaxed(&on->gauge->flags);
+    apr_uint32_t want;
+
+    do {
+        switch (PHASE_OF(lbs_atomic_load64_acquire(&on->record->hold))) {
+        case OPEN:
+            want = 0;
+            break;
+        case HALF_OPEN:
+            want = LBS_F_HALF_OPEN;
+            break;
+        default:
+            want = LBS_F_EJECTED;
+            break;
+        }
+        if ((flags & ours) == want) {
+            return;
+        }
+    } while (
+        !lbs_atomic_cas32(&on->gauge->flags, &flags, (flags & ~ours) | want));
+}
+
+/* The pool's count ------------------------------------------------------- */
+
+static apr_uint64_t counted(apr_uint64_t word, apr_uint32_t count)
+{
+    return ((word >> 32) + 1) << 32 | count;
+}
+
+/* Count one more as ejected, unless the cap or the last member forbids. */
+static int cap_take(const lbs_eject_on_t *on)
+{
+    apr_uint64_t seen = lbs_atomic_load64_relaxed(&on->pool->ejected);
+    apr_uint64_t members = lbs_atomic_load32_relaxed(&on->pool->members);
+    apr_uint32_t available = lbs_atomic_load32_relaxed(&on->pool->available);
+    apr_uint64_t more;
+
+    do {
+        more = (apr_uint64_t)(apr_uint32_t)seen + 1;
+        if (more * 100 > members * on->conf->cap_percent
+            || more >= available) {
+            return 0;
+        }
+    } while (!lbs_atomic_cas64(&on->pool->ejected, &seen,
+                               counted(seen, (apr_uint32_t)more)));
+    return 1;
+}
+
+static void cap_give(const lbs_eject_on_t *on)
+{
+    apr_uint64_t seen = lbs_atomic_load64_relaxed(&on->pool->ejected);
+
+    while ((apr_uint32_t)seen != 0
+           && !lbs_atomic_cas64(&on->pool->ejected, &seen,
+                                counted(seen, (apr_uint32_t)seen - 1))) {
+    }
+}
+
+/* Streak and window ------------------------------------------------------ */
+
+/* @return failures in a row, this one included */
+static apr_uint32_t streak_add(const lbs_eject_on_t *on, apr_uint64_t now)
+{
+    apr_uint64_t now_ms = now / 1000;
+    apr_uint64_t window_ms = (apr_uint64_t)on->conf->window_us / 1000;
+    apr_uint64_t seen = lbs_atomic_load64_relaxed(&on->record->streak);
+    apr_uint32_t count = 1;
+    int race;
+
+    for (race = 0; race < RACES; race++) {
+        apr_uint64_t last_ms = seen >> 16;
+
+        count = 1;
+        if (STREAK_OF(seen) != 0 && now_ms <= last_ms + window_ms) {
+            count += STREAK_OF(seen);
+        }
+        if (count > STREAK_MAX) {
+            count = STREAK_MAX;
+        }
+        if (lbs_atomic_cas64(&on->record->streak, &seen,
+                             (now_ms << 16) | count)) {
+            break;
+        }
+    }
+    return count;
+}
+
+static apr_uint32_t epoch_of(const lbs_eject_on_t *on, apr_uint64_t now)
+{
+    apr_uint64_t width = (apr_uint64_t)on->conf->window_us / LBS_EJECT_CELLS;
+
+    return (apr_uint32_t)(now / (width == 0 ? 1 : width)) & CELL_EPOCHS;
+}
+
+/* How many cells ago, LBS_EJECT_CELLS or more: outside the window. */
+static apr_uint32_t age_of(apr_uint64_t cell, apr_uint32_t epoch)
+{
+    return (epoch - EPOCH_OF(cell)) & CELL_EPOCHS;
+}
+
+static void window_add(const lbs_eject_on_t *on, apr_uint32_t failed,
+                       apr_uint64_t now)
+{
+    apr_uint32_t epoch = epoch_of(on, now);
+    lbs_atomic64_t *at = &on->record->cells[epoch % LBS_EJECT_CELLS];
+    apr_uint64_t seen = lbs_atomic_load64_relaxed(at);
+    apr_uint64_t next;
+    int race;
+
+    for (race = 0; race < RACES; race++) {
+        if (age_of(seen, epoch) == 0) {
+            if (REQUESTS_OF(seen) == CELL_MAX) {
+                return; /* full: its share says enough */
+            }
+            next = seen;
+        }
+        else if (REQUESTS_OF(seen) != 0
+                 && age_of(seen, epoch) > CELL_EPOCHS / 2) {
+            return; /* a faster clock has gone on to the next window */
+        }
+        else {
+            next = (apr_uint64_t)epoch << 40;
+        }
+        next += ((apr_uint64_t)failed << 20) + 1;
+        if (lbs_atomic_cas64(at, &seen, next)) {
+            return;
+        }
+    }
+}
+
+static int half_failed(const lbs_eject_on_t *on, apr_uint64_t now)
+{
+    apr_uint32_t epoch = epoch_of(on, now);
+    apr_uint32_t requests = 0;
+    apr_uint32_t failed = 0;
+    int i;
+
+    for (i = 0; i < LBS_EJECT_CELLS; i++) {
+        apr_uint64_t cell = lbs_atomic_load64_relaxed(&on->record->cells[i]);
+
+        if (age_of(cell, epoch) < LBS_EJECT_CELLS) {
+            requests += REQUESTS_OF(cell);
+            failed += FAILED_OF(cell);
+        }
+    }
+    return requests >= LBS_EJECT_SHARE_MIN && failed >= requests - failed;
+}
+
+static void forget(lbs_eject_t *record)
+{
+    int i;
+
+    lbs_atomic_store64_relaxed(&record->streak, 0);
+    for (i = 0; i < LBS_EJECT_CELLS; i++) {
+        lbs_atomic_store64_relaxed(&record->cells[i], 0);
+    }
+}
+
+/* Turns ------------------------------------------------------------------ */
+
+/* OPEN to HELD. */
+static lbs_eject_turn_t hold_open(const lbs_eject_on_t *on, apr_uint64_t seen,
+                                  apr_uint64_t now)
+{
+    apr_uint64_t since = TIME_OF(seen);
+    apr_uint32_t level = LEVEL_OF(seen);
+
+    if (now >= since + (apr_uint64_t)on->conf->hold_max_us) {
+        level = 0;
+    }
+    if (!cap_take(on)) {
+        return LBS_EJECT_CAPPED;
+    }
+    if (!lbs_atomic_cas64(
+            &on->record->hold, &seen,
+            hold_word(HELD, level, now + hold_us(on->conf, level)))) {
+        cap_give(on);
+        return LBS_EJECT_NONE;
+    }
+    lbs_atomic_add64_relaxed(&on->record->count, 1);
+    sync_flags(on);
+    return LBS_EJECT_EJECTED;
+}
+
+/* HALF_OPEN back to HELD: counted by the pool all the time. */
+static lbs_eject_turn_t hold_again(const lbs_eject_on_t *on, apr_uint64_t seen,
+                                   apr_uint64_t now)
+{
+    apr_uint32_t level = LEVEL_OF(seen) + 1;
+
+    if (!lbs_atomic_cas64(
+            &on->record->hold, &seen,
+            hold_word(HELD, level, now + hold_us(on->conf, level)))) {
+        return LBS_EJECT_NONE;
+    }
+    lbs_atomic_add64_relaxed(&on->record->count, 1);
+    sync_flags(on);
+    return LBS_EJECT_EJECTED;
+}
+
+/* Anything to OPEN. Old failures go first: nobody may see an open member
+ * with the streak that took it out. */
+static int reopen(const lbs_eject_on_t *on, apr_uint64_t seen,
+                  apr_uint32_t level, apr_uint64_t now)
+{
+    forget(on->record);
+    if (!lbs_atomic_cas64(&on->record->hold, &seen,
+                          hold_word(OPEN, level, now))) {
+        return 0;
+    }
+    sync_flags(on);
+    if (PHASE_OF(seen) != OPEN) {
+        cap_give(on);
+    }
+    return 1;
+}
+
+/* Three attempts or more wait since this moment, and nothing was heard. */
+static apr_uint64_t silent_since(const lbs_eject_on_t *on,
+                                 apr_uint32_t waiting, apr_uint64_t now)
+{
+    apr_uint64_t ticked = lbs_atomic_load64_relaxed(&on->record->tick_at);
+    apr_uint64_t calm = lbs_atomic_load64_relaxed(&on->record->calm_at);
+    apr_uint64_t heard = lbs_atomic_load64_relaxed(&on->gauge->heard_at);
+
+    lbs_atomic_store64_relaxed(&on->record->tick_at, now);
+    /* After a pause of the tick nobody knows how long they have waited. */
+    if (waiting < LBS_EJECT_STALL_WAITING || ticked == 0
+        || now > ticked + LBS_EJECT_STALL_MIN_US) {
+        lbs_atomic_store64_relaxed(&on->record->calm_at, now);
+        calm = now;
+    }
+    return calm > heard ? calm : heard;
+}
+
+static int stalled(const lbs_eject_on_t *on, const lbs_eject_news_t *news,
+                   apr_uint64_t now)
+{
+    apr_uint64_t since = silent_since(on, news->waiting, now);
+    apr_uint64_t stall = (apr_uint64_t)news->stall_us;
+
+    /* Half of it: when all fell silent together, it is not this member. */
+    return stall != 0 && now >= since + stall
+           && news->others_heard + stall / 2 >= now;
+}
+
+const char *lbs_eject_reason(lbs_eject_why_t why)
+{
+    switch (why) {
+    case LBS_EJECT_FOR_STREAK:
+        return "failures in a row";
+    case LBS_EJECT_FOR_SHARE:
+        return "half of the requests failed";
+    case LBS_EJECT_FOR_STALL:
+        return "stalled while others answered";
+    default:
+        return "failed when tried again";
+    }
+}
+
+lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
+                                    const lbs_eject_attempt_t *attempt,
+                                    apr_uint64_t now)
+{
+    apr_uint64_t seen;
+
+    if (on->conf == NULL) {
+        return LBS_EJECT_NONE;
+    }
+    if (lbs_atomic_load64_relaxed(&on->record->streak) != 0) {
+        lbs_atomic_store64_relaxed(&on->record->streak, 0);
+    }
+    window_add(on, 0, now);
+    seen = lbs_atomic_load64_acquire(&on->record->hold);
+    if (PHASE_OF(seen) != HALF_OPEN || !attempt->probe) {
+        return LBS_EJECT_NONE;
+    }
+    return reopen(on, seen, LEVEL_OF(seen) + 1, now) ? LBS_EJECT_UP
+                                                     : LBS_EJECT_NONE;
+}
+
+lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
+                                  const lbs_eject_attempt_t *attempt,
+                                  apr_uint64_t now, lbs_eject_why_t *why)
+{
+    apr_uint64_t seen;
+    apr_uint32_t streak;
+
+    if (on->conf == NULL) {
+        return LBS_EJECT_NONE;
+    }
+    seen = lbs_atomic_load64_acquire(&on->record->hold);
+    if (PHASE_OF(seen) == HALF_OPEN && attempt->probe) {
+        *why = LBS_EJECT_FOR_PROBE;
+        return hold_again(on, seen, now);
+    }
+    if (PHASE_OF(seen) != OPEN || attempt->began < TIME_OF(seen)) {
+        return LBS_EJECT_NONE;
+    }
+    streak = streak_add(on, now);
+    window_add(on, 1, now);
+    if (on->conf->failures != 0 && streak >= on->conf->failures) {
+        *why = LBS_EJECT_FOR_STREAK;
+        return hold_open(on, seen, now);
+    }
+    if (half_failed(on, now)) {
+        *why = LBS_EJECT_FOR_SHARE;
+        return hold_open(on, seen, now);
+    }
+    return LBS_EJECT_NONE;
+}
+
+lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
+                                const lbs_eject_news_t *news, apr_uint64_t now,
+                                lbs_eject_why_t *why)
+{
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&on->record->hold);
+    int stall = stalled(on, news, now);
+
+    if (on->conf == NULL) { /* switched off by a reload */
+        if (PHASE_OF(seen) != OPEN) {
+            (void)lbs_eject_lift(on, now);
+        }
+        return LBS_EJECT_NONE;
+    }
+    sync_flags(on);
+    if (PHASE_OF(seen) == OPEN && stall) {
+        *why = LBS_EJECT_FOR_STALL;
+        return hold_open(on, seen, now);
+    }
+    if (PHASE_OF(seen) == HELD && now >= TIME_OF(seen)
+        && lbs_atomic_cas64(
+            &on->record->hold, &seen,
+            hold_word(HALF_OPEN, LEVEL_OF(seen), TIME_OF(seen)))) {
+        sync_flags(on);
+        return LBS_EJECT_HALF_OPEN;
+    }
+    return LBS_EJECT_NONE;
+}
+
+int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now)
+{
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&on->record->hold);
+
+    while (PHASE_OF(seen) != OPEN) {
+        if (reopen(on, seen, 0, now)) {
+            return 1;
+        }
+        seen = lbs_atomic_load64_acquire(&on->record->hold);
+    }
+    forget(on->record);
+    (void)lbs_atomic_cas64(&on->record->hold, &seen,
+                           hold_word(OPEN, 0, TIME_OF(seen)));
+    sync_flags(on);
+    return 0;
+}
+
+void lbs_eject_recount(lbs_eject_pool_t *pool, apr_uint32_t members,
+                       apr_uint32_t available, apr_uint32_t ejected)
+{
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&pool->ejected);
+
+    lbs_atomic_store32_relaxed(&pool->members, members);
+    lbs_atomic_store32_relaxed(&pool->available, available);
+    if ((apr_uint32_t)seen == ejected) {
+        return;
+    }
+    if (lbs_atomic_load64_relaxed(&pool->doubt) == seen) {
+        /* Failure: it moves, so nobody died there. */
+        (void)lbs_atomic_cas64(&pool->ejected, &seen, counted(seen, ejected));
+    }
+    else {
+        lbs_atomic_store64_relaxed(&pool->doubt, seen);
+    }
+}
+
+int lbs_eject_out(const lbs_eject_t *record)
+{
+    return PHASE_OF(lbs_atomic_load64_acquire(&record->hold)) != OPEN;
+}
+
+apr_uint64_t lbs_eject_until(const lbs_eject_t *record)
+{
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&record->hold);
+
+    return PHASE_OF(seen) == HELD ? TIME_OF(seen) : 0;
+}
+
+apr_uint64_t lbs_eject_count(const lbs_eject_t *record)
+{
+    return lbs_atomic_load64_relaxed(&record->count);
+}
+
+void lbs_eject_save(const lbs_eject_t *record, apr_uint64_t now,
+                    lbs_eject_saved_t *saved)
+{
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&record->hold);
+    int held = PHASE_OF(seen) == HELD && TIME_OF(seen) > now;
+
+    saved->out = PHASE_OF(seen) != OPEN;
+    saved->level = LEVEL_OF(seen);
+    saved->left_us = held ? TIME_OF(seen) - now : 0;
+    saved->count = lbs_eject_count(record);
+}
+
+void lbs_eject_load(const lbs_eject_on_t *on, const lbs_eject_saved_t *saved,
+                    apr_uint64_t now)
+{
+    apr_uint64_t left = saved->left_us;
+    apr_uint64_t word = hold_word(OPEN, saved->level, now);
+
+    if (on->conf != NULL && saved->out != 0) {
+        if (left > (apr_uint64_t)on->conf->hold_max_us) {
+            left = (apr_uint64_t)on->conf->hold_max_us;
+        }
+        /* Half-open begins with the first tick. */
+        word = hold_word(HELD, saved->level, now + left);
+    }
+    lbs_atomic_store64_release(&on->record->hold, word);
+    lbs_atomic_store64_relaxed(&on->record->count, saved->count);
+    sync_flags(on);
+}
+
+apr_int64_t lbs_eject_stall(const lbs_eject_conf_t *conf, apr_uint64_t p99_us)
+{
+    apr_int64_t stall;
+
+    if (conf == NULL || conf->stall_us >= 0) {
+        return conf == NULL ? 0 : conf->stall_us;
+    }
+    stall =
+        p99_us > APR_INT64_MAX / 10 ? APR_INT64_MAX : (apr_int64_t)p99_us * 10;
+    return stall > LBS_EJECT_STALL_MIN_US ? stall : LBS_EJECT_STALL_MIN_US;
+}

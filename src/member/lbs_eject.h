@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_eject.h - when a member's own answers take it out, and back in.
+ *
+ *           failures in a row, half of the requests, a stall
+ *      OPEN ------------------------------------------------> HELD
+ *        ^                                                   ^    |
+ *        | the probe is answered       the probe fails       |    | hold over
+ *        +------------------------ HALF-OPEN ----------------+ <--+
+ *                                                (hold doubled)
+ *
+ * Any process judges, at the end of each of its attempts; one process ticks,
+ * every 100 ms. A member's phase, hold and level are one word and a turn from
+ * phase to phase is one compare-and-swap, so of all who would make a turn
+ * exactly one does, and tells of it. The gauge's flags follow from the word:
+ * who dies between the two is repaired by the next tick.
+ */
+#ifndef LBS_EJECT_H
+#define LBS_EJECT_H
+
+#include <apr.h>
+
+#include "src/member/lbs_gauge.h"
+
+#define LBS_EJECT_STALL_AUTO APR_INT64_C(-1)
+#define LBS_EJECT_STALL_MIN_US 1000000 /* the least that `auto` means */
+#define LBS_EJECT_STALL_WAITING 3u     /* fewer unanswered are no stall */
+#define LBS_EJECT_SHARE_MIN 10u        /* requests before half of them count */
+#define LBS_EJECT_CELLS 8              /* parts of the window */
+
+typedef struct lbs_eject_conf_t {
+    apr_uint32_t failures;    /* in a row; 0: no number of them ejects */
+    apr_uint32_t cap_percent; /* of a pool that may be ejected at once */
+    apr_int64_t window_us;    /* failures further apart are not in a row */
+    apr_int64_t hold_min_us;
+    apr_int64_t hold_max_us; /* also: up this long without, and holds start
+                                at the minimum again */
+    apr_int64_t stall_us;    /* 0: off; LBS_EJECT_STALL_AUTO */
+} lbs_eject_conf_t;
+
+/* Shared, one per member; all zero when new. Private to lbs_eject.c. */
+typedef struct lbs_eject_t {
+    lbs_atomic64_t hold;   /* phase, level, time: lbs_eject.c */
+    lbs_atomic64_t streak; /* failures in a row, last at */
+    lbs_atomic64_t cells[LBS_EJECT_CELLS]; /* requests, failed of them */
+    lbs_atomic64_t calm_at; /* tick: when last fewer than three waited */
+    lbs_atomic64_t tick_at; /* tick: the last one */
+    lbs_atomic64_t count;   /* holds ever */
+    lbs_atomic64_t pad[3];
+} lbs_eject_t;
+
+_Static_assert(sizeof(lbs_eject_t) == 128, "whole cache lines");
+
+/* Shared, one per pool; all zero when new. Private to lbs_eject.c. */
+typedef struct lbs_eject_pool_t {
+    lbs_atomic64_t ejected;   /* changes 32 | not open 32 */
+    lbs_atomic64_t doubt;     /* tick: ejected, when last found wrong */
+    lbs_atomic32_t members;   /* configured */
+    lbs_atomic32_t available; /* of these, closed by nothing but ejection */
+} lbs_eject_pool_t;
+
+/* What one call works on; conf NULL: ejection is off, nothing ever turns. */
+typedef struct lbs_eject_on_t {
+    lbs_eject_t *record;
+    lbs_gauge_t *gauge;
+    lbs_eject_pool_t *pool;
+    const lbs_eject_conf_t *conf;
+} lbs_eject_on_t;
+
+/* An attempt that came to its end. */
+typedef struct lbs_eject_attempt_t {
+    apr_uint64_t began; /* microseconds, monotonic */
+    int probe;          /* lbs_flight_t.probe */
+} lbs_eject_attempt_t;
+
+/* What the tick knows besides. */
+typedef struct lbs_eject_news_t {
+    apr_uint32_t waiting;      /* lbs_rows_waiting() */
+    apr_int64_t stall_us;      /* lbs_eject_stall(), 0: off */
+    apr_uint64_t others_heard; /* latest heard_at of the other members */
+} lbs_eject_news_t;
+
+typedef enum lbs_eject_turn_t {
+    LBS_EJECT_NONE,
+    LBS_EJECT_EJECTED,   /* tell it, with the reason */
+    LBS_EJECT_HALF_OPEN, /* tell it */
+    LBS_EJECT_UP,        /* tell it, and begin the slow start */
+    LBS_EJECT_CAPPED     /* deserved, but too many are out: nothing changed */
+} lbs_eject_turn_t;
+
+typedef enum lbs_eject_why_t {
+    LBS_EJECT_FOR_STREAK,
+    LBS_EJECT_FOR_SHARE,
+    LBS_EJECT_FOR_STALL,
+    LBS_EJECT_FOR_PROBE
+} lbs_eject_why_t;
+
+/** @return the reason in words, for events and logs */
+const char *lbs_eject_reason(lbs_eject_why_t why);
+
+/**
+ * An attempt was answered; give the verdict before lbs_row_leave().
+ *
+ * @return LBS_EJECT_NONE or LBS_EJECT_UP
+ */
+lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
+                                    const lbs_eject_attempt_t *attempt,
+                                    apr_uint64_t now);
+
+/**
+ * An attempt failed by the member's fault; give the verdict before
+ * lbs_row_leave(). What began before the member came back last was judged
+ * then and is ignored.
+ *
+ * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
+ * @return LBS_EJECT_NONE, LBS_EJECT_EJECTED or LBS_EJECT_CAPPED
+ */
+lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
+                                  const lbs_eject_attempt_t *attempt,
+                                  apr_uint64_t now, lbs_eject_why_t *why);
+
+/**
+ * The ends of holds, stalls, and repairs. One process, about every 100 ms;
+ * two at once do no harm.
+ *
+ * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
+ * @return any turn but LBS_EJECT_UP
+ */
+lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
+                                const lbs_eject_news_t *news, apr_uint64_t now,
+                                lbs_eject_why_t *why);
+
+/**
+ * Open again by order, whatever it is, and forget how often it was held.
+ *
+ * @return 1 if it was held or half-open, 0 if it was open
+ */
+int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now);
+
+/**
+ * Tell a pool how large it is: before its first request, at every tick, and
+ * after a change of the administrator. Also takes back what was counted as
+ * ejected by somebody who died before ejecting.
+ *
+ * @param members    configured members
+ * @param available  of these, the ones that nothing but ejection closes
+ * @param ejected    of all, for how many lbs_eject_out() says 1
+ */
+void lbs_eject_recount(lbs_eject_pool_t *pool, apr_uint32_t members,
+                       apr_uint32_t available, apr_uint32_t ejected);
+
+/** @return 1 while held or half-open */
+int lbs_eject_out(const lbs_eject_t *record);
+
+/** @return end of the hold, monotonic microseconds; 0: not held */
+apr_uint64_t lbs_eject_until(const lbs_eject_t *record);
+
+/** @return holds since the record is new */
+apr_uint64_t lbs_eject_count(const lbs_eject_t *record);
+
+/* What a state file keeps of a member's ejection. */
+typedef struct lbs_eject_saved_t {
+    apr_uint64_t left_us; /* of the hold; 0: half-open, or open */
+    apr_uint64_t count;
+    apr_uint32_t level; /* of the hold, or of the next one when open */
+    apr_uint32_t out;   /* 1: held or half-open */
+} lbs_eject_saved_t;
+
+/** Write down where a record stands. */
+void lbs_eject_save(const lbs_eject_t *record, apr_uint64_t now,
+                    lbs_eject_saved_t *saved);
+
+/** Go on where an earlier run stood: before the first request, on a new
+ * record. Any values are taken; more than the maximum is held for that. */
+void lbs_eject_load(const lbs_eject_on_t *on, const lbs_eject_saved_t *saved,
+                    apr_uint64_t now);
+
+/**
+ * How long silence is a stall.
+ *
+ * @param p99_us  of the pool's recent answers; 0: unknown
+ * @return microseconds; 0: never
+ */
+apr_int64_t lbs_eject_stall(const lbs_eject_conf_t *conf, apr_uint64_t p99_us);
+
+#endif
