@@ -17,8 +17,9 @@
 #include "src/member/lbs_ewma.h"
 
 #define LBS_RAMP_FULL 1000u /* permille */
-#define LBS_RAMP_FIRST 20u  /* accepted at once: else nobody learns anything  \
-                             */
+#define LBS_RAMP_FIRST                                                        \
+    20u /* accepted at once: else nobody learns anything                      \
+         */
 
 /* Shared, one per member; all zero: warm. */
 typedef struct lbs_ramp_t {

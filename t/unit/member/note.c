@@ -79,8 +79,8 @@ static int old_or_new(void *unused)
 
     (void)unused;
     return lbs_note_get(note, text) == APR_SUCCESS
-        && (strcmp(text, "HTTP 200") == 0
-            || strcmp(text, "connect: Connection refused") == 0);
+           && (strcmp(text, "HTTP 200") == 0
+               || strcmp(text, "connect: Connection refused") == 0);
 }
 
 static void writer_killed_at_every_instruction(void)
@@ -92,9 +92,10 @@ static void writer_killed_at_every_instruction(void)
     lbs_note_set(note, "HTTP 200");
     steps = step_each(write_new, NULL, note, sizeof(*note), old_or_new, NULL,
                       &bad);
-    ok(bad == 0, "a writer killed at any of %ld instructions leaves the old "
-                 "text or the new one%s", steps,
-       steps == STEP_DENIED ? " # SKIP no ptrace" : "");
+    ok(bad == 0,
+       "a writer killed at any of %ld instructions leaves the old "
+       "text or the new one%s",
+       steps, steps == STEP_DENIED ? " # SKIP no ptrace" : "");
 }
 
 int main(void)
