@@ -91,6 +91,20 @@ void lbs_latency_total(const lbs_latency_t *latency,
     total->sum_us = lbs_atomic_load64_relaxed(&latency->sum_us);
 }
 
+void lbs_latency_load(lbs_latency_t *latency, const lbs_latency_total_t *total)
+{
+    apr_uint64_t below = 0;
+    int i;
+
+    for (i = 0; i <= LBS_LATENCY_BOUNDS; i++) {
+        apr_uint64_t le = total->le[i] < below ? below : total->le[i];
+
+        lbs_atomic_store64_relaxed(&latency->buckets[i], le - below);
+        below = le;
+    }
+    lbs_atomic_store64_relaxed(&latency->sum_us, total->sum_us);
+}
+
 void lbs_latency_collect(const lbs_latency_t *latency, apr_uint64_t now,
                          lbs_latency_recent_t *recent)
 {

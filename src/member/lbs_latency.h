@@ -53,6 +53,11 @@ void lbs_latency_record(lbs_latency_t *latency, apr_uint64_t us,
 void lbs_latency_total(const lbs_latency_t *latency,
                        lbs_latency_total_t *total);
 
+/** Go on from a snapshot: on a new record, before its first answer. Totals
+ * that fall, as only a damaged file has them, add nothing. */
+void lbs_latency_load(lbs_latency_t *latency,
+                      const lbs_latency_total_t *total);
+
 /** Add a member's recent answers to what the caller collects: begin with all
  * zero. Cost: some hundred reads. */
 void lbs_latency_collect(const lbs_latency_t *latency, apr_uint64_t now,

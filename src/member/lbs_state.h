@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_state.h - the states of a member, as people see them.
+ *
+ * A state is one word, the first that holds of a list. What a member really
+ * has is a set of flags, because reasons add up: a disabled member may be
+ * down as well, and is still down when it is enabled. Each flag has one owner
+ * who sets and clears it, and tells of it when lbs_gauge_set() or
+ * lbs_gauge_clear() says that it was the one to change it:
+ *
+ *     flag                    owner            sets      clears
+ *     stopped, disabled,      administrator    disable   enable, reset
+ *     standby, spare, drain   (state room)     standby
+ *                                              drain
+ *     drained                 tick             drained   enable, reset
+ *     down                    lbs_check        down      up
+ *     ejected                 lbs_eject        ejected   half-open
+ *     half-open               lbs_eject        half-open up
+ *     panic                   tick             panic     panic-over
+ *     removed                 registry         removed   added
+ */
+#ifndef LBS_STATE_H
+#define LBS_STATE_H
+
+#include <apr.h>
+
+#include "src/member/lbs_gauge.h"
+
+/* In the order in which they are looked at. */
+typedef enum lbs_state_t {
+    LBS_STATE_STOPPED,
+    LBS_STATE_DISABLED,
+    LBS_STATE_DRAIN,
+    LBS_STATE_DOWN,
+    LBS_STATE_EJECTED, /* held or half-open */
+    LBS_STATE_FULL,
+    LBS_STATE_WARMING,
+    LBS_STATE_STANDBY,
+    LBS_STATE_SPARE,
+    LBS_STATE_UP,
+    LBS_STATES
+} lbs_state_t;
+
+/**
+ * @param flags     of the gauge, as they count: lbs_gauge_flags()
+ * @param inflight  attempts in flight
+ * @param limit     0: none
+ * @param ramp      permille
+ * @return the first state that holds
+ */
+lbs_state_t lbs_state_of(apr_uint32_t flags, apr_uint32_t inflight,
+                         apr_uint32_t limit, apr_uint32_t ramp);
+
+/** @return the state of a gauge now */
+lbs_state_t lbs_state_now(const lbs_gauge_t *g);
+
+/** @return the state's name in JSON and metrics; "" when out of range */
+const char *lbs_state_name(lbs_state_t state);
+
+/**
+ * Does a member take new visitors again by this change of its flags? Then its
+ * slow start begins. An enabled member that is down does not return yet.
+ *
+ * @param before, after  of the gauge, as they are or as they count
+ * @return 1 or 0
+ */
+int lbs_state_returns(apr_uint32_t before, apr_uint32_t after);
+
+/**
+ * What an operator asked for and what stands against it: the reasons that
+ * close a member or keep new visitors off it.
+ *
+ * @param flags  as for lbs_state_of()
+ * @param text   out: "disabled, down", "" when it is open
+ * @param room   bytes at text, more than 0; what does not fit is cut
+ */
+void lbs_state_reasons(apr_uint32_t flags, char *text, apr_size_t room);
+
+#endif
