@@ -148,7 +148,9 @@ class Gunicorn(Process):
         return site_environment(self.place, self.name)
 
     def answers(self):
-        request = urllib.request.Request(self.url + "/healthz",
+        # The home page, not /healthz: it loads what visitors will need, so
+        # that the first of them is not the one who waits for it.
+        request = urllib.request.Request(self.url + "/",
                                          headers={"Host": "localhost"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

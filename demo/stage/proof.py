@@ -14,11 +14,10 @@ from .visitor import Visitor
 
 COOKIE = "LBSTICKY_app"
 REQUESTS = 20           # of the first visitor
-CROWD = 30              # new visitors
-AT_ONCE = 6             # of them at the same time
-FAIR_SHARE = 6          # of CROWD, at least, for each server
+CROWD = 30              # new visitors, all at once
+FAIR_SHARE = 3          # of CROWD, at least, for each server
 UPLOAD_BYTES = 1_000_000
-BACK_SECONDS = 15       # until a server that is back has a new visitor
+BACK_SECONDS = 20       # until a server that is back has a new visitor
 CLIENT_NET = "127.0.77."
 
 
@@ -109,7 +108,7 @@ class Proof:
 
     def crowd_spreads(self):
         visitors = [self.new_visitor() for _ in range(CROWD)]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(CROWD) as pool:
             for done, (visitor, server) in enumerate(
                     zip(visitors, pool.map(self.visits_twice, visitors)), 1):
                 self.crowd[visitor] = server
