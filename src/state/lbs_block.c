@@ -22,6 +22,7 @@ typedef enum part_t {
     PART_POOLS,
     PART_GAUGES,
     PART_SLOTS,
+    PART_MEMBERS,
     PART_SEATS,
     PART_EVENTS,
     PART_POOL_RINGS,
@@ -54,6 +55,7 @@ static void lay_out(layout_t *layout, apr_uint32_t rows)
     layout->len[PART_GAUGES] = LBS_REGISTRY_MEMBERS * sizeof(lbs_gauge_t);
     layout->len[PART_SEATS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_member_seat_t);
     layout->len[PART_SLOTS] = sizeof(lbs_table_slots_t);
+    layout->len[PART_MEMBERS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_member_t);
     layout->len[PART_EVENTS] = lbs_events_bytes();
     layout->len[PART_POOL_RINGS] = LBS_REGISTRY_POOLS * sizeof(lbs_ring_t);
     layout->len[PART_RINGS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_ring_t);
@@ -142,6 +144,7 @@ apr_status_t lbs_block_view(lbs_registry_t *view, void *block,
     view->pools = (void *)(base + layout.at[PART_POOLS]);
     view->gauges = (void *)(base + layout.at[PART_GAUGES]);
     view->seats = (void *)(base + layout.at[PART_SEATS]);
+    view->members = (void *)(base + layout.at[PART_MEMBERS]);
     view->slots = (void *)(base + layout.at[PART_SLOTS]);
     view->events = (void *)(base + layout.at[PART_EVENTS]);
     view->pool_rings = (void *)(base + layout.at[PART_POOL_RINGS]);

@@ -87,6 +87,7 @@ struct lbs_registry_t {
     lbs_pool_t *pools;
     lbs_gauge_t *gauges;
     lbs_table_slots_t *slots;
+    lbs_member_t *members;
     lbs_member_seat_t *seats;
     lbs_events_t *events;
     lbs_ring_t *pool_rings;

@@ -12,18 +12,20 @@
 #include <apr_time.h>
 
 #include "src/base/lbs_atomic.h"
+#include "src/member/lbs_budget.h"
+#include "src/member/lbs_eject.h"
 #include "src/state/lbs_decision.h"
 
 typedef struct lbs_pool_t {
-    lbs_atomic64_t decisions[LBS_DECISIONS][LBS_REASONS];
+    _Alignas(64) lbs_atomic64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_atomic64_t requests;       /* decisions taken, each request once */
     lbs_atomic64_t retries;        /* attempts repeated on another member */
     lbs_atomic64_t retries_denied; /* the budget was spent */
     lbs_atomic64_t last_request;   /* monotonic microseconds, 0: never */
     lbs_atomic32_t queued;         /* requests that wait for a full member */
-    lbs_atomic32_t ejected;        /* members ejected now, for the cap */
     lbs_atomic32_t panic;          /* 1: all checks fail and are ignored */
-    lbs_atomic32_t pad[5];         /* up to whole cache lines */
+    lbs_eject_pool_t eject;        /* how many are ejected, for the cap */
+    lbs_budget_t budget;           /* of repetitions */
 } lbs_pool_t;
 
 /** A request was decided: count it. @param now  monotonic microseconds */
@@ -42,33 +44,6 @@ static inline apr_uint64_t lbs_pool_count(const lbs_pool_t *pool,
                                           lbs_reason_t reason)
 {
     return lbs_atomic_load64_relaxed(&pool->decisions[decision][reason]);
-}
-
-/**
- * Count one more ejected member unless that would be more than allowed.
- *
- * @param most  how many of this pool may be ejected at once
- * @return 1: counted, the caller ejects; 0: the cap is reached
- */
-static inline int lbs_pool_eject(lbs_pool_t *pool, apr_uint32_t most)
-{
-    apr_uint32_t seen = lbs_atomic_load32_relaxed(&pool->ejected);
-
-    while (seen < most) {
-        if (lbs_atomic_cas32(&pool->ejected, &seen, seen + 1)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/** A member counted by lbs_pool_eject() is back. Never goes below 0. */
-static inline void lbs_pool_return(lbs_pool_t *pool)
-{
-    apr_uint32_t seen = lbs_atomic_load32_relaxed(&pool->ejected);
-
-    while (seen > 0 && !lbs_atomic_cas32(&pool->ejected, &seen, seen - 1)) {
-    }
 }
 
 #endif

@@ -26,6 +26,7 @@ static void clear_member(lbs_registry_t *reg, apr_uint32_t slot)
     lbs_member_seat_t *seat = &reg->seats[slot];
 
     lbs_atomic_store64_release(&reg->member_ids[slot], 0);
+    memset(&reg->members[slot], 0, sizeof(lbs_member_t));
     memset(&reg->rings[slot], 0, sizeof(lbs_ring_t));
     lbs_atomic_store64_release(&reg->slots->quantum_us[slot], 0);
     lbs_atomic_store64_relaxed(&reg->slots->sessions[slot], 0);

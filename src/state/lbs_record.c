@@ -6,7 +6,8 @@
 #include "src/state/lbs_admin.h"
 
 /* Adding to these changes the bytes: then LBS_SNAPSHOT_VERSION goes up. */
-_Static_assert(LBS_DECISIONS == 6 && LBS_REASONS == 12 && LBS_SEAT_FIELDS == 2,
+_Static_assert(LBS_DECISIONS == 6 && LBS_REASONS == 12 && LBS_SEAT_FIELDS == 2
+                   && LBS_COUNTS == 13 && LBS_LATENCY_BOUNDS == 14,
                "as version 1 of the state file has them");
 
 /* Records and bytes ------------------------------------------------------ */
@@ -46,6 +47,23 @@ void lbs_record_code_pool(const lbs_codec_t *codec, lbs_saved_pool_t *record)
     code64(codec, &record->retries_denied);
 }
 
+static void code_counted(const lbs_codec_t *codec, lbs_member_saved_t *counted)
+{
+    int i;
+
+    for (i = 0; i < LBS_COUNTS; i++) {
+        code64(codec, &counted->counts[i]);
+    }
+    for (i = 0; i <= LBS_LATENCY_BOUNDS; i++) {
+        code64(codec, &counted->latency.le[i]);
+    }
+    code64(codec, &counted->latency.sum_us);
+    code64(codec, &counted->eject.left_us);
+    code64(codec, &counted->eject.count);
+    code32(codec, &counted->eject.level);
+    code32(codec, &counted->eject.out);
+}
+
 void lbs_record_code_member(const lbs_codec_t *codec,
                             lbs_saved_member_t *record)
 {
@@ -63,6 +81,7 @@ void lbs_record_code_member(const lbs_codec_t *codec,
     code64(codec, &record->drain_since);
     code64(codec, &record->drain_left);
     code64(codec, &record->drain_idle);
+    code_counted(codec, &record->counted);
 }
 
 /* What can be --------------------------------------------------------------
@@ -79,6 +98,19 @@ static int values_are_sound(const apr_uint32_t *values)
            && values[LBS_ADMIN_WEIGHT] <= LBS_ADMIN_WEIGHT_MAX;
 }
 
+static int counts_are_sound(const lbs_member_saved_t *counted)
+{
+    int i;
+
+    for (i = 0; i < LBS_LATENCY_BOUNDS; i++) {
+        if (counted->latency.le[i] > counted->latency.le[i + 1]) {
+            return 0;
+        }
+    }
+    return counted->eject.out <= 1
+           && counted->eject.left_us < APR_INT64_MAX / 2;
+}
+
 int lbs_record_member_is_sound(const lbs_saved_member_t *record)
 {
     return record->id != 0 && record->slot < LBS_REGISTRY_MEMBERS
@@ -86,7 +118,8 @@ int lbs_record_member_is_sound(const lbs_saved_member_t *record)
            && values_are_sound(record->file) && values_are_sound(record->value)
            && record->drained <= 1 && record->drain_since < APR_INT64_MAX / 2
            && record->drain_left < APR_INT64_MAX / 2
-           && record->drain_idle < APR_INT64_MAX / 2;
+           && record->drain_idle < APR_INT64_MAX / 2
+           && counts_are_sound(&record->counted);
 }
 
 /* Records and shared memory ------------------------------------------------
@@ -175,15 +208,13 @@ void lbs_record_take_member(lbs_saved_member_t *record,
     record->drain_left =
         left_of(lbs_atomic_load64_relaxed(&seat->drain_deadline), now->mono);
     record->drain_idle = lbs_atomic_load64_relaxed(&seat->drain_idle);
+    lbs_member_save(&reg->members[slot], (apr_uint64_t)now->mono,
+                    &record->counted);
 }
 
-void lbs_record_give_member(const lbs_saved_member_t *record,
-                            const lbs_registry_t *reg, apr_uint32_t slot,
-                            const lbs_clock_t *now,
-                            apr_interval_time_t elapsed)
+static void give_values(const lbs_saved_member_t *record,
+                        lbs_member_seat_t *seat, lbs_gauge_t *gauge)
 {
-    lbs_member_seat_t *seat = &reg->seats[slot];
-    lbs_gauge_t *gauge = &reg->gauges[slot];
     int field;
 
     lbs_atomic_store32_relaxed(&seat->overrides, record->overrides);
@@ -195,9 +226,35 @@ void lbs_record_give_member(const lbs_saved_member_t *record,
                                    | (record->drained ? LBS_F_DRAINED : 0));
     lbs_atomic_store32_relaxed(&gauge->weight,
                                record->value[LBS_ADMIN_WEIGHT]);
+}
+
+static void give_drain(const lbs_saved_member_t *record,
+                       lbs_member_seat_t *seat, apr_time_t now,
+                       apr_interval_time_t elapsed)
+{
     lbs_atomic_store64_relaxed(&seat->drain_since, record->drain_since);
-    lbs_atomic_store64_relaxed(
-        &seat->drain_deadline,
-        deadline_of(record->drain_left, now->mono, elapsed));
+    lbs_atomic_store64_relaxed(&seat->drain_deadline,
+                               deadline_of(record->drain_left, now, elapsed));
     lbs_atomic_store64_relaxed(&seat->drain_idle, record->drain_idle);
+}
+
+void lbs_record_give_member(const lbs_saved_member_t *record,
+                            const lbs_registry_t *reg, apr_uint32_t slot,
+                            const lbs_clock_t *now,
+                            apr_interval_time_t elapsed,
+                            const lbs_eject_conf_t *eject)
+{
+    lbs_member_seat_t *seat = &reg->seats[slot];
+    lbs_member_t *member = &reg->members[slot];
+    lbs_member_saved_t counted = record->counted;
+    apr_uint32_t pool = lbs_atomic_load32_relaxed(&seat->pool_slot);
+    lbs_eject_on_t on = {&member->eject, &reg->gauges[slot],
+                         &reg->pools[pool].eject, eject};
+
+    give_values(record, seat, &reg->gauges[slot]);
+    give_drain(record, seat, now->mono, elapsed);
+    counted.eject.left_us -= counted.eject.left_us < (apr_uint64_t)elapsed
+                                 ? counted.eject.left_us
+                                 : (apr_uint64_t)elapsed;
+    lbs_member_load(member, &on, &counted, (apr_uint64_t)now->mono);
 }

@@ -31,6 +31,7 @@ typedef struct lbs_saved_member_t {
     apr_uint64_t drain_since;            /* Unix microseconds */
     apr_uint64_t drain_left;             /* until the deadline, plus 1 */
     apr_uint64_t drain_idle;
+    lbs_member_saved_t counted;
 } lbs_saved_member_t;
 
 /* Either of the two is NULL. */
@@ -69,10 +70,12 @@ void lbs_record_give_pool(const lbs_saved_pool_t *record,
  * Give a slot the state in a record; nobody else uses it yet.
  *
  * @param elapsed  microseconds since the record was taken
+ * @param eject    of its pool; NULL: ejection is off
  */
 void lbs_record_give_member(const lbs_saved_member_t *record,
                             const lbs_registry_t *reg, apr_uint32_t slot,
                             const lbs_clock_t *now,
-                            apr_interval_time_t elapsed);
+                            apr_interval_time_t elapsed,
+                            const lbs_eject_conf_t *eject);
 
 #endif

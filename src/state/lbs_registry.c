@@ -175,6 +175,13 @@ lbs_gauge_t *lbs_registry_gauges(const lbs_registry_t *reg)
     return reg->gauges;
 }
 
+lbs_member_t *lbs_registry_member_record(const lbs_registry_t *reg,
+                                         apr_uint32_t slot)
+{
+    lbs_assert(slot < LBS_REGISTRY_MEMBERS);
+    return &reg->members[slot];
+}
+
 lbs_table_slots_t *lbs_registry_slots(const lbs_registry_t *reg)
 {
     return reg->slots;

@@ -28,6 +28,7 @@
 
 #include "src/base/lbs_hash.h"
 #include "src/member/lbs_gauge.h"
+#include "src/member/lbs_member.h"
 #include "src/member/lbs_row.h"
 #include "src/state/lbs_events.h"
 #include "src/state/lbs_identity.h"
@@ -223,6 +224,10 @@ lbs_pool_t *lbs_registry_pool_record(const lbs_registry_t *reg,
 
 /** @return LBS_REGISTRY_MEMBERS gauges, by member slot */
 lbs_gauge_t *lbs_registry_gauges(const lbs_registry_t *reg);
+
+/** @return the cold record of a member slot below LBS_REGISTRY_MEMBERS */
+lbs_member_t *lbs_registry_member_record(const lbs_registry_t *reg,
+                                         apr_uint32_t slot);
 
 /** @return what the session table keeps per member slot */
 lbs_table_slots_t *lbs_registry_slots(const lbs_registry_t *reg);

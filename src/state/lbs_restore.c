@@ -287,11 +287,13 @@ static int all_over(const lbs_saved_member_t *record,
 }
 
 static void give_members(lbs_restore_t *restore, lbs_registry_t *reg,
+                         const lbs_eject_conf_t *const *eject,
                          lbs_restore_report_t *report)
 {
     apr_interval_time_t elapsed = restore->info.elapsed;
     lbs_reader_t r = restore->members;
     lbs_codec_t codec = {NULL, &r};
+    lbs_registry_member_info_t member;
     lbs_saved_member_t record;
     apr_uint32_t i, slot;
 
@@ -299,10 +301,11 @@ static void give_members(lbs_restore_t *restore, lbs_registry_t *reg,
         lbs_record_code_member(&codec, &record);
         restore->origin.quantum_us[record.slot] = record.quantum_us;
         slot = lbs_registry_find_member(reg, record.id);
-        if (slot == LBS_REGISTRY_NONE) {
+        if (lbs_registry_member_info(reg, slot, &member) != APR_SUCCESS) {
             continue;
         }
-        lbs_record_give_member(&record, reg, slot, &restore->now, elapsed);
+        lbs_record_give_member(&record, reg, slot, &restore->now, elapsed,
+                               eject[member.pool_slot]);
         if (!all_over(&record, elapsed)) {
             restore->origin.slot[record.slot] = (apr_uint16_t)slot;
         }
@@ -311,6 +314,7 @@ static void give_members(lbs_restore_t *restore, lbs_registry_t *reg,
 }
 
 void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
+                          const lbs_eject_conf_t *const *eject,
                           lbs_restore_report_t *report)
 {
     lbs_hash_key_t key;
@@ -324,7 +328,7 @@ void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
     }
     restore->origin.now = restore->saved_mono + restore->info.elapsed;
     give_pools(restore, reg, report);
-    give_members(restore, reg, report);
+    give_members(restore, reg, eject, report);
 }
 
 apr_status_t lbs_restore_table(lbs_restore_t *restore, int index,

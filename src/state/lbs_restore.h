@@ -71,8 +71,14 @@ void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info);
 /**
  * Give the registry its keys, and every pool and member that was named by now
  * its counters and overrides. Nobody else uses the registry yet.
+ *
+ * @param eject   by pool slot, LBS_REGISTRY_POOLS of them: what makes members
+ *                of that pool be ejected; NULL where ejection is off: then
+ *                nobody comes back ejected
+ * @param report  out
  */
 void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
+                          const lbs_eject_conf_t *const *eject,
                           lbs_restore_report_t *report);
 
 /**

@@ -18,14 +18,6 @@ static void pools_count(void)
            "kept");
     is_int(pool->requests, 3, "each request once");
     is_int(pool->last_request, 7, "the last one then");
-
-    is_int(lbs_pool_eject(pool, 2), 1, "one may be ejected");
-    is_int(lbs_pool_eject(pool, 2), 1, "two may");
-    is_int(lbs_pool_eject(pool, 2), 0, "a third may not");
-    lbs_pool_return(pool);
-    lbs_pool_return(pool);
-    lbs_pool_return(pool);
-    is_int(pool->ejected, 0, "returning too often counts none below zero");
 }
 
 int main(void)

@@ -34,6 +34,7 @@ static void bytes_and_back(void)
     scribble(&rand, &member.id, sizeof(member.id));
     scribble(&rand, &member.quantum_us, sizeof(member.quantum_us));
     scribble(&rand, member.file, sizeof(member.file));
+    scribble(&rand, &member.counted, sizeof(member.counted));
     scribble(&rand, member.value, sizeof(member.value));
     member.slot = 77;
     member.overrides = 2;
@@ -92,6 +93,9 @@ static void what_cannot_be(void)
     UNSOUND(drain_since, APR_UINT64_MAX);
     UNSOUND(drain_left, APR_UINT64_MAX);
     UNSOUND(drain_idle, APR_UINT64_MAX);
+    UNSOUND(counted.eject.out, 2);
+    UNSOUND(counted.eject.left_us, APR_UINT64_MAX);
+    UNSOUND(counted.latency.le[3], 1);
     memset(&pool, 0, sizeof(pool));
     is_int(lbs_record_pool_is_sound(&pool), 0, "a pool is somebody");
 }
@@ -145,7 +149,7 @@ static void deadlines(void)
 
         reg->seats[0].drain_deadline = cases[i].before;
         lbs_record_take_member(&record, reg, 0, &then);
-        lbs_record_give_member(&record, reg, 0, &now, cases[i].elapsed);
+        lbs_record_give_member(&record, reg, 0, &now, cases[i].elapsed, NULL);
         lbs_admin_drain(reg, 0, &drain);
         is_int(drain.deadline, cases[i].after, "deadline %d", (int)i);
     }

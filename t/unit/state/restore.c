@@ -49,8 +49,9 @@ static const char *refused(const unsigned char *bytes, apr_size_t len,
 
 /* Start with the file: a registry that another run seeded, members in the
  * order given. */
-static lbs_registry_t *start(lbs_restore_t *restore, const char *names,
-                             apr_uint32_t weight, const lbs_clock_t *now)
+static lbs_registry_t *start_with(lbs_restore_t *restore, const char *names,
+                                  apr_uint32_t weight, const lbs_clock_t *now,
+                                  const lbs_eject_conf_t *const *eject)
 {
     static const lbs_registry_seed_t other = {
         {9, 9}, {"another key"}, "another secret"};
@@ -61,10 +62,16 @@ static lbs_registry_t *start(lbs_restore_t *restore, const char *names,
     (void)lbs_registry_format(block, block_size(), ROWS, &other);
     reg = open_block(block);
     name_all(reg, names);
-    lbs_restore_registry(restore, reg, &report);
+    lbs_restore_registry(restore, reg, eject, &report);
     reconcile_all(reg, names, weight, now);
     lbs_registry_commit(reg, now);
     return reg;
+}
+
+static lbs_registry_t *start(lbs_restore_t *restore, const char *names,
+                             apr_uint32_t weight, const lbs_clock_t *now)
+{
+    return start_with(restore, names, weight, now, no_ejection);
 }
 
 static void by_identity_not_by_position(void)
@@ -200,6 +207,74 @@ static void operators_changes_survive(void)
     reg = start(open_saved(bytes, len, &now), "ab", 100, &now);
     lbs_admin_drain(reg, slots['a'], &found);
     is_int(found.deadline, 7, "a deadline that passed meanwhile is over");
+}
+
+static lbs_eject_conf_t conf = {3,        100,      10000000,
+                                60000000, 60000000, LBS_EJECT_STALL_AUTO};
+static const lbs_eject_conf_t *ejects[LBS_REGISTRY_POOLS] = {&conf};
+
+/* Three failures eject member a. */
+static void eject(lbs_registry_t *reg, const lbs_clock_t *now)
+{
+    lbs_member_t *member = lbs_registry_member_record(reg, slots['a']);
+    lbs_gauge_t *gauge = &lbs_registry_gauges(reg)[slots['a']];
+    lbs_eject_on_t on = {&member->eject, gauge,
+                         &lbs_registry_pool_record(reg, 0)->eject, &conf};
+    lbs_eject_attempt_t attempt = {(apr_uint64_t)now->mono, 0};
+    lbs_eject_why_t why;
+    int i;
+
+    lbs_eject_recount(on.pool, 2, 2, 0);
+    for (i = 0; i < 3; i++) {
+        lbs_member_sent(member, (apr_uint64_t)now->mono);
+        lbs_member_failed(member, gauge, LBS_FAIL_CONNECT,
+                          (apr_uint64_t)now->mono);
+        (void)lbs_eject_failed(&on, &attempt, (apr_uint64_t)now->mono, &why);
+    }
+    lbs_member_answered(member, gauge, 204, 7000, (apr_uint64_t)now->mono);
+    lbs_member_bytes(member, 100, 200);
+}
+
+static void counters_and_ejection_survive(void)
+{
+    lbs_registry_t *reg = new_registry();
+    lbs_snapshot_t from = {.reg = reg, .count = 0};
+    lbs_clock_t then = moment(50 * HOUR, 0), now = moment(7, 20000000);
+    lbs_member_view_t view;
+    lbs_member_t *member;
+    apr_size_t len;
+    unsigned char *bytes;
+
+    name_all(reg, "ab");
+    reconcile_all(reg, "ab", 100, &then);
+    lbs_registry_commit(reg, &then);
+    eject(reg, &then);
+    is_int(lbs_gauge_flags(&lbs_registry_gauges(reg)[slots['a']]),
+           LBS_F_EJECTED, "a member is ejected for a minute");
+    bytes = save(&from, &then, &len);
+
+    reg = start_with(open_saved(bytes, len, &now), "ba", 100, &now, ejects);
+    member = lbs_registry_member_record(reg, slots['a']);
+    lbs_member_view(member, &lbs_registry_gauges(reg)[slots['a']],
+                    (apr_uint64_t)now.mono, &view);
+    ok(view.requests == 3 && view.failures == 3
+           && view.failures_by[LBS_FAIL_CONNECT] == 3,
+       "its requests and failures");
+    ok(view.responses[1] == 1 && view.bytes_in == 100 && view.bytes_out == 200,
+       "its answers and bytes");
+    is_int(view.latency.sum_us, 7000, "its times");
+    is_int(view.state, LBS_STATE_EJECTED, "twenty seconds later it is held");
+    is_int(view.eject_until, 7 + 40000000, "for forty more");
+    is_int(view.eject_count, 1, "for the first time");
+
+    now = moment(7, 2 * HOUR);
+    reg = start_with(open_saved(bytes, len, &now), "ba", 100, &now, ejects);
+    is_int(
+        lbs_eject_until(&lbs_registry_member_record(reg, slots['a'])->eject),
+        7, "two hours later the hold is over");
+    reg = start(open_saved(bytes, len, &now), "ba", 100, &now);
+    is_int(lbs_gauge_flags(&lbs_registry_gauges(reg)[slots['a']]), 0,
+           "without LBStickyEject it is not held");
 }
 
 static void not_ours(void)
@@ -383,6 +458,7 @@ int main(void)
     removed_members_are_forgotten();
     old_files();
     operators_changes_survive();
+    counters_and_ejection_survive();
     not_ours();
     secrets_in_rotation();
     every_byte_flipped_and_each_truncation();

@@ -12,6 +12,9 @@
 #define IDLE APR_INT64_C(3600000000) /* an hour */
 #define WALL APR_INT64_C(1700000000000000)
 
+/* Ejection is off in every pool. */
+TAP_FUNC const lbs_eject_conf_t *no_ejection[LBS_REGISTRY_POOLS];
+
 static apr_uint32_t slots[256]; /* by route, of the last configure_all() */
 
 /* A moment on both clocks; the monotonic one began elsewhere. */

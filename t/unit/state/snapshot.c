@@ -68,8 +68,9 @@ static void only_what_is_there_is_written(void)
        (int)empty);
 }
 
-/* Others bind, move and forget while the file is written; what comes out must
- * be a sound file, and sessions that nobody touches are all in it. */
+/* Others bind and forget while the file is written. What comes out is a sound
+ * table with every session that nobody touched; one that was forgotten and
+ * bound again meanwhile may be in the file twice, and is taken once. */
 static void written_while_others_work(void)
 {
     lbs_registry_t *reg = new_registry();
@@ -107,12 +108,13 @@ static void written_while_others_work(void)
         lbs_registry_t *other = new_registry();
         lbs_restore_report_t report;
         lbs_image_report_t image = {0, 0, 0, 0};
+        lbs_validate_report_t valid;
 
         name_all(other, "abc");
         copy = new_table(other, 4000);
-        lbs_restore_registry(restore, other, &report);
+        lbs_restore_registry(restore, other, no_ejection, &report);
         (void)lbs_restore_table(restore, 0, copy, &image);
-        whole += image.damaged == 0
+        whole += lbs_validate_table(copy, 1000, &valid, memory) == APR_SUCCESS
                  && count_right(other, copy, "abc", 0, 1000, 1000) == 1000;
     }
     is_int(whole, 50, "fifty files written meanwhile are whole");
