@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_collect.c - filling the view.
+ *
+ * Reads shared memory with relaxed loads while it changes. What was read is
+ * never read twice for one number, so sums shown add up to what is shown
+ * beside them.
+ */
+#include "src/status/lbs_collect.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <http_main.h>
+
+#include "mod_lbsticky.h"
+#include "src/base/lbs_text.h"
+#include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_runtime.h"
+#include "src/member/lbs_ewma.h"
+#include "src/state/lbs_admin.h"
+#include "src/table/lbs_table.h"
+
+/* What is needed to fill any part. */
+typedef struct collect_t {
+    apr_pool_t *pool;
+    const lbs_runtime_t *rt;
+    const server_rec *server; /* that is asked */
+    lbs_clock_t now;
+} collect_t;
+
+/* Monotonic microseconds of the past or the future as Unix seconds. */
+static apr_int64_t unix_of(const collect_t *c, apr_uint64_t mono)
+{
+    return mono == 0 ? 0
+                     : (apr_int64_t)apr_time_sec(
+                         c->now.wall + ((apr_time_t)mono - c->now.mono));
+}
+
+/* Members ---------------------------------------------------------------- */
+
+static lbs_view_state_t state_of(const lbs_gauge_t *gauge, apr_uint32_t flags)
+{
+    static const struct {
+        apr_uint32_t flags;
+        lbs_view_state_t state;
+    } first[] = {
+        {LBS_F_STOPPED, LBS_VIEW_STOPPED},
+        {LBS_F_DISABLED, LBS_VIEW_DISABLED},
+        {LBS_F_DRAIN | LBS_F_DRAINED, LBS_VIEW_DRAIN},
+        {LBS_F_DOWN, LBS_VIEW_DOWN},
+        {LBS_F_EJECTED | LBS_F_HALF_OPEN, LBS_VIEW_EJECTED},
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(first) / sizeof(*first); i++) {
+        if ((flags & first[i].flags) != 0) {
+            return first[i].state;
+        }
+    }
+    if (lbs_gauge_full(gauge)) {
+        return LBS_VIEW_FULL;
+    }
+    if (lbs_atomic_load32_relaxed(&gauge->ramp) < 1000) {
+        return LBS_VIEW_WARMING;
+    }
+    return (flags & LBS_F_STANDBY) != 0 ? LBS_VIEW_STANDBY
+           : (flags & LBS_F_SPARE) != 0 ? LBS_VIEW_SPARE
+                                        : LBS_VIEW_UP;
+}
+
+static void fill_gauge(const lbs_gauge_t *gauge, lbs_view_member_t *m)
+{
+    apr_uint32_t flags = lbs_gauge_flags(gauge);
+    apr_uint32_t ramp = lbs_atomic_load32_relaxed(&gauge->ramp);
+
+    m->state = state_of(gauge, flags);
+    m->weight = lbs_atomic_load32_relaxed(&gauge->weight) / 100.0;
+    m->effective_weight =
+        (flags & LBS_F_CLOSED_NEW) != 0 ? 0 : m->weight * ramp / 1000.0;
+    m->inflight = lbs_gauge_inflight(gauge);
+    m->limit = lbs_atomic_load32_relaxed(&gauge->limit);
+}
+
+static void fill_overrides(const collect_t *c, apr_uint32_t slot,
+                           lbs_view_member_t *m)
+{
+    apr_uint32_t bits = lbs_admin_overrides(c->rt->registry, slot);
+    const char **names =
+        apr_palloc(c->pool, LBS_ADMIN_FIELDS * sizeof(*names));
+    int field;
+
+    m->override = names;
+    for (field = 0; field < LBS_ADMIN_FIELDS; field++) {
+        if ((bits & (1u << field)) != 0) {
+            names[m->overrides++] =
+                lbs_admin_field_name((lbs_admin_field_t)field);
+        }
+    }
+}
+
+static void fill_drain(const collect_t *c, apr_uint32_t slot,
+                       lbs_view_member_t *m)
+{
+    lbs_admin_drain_t drain;
+
+    lbs_admin_drain(c->rt->registry, slot, &drain);
+    if (drain.since != 0) {
+        m->drain_since = apr_time_sec(drain.since);
+        m->drain_deadline = unix_of(c, (apr_uint64_t)drain.deadline);
+        m->drain_left = m->sessions;
+    }
+}
+
+static void fill_member(const collect_t *c, const lbs_hmember_t *from,
+                        lbs_view_member_t *m)
+{
+    lbs_registry_member_info_t info;
+
+    m->name = from->name;
+    m->route = from->route;
+    m->id = "";
+    if (lbs_registry_member_info(c->rt->registry, from->slot, &info)
+        == APR_SUCCESS) {
+        m->id = apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);
+    }
+    m->sessions = lbs_table_sessions(c->rt->slots, from->slot);
+    m->ewma_ms =
+        lbs_ewma_read(from->gauge, (apr_uint64_t)c->now.mono) / 1000.0;
+    m->check.ok = 1;
+    m->check.last = "";
+    fill_gauge(from->gauge, m);
+    fill_overrides(c, from->slot, m);
+    fill_drain(c, from->slot, m);
+}
+
+/* Pools ------------------------------------------------------------------ */
+
+int lbs_collect_admin(const server_rec *s)
+{
+    const int *admin = lbs_config_of(s)->set.admin;
+
+    return admin != NULL && *admin;
+}
+
+static int has_pools(const server_rec *s)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+
+        if (lbs_pools_find(s, pool->name) == pool) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A server changes the pools it uses. Those of others it changes only from
+ * the outside: the main server, or a virtual host kept for administration,
+ * without a pool of its own; and only where LBStickyAdmin is on for them
+ * too. So whoever may administrate one site does not reach another. */
+static int may_change(const collect_t *c, const lbs_hpool_t *pool)
+{
+    if (!lbs_collect_admin(c->server)) {
+        return 0;
+    }
+    if (lbs_pools_find(c->server, pool->name) == pool) {
+        return 1;
+    }
+    return *pool->set.admin
+           && (c->server == ap_server_conf || !has_pools(c->server));
+}
+
+static void fill_decisions(const lbs_pool_t *record, lbs_view_pool_t *p)
+{
+    int decision, reason;
+
+    for (decision = 0; decision < LBS_DECISIONS; decision++) {
+        for (reason = 0; reason < LBS_REASONS; reason++) {
+            apr_uint64_t count = lbs_pool_count(
+                record, (lbs_decision_t)decision, (lbs_reason_t)reason);
+
+            p->decisions[decision][reason] = count;
+            p->requests += decision == LBS_DECISION_NONE ? 0 : count;
+        }
+    }
+    p->retries = lbs_atomic_load64_relaxed(&record->retries);
+    p->retries_denied = lbs_atomic_load64_relaxed(&record->retries_denied);
+    p->queued = lbs_atomic_load32_relaxed(&record->queued);
+    p->panic = lbs_atomic_load32_relaxed(&record->panic) != 0;
+}
+
+static void fill_sources(const collect_t *c, const lbs_set_sticky_t *sticky,
+                         lbs_view_pool_t *p)
+{
+    const char **sources =
+        apr_palloc(c->pool, LBS_SOURCE_MAX * sizeof(*sources));
+    int i;
+
+    for (i = 0; i < sticky->count; i++) {
+        sources[i] = sticky->source[i].spelling;
+    }
+    p->sources = sources;
+    p->sources_count = (apr_uint32_t)sticky->count;
+}
+
+static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
+                      lbs_view_pool_t *p)
+{
+    lbs_view_member_t *members =
+        apr_pcalloc(c->pool, (from->count + 1) * sizeof(*members));
+    apr_uint32_t i;
+
+    p->name = from->name;
+    p->vhost = from->vhost;
+    p->method = lbs_pick_method_name(from->set.method->method);
+    p->busy_key_percent = -1;
+    p->may_change = may_change(c, from);
+    fill_sources(c, from->set.sticky, p);
+    fill_decisions(from->record, p);
+    for (i = 0; i < from->count; i++) {
+        fill_member(c, &from->member[i], &members[i]);
+        p->inflight += members[i].inflight;
+        p->sessions += members[i].sessions;
+    }
+    p->members = members;
+    p->members_count = (apr_uint32_t)from->count;
+}
+
+/* A pool that several virtual hosts inherit stands in the list once for each
+ * way they use it; its state is one. */
+static int is_known(const apr_array_header_t *all, int number)
+{
+    const lbs_hpool_t *pool = APR_ARRAY_IDX(all, number, lbs_hpool_t *);
+    int i;
+
+    for (i = 0; i < number; i++) {
+        if (APR_ARRAY_IDX(all, i, lbs_hpool_t *)->slot == pool->slot) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void fill_pools(const collect_t *c, lbs_view_t *view)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    lbs_view_pool_t *pools =
+        apr_pcalloc(c->pool, ((apr_size_t)all->nelts + 1) * sizeof(*pools));
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        if (!is_known(all, i)) {
+            fill_pool(c, APR_ARRAY_IDX(all, i, lbs_hpool_t *),
+                      &pools[view->pools_count++]);
+        }
+    }
+    view->pools = pools;
+}
+
+lbs_hpool_t *lbs_collect_pool(const lbs_view_pool_t *pool)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        lbs_hpool_t *from = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+
+        if (strcmp(from->name, pool->name) == 0
+            && strcmp(from->vhost, pool->vhost) == 0) {
+            return from;
+        }
+    }
+    return NULL;
+}
+
+/* Events ----------------------------------------------------------------- */
+
+static const char *vhost_of(const collect_t *c, const lbs_event_t *event)
+{
+    lbs_registry_pool_info_t info;
+
+    /* The slot may have got another pool since. */
+    if (event->pool[0] == '\0'
+        || lbs_registry_pool_info(c->rt->registry, event->pool_slot, &info)
+               != APR_SUCCESS
+        || strcmp(info.name, event->pool) != 0) {
+        return "";
+    }
+    return info.vhost;
+}
+
+static void fill_event(const collect_t *c, const lbs_event_t *from,
+                       lbs_view_event_t *e)
+{
+    e->at = apr_time_sec(from->at);
+    e->pool = apr_pstrdup(c->pool, from->pool);
+    e->vhost = vhost_of(c, from);
+    e->member = apr_pstrdup(c->pool, from->member);
+    e->member_id = from->member_id == 0
+                       ? ""
+                       : apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT,
+                                      from->member_id);
+    e->event = lbs_event_name(from->kind);
+    e->reason = apr_pstrdup(c->pool, from->reason);
+}
+
+static void fill_events(const collect_t *c, lbs_view_t *view)
+{
+    const lbs_events_t *ring = lbs_registry_events(c->rt->registry);
+    apr_uint64_t number = lbs_events_count(ring);
+    apr_uint64_t oldest =
+        number > LBS_EVENTS_KEPT ? number - LBS_EVENTS_KEPT : 0;
+    lbs_view_event_t *events =
+        apr_palloc(c->pool, LBS_EVENTS_KEPT * sizeof(*events));
+    lbs_event_t event;
+
+    while (number > oldest) {
+        if (lbs_events_get(ring, --number, &event) == APR_SUCCESS) {
+            fill_event(c, &event, &events[view->events_count++]);
+        }
+    }
+    view->events = events;
+}
+
+/* The whole -------------------------------------------------------------- */
+
+static void fill_table(const collect_t *c, lbs_view_table_t *table)
+{
+    const char *persist = lbs_config_of(ap_server_conf)->main->persist;
+    lbs_table_stats_t stats;
+
+    lbs_table_stats(c->rt->table, &stats);
+    table->capacity = stats.sessions;
+    table->entries = stats.entries;
+    table->bytes = stats.bytes;
+    table->evicted_live = stats.evicted_unseen + stats.evicted_seen;
+    table->expired = stats.expired;
+    table->persist = persist != NULL ? persist : "off";
+    table->age_s = -1;
+}
+
+const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s)
+{
+    collect_t c = {pool, lbs_runtime(), s, lbs_runtime_clock()};
+    lbs_view_t *view = apr_pcalloc(pool, sizeof(*view));
+
+    view->version = LBSTICKY_VERSION;
+    view->server = ap_server_conf->server_hostname;
+    view->started = apr_time_sec(lbs_registry_started(c.rt->registry).wall);
+    view->now = apr_time_sec(c.now.wall);
+    view->generation = lbs_registry_generation(c.rt->registry);
+    fill_table(&c, &view->table);
+    fill_pools(&c, view);
+    fill_events(&c, view);
+    return view;
+}

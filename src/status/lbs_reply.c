@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_reply.c - sending a document that was written into memory. */
+#include "src/status/lbs_reply.h"
+
+#include <http_protocol.h>
+#include <jansson.h>
+
+#include "src/status/lbs_escape.h"
+
+/* No inline styles or scripts, nothing from elsewhere, no frames, forms only
+ * to us. data: is not needed, the icon is a file of ours. */
+#define POLICY                                                                \
+    "default-src 'none'; script-src 'self'; style-src 'self'; "               \
+    "img-src 'self'; connect-src 'self'; form-action 'self'; "                \
+    "frame-ancestors 'none'; base-uri 'none'"
+
+void lbs_reply_headers(request_rec *r)
+{
+    /* err_headers_out: also with the refusals. */
+    apr_table_t *headers = r->err_headers_out;
+
+    apr_table_setn(headers, "Cache-Control", "no-store");
+    apr_table_setn(headers, "Content-Security-Policy", POLICY);
+    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(headers, "X-Frame-Options", "DENY");
+    /* Not no-referrer: with that, browsers send forms with "Origin: null". */
+    apr_table_setn(headers, "Referrer-Policy", "same-origin");
+}
+
+static apr_status_t keep(void *ctx, const char *data, apr_size_t len)
+{
+    return apr_brigade_write(ctx, NULL, NULL, data, len);
+}
+
+lbs_out_t *lbs_reply_open(request_rec *r, lbs_out_escape_t escape)
+{
+    apr_bucket_brigade *document
+        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+
+    return lbs_out_open(r->pool, escape, keep, document);
+}
+
+static int send(request_rec *r, apr_bucket_brigade *document, int status,
+                const char *type)
+{
+    apr_bucket *end = apr_bucket_eos_create(r->connection->bucket_alloc);
+
+    r->status = status;
+    ap_set_content_type(r, type);
+    APR_BRIGADE_INSERT_TAIL(document, end);
+    /* Whoever went away does not miss the rest. */
+    (void)ap_pass_brigade(r->output_filters, document);
+    return OK;
+}
+
+int lbs_reply_send(request_rec *r, lbs_out_t *out, int status,
+                   const char *type)
+{
+    if (lbs_out_close(out) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return send(r, out->ctx, status, type);
+}
+
+int lbs_reply_bytes(request_rec *r, const char *data, apr_size_t len,
+                    const char *type)
+{
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *document = apr_brigade_create(r->pool, alloc);
+
+    APR_BRIGADE_INSERT_TAIL(document,
+                            apr_bucket_immortal_create(data, len, alloc));
+    return send(r, document, HTTP_OK, type);
+}
+
+int lbs_reply_error(request_rec *r, int status, const char *sentence)
+{
+    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_PLAIN);
+    const char *text = lbs_escape_utf8(r->pool, sentence);
+    json_t *object = json_pack("{s:s}", "error", text);
+    char *json = json_dumps(object, JSON_COMPACT);
+
+    json_decref(object);
+    if (json == NULL) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    lbs_out_raw(out, json);
+    lbs_out_raw(out, "\n");
+    free(json);
+    return lbs_reply_send(r, out, status, "application/json");
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_status.c - `SetHandler lb-status`: the documents below a location.
+ *
+ * A handler does not know which location it was set for. The name of the
+ * document is the last part of the path if it is one of ours; else the page
+ * is meant, unless httpd found more path than there should be.
+ */
+#include "src/status/lbs_status.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "src/httpd/lbs_runtime.h"
+#include "src/status/lbs_admin.h"
+#include "src/status/lbs_assets.h"
+#include "src/status/lbs_collect.h"
+#include "src/status/lbs_explain.h"
+#include "src/status/lbs_json.h"
+#include "src/status/lbs_metrics.h"
+#include "src/status/lbs_page.h"
+#include "src/status/lbs_reply.h"
+
+typedef struct document_t {
+    const char *name;
+    int method; /* M_GET, which includes HEAD, or M_POST */
+    int (*serve)(request_rec *r);
+} document_t;
+
+static int serve_json(request_rec *r)
+{
+    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_PLAIN);
+
+    if (lbs_json_write(out, lbs_collect_view(r->pool, r->server))
+        != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return lbs_reply_send(r, out, HTTP_OK, "application/json");
+}
+
+static int serve_metrics(request_rec *r)
+{
+    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_LABEL);
+
+    lbs_metrics_write(out, lbs_collect_view(r->pool, r->server));
+    return lbs_reply_send(r, out, HTTP_OK, LBS_METRICS_TYPE);
+}
+
+/* "lb-status" on /lb-status, "." on /lb-status/. */
+static const char *here_of(request_rec *r)
+{
+    const char *last = strrchr(r->uri, '/');
+
+    if (last == NULL || last[1] == '\0') {
+        return ".";
+    }
+    return ap_os_escape_path(r->pool, last + 1, 0);
+}
+
+static int serve_page(request_rec *r)
+{
+    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_HTML);
+    const char *args = r->args != NULL ? r->args : "";
+    lbs_page_t page = {NULL, NULL, here_of(r), NULL};
+    lbs_form_t query;
+    const char *wrong = lbs_form_parse(&query, r->pool, args, strlen(args));
+
+    if (wrong != NULL) {
+        return HTTP_BAD_REQUEST;
+    }
+    page.view = lbs_collect_view(r->pool, r->server);
+    page.query = &query;
+    page.nonce = lbs_admin_nonce(r);
+    return lbs_reply_send(r, out, lbs_page_write(out, &page),
+                          "text/html; charset=utf-8");
+}
+
+static int serve_asset(request_rec *r, const lbs_asset_t *asset)
+{
+    return lbs_reply_bytes(r, asset->data,
+                           (apr_size_t)(asset->end - asset->data),
+                           asset->type);
+}
+
+static const document_t *find_document(const char *name)
+{
+    static const document_t documents[] = {
+        {"json", M_GET, serve_json},
+        {"metrics", M_GET, serve_metrics},
+        {"explain", M_GET, lbs_explain_serve},
+        {"admin", M_POST, lbs_admin_serve},
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(documents) / sizeof(*documents); i++) {
+        if (strcmp(documents[i].name, name) == 0) {
+            return &documents[i];
+        }
+    }
+    return NULL;
+}
+
+static int refuse_method(request_rec *r, int method)
+{
+    ap_allow_standard_methods(r, REPLACE_ALLOW, method, -1);
+    return HTTP_METHOD_NOT_ALLOWED;
+}
+
+int lbs_status_handler(request_rec *r)
+{
+    static const document_t page = {"", M_GET, serve_page};
+    const document_t *document;
+    const lbs_asset_t *asset;
+    const char *name;
+
+    if (r->handler == NULL || strcmp(r->handler, "lb-status") != 0) {
+        return DECLINED;
+    }
+    if (lbs_runtime() == NULL) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    lbs_reply_headers(r);
+    name = strrchr(r->uri, '/');
+    name = name != NULL ? name + 1 : r->uri;
+    document = find_document(name);
+    asset = document == NULL ? lbs_asset_find(name) : NULL;
+    if (document == NULL && asset == NULL && r->path_info != NULL
+        && r->path_info[0] != '\0' && strcmp(r->path_info, "/") != 0) {
+        return HTTP_NOT_FOUND;
+    }
+    document = document != NULL ? document : &page;
+    if (r->method_number != document->method) {
+        return refuse_method(r, document->method);
+    }
+    return asset != NULL ? serve_asset(r, asset) : document->serve(r);
+}

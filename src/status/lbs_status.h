@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_status.h - `SetHandler lb-status`: the documents below a location. */
+#ifndef LBS_STATUS_H
+#define LBS_STATUS_H
+
+#include <httpd.h>
+
+/**
+ * httpd's handler hook.
+ *
+ *     (nothing), /  GET   the page        /admin    POST  change a member
+ *     /json         GET   the state       /metrics  GET   for Prometheus
+ *     /explain      GET   a decision, without taking it
+ *     /app.js, /style.css, /parts.css, /icon.svg
+ *
+ * @return DECLINED: another handler is set; OK; or the HTTP status
+ */
+int lbs_status_handler(request_rec *r);
+
+#endif
