@@ -18,6 +18,7 @@
 #include "src/httpd/lbs_runtime.h"
 #include "src/member/lbs_ewma.h"
 #include "src/state/lbs_admin.h"
+#include "src/state/lbs_ring.h"
 #include "src/table/lbs_table.h"
 
 /* What is needed to fill any part. */
@@ -25,6 +26,7 @@ typedef struct collect_t {
     apr_pool_t *pool;
     const lbs_runtime_t *rt;
     const server_rec *server; /* that is asked */
+    lbs_collect_t more;
     lbs_clock_t now;
 } collect_t;
 
@@ -34,6 +36,54 @@ static apr_int64_t unix_of(const collect_t *c, apr_uint64_t mono)
     return mono == 0 ? 0
                      : (apr_int64_t)apr_time_sec(
                          c->now.wall + ((apr_time_t)mono - c->now.mono));
+}
+
+/* Plots ------------------------------------------------------------------ */
+
+/* The rings' samples as points; a step nobody counted is one of nothing. */
+static void fill_plot(const collect_t *c, const lbs_ring_t *ring,
+                      lbs_view_span_t span, lbs_view_plot_t *plot)
+{
+    static lbs_ring_sample_t nobody;
+    apr_uint32_t count = span == LBS_VIEW_DAY ? LBS_RING_LONG : LBS_RING_SHORT;
+    lbs_ring_sample_t samples[LBS_RING_LONG];
+    lbs_view_point_t *points = apr_palloc(c->pool, count * sizeof(*points));
+    apr_time_t until = span == LBS_VIEW_DAY
+                           ? lbs_ring_day(ring, c->now.mono, samples)
+                           : lbs_ring_recent(ring, c->now.mono, samples);
+    apr_uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        const lbs_ring_sample_t *from =
+            samples[i].known ? &samples[i] : &nobody;
+
+        points[i].requests = from->requests;
+        points[i].errors = from->errors;
+        points[i].p50_ms = (double)from->p50_us / 1000;
+        points[i].p99_ms = (double)from->p99_us / 1000;
+    }
+    plot->points = points;
+    plot->count = count;
+    plot->step = (apr_uint32_t)apr_time_sec(LBS_RING_STEP)
+                 * (span == LBS_VIEW_DAY ? LBS_RING_FOLD : 1);
+    plot->until = unix_of(c, (apr_uint64_t)until);
+}
+
+static void fill_member_plots(const collect_t *c, apr_uint32_t slot,
+                              lbs_view_member_t *m)
+{
+    const lbs_ring_t *ring = lbs_registry_ring(c->rt->registry, slot);
+    const char *day_of = c->more.day_of;
+
+    if (!c->more.plots) {
+        return;
+    }
+    fill_plot(c, ring, LBS_VIEW_RECENT, &m->plot[LBS_VIEW_RECENT]);
+    if (day_of != NULL
+        && (strcmp(day_of, m->id) == 0 || strcmp(day_of, m->route) == 0
+            || strcmp(day_of, m->name) == 0)) {
+        fill_plot(c, ring, LBS_VIEW_DAY, &m->plot[LBS_VIEW_DAY]);
+    }
 }
 
 /* Members ---------------------------------------------------------------- */
@@ -131,6 +181,7 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
     fill_gauge(from->gauge, m);
     fill_overrides(c, from->slot, m);
     fill_drain(c, from->slot, m);
+    fill_member_plots(c, from->slot, m);
 }
 
 /* Pools ------------------------------------------------------------------ */
@@ -220,6 +271,13 @@ static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
     p->may_change = may_change(c, from);
     fill_sources(c, from->set.sticky, p);
     fill_decisions(from->record, p);
+    if (c->more.plots) {
+        const lbs_ring_t *ring =
+            lbs_registry_pool_ring(c->rt->registry, from->slot);
+
+        fill_plot(c, ring, LBS_VIEW_RECENT, &p->plot[LBS_VIEW_RECENT]);
+        fill_plot(c, ring, LBS_VIEW_DAY, &p->plot[LBS_VIEW_DAY]);
+    }
     for (i = 0; i < from->count; i++) {
         fill_member(c, &from->member[i], &members[i]);
         p->inflight += members[i].inflight;
@@ -342,11 +400,15 @@ static void fill_table(const collect_t *c, lbs_view_table_t *table)
     table->age_s = -1;
 }
 
-const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s)
+const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,
+                                   const lbs_collect_t *more)
 {
-    collect_t c = {pool, lbs_runtime(), s, lbs_runtime_clock()};
+    collect_t c = {pool, lbs_runtime(), s, {0, NULL}, lbs_runtime_clock()};
     lbs_view_t *view = apr_pcalloc(pool, sizeof(*view));
 
+    if (more != NULL) {
+        c.more = *more;
+    }
     view->version = LBSTICKY_VERSION;
     view->server = ap_server_conf->server_hostname;
     view->started = apr_time_sec(lbs_registry_started(c.rt->registry).wall);

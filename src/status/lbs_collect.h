@@ -9,6 +9,13 @@
 #include "src/httpd/lbs_pools.h"
 #include "src/status/lbs_view.h"
 
+/* What a document needs beside the numbers. */
+typedef struct lbs_collect_t {
+    int plots;          /* of the last minutes, and of pools of the day */
+    const char *day_of; /* id, route or URL of the member whose day is shown;
+                           NULL: none */
+} lbs_collect_t;
+
 /**
  * Copy the state of all governed pools, as it is now.
  *
@@ -18,8 +25,10 @@
  * @param s     the server that is asked: which pools may be changed depends
  *              on it
  * @param pool  the view lives as long
+ * @param more  NULL: numbers alone
  */
-const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s);
+const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,
+                                   const lbs_collect_t *more);
 
 /** @return LBStickyAdmin of the server that is asked */
 int lbs_collect_admin(const server_rec *s);

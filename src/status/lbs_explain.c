@@ -59,8 +59,8 @@ static int find_pool(explain_t *e, const lbs_view_t *view, const char **wrong)
 
 static const char *check_names(const explain_t *e)
 {
-    static const char *const known[]
-        = {"pool", "vhost", "cookie", "ip", "key"};
+    static const char *const known[] = {"pool", "vhost", "cookie", "ip",
+                                        "key"};
     int i, keys = 0;
     apr_size_t k;
 
@@ -164,7 +164,7 @@ static double score_of(const explain_t *e, const lbs_view_member_t *m)
 static int tier_of(const lbs_view_member_t *member)
 {
     return member->state == LBS_VIEW_STANDBY ? 2
-         : member->state == LBS_VIEW_SPARE   ? 1
+           : member->state == LBS_VIEW_SPARE ? 1
                                              : 0;
 }
 
@@ -235,13 +235,12 @@ static json_t *candidates(const explain_t *e)
         const char *why = why_no_pick(member, &e->from->member[i]);
 
         (void)json_array_append_new(
-            array,
-            json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
-                      text(e, label(member)), "state",
-                      lbs_view_state_name(member->state), "eligible",
-                      why == NULL, "why",
-                      why != NULL ? why : "open to new sessions", "score",
-                      score_of(e, member)));
+            array, json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
+                             text(e, label(member)), "state",
+                             lbs_view_state_name(member->state), "eligible",
+                             why == NULL, "why",
+                             why != NULL ? why : "open to new sessions",
+                             "score", score_of(e, member)));
     }
     return array;
 }
@@ -251,23 +250,20 @@ static json_t *table(const explain_t *e)
     apr_time_t left = e->key.expires - lbs_runtime_now();
     int known = e->key.found && e->key.member != LBS_NO_MEMBER;
 
-    return json_pack("{s:b, s:o, s:I}", "found", e->key.found, "member",
-                     text(e, label(known ? &e->pool->members[e->key.member]
-                                         : NULL)),
-                     "expires_in_s",
-                     (json_int_t)(e->key.found && left > 0
-                                      ? apr_time_sec(left)
-                                      : 0));
+    return json_pack(
+        "{s:b, s:o, s:I}", "found", e->key.found, "member",
+        text(e, label(known ? &e->pool->members[e->key.member] : NULL)),
+        "expires_in_s",
+        (json_int_t)(e->key.found && left > 0 ? apr_time_sec(left) : 0));
 }
 
 static int answer(const explain_t *e)
 {
     lbs_out_t *out = lbs_reply_open(e->r, LBS_OUT_PLAIN);
-    const char *hash
-        = e->key.has_hash
-            ? apr_psprintf(e->r->pool, "%016" APR_UINT64_T_HEX_FMT,
-                           e->key.hash)
-            : "";
+    const char *hash =
+        e->key.has_hash ? apr_psprintf(e->r->pool, "%016" APR_UINT64_T_HEX_FMT,
+                                       e->key.hash)
+                        : "";
     json_t *object = json_pack(
         "{s:o, s:o, s:s, s:o, s:s, s:s, s:o, s:o}", "pool",
         text(e, e->pool->name), "source", text(e, e->key.source), "key", hash,
@@ -290,8 +286,7 @@ int lbs_explain_serve(request_rec *r)
 {
     explain_t e = {.r = r};
     const char *args = r->args != NULL ? r->args : "";
-    const char *wrong
-        = lbs_form_parse(&e.form, r->pool, args, strlen(args));
+    const char *wrong = lbs_form_parse(&e.form, r->pool, args, strlen(args));
     int status = HTTP_BAD_REQUEST;
 
     if (wrong == NULL) {
@@ -300,7 +295,7 @@ int lbs_explain_serve(request_rec *r)
     if (wrong != NULL) {
         return lbs_reply_error(r, status, wrong);
     }
-    status = find_pool(&e, lbs_collect_view(r->pool, r->server), &wrong);
+    status = find_pool(&e, lbs_collect_view(r->pool, r->server, NULL), &wrong);
     if (status != HTTP_OK) {
         return lbs_reply_error(r, status, wrong);
     }

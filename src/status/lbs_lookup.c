@@ -29,7 +29,7 @@ static int is_meant(const lbs_source_t *source, const char *word,
 
     return (strlen(source->spelling) == len
             && strncmp(source->spelling, word, len) == 0)
-        || (kind == len && strncmp(source->spelling, word, len) == 0);
+           || (kind == len && strncmp(source->spelling, word, len) == 0);
 }
 
 static int find_source(const lbs_hpool_t *pool, const char *word,
@@ -58,9 +58,9 @@ static int is_over(const look_t *look, apr_time_t now)
     lbs_table_hit_t hit;
 
     return look->pool->max_slot >= 0
-        && lbs_table_find(lbs_runtime()->table,
-                          lbs_decide_max(look->found->hash), now, &hit)
-               != APR_SUCCESS;
+           && lbs_table_find(lbs_runtime()->table,
+                             lbs_decide_max(look->found->hash), now, &hit)
+                  != APR_SUCCESS;
 }
 
 static void look_in_table(look_t *look, const void *value, apr_size_t len)
@@ -77,8 +77,8 @@ static void look_in_table(look_t *look, const void *value, apr_size_t len)
         rv = APR_TIMEUP;
     }
     if (rv != APR_SUCCESS) {
-        found->why
-            = rv == APR_TIMEUP ? LBS_REASON_EXPIRED : LBS_REASON_UNKNOWN;
+        found->why =
+            rv == APR_TIMEUP ? LBS_REASON_EXPIRED : LBS_REASON_UNKNOWN;
         return;
     }
     found->found = 1;
@@ -92,8 +92,8 @@ static int is_old(const lbs_hpool_t *pool, const lbs_token_t *token)
     apr_int64_t now = lbs_runtime_token_now();
 
     return now - token->issued > apr_time_sec(timeout->idle)
-        || (timeout->max != 0
-            && now - token->created > apr_time_sec(timeout->max));
+           || (timeout->max != 0
+               && now - token->created > apr_time_sec(timeout->max));
 }
 
 /* Where the table does not know the session the token decides. */
@@ -101,13 +101,13 @@ static void look_at_token(look_t *look)
 {
     const lbs_hmember_t *member;
     lbs_token_t token;
-    apr_status_t rv
-        = lbs_token_verify(&token, look->value.p, look->value.n,
-                           lbs_runtime()->secret, look->pool->token_pool);
+    apr_status_t rv =
+        lbs_token_verify(&token, look->value.p, look->value.n,
+                         lbs_runtime()->secret, look->pool->token_pool);
 
     if (rv != APR_SUCCESS) {
-        look->found->why
-            = rv == APR_EACCES ? LBS_REASON_FORGED : LBS_REASON_UNKNOWN;
+        look->found->why =
+            rv == APR_EACCES ? LBS_REASON_FORGED : LBS_REASON_UNKNOWN;
         return;
     }
     look_in_table(look, &token.sid, sizeof(token.sid));
@@ -132,8 +132,8 @@ static void look_at_route(look_t *look)
     lbs_slice_t route;
 
     if (lbs_key_route(look->value, &route) == APR_SUCCESS) {
-        member = apr_hash_get(look->pool->by_route, route.p,
-                              (apr_ssize_t)route.n);
+        member =
+            apr_hash_get(look->pool->by_route, route.p, (apr_ssize_t)route.n);
     }
     /* What is kept in reserve or switched off is not for a client to choose;
      * the same rule as in lbs_decide.c. */
@@ -151,10 +151,9 @@ static void look_at_route(look_t *look)
 /* An address as a request from there would have it. */
 static const char *look_at_address(look_t *look)
 {
-    const lbs_source_t *source
-        = &look->pool->set.sticky->source[look->index];
-    const char *text = apr_pstrmemdup(look->memory, look->value.p,
-                                      look->value.n);
+    const lbs_source_t *source = &look->pool->set.sticky->source[look->index];
+    const char *text =
+        apr_pstrmemdup(look->memory, look->value.p, look->value.n);
     unsigned char key[LBS_KEY_IP_LEN];
     apr_sockaddr_t *addr;
 
@@ -166,9 +165,8 @@ static const char *look_at_address(look_t *look)
         return apr_psprintf(look->memory, "%.64s is no address", text);
     }
     look_in_table(look, key,
-                  lbs_key_ip(key, addr->ipaddr_ptr,
-                             addr->family != APR_INET, source->v4bits,
-                             source->v6bits));
+                  lbs_key_ip(key, addr->ipaddr_ptr, addr->family != APR_INET,
+                             source->v4bits, source->v6bits));
     return NULL;
 }
 

@@ -11,7 +11,7 @@
 
 #include "src/base/lbs_hash.h"
 
-#define LBS_NONCE_LEN 24     /* characters, without the NUL */
+#define LBS_NONCE_LEN 24      /* characters, without the NUL */
 #define LBS_NONCE_LIFE_S 7200 /* a form may be filled in that late */
 
 /**

@@ -56,9 +56,9 @@ static void put_states(const lbs_part_t *part, const lbs_view_pool_t *pool)
     lbs_out_raw(part->out, "</ul>");
 }
 
-static void put_facts(const lbs_part_t *part, const lbs_view_pool_t *pool,
-                      const lbs_view_plot_t *plot)
+static void put_facts(const lbs_part_t *part, const lbs_view_pool_t *pool)
 {
+    const lbs_view_plot_t *plot = &pool->plot[LBS_VIEW_RECENT];
     apr_pool_t *memory = part->out->pool;
     double rate = lbs_view_plot_rate(plot, LBS_PAGE_RATE_S, 0);
     double errors = lbs_view_plot_rate(plot, LBS_PAGE_RATE_S, 1);
@@ -170,10 +170,7 @@ void lbs_page_pool(const lbs_part_t *part, const lbs_view_pool_t *pool)
 {
     lbs_out_t *out = part->out;
     const char *id = pool_id(part, pool);
-    lbs_view_plot_t recent = lbs_plot_sum(out->pool, pool, LBS_VIEW_RECENT);
-    lbs_view_plot_t shown = part->query.span == LBS_VIEW_RECENT
-                                ? recent
-                                : lbs_plot_sum(out->pool, pool, LBS_VIEW_DAY);
+    const lbs_view_plot_t *shown = &pool->plot[part->query.span];
 
     lbs_out_put(out,
                 "<section class=\"pool card\" id=\"%s\" aria-labelledby=\""
@@ -184,14 +181,14 @@ void lbs_page_pool(const lbs_part_t *part, const lbs_view_pool_t *pool)
                 pool->method);
     put_states(part, pool);
     lbs_out_raw(out, "</header>");
-    put_facts(part, pool, &recent);
+    put_facts(part, pool);
     lbs_page_members(part, pool);
     lbs_out_raw(out, "<div class=\"more\"><div class=\"spans\" "
                      "role=\"group\" aria-label=\"Span of the plots\">");
     put_span(part, "5 min", LBS_VIEW_RECENT);
     put_span(part, "24 h", LBS_VIEW_DAY);
     lbs_out_raw(out, "</div>");
-    lbs_plot_write(out, &shown, apr_pstrcat(out->pool, id, "-plots", NULL),
+    lbs_plot_write(out, shown, apr_pstrcat(out->pool, id, "-plots", NULL),
                    pool->name);
     put_decisions(part, pool);
     lbs_out_raw(out, "</div></section>\n");

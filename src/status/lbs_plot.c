@@ -35,20 +35,20 @@ static double errors_at(const lbs_view_plot_t *plot, apr_uint32_t i)
     return (double)plot->points[i].errors / plot->step;
 }
 
-static double mean_at(const lbs_view_plot_t *plot, apr_uint32_t i)
+static double p50_at(const lbs_view_plot_t *plot, apr_uint32_t i)
 {
-    return (double)plot->points[i].mean_ms;
+    return plot->points[i].p50_ms;
 }
 
-static double worst_at(const lbs_view_plot_t *plot, apr_uint32_t i)
+static double p99_at(const lbs_view_plot_t *plot, apr_uint32_t i)
 {
-    return (double)plot->points[i].worst_ms;
+    return plot->points[i].p99_ms;
 }
 
 static const kind_t kinds[] = {
     {"Requests", "requests", "1", "", requests_at, lbs_human_rate, NULL},
-    {"Latency", "latency", "3 4", "mean, worst above", mean_at, lbs_human_ms,
-     worst_at},
+    {"Latency", "latency", "3 4", "p50, p99 above", p50_at, lbs_human_ms,
+     p99_at},
     {"Errors", "errors", "2", "", errors_at, lbs_human_rate, NULL},
 };
 
@@ -164,7 +164,7 @@ static void put_table(lbs_out_t *out, const lbs_view_plot_t *plot,
                 "role=\"group\" aria-label=\"Numbers of %s\"><table><thead>"
                 "<tr><th scope=\"col\">Until</th>"
                 "<th scope=\"col\">Requests</th><th scope=\"col\">Errors</th>"
-                "<th scope=\"col\">Mean</th><th scope=\"col\">Worst</th></tr>"
+                "<th scope=\"col\">p50</th><th scope=\"col\">p99</th></tr>"
                 "</thead><tbody>",
                 id, of, of);
     for (i = 0; i < plot->count; i++) {
@@ -178,8 +178,8 @@ static void put_table(lbs_out_t *out, const lbs_view_plot_t *plot,
                     lbs_human_time(out->pool, until, plot->until),
                     lbs_human_count(out->pool, point->requests),
                     lbs_human_count(out->pool, point->errors),
-                    lbs_human_ms(out->pool, (double)point->mean_ms),
-                    lbs_human_ms(out->pool, (double)point->worst_ms));
+                    lbs_human_ms(out->pool, point->p50_ms),
+                    lbs_human_ms(out->pool, point->p99_ms));
     }
     lbs_out_raw(out, "</tbody></table></div></details>");
 }
@@ -220,57 +220,4 @@ void lbs_plot_write_small(lbs_out_t *out, const lbs_view_plot_t *plot)
     lbs_out_raw(out, "<path class=\"line\" d=\"");
     put_line(out, plot, kind->value, round_up(most));
     lbs_out_raw(out, "\"/></svg>");
-}
-
-/* sum has room for all points of plot, the newest ones side by side. */
-static void add_plot(lbs_view_point_t *sum, const lbs_view_plot_t *plot)
-{
-    apr_uint32_t i;
-
-    for (i = 0; i < plot->count; i++) {
-        const lbs_view_point_t *point = &plot->points[i];
-        float answers = (float)(sum[i].requests + point->requests);
-
-        if (answers > 0) {
-            sum[i].mean_ms = (sum[i].mean_ms * (float)sum[i].requests
-                              + point->mean_ms * (float)point->requests)
-                             / answers;
-        }
-        if (point->worst_ms > sum[i].worst_ms) {
-            sum[i].worst_ms = point->worst_ms;
-        }
-        sum[i].requests += point->requests;
-        sum[i].errors += point->errors;
-    }
-}
-
-lbs_view_plot_t lbs_plot_sum(apr_pool_t *memory, const lbs_view_pool_t *pool,
-                             lbs_view_span_t span)
-{
-    lbs_view_plot_t total = {0, 0, 0, NULL};
-    lbs_view_point_t *points;
-    apr_uint32_t i;
-
-    for (i = 0; i < pool->members_count; i++) {
-        const lbs_view_plot_t *plot = &pool->members[i].plot[span];
-
-        if (plot->count > total.count) {
-            total = *plot;
-        }
-    }
-    if (total.count == 0) {
-        return total;
-    }
-    points = apr_pcalloc(memory, total.count * sizeof(*points));
-    for (i = 0; i < pool->members_count; i++) {
-        const lbs_view_plot_t *plot = &pool->members[i].plot[span];
-
-        /* Members are read one after the other: a step may have begun
-         * between two of them. Half a step at the end is not worth more. */
-        if (plot->step == total.step) {
-            add_plot(points + (total.count - plot->count), plot);
-        }
-    }
-    total.points = points;
-    return total;
 }

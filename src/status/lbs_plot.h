@@ -27,12 +27,4 @@ void lbs_plot_write(lbs_out_t *out, const lbs_view_plot_t *plot,
  *  are in its name for screen readers. */
 void lbs_plot_write_small(lbs_out_t *out, const lbs_view_plot_t *plot);
 
-/**
- * Add up the plots of a pool's members; the mean is weighted by requests.
- *
- * @return points live as long as the memory; no points when nothing is known
- */
-lbs_view_plot_t lbs_plot_sum(apr_pool_t *memory, const lbs_view_pool_t *pool,
-                             lbs_view_span_t span);
-
 #endif

@@ -34,14 +34,14 @@ static apr_status_t keep(void *ctx, const char *data, apr_size_t len)
 
 lbs_out_t *lbs_reply_open(request_rec *r, lbs_out_escape_t escape)
 {
-    apr_bucket_brigade *document
-        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_bucket_brigade *document =
+        apr_brigade_create(r->pool, r->connection->bucket_alloc);
 
     return lbs_out_open(r->pool, escape, keep, document);
 }
 
-static int send(request_rec *r, apr_bucket_brigade *document, int status,
-                const char *type)
+static int hand_over(request_rec *r, apr_bucket_brigade *document, int status,
+                     const char *type)
 {
     apr_bucket *end = apr_bucket_eos_create(r->connection->bucket_alloc);
 
@@ -59,7 +59,7 @@ int lbs_reply_send(request_rec *r, lbs_out_t *out, int status,
     if (lbs_out_close(out) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return send(r, out->ctx, status, type);
+    return hand_over(r, out->ctx, status, type);
 }
 
 int lbs_reply_bytes(request_rec *r, const char *data, apr_size_t len,
@@ -70,7 +70,7 @@ int lbs_reply_bytes(request_rec *r, const char *data, apr_size_t len,
 
     APR_BRIGADE_INSERT_TAIL(document,
                             apr_bucket_immortal_create(data, len, alloc));
-    return send(r, document, HTTP_OK, type);
+    return hand_over(r, document, HTTP_OK, type);
 }
 
 int lbs_reply_error(request_rec *r, int status, const char *sentence)

@@ -13,7 +13,7 @@
 #include <http_protocol.h>
 
 #include "src/httpd/lbs_runtime.h"
-#include "src/status/lbs_admin.h"
+#include "src/status/lbs_apply.h"
 #include "src/status/lbs_assets.h"
 #include "src/status/lbs_collect.h"
 #include "src/status/lbs_explain.h"
@@ -32,7 +32,7 @@ static int serve_json(request_rec *r)
 {
     lbs_out_t *out = lbs_reply_open(r, LBS_OUT_PLAIN);
 
-    if (lbs_json_write(out, lbs_collect_view(r->pool, r->server))
+    if (lbs_json_write(out, lbs_collect_view(r->pool, r->server, NULL))
         != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -43,7 +43,7 @@ static int serve_metrics(request_rec *r)
 {
     lbs_out_t *out = lbs_reply_open(r, LBS_OUT_LABEL);
 
-    lbs_metrics_write(out, lbs_collect_view(r->pool, r->server));
+    lbs_metrics_write(out, lbs_collect_view(r->pool, r->server, NULL));
     return lbs_reply_send(r, out, HTTP_OK, LBS_METRICS_TYPE);
 }
 
@@ -63,24 +63,25 @@ static int serve_page(request_rec *r)
     lbs_out_t *out = lbs_reply_open(r, LBS_OUT_HTML);
     const char *args = r->args != NULL ? r->args : "";
     lbs_page_t page = {NULL, NULL, here_of(r), NULL};
+    lbs_collect_t more = {1, NULL};
     lbs_form_t query;
     const char *wrong = lbs_form_parse(&query, r->pool, args, strlen(args));
 
     if (wrong != NULL) {
         return HTTP_BAD_REQUEST;
     }
-    page.view = lbs_collect_view(r->pool, r->server);
+    more.day_of = lbs_form_get(&query, "member");
+    page.view = lbs_collect_view(r->pool, r->server, &more);
     page.query = &query;
-    page.nonce = lbs_admin_nonce(r);
+    page.nonce = lbs_apply_nonce(r);
     return lbs_reply_send(r, out, lbs_page_write(out, &page),
                           "text/html; charset=utf-8");
 }
 
 static int serve_asset(request_rec *r, const lbs_asset_t *asset)
 {
-    return lbs_reply_bytes(r, asset->data,
-                           (apr_size_t)(asset->end - asset->data),
-                           asset->type);
+    return lbs_reply_bytes(
+        r, asset->data, (apr_size_t)(asset->end - asset->data), asset->type);
 }
 
 static const document_t *find_document(const char *name)
@@ -89,7 +90,7 @@ static const document_t *find_document(const char *name)
         {"json", M_GET, serve_json},
         {"metrics", M_GET, serve_metrics},
         {"explain", M_GET, lbs_explain_serve},
-        {"admin", M_POST, lbs_admin_serve},
+        {"admin", M_POST, lbs_apply_serve},
     };
     apr_size_t i;
 

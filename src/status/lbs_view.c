@@ -112,7 +112,8 @@ double lbs_view_plot_rate(const lbs_view_plot_t *plot, apr_uint32_t seconds,
     want = seconds / plot->step > 0 ? seconds / plot->step : 1;
     want = want < plot->count ? want : plot->count;
     for (i = plot->count - want; i < plot->count; i++) {
-        sum += errors ? plot->points[i].errors : plot->points[i].requests;
+        sum += (double)(errors ? plot->points[i].errors
+                               : plot->points[i].requests);
     }
     return sum / ((double)want * plot->step);
 }

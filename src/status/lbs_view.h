@@ -43,13 +43,14 @@ typedef enum lbs_view_failure_t {
 
 /* What happened within one step of a plot. */
 typedef struct lbs_view_point_t {
-    apr_uint32_t requests;
-    apr_uint32_t errors;
-    float mean_ms; /* of the answers, 0 if there were none */
-    float worst_ms;
+    apr_uint64_t requests;
+    apr_uint64_t errors;
+    double p50_ms; /* 0: there were no answers */
+    double p99_ms;
 } lbs_view_point_t;
 
-/* Points in order of time, the newest last. */
+/* Points in order of time, the newest last. Documents without plots are made
+ * of views without points. */
 typedef struct lbs_view_plot_t {
     apr_int64_t until;  /* when the newest point's step ends */
     apr_uint32_t step;  /* seconds that each point stands for */
@@ -125,6 +126,7 @@ typedef struct lbs_view_pool_t {
     int busy_key_percent; /* share of the busiest key; -1: not known */
     int may_change;       /* actions of this page reach this pool */
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
+    lbs_view_plot_t plot[LBS_VIEW_SPANS];
     apr_uint32_t members_count;
     const lbs_view_member_t *members;
 } lbs_view_pool_t;

@@ -32,8 +32,8 @@ static void forging(const char *nonce)
         for (bit = 0; bit < 8; bit++) {
             strcpy(wrong, nonce);
             wrong[i] = (char)(wrong[i] ^ (1 << bit));
-            good += wrong[i] != '\0'
-                 && lbs_nonce_good(&key, "www:80", NOW, wrong);
+            good +=
+                wrong[i] != '\0' && lbs_nonce_good(&key, "www:80", NOW, wrong);
         }
     }
     is_int(good, 0, "no single bit may be turned");

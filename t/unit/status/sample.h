@@ -91,10 +91,10 @@ TAP_FUNC lbs_view_plot_t sample_plot(apr_pool_t *pool, apr_uint64_t seed,
     for (i = 0; i < count; i++) {
         level += ((float)lbs_rand_unit(&rand) - 0.5f) * 0.3f;
         level = level < 0.2f ? 0.2f : level > 2 ? 2 : level;
-        points[i].requests = (apr_uint32_t)(level * (float)(load * step));
+        points[i].requests = (apr_uint64_t)(level * (float)(load * step));
         points[i].errors = lbs_rand_below(&rand, 40) == 0 ? 1 : 0;
-        points[i].mean_ms = 12 * level;
-        points[i].worst_ms = 12 * level + 60 * (float)lbs_rand_unit(&rand);
+        points[i].p50_ms = 12 * (double)level;
+        points[i].p99_ms = points[i].p50_ms + 60 * lbs_rand_unit(&rand);
     }
     return plot;
 }
@@ -210,6 +210,8 @@ TAP_FUNC void sample_pool(apr_pool_t *pool, lbs_view_pool_t *p,
     p->decisions[LBS_DECISION_NEW][LBS_REASON_FORGED] = 1;
     p->decisions[LBS_DECISION_MOVED][LBS_REASON_DOWN] = 340;
     p->decisions[LBS_DECISION_REFUSED][LBS_REASON_FULL] = 6;
+    p->plot[LBS_VIEW_RECENT] = sample_plot(pool, 7, 5, 60, 20 * count);
+    p->plot[LBS_VIEW_DAY] = sample_plot(pool, 8, 300, 288, 20 * count);
     sample_members(pool, p, count, troubles);
 }
 
