@@ -7,6 +7,7 @@
 #include "src/httpd/lbs_learn.h"
 #include "src/httpd/lbs_request.h"
 #include "src/httpd/lbs_start.h"
+#include "src/status/lbs_status.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -25,6 +26,11 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(lbs_start_child_init, after_proxy, NULL,
                        APR_HOOK_MIDDLE);
     ap_hook_child_status(lbs_start_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_translate_name(lbs_status_translate, NULL, NULL,
+                               APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(lbs_status_translate, NULL, NULL,
+                           APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(lbs_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 #pragma GCC visibility push(default)

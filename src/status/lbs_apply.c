@@ -114,7 +114,6 @@ static const char *why_forbidden(apply_t *a)
         return "the form comes from another site";
     }
     if (header != NULL && strcmp(header, "1") == 0) {
-        a->by_form = 0;
         return NULL;
     }
     if (nonce == NULL) {
@@ -163,6 +162,16 @@ static int read_body(request_rec *r, char *to, apr_size_t *len)
     return *len > LBS_FORM_BYTES ? HTTP_REQUEST_ENTITY_TOO_LARGE : OK;
 }
 
+/* The path of the page, one above us. */
+static const char *page_of(request_rec *r)
+{
+    const char *last = strrchr(r->uri, '/');
+
+    return ap_os_escape_path(
+        r->pool, apr_pstrmemdup(r->pool, r->uri, (apr_size_t)(last - r->uri)),
+        1);
+}
+
 static int refuse(apply_t *a, int status, const char *sentence)
 {
     lbs_out_t *out;
@@ -180,8 +189,8 @@ static int refuse(apply_t *a, int status, const char *sentence)
                 "<meta name=\"color-scheme\" content=\"light dark\">"
                 "<link rel=\"stylesheet\" href=\"style.css\"></head>\n"
                 "<body><main><h1>Nothing was changed</h1><p id=\"wrong\">%s."
-                "</p><p><a href=\"../%s\">Back</a></p></main></body></html>\n",
-                sentence, "");
+                "</p><p><a href=\"%s\">Back</a></p></main></body></html>\n",
+                sentence, page_of(a->r));
     return lbs_reply_send(a->r, out, status, "text/html; charset=utf-8");
 }
 
@@ -314,7 +323,7 @@ static int redirect(apply_t *a)
 
     apr_table_setn(
         a->r->headers_out, "Location",
-        apr_pstrcat(memory, ap_os_escape_path(memory, above, 1),
+        apr_pstrcat(memory, page_of(a->r),
                     "?pool=", lbs_escape_url(memory, a->view_pool->name),
                     "&vhost=", lbs_escape_url(memory, a->view_pool->vhost),
                     "&member=", a->view_member->id,
@@ -359,20 +368,25 @@ static int read_form(apply_t *a)
                       "wanted is a form, application/x-www-form-urlencoded");
     }
     wrong = lbs_form_parse(&a->form, a->r->pool, body, len);
-    return wrong == NULL ? OK : refuse(a, HTTP_BAD_REQUEST, wrong);
+    if (wrong != NULL) {
+        return refuse(a, HTTP_BAD_REQUEST, wrong);
+    }
+    a->by_form = lbs_form_get(&a->form, "nonce") != NULL
+                 && apr_table_get(a->r->headers_in, "LBSticky-Admin") == NULL;
+    return OK;
 }
 
 int lbs_apply_serve(request_rec *r)
 {
-    apply_t a = {.r = r, .by_form = 1};
+    apply_t a = {.r = r};
     const char *wrong;
     int status;
 
-    a.by_form = apr_table_get(r->headers_in, "LBSticky-Admin") == NULL;
     if (!lbs_collect_admin(r->server)) {
         return refuse(&a, HTTP_FORBIDDEN, "LBStickyAdmin is off here");
     }
     status = read_form(&a);
+    /* A refusal that was sent is OK to httpd, too. */
     if (status != OK || r->status != HTTP_OK) {
         return status;
     }

@@ -8,8 +8,11 @@
 #include "src/status/lbs_status.h"
 
 #include <string.h>
+#include <strings.h>
 
+#include <ap_expr.h>
 #include <apr_strings.h>
+#include <http_core.h>
 #include <http_protocol.h>
 
 #include "src/httpd/lbs_runtime.h"
@@ -21,6 +24,8 @@
 #include "src/status/lbs_metrics.h"
 #include "src/status/lbs_page.h"
 #include "src/status/lbs_reply.h"
+
+#define HANDLER "lb-status"
 
 typedef struct document_t {
     const char *name;
@@ -108,6 +113,25 @@ static int refuse_method(request_rec *r, int method)
     return HTTP_METHOD_NOT_ALLOWED;
 }
 
+int lbs_status_translate(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *handler = core->handler;
+    const char *error = NULL;
+
+    /* To httpd every SetHandler is an expression; one that cannot be
+     * evaluated is reported when the handler is chosen. */
+    if (core->expr_handler != NULL) {
+        handler = ap_expr_str_exec(r, core->expr_handler, &error);
+    }
+    if (handler != NULL && error == NULL
+        && strcasecmp(handler, HANDLER) == 0) {
+        /* mod_proxy's own way to be told so, as by SetEnvIf. */
+        apr_table_setn(r->subprocess_env, "no-proxy", "1");
+    }
+    return DECLINED;
+}
+
 int lbs_status_handler(request_rec *r)
 {
     static const document_t page = {"", M_GET, serve_page};
@@ -115,7 +139,7 @@ int lbs_status_handler(request_rec *r)
     const lbs_asset_t *asset;
     const char *name;
 
-    if (r->handler == NULL || strcmp(r->handler, "lb-status") != 0) {
+    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0) {
         return DECLINED;
     }
     if (lbs_runtime() == NULL) {

@@ -6,6 +6,14 @@
 #include <httpd.h>
 
 /**
+ * httpd's hooks before and at the mapping of the URL: a location with our
+ * handler is not for mod_proxy, whatever ProxyPass is around it.
+ *
+ * @return DECLINED
+ */
+int lbs_status_translate(request_rec *r);
+
+/**
  * httpd's handler hook.
  *
  *     (nothing), /  GET   the page        /admin    POST  change a member
