@@ -48,7 +48,7 @@ static void member_out(list_t *list, const lbs_view_member_t *member)
 {
     const char *label = lbs_view_member_label(member);
 
-    if (member->state == LBS_VIEW_DOWN) {
+    if (member->state == LBS_STATE_DOWN) {
         add(list, LBS_ALERT_WARN, member,
             apr_psprintf(list->memory, "%s is down%s: its check says %s",
                          label, since(list, member), member->check.last));
@@ -61,14 +61,15 @@ static void member_out(list_t *list, const lbs_view_member_t *member)
 
 static int is_out(const lbs_view_member_t *member)
 {
-    return member->state == LBS_VIEW_DOWN || member->state == LBS_VIEW_EJECTED;
+    return member->state == LBS_STATE_DOWN
+           || member->state == LBS_STATE_EJECTED;
 }
 
 static void members_out(list_t *list)
 {
     const lbs_view_pool_t *pool = list->pool;
-    apr_uint32_t down = lbs_view_pool_count(pool, LBS_VIEW_DOWN);
-    apr_uint32_t ejected = lbs_view_pool_count(pool, LBS_VIEW_EJECTED);
+    apr_uint32_t down = lbs_view_pool_count(pool, LBS_STATE_DOWN);
+    apr_uint32_t ejected = lbs_view_pool_count(pool, LBS_STATE_EJECTED);
     apr_uint32_t i;
 
     if (down + ejected > ONE_BY_ONE) {
@@ -88,10 +89,10 @@ static void members_out(list_t *list)
 /* Members that take visitors without a session. */
 static apr_uint32_t count_open(const lbs_view_pool_t *pool)
 {
-    return lbs_view_pool_count(pool, LBS_VIEW_UP)
-           + lbs_view_pool_count(pool, LBS_VIEW_WARMING)
-           + lbs_view_pool_count(pool, LBS_VIEW_SPARE)
-           + lbs_view_pool_count(pool, LBS_VIEW_STANDBY);
+    return lbs_view_pool_count(pool, LBS_STATE_UP)
+           + lbs_view_pool_count(pool, LBS_STATE_WARMING)
+           + lbs_view_pool_count(pool, LBS_STATE_SPARE)
+           + lbs_view_pool_count(pool, LBS_STATE_STANDBY);
 }
 
 static void nobody_open(list_t *list)
@@ -111,7 +112,7 @@ static void nobody_open(list_t *list)
     }
     else if (count_open(pool) == 0) {
         add(list, LBS_ALERT_BAD, NULL,
-            lbs_view_pool_count(pool, LBS_VIEW_FULL) > 0
+            lbs_view_pool_count(pool, LBS_STATE_FULL) > 0
                 ? "every member is full: new visitors wait or get 503"
                 : "no member takes new visitors: they get 503");
     }

@@ -317,9 +317,6 @@ static const char *do_it(apply_t *a)
 static int redirect(apply_t *a)
 {
     apr_pool_t *memory = a->r->pool;
-    const char *place = strrchr(a->r->uri, '/');
-    const char *above =
-        apr_pstrmemdup(memory, a->r->uri, (apr_size_t)(place - a->r->uri));
 
     apr_table_setn(
         a->r->headers_out, "Location",

@@ -16,7 +16,6 @@
 #include "src/base/lbs_text.h"
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/member/lbs_ewma.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_ring.h"
 #include "src/table/lbs_table.h"
@@ -88,47 +87,61 @@ static void fill_member_plots(const collect_t *c, apr_uint32_t slot,
 
 /* Members ---------------------------------------------------------------- */
 
-static lbs_view_state_t state_of(const lbs_gauge_t *gauge, apr_uint32_t flags)
+/* One bucket of an answer's time for each upper end; what is shown is how
+ * many fell in between. */
+static void fill_durations(const collect_t *c, const lbs_latency_total_t *from,
+                           lbs_view_histogram_t *to)
 {
-    static const struct {
-        apr_uint32_t flags;
-        lbs_view_state_t state;
-    } first[] = {
-        {LBS_F_STOPPED, LBS_VIEW_STOPPED},
-        {LBS_F_DISABLED, LBS_VIEW_DISABLED},
-        {LBS_F_DRAIN | LBS_F_DRAINED, LBS_VIEW_DRAIN},
-        {LBS_F_DOWN, LBS_VIEW_DOWN},
-        {LBS_F_EJECTED | LBS_F_HALF_OPEN, LBS_VIEW_EJECTED},
-    };
-    apr_size_t i;
+    double *upper = apr_palloc(c->pool, LBS_LATENCY_BOUNDS * sizeof(*upper));
+    apr_uint64_t *counts =
+        apr_palloc(c->pool, (LBS_LATENCY_BOUNDS + 1) * sizeof(*counts));
+    int i;
 
-    for (i = 0; i < sizeof(first) / sizeof(*first); i++) {
-        if ((flags & first[i].flags) != 0) {
-            return first[i].state;
+    for (i = 0; i <= LBS_LATENCY_BOUNDS; i++) {
+        counts[i] = from->le[i] - (i > 0 ? from->le[i - 1] : 0);
+        if (i < LBS_LATENCY_BOUNDS) {
+            upper[i] = lbs_latency_bound(i) / 1e6;
         }
     }
-    if (lbs_gauge_full(gauge)) {
-        return LBS_VIEW_FULL;
-    }
-    if (lbs_atomic_load32_relaxed(&gauge->ramp) < 1000) {
-        return LBS_VIEW_WARMING;
-    }
-    return (flags & LBS_F_STANDBY) != 0 ? LBS_VIEW_STANDBY
-           : (flags & LBS_F_SPARE) != 0 ? LBS_VIEW_SPARE
-                                        : LBS_VIEW_UP;
+    to->ranges = LBS_LATENCY_BOUNDS + 1;
+    to->upper_s = upper;
+    to->counts = counts;
+    to->sum_s = (double)from->sum_us / 1e6;
 }
 
-static void fill_gauge(const lbs_gauge_t *gauge, lbs_view_member_t *m)
+static void fill_counts(const collect_t *c, const lbs_member_view_t *from,
+                        lbs_view_member_t *m)
 {
-    apr_uint32_t flags = lbs_gauge_flags(gauge);
-    apr_uint32_t ramp = lbs_atomic_load32_relaxed(&gauge->ramp);
+    m->state = from->state;
+    m->since = from->since != 0
+                   ? unix_of(c, from->since)
+                   : (apr_int64_t)apr_time_sec(
+                       lbs_registry_started(c->rt->registry).wall);
+    m->weight = from->weight / 100.0;
+    m->effective_weight = from->effective_weight / 100.0;
+    m->inflight = from->inflight;
+    m->limit = from->limit;
+    m->requests = from->requests;
+    memcpy(m->responses, from->responses, sizeof(m->responses));
+    memcpy(m->failures, from->failures_by, sizeof(m->failures));
+    m->bytes_in = from->bytes_in;
+    m->bytes_out = from->bytes_out;
+    m->ewma_ms = from->ewma_us / 1000.0;
+    m->p50_ms = from->p50_us / 1000.0;
+    m->p90_ms = from->p90_us / 1000.0;
+    m->p99_ms = from->p99_us / 1000.0;
+    m->eject_until = unix_of(c, from->eject_until);
+    m->eject_count = from->eject_count;
+    fill_durations(c, &from->latency, &m->durations);
+}
 
-    m->state = state_of(gauge, flags);
-    m->weight = lbs_atomic_load32_relaxed(&gauge->weight) / 100.0;
-    m->effective_weight =
-        (flags & LBS_F_CLOSED_NEW) != 0 ? 0 : m->weight * ramp / 1000.0;
-    m->inflight = lbs_gauge_inflight(gauge);
-    m->limit = lbs_atomic_load32_relaxed(&gauge->limit);
+static void fill_check(const collect_t *c, const lbs_check_view_t *from,
+                       lbs_view_check_t *to)
+{
+    /* Before its first check a member is up. */
+    to->ok = !from->known || from->ok;
+    to->last = from->known ? apr_pstrdup(c->pool, from->text) : "";
+    to->at = from->known ? unix_of(c, from->at) : 0;
 }
 
 static void fill_overrides(const collect_t *c, apr_uint32_t slot,
@@ -164,21 +177,21 @@ static void fill_drain(const collect_t *c, apr_uint32_t slot,
 static void fill_member(const collect_t *c, const lbs_hmember_t *from,
                         lbs_view_member_t *m)
 {
+    const lbs_registry_t *registry = c->rt->registry;
     lbs_registry_member_info_t info;
+    lbs_member_view_t numbers;
 
     m->name = from->name;
     m->route = from->route;
     m->id = "";
-    if (lbs_registry_member_info(c->rt->registry, from->slot, &info)
-        == APR_SUCCESS) {
+    if (lbs_registry_member_info(registry, from->slot, &info) == APR_SUCCESS) {
         m->id = apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);
     }
     m->sessions = lbs_table_sessions(c->rt->slots, from->slot);
-    m->ewma_ms =
-        lbs_ewma_read(from->gauge, (apr_uint64_t)c->now.mono) / 1000.0;
-    m->check.ok = 1;
-    m->check.last = "";
-    fill_gauge(from->gauge, m);
+    lbs_member_view(lbs_registry_member_record(registry, from->slot),
+                    from->gauge, (apr_uint64_t)c->now.mono, &numbers);
+    fill_counts(c, &numbers, m);
+    fill_check(c, &numbers.check, &m->check);
     fill_overrides(c, from->slot, m);
     fill_drain(c, from->slot, m);
     fill_member_plots(c, from->slot, m);
@@ -280,6 +293,7 @@ static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
     }
     for (i = 0; i < from->count; i++) {
         fill_member(c, &from->member[i], &members[i]);
+        members[i].check.configured = from->set.check->path != NULL;
         p->inflight += members[i].inflight;
         p->sessions += members[i].sessions;
     }

@@ -136,10 +136,10 @@ static const char *why_no_pick(const lbs_view_member_t *member,
     if (lbs_gauge_open_new(from->gauge)) {
         return NULL;
     }
-    if (member->state == LBS_VIEW_UP && member->weight <= 0) {
+    if (member->state == LBS_STATE_UP && member->weight <= 0) {
         return "its weight is 0";
     }
-    return lbs_view_state_name(member->state);
+    return lbs_state_name(member->state);
 }
 
 /* What the pool's method would compare: less is better. The sampling and the
@@ -163,9 +163,9 @@ static double score_of(const explain_t *e, const lbs_view_member_t *m)
 /* Spares and standbys are for when there is nobody else. */
 static int tier_of(const lbs_view_member_t *member)
 {
-    return member->state == LBS_VIEW_STANDBY ? 2
-           : member->state == LBS_VIEW_SPARE ? 1
-                                             : 0;
+    return member->state == LBS_STATE_STANDBY ? 2
+           : member->state == LBS_STATE_SPARE ? 1
+                                              : 0;
 }
 
 static void pick(explain_t *e)
@@ -235,12 +235,12 @@ static json_t *candidates(const explain_t *e)
         const char *why = why_no_pick(member, &e->from->member[i]);
 
         (void)json_array_append_new(
-            array, json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
-                             text(e, label(member)), "state",
-                             lbs_view_state_name(member->state), "eligible",
-                             why == NULL, "why",
-                             why != NULL ? why : "open to new sessions",
-                             "score", score_of(e, member)));
+            array,
+            json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
+                      text(e, label(member)), "state",
+                      lbs_state_name(member->state), "eligible", why == NULL,
+                      "why", why != NULL ? why : "open to new sessions",
+                      "score", score_of(e, member)));
     }
     return array;
 }

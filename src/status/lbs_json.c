@@ -123,7 +123,8 @@ static json_t *decisions_object(writer_t *w, const lbs_view_pool_t *pool)
 
 static json_t *responses_object(writer_t *w, const lbs_view_member_t *member)
 {
-    static const char *const keys[5] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+    static const char *const keys[LBS_RESPONSES] = {"1xx", "2xx", "3xx", "4xx",
+                                                    "5xx"};
     json_t *object = json_object();
     int i;
 
@@ -181,7 +182,7 @@ static json_t *member_object(writer_t *w, const lbs_view_member_t *member)
     put_text(w, object, "name", member->name);
     put_text(w, object, "route", member->route);
     put_flag(w, object, "self", member->self);
-    put_text(w, object, "state", lbs_view_state_name(member->state));
+    put_text(w, object, "state", lbs_state_name(member->state));
     put_real(w, object, "weight", member->weight);
     put_real(w, object, "effective_weight", member->effective_weight);
     put_count(w, object, "sessions", member->sessions);

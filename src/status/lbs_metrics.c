@@ -231,10 +231,10 @@ static void write_states(metrics_t *m)
     head(m, "lbsticky_member_state", "gauge",
          "1 for the state that the member is in, 0 for the others.");
     for (i = 0; i < m->count; i++) {
-        for (state = 0; state < LBS_VIEW_STATES; state++) {
+        for (state = 0; state < LBS_STATES; state++) {
             open_series(m, "lbsticky_member_state", m->series[i].labels);
             lbs_out_put(m->out, ",state=\"%s\"} %d\n",
-                        lbs_view_state_name((lbs_view_state_t)state),
+                        lbs_state_name((lbs_state_t)state),
                         (int)m->series[i].member->state == state);
         }
     }
@@ -258,10 +258,10 @@ static void write_counters(metrics_t *m)
     }
     head(m, failures, "counter", "Attempts that failed, by what went wrong.");
     for (i = 0; i < m->count; i++) {
-        for (k = 0; k < LBS_VIEW_FAILS; k++) {
+        for (k = 0; k < LBS_FAILS; k++) {
             open_series(m, failures, m->series[i].labels);
             lbs_out_put(m->out, ",kind=\"%s\"} %llu\n",
-                        lbs_view_failure_name((lbs_view_failure_t)k),
+                        lbs_fail_name((lbs_fail_t)k),
                         (unsigned long long)m->series[i].member->failures[k]);
         }
     }

@@ -35,9 +35,9 @@ const char *lbs_page_link_to(const lbs_part_t *part,
     return lbs_page_link(part, &query);
 }
 
-void lbs_page_state(const lbs_part_t *part, lbs_view_state_t state)
+void lbs_page_state(const lbs_part_t *part, lbs_state_t state)
 {
-    const char *name = lbs_view_state_name(state);
+    const char *name = lbs_state_name(state);
 
     /* The sign tells states apart where colours do not. */
     lbs_out_put(part->out,

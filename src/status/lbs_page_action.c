@@ -33,10 +33,10 @@ static void put_action(const lbs_part_t *part, const lbs_view_pool_t *pool,
 
 static int is_off(const lbs_view_member_t *member)
 {
-    return member->state == LBS_VIEW_DRAIN
-           || member->state == LBS_VIEW_DISABLED
-           || member->state == LBS_VIEW_STANDBY
-           || member->state == LBS_VIEW_STOPPED;
+    return member->state == LBS_STATE_DRAIN
+           || member->state == LBS_STATE_DISABLED
+           || member->state == LBS_STATE_STANDBY
+           || member->state == LBS_STATE_STOPPED;
 }
 
 void lbs_page_actions(const lbs_part_t *part, const lbs_view_pool_t *pool,
@@ -51,10 +51,10 @@ void lbs_page_actions(const lbs_part_t *part, const lbs_view_pool_t *pool,
     if (!all) {
         return;
     }
-    if (member->state != LBS_VIEW_DISABLED) {
+    if (member->state != LBS_STATE_DISABLED) {
         put_action(part, pool, member, LBS_CHANGE_DISABLE);
     }
-    if (member->state != LBS_VIEW_STANDBY) {
+    if (member->state != LBS_STATE_STANDBY) {
         put_action(part, pool, member, LBS_CHANGE_STANDBY);
     }
     put_action(part, pool, member, LBS_CHANGE_WEIGHT);
@@ -70,8 +70,8 @@ static apr_uint32_t count_others(const lbs_part_t *part)
     for (i = 0; i < part->pool->members_count; i++) {
         const lbs_view_member_t *other = &part->pool->members[i];
 
-        count += other != part->member && other->state != LBS_VIEW_DRAIN
-                 && other->state != LBS_VIEW_FULL
+        count += other != part->member && other->state != LBS_STATE_DRAIN
+                 && other->state != LBS_STATE_FULL
                  && lbs_view_member_serves(other);
     }
     return count;
@@ -276,7 +276,7 @@ void lbs_page_done(const lbs_part_t *part)
                 "<p class=\"done\" id=\"done\" role=\"status\"><b>%s</b> is "
                 "now <b>%s</b>, weight %s, with %s and %s.",
                 lbs_view_member_label(part->member),
-                lbs_view_state_name(part->member->state),
+                lbs_state_name(part->member->state),
                 lbs_human_weight(out->pool, part->member->weight),
                 sessions_of(part),
                 lbs_human_of(out->pool, part->member->inflight,

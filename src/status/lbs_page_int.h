@@ -31,7 +31,7 @@ const char *lbs_page_link_to(const lbs_part_t *part,
                              const char *action);
 
 /** State as a word with its sign and colour. */
-void lbs_page_state(const lbs_part_t *part, lbs_view_state_t state);
+void lbs_page_state(const lbs_part_t *part, lbs_state_t state);
 
 /** One number with its name: <div><dt>name</dt><dd>value</dd></div>.
  *

@@ -66,11 +66,10 @@ static void put_answers(const lbs_part_t *part)
         lbs_page_fact(part, "", classes[i],
                       lbs_human_count(memory, m->responses[i]));
     }
-    for (i = 0; i < LBS_VIEW_FAILS; i++) {
+    for (i = 0; i < LBS_FAILS; i++) {
         lbs_page_fact(part, m->failures[i] > 0 ? "warn" : "",
                       apr_pstrcat(memory, "Failed: ",
-                                  lbs_view_failure_name((lbs_view_failure_t)i),
-                                  NULL),
+                                  lbs_fail_name((lbs_fail_t)i), NULL),
                       lbs_human_count(memory, m->failures[i]));
     }
     close_card(part);

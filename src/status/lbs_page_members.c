@@ -99,7 +99,7 @@ static const char *note_of(const lbs_part_t *part,
     apr_pool_t *memory = part->out->pool;
     apr_int64_t now = part->view->now;
 
-    if (member->state == LBS_VIEW_DRAIN) {
+    if (member->state == LBS_STATE_DRAIN) {
         const char *left =
             lbs_human_of(memory, member->drain_left, "session", "sessions");
 
@@ -113,7 +113,7 @@ static const char *note_of(const lbs_part_t *part,
                        " to go", NULL)
                    : apr_pstrcat(memory, left, " left", NULL);
     }
-    if (member->state == LBS_VIEW_EJECTED && member->eject_until > now) {
+    if (member->state == LBS_STATE_EJECTED && member->eject_until > now) {
         return apr_pstrcat(memory, "tried again in ",
                            lbs_human_span(memory, member->eject_until - now),
                            NULL);
@@ -132,7 +132,7 @@ static void put_progress(const lbs_part_t *part,
     apr_int64_t all = member->drain_deadline - member->drain_since;
     apr_int64_t past = part->view->now - member->drain_since;
 
-    if (member->state == LBS_VIEW_DRAIN && all > 0) {
+    if (member->state == LBS_STATE_DRAIN && all > 0) {
         lbs_out_put(part->out,
                     "<progress max=\"%ld\" value=\"%ld\" aria-label=\"Time to "
                     "the deadline of %s\"></progress>",
@@ -201,7 +201,7 @@ static void put_row(const lbs_part_t *part, const lbs_view_pool_t *pool,
     double rate = lbs_view_plot_rate(recent, LBS_PAGE_RATE_S, 0);
 
     lbs_out_put(out, "<tr id=\"member-%s\" class=\"is-%s\">", member->id,
-                lbs_view_state_name(member->state));
+                lbs_state_name(member->state));
     put_name(part, pool, member);
     put_cell(part, "Weight", weight_of(memory, member));
     put_cell(part, "Sessions", lbs_human_count(memory, member->sessions));
@@ -244,8 +244,8 @@ static void put_filter(const lbs_part_t *part, const lbs_view_pool_t *pool)
                 "State <select name=\"state\"><option value=\"\">all</option>",
                 strcmp(part->page->here, ".") == 0 ? "./" : part->page->here,
                 pool->name, query->find);
-    for (state = LBS_VIEW_STATES - 1; state >= 0; state--) {
-        const char *name = lbs_view_state_name((lbs_view_state_t)state);
+    for (state = LBS_STATES - 1; state >= 0; state--) {
+        const char *name = lbs_state_name((lbs_state_t)state);
 
         lbs_out_put(out, "<option");
         lbs_out_raw(out, state == query->state ? " selected>" : ">");

@@ -39,9 +39,8 @@ static void put_states(const lbs_part_t *part, const lbs_view_pool_t *pool)
     query.page = 1;
     lbs_out_put(part->out, "<ul class=\"states\" aria-label=\"States of the "
                            "members\">");
-    for (state = LBS_VIEW_STATES - 1; state >= 0; state--) {
-        apr_uint32_t count =
-            lbs_view_pool_count(pool, (lbs_view_state_t)state);
+    for (state = LBS_STATES - 1; state >= 0; state--) {
+        apr_uint32_t count = lbs_view_pool_count(pool, (lbs_state_t)state);
 
         if (count == 0) {
             continue;
@@ -50,7 +49,7 @@ static void put_states(const lbs_part_t *part, const lbs_view_pool_t *pool)
         lbs_out_put(part->out, "<li><a href=\"%s\"><b>%s</b> ",
                     lbs_page_link(part, &query),
                     lbs_human_count(part->out->pool, count));
-        lbs_page_state(part, (lbs_view_state_t)state);
+        lbs_page_state(part, (lbs_state_t)state);
         lbs_out_raw(part->out, "</a></li>");
     }
     lbs_out_raw(part->out, "</ul>");

@@ -49,9 +49,8 @@ static int state_of(const lbs_form_t *form)
 {
     int state = 0;
 
-    while (
-        state < LBS_VIEW_STATES
-        && !is(form, "state", lbs_view_state_name((lbs_view_state_t)state))) {
+    while (state < LBS_STATES
+           && !is(form, "state", lbs_state_name((lbs_state_t)state))) {
         state++;
     }
     return state;
@@ -115,9 +114,8 @@ const char *lbs_query_link(apr_pool_t *memory, const lbs_query_t *query)
     add(memory, &link, "action", query->action);
     add(memory, &link, "done", query->done);
     add(memory, &link, "find", query->find);
-    if (query->state != LBS_VIEW_STATES) {
-        add(memory, &link, "state",
-            lbs_view_state_name((lbs_view_state_t)query->state));
+    if (query->state != LBS_STATES) {
+        add(memory, &link, "state", lbs_state_name((lbs_state_t)query->state));
     }
     add(memory, &link, "sort", lbs_query_sort_name(query->sort));
     add(memory, &link, "order", query->descending ? "down" : NULL);
@@ -146,8 +144,7 @@ static int contains(const char *text, const char *part)
 
 static int is_wanted(const lbs_query_t *query, const lbs_view_member_t *member)
 {
-    if (query->state != LBS_VIEW_STATES
-        && query->state != (int)member->state) {
+    if (query->state != LBS_STATES && query->state != (int)member->state) {
         return 0;
     }
     return query->find[0] == '\0' || contains(member->route, query->find)

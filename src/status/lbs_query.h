@@ -29,7 +29,7 @@ typedef struct lbs_query_t {
     const char *action;                /* to be confirmed; NULL: none */
     const char *done;                  /* just carried out; NULL: none */
     const char *find;                  /* in names and routes; "": all */
-    int state; /* lbs_view_state_t; LBS_VIEW_STATES: all */
+    int state;                         /* lbs_state_t; LBS_STATES: all */
     lbs_query_sort_t sort;
     int descending;
     apr_uint32_t page; /* of the list of members, from 1 */

@@ -4,23 +4,6 @@
 
 #include <string.h>
 
-const char *lbs_view_state_name(lbs_view_state_t state)
-{
-    static const char *const names[LBS_VIEW_STATES] = {
-        "stopped", "disabled", "drain",   "down",  "ejected",
-        "full",    "warming",  "standby", "spare", "up"};
-
-    return (unsigned)state < LBS_VIEW_STATES ? names[state] : "unknown";
-}
-
-const char *lbs_view_failure_name(lbs_view_failure_t kind)
-{
-    static const char *const names[LBS_VIEW_FAILS] = {
-        "connect", "reset", "timeout", "status", "stall"};
-
-    return (unsigned)kind < LBS_VIEW_FAILS ? names[kind] : "unknown";
-}
-
 const char *lbs_view_member_label(const lbs_view_member_t *member)
 {
     return member->route[0] != '\0' ? member->route : member->name;
@@ -31,7 +14,7 @@ apr_uint64_t lbs_view_member_failures(const lbs_view_member_t *member)
     apr_uint64_t sum = 0;
     int kind;
 
-    for (kind = 0; kind < LBS_VIEW_FAILS; kind++) {
+    for (kind = 0; kind < LBS_FAILS; kind++) {
         sum += member->failures[kind];
     }
     return sum;
@@ -39,10 +22,10 @@ apr_uint64_t lbs_view_member_failures(const lbs_view_member_t *member)
 
 int lbs_view_member_serves(const lbs_view_member_t *member)
 {
-    return member->state != LBS_VIEW_STOPPED
-           && member->state != LBS_VIEW_DISABLED
-           && member->state != LBS_VIEW_DOWN
-           && member->state != LBS_VIEW_EJECTED;
+    return member->state != LBS_STATE_STOPPED
+           && member->state != LBS_STATE_DISABLED
+           && member->state != LBS_STATE_DOWN
+           && member->state != LBS_STATE_EJECTED;
 }
 
 apr_uint64_t lbs_view_pool_decided(const lbs_view_pool_t *pool,
@@ -58,7 +41,7 @@ apr_uint64_t lbs_view_pool_decided(const lbs_view_pool_t *pool,
 }
 
 apr_uint32_t lbs_view_pool_count(const lbs_view_pool_t *pool,
-                                 lbs_view_state_t state)
+                                 lbs_state_t state)
 {
     apr_uint32_t i, count = 0;
 

@@ -13,33 +13,8 @@
 #include <apr.h>
 #include <apr_pools.h>
 
+#include "src/member/lbs_member.h"
 #include "src/state/lbs_decision.h"
-
-/* The states of a member, in the order in which the first that holds is
- * shown. */
-typedef enum lbs_view_state_t {
-    LBS_VIEW_STOPPED,
-    LBS_VIEW_DISABLED,
-    LBS_VIEW_DRAIN,
-    LBS_VIEW_DOWN,
-    LBS_VIEW_EJECTED,
-    LBS_VIEW_FULL,
-    LBS_VIEW_WARMING,
-    LBS_VIEW_STANDBY,
-    LBS_VIEW_SPARE,
-    LBS_VIEW_UP,
-    LBS_VIEW_STATES
-} lbs_view_state_t;
-
-/* What made an attempt a failure. */
-typedef enum lbs_view_failure_t {
-    LBS_VIEW_FAIL_CONNECT,
-    LBS_VIEW_FAIL_RESET,
-    LBS_VIEW_FAIL_TIMEOUT,
-    LBS_VIEW_FAIL_STATUS,
-    LBS_VIEW_FAIL_STALL,
-    LBS_VIEW_FAILS
-} lbs_view_failure_t;
 
 /* What happened within one step of a plot. */
 typedef struct lbs_view_point_t {
@@ -85,16 +60,16 @@ typedef struct lbs_view_member_t {
     const char *name;  /* URL */
     const char *route; /* "" if it has none */
     int self;          /* it is this httpd */
-    lbs_view_state_t state;
+    lbs_state_t state;
     apr_int64_t since;       /* when it got into that state */
     double weight;           /* as set */
     double effective_weight; /* after slow start and state */
     apr_uint64_t sessions;
     apr_uint64_t inflight;
-    apr_uint64_t limit;        /* most in flight; 0: none */
-    apr_uint64_t requests;     /* attempts */
-    apr_uint64_t responses[5]; /* 1xx to 5xx */
-    apr_uint64_t failures[LBS_VIEW_FAILS];
+    apr_uint64_t limit;                    /* most in flight; 0: none */
+    apr_uint64_t requests;                 /* attempts */
+    apr_uint64_t responses[LBS_RESPONSES]; /* 1xx to 5xx */
+    apr_uint64_t failures[LBS_FAILS];
     apr_uint64_t bytes_in;  /* to the member */
     apr_uint64_t bytes_out; /* from it */
     double ewma_ms, p50_ms, p90_ms, p99_ms;
@@ -164,14 +139,6 @@ typedef struct lbs_view_t {
     const lbs_view_event_t *events; /* the newest first */
 } lbs_view_t;
 
-/** @return a state's name as every document writes it; "unknown" if it is
- *          none */
-const char *lbs_view_state_name(lbs_view_state_t state);
-
-/** @return a kind of failure as the metrics name it; "unknown" if it is
- *          none */
-const char *lbs_view_failure_name(lbs_view_failure_t kind);
-
 /** @return what a member is called: its route, else its URL */
 const char *lbs_view_member_label(const lbs_view_member_t *member);
 
@@ -187,7 +154,7 @@ apr_uint64_t lbs_view_pool_decided(const lbs_view_pool_t *pool,
 
 /** @return members of a pool in that state */
 apr_uint32_t lbs_view_pool_count(const lbs_view_pool_t *pool,
-                                 lbs_view_state_t state);
+                                 lbs_state_t state);
 
 /**
  * Find a pool by name.

@@ -114,7 +114,7 @@ TAP_FUNC void sample_numbers(apr_pool_t *pool, lbs_view_member_t *m,
     m->responses[1] = m->requests - 300;
     m->responses[2] = 200;
     m->responses[3] = 100;
-    for (i = 0; i < LBS_VIEW_FAILS; i++) {
+    for (i = 0; i < LBS_FAILS; i++) {
         m->failures[i] = lbs_rand_below(&rand, 3);
     }
     m->bytes_in = m->requests * 700;
@@ -136,9 +136,9 @@ TAP_FUNC void sample_state(lbs_view_member_t *m, apr_uint32_t number)
 {
     static const char *const override[] = {"weight", "drain"};
 
-    m->state = LBS_VIEW_UP;
+    m->state = LBS_STATE_UP;
     if (number == 1) {
-        m->state = LBS_VIEW_DRAIN;
+        m->state = LBS_STATE_DRAIN;
         m->drain_since = SAMPLE_NOW - 300;
         m->drain_deadline = SAMPLE_NOW + 250;
         m->drain_left = m->sessions;
@@ -146,23 +146,23 @@ TAP_FUNC void sample_state(lbs_view_member_t *m, apr_uint32_t number)
         m->overrides = 2;
     }
     if (number == 2) {
-        m->state = LBS_VIEW_DOWN;
+        m->state = LBS_STATE_DOWN;
         m->check =
             (lbs_view_check_t){1, 0, "HTTP 400, want 200-399", SAMPLE_NOW - 1};
     }
     if (number == 3) {
-        m->state = LBS_VIEW_EJECTED;
+        m->state = LBS_STATE_EJECTED;
         m->eject_until = SAMPLE_NOW + 12;
         m->eject_count = 2;
     }
     if (number == 4) {
-        m->state = LBS_VIEW_WARMING;
+        m->state = LBS_STATE_WARMING;
         m->effective_weight = 0.3;
     }
     if (number >= 5 && number < 10) {
-        static const lbs_view_state_t states[] = {
-            LBS_VIEW_STANDBY, LBS_VIEW_SPARE, LBS_VIEW_FULL, LBS_VIEW_DISABLED,
-            LBS_VIEW_STOPPED};
+        static const lbs_state_t states[] = {
+            LBS_STATE_STANDBY, LBS_STATE_SPARE, LBS_STATE_FULL,
+            LBS_STATE_DISABLED, LBS_STATE_STOPPED};
 
         m->state = states[number - 5];
     }
@@ -266,7 +266,7 @@ TAP_FUNC lbs_view_t *sample_nasty_view(apr_pool_t *pool)
     members[0].route = name;
     members[0].name = apr_pstrcat(pool, "http://h/", name, NULL);
     members[0].check.last = SAMPLE_NASTY;
-    members[0].state = LBS_VIEW_DOWN;
+    members[0].state = LBS_STATE_DOWN;
     p->name = p->vhost = name;
     p->members = members;
     *event = view->events[0];
