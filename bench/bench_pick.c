@@ -4,7 +4,8 @@
  *     bench_pick                       one TSV line per method and size
  *     bench_pick METHOD MEMBERS PICKS  only that, no output: for counting
  *                                      instructions as the difference of two
- *                                      runs, see bench_pick.sh
+ *                                      runs, see bench_pick.sh; METHOD none
+ *                                      is the loop without the pick
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,8 +71,21 @@ static void fill(pool_t *pool, apr_uint32_t members, lbs_pick_method_t method,
     (void)lbs_plan_rebuild(pool->view.plan, pool->gauges, NOW);
 }
 
+typedef apr_status_t pick_fn(const lbs_pick_pool_t *pool,
+                             const lbs_pick_ask_t *ask, apr_uint32_t *index);
+
+/* Stands in for a pick, to know what the loop around it costs. */
+static __attribute__((noinline)) apr_status_t no_pick(
+    const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
+    apr_uint32_t *index)
+{
+    (void)pool;
+    *index = (apr_uint32_t)ask->hash;
+    return APR_SUCCESS;
+}
+
 /* @return a sum that depends on every pick, so that none is left out */
-static apr_uint64_t pick(pool_t *pool, long picks)
+static apr_uint64_t pick(pool_t *pool, long picks, pick_fn *one)
 {
     lbs_pick_ask_t ask = {.rand = &pool->rand, .now = NOW};
     apr_uint64_t sum = 0;
@@ -79,7 +93,7 @@ static apr_uint64_t pick(pool_t *pool, long picks)
 
     while (picks-- > 0) {
         ask.hash = ask.hash * APR_UINT64_C(0x9e3779b97f4a7c15) + 1;
-        if (lbs_pick_member(&pool->view, &ask, &index) != APR_SUCCESS) {
+        if (one(&pool->view, &ask, &index) != APR_SUCCESS) {
             exit(1);
         }
         sum += index;
@@ -104,7 +118,7 @@ static void report(lbs_pick_method_t method, apr_uint32_t members,
         double start = seconds();
         double took;
 
-        (void)pick(&pool, picks);
+        (void)pick(&pool, picks, lbs_pick_member);
         took = (seconds() - start) / (double)picks;
         best = took < best ? took : best;
         (void)(run % 2 ? lbs_gauge_clear(&pool.gauges[0], LBS_F_DOWN)
@@ -134,11 +148,14 @@ int main(int argc, char **argv)
 
     apr_initialize();
     apr_pool_create(&memory, NULL);
-    if (argc == 4 && lbs_pick_method_parse(argv[1], &method) == NULL) {
+    if (argc == 4) {
+        int none = lbs_pick_method_parse(argv[1], &method) != NULL;
         pool_t pool;
 
-        fill(&pool, (apr_uint32_t)atol(argv[2]), method, memory);
-        return pick(&pool, atol(argv[3])) == 0;
+        fill(&pool, (apr_uint32_t)atol(argv[2]),
+             none ? LBS_PICK_LEAST_LOAD : method, memory);
+        return pick(&pool, atol(argv[3]), none ? no_pick : lbs_pick_member)
+               == 0;
     }
     printf("method\tmembers\tns_per_pick\tus_rebuild_changed\t"
            "us_rebuild_same\tplan_bytes\n");

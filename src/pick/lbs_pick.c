@@ -57,29 +57,7 @@ apr_uint32_t lbs_pick_method_needs(lbs_pick_method_t method)
 apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,
                              const lbs_pick_ask_t *ask, apr_uint32_t *index)
 {
-    lbs_plan_reading_t reading;
-    int reads;
-
-    for (reads = 0; reads < READS_MAX; reads++) {
-        apr_uint32_t found;
-
-        if (!lbs_plan_begin(pool->plan, &reading)) {
-            break;
-        }
-        found = methods[pool->method].pick(pool, ask, &reading);
-        if (lbs_plan_whole(pool->plan, &reading)) {
-            if (found == LBS_PICK_NONE) {
-                break;
-            }
-            *index = found;
-            return APR_SUCCESS;
-        }
-    }
-    if (pool->method == LBS_PICK_HASH) {
-        return lbs_pick_scan(pool, ask, ask->hash, 1, index);
-    }
-    return lbs_pick_scan(pool, ask, lbs_rand_next(ask->rand), SCAN_ENOUGH,
-                         index);
+    return methods[pool->method].pick(pool, ask, index);
 }
 
 double lbs_pick_score(const lbs_pick_pool_t *pool, apr_uint32_t index)

@@ -93,8 +93,8 @@ static int put(apr_uint16_t *set, apr_uint32_t index)
 }
 
 static void sample(best_t *best, const lbs_pick_pool_t *pool,
-                   const lbs_pick_ask_t *ask,
-                   const lbs_plan_reading_t *reading, lbs_pick_count_fn *count)
+                   const lbs_pick_ask_t *ask, const lbs_plan_side_t *side,
+                   apr_uint32_t front, lbs_pick_count_fn *count)
 {
     apr_uint16_t drawn[SET_SIZE];
     int open = 0;
@@ -103,7 +103,7 @@ static void sample(best_t *best, const lbs_pick_pool_t *pool,
     memset(drawn, 0xff, sizeof(drawn));
     for (i = 0; i < DRAWS_MAX && open < EXACT_MAX; i++) {
         apr_uint32_t index =
-            lbs_alias_draw(reading->side->alias, reading->front,
+            lbs_alias_draw(side->alias, front,
                            (apr_uint32_t)(lbs_rand_next(ask->rand) >> 32));
 
         /* Drawn by weight, so among equals the first is as good as any. */
@@ -115,19 +115,18 @@ static void sample(best_t *best, const lbs_pick_pool_t *pool,
 
 apr_uint32_t lbs_pick_fewest(const lbs_pick_pool_t *pool,
                              const lbs_pick_ask_t *ask,
-                             const lbs_plan_reading_t *reading,
+                             const lbs_plan_side_t *side, apr_uint32_t front,
                              lbs_pick_count_fn *count)
 {
     best_t best = {.index = LBS_PICK_NONE};
     apr_uint32_t i;
 
-    if (reading->front > EXACT_MAX) {
-        sample(&best, pool, ask, reading, count);
+    if (front > EXACT_MAX) {
+        sample(&best, pool, ask, side, front, count);
         return best.index;
     }
-    for (i = 0; i < reading->front; i++) {
-        apr_uint64_t entry =
-            lbs_atomic_load64_acquire(&reading->side->alias[i]);
+    for (i = 0; i < front; i++) {
+        apr_uint64_t entry = lbs_atomic_load64_acquire(&side->alias[i]);
 
         (void)consider(&best, pool, ask, lbs_alias_self(entry), count, 1);
     }

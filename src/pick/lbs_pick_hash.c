@@ -13,7 +13,8 @@
 typedef struct hash_t {
     const lbs_pick_pool_t *pool;
     const lbs_pick_ask_t *ask;
-    const lbs_plan_reading_t *reading;
+    const lbs_plan_side_t *side;
+    apr_uint32_t front;
     double per_weight; /* in flight per weight that is too much; 0: no bound */
     apr_uint32_t least; /* the least busy open one seen so far */
     double least_load;
@@ -24,10 +25,9 @@ static double load_of(const lbs_gauge_t *g)
     return (double)lbs_gauge_inflight(g) / (double)lbs_pick_weight(g);
 }
 
-static apr_uint32_t nth_of_front(const lbs_plan_reading_t *reading,
-                                 apr_uint32_t n)
+static apr_uint32_t nth_of_front(const hash_t *h, apr_uint32_t n)
 {
-    return lbs_alias_self(lbs_atomic_load64_acquire(&reading->side->alias[n]));
+    return lbs_alias_self(lbs_atomic_load64_acquire(&h->side->alias[n]));
 }
 
 /* The bound, with this request counted. In flight is summed now in a small
@@ -41,13 +41,13 @@ static double bound_of(const hash_t *h)
     if (h->ask->bound_centi == 0) {
         return 0;
     }
-    if (h->reading->front <= EXACT_MAX) {
+    if (h->front <= EXACT_MAX) {
         apr_uint32_t i;
 
         inflight = 0;
         weight = 0;
-        for (i = 0; i < h->reading->front; i++) {
-            apr_uint32_t index = nth_of_front(h->reading, i);
+        for (i = 0; i < h->front; i++) {
+            apr_uint32_t index = nth_of_front(h, i);
             const lbs_gauge_t *g;
 
             if (index >= plan->members) {
@@ -105,7 +105,7 @@ static int is_home_again(const hash_t *h, apr_uint32_t home, apr_uint32_t slot)
 /* Candidates in their order: the members of other slots, home or detour. */
 static apr_uint32_t wander(hash_t *h, apr_uint32_t slot)
 {
-    const lbs_plan_side_t *side = h->reading->side;
+    const lbs_plan_side_t *side = h->side;
     apr_uint32_t step;
 
     for (step = 0; step < LBS_MAGLEV_STEPS; step++) {
@@ -128,9 +128,9 @@ static apr_uint32_t walk_front(hash_t *h, apr_uint32_t slot)
 {
     apr_uint32_t i;
 
-    for (i = 0; i < h->reading->front; i++) {
-        apr_uint32_t at = (slot + i) % h->reading->front;
-        apr_uint32_t index = nth_of_front(h->reading, at);
+    for (i = 0; i < h->front; i++) {
+        apr_uint32_t at = (slot + i) % h->front;
+        apr_uint32_t index = nth_of_front(h, at);
 
         if (takes(h, index)) {
             return index;
@@ -139,14 +139,14 @@ static apr_uint32_t walk_front(hash_t *h, apr_uint32_t slot)
     return h->least;
 }
 
-apr_uint32_t lbs_pick_hash(const lbs_pick_pool_t *pool,
-                           const lbs_pick_ask_t *ask,
-                           const lbs_plan_reading_t *reading)
+static apr_uint32_t by_slot(const lbs_pick_pool_t *pool,
+                            const lbs_pick_ask_t *ask,
+                            const lbs_plan_side_t *side, apr_uint32_t front)
 {
-    hash_t h = {pool, ask, reading, 0, LBS_PICK_NONE, 0};
+    hash_t h = {pool, ask, side, front, 0, LBS_PICK_NONE, 0};
     apr_uint32_t slot = lbs_maglev_slot(ask->hash);
-    apr_uint32_t home = lbs_plan_cell(&reading->side->home[slot]);
-    apr_uint32_t detour = lbs_plan_cell(&reading->side->detour[slot]);
+    apr_uint32_t home = lbs_plan_cell(&side->home[slot]);
+    apr_uint32_t detour = lbs_plan_cell(&side->detour[slot]);
     apr_uint32_t found;
 
     h.per_weight = bound_of(&h);
@@ -159,4 +159,10 @@ apr_uint32_t lbs_pick_hash(const lbs_pick_pool_t *pool,
     }
     found = wander(&h, slot);
     return found != LBS_PICK_NONE ? found : walk_front(&h, slot);
+}
+
+apr_status_t lbs_pick_hash(const lbs_pick_pool_t *pool,
+                           const lbs_pick_ask_t *ask, apr_uint32_t *index)
+{
+    return lbs_pick_planned(pool, ask, by_slot, 1, index);
 }

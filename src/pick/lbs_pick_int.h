@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_pick_int.h - what the methods share.
  *
- * A method is a function from a question and a reading of the plan to an
- * index. It need not be thorough: when it finds nobody, or the plan was
- * rebuilt meanwhile, lbs_pick_member() asks again or walks the pool.
+ * A method is one exported function with lbs_pick_planned() around one that
+ * chooses from the tables. That one need not be thorough: when it finds
+ * nobody, or the plan was rebuilt meanwhile, it is asked again or the pool is
+ * walked.
  */
 #ifndef LBS_PICK_INT_H
 #define LBS_PICK_INT_H
@@ -11,17 +12,29 @@
 #include "src/pick/lbs_pick.h"
 #include "src/pick/lbs_plan_int.h"
 
-#define LBS_PICK_NONE 0xffffffffu /* no index: the method found nobody */
+#define LBS_PICK_NONE 0xffffffffu /* no index: nobody was found */
+#define LBS_PICK_READS 3 /* of a plan being rebuilt; it takes 100 ms */
+#define LBS_PICK_INLINE static inline __attribute__((always_inline))
 
-typedef apr_uint32_t lbs_pick_method_fn(const lbs_pick_pool_t *pool,
+/* As lbs_pick_member(). */
+typedef apr_status_t lbs_pick_method_fn(const lbs_pick_pool_t *pool,
                                         const lbs_pick_ask_t *ask,
-                                        const lbs_plan_reading_t *reading);
+                                        apr_uint32_t *index);
 
 lbs_pick_method_fn lbs_pick_least_load;
 lbs_pick_method_fn lbs_pick_least_busy;
 lbs_pick_method_fn lbs_pick_least_sessions;
 lbs_pick_method_fn lbs_pick_round_robin;
 lbs_pick_method_fn lbs_pick_hash;
+
+/* Choose from the tables of one side.
+ *
+ * @param front  entries of the alias table, not 0
+ * @return an index or LBS_PICK_NONE */
+typedef apr_uint32_t lbs_pick_planned_fn(const lbs_pick_pool_t *pool,
+                                         const lbs_pick_ask_t *ask,
+                                         const lbs_plan_side_t *side,
+                                         apr_uint32_t front);
 
 /** @return expected wait at a member, microseconds per weight */
 double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,
@@ -42,19 +55,53 @@ typedef lbs_pick_count_t lbs_pick_count_fn(const lbs_gauge_t *g);
  */
 apr_uint32_t lbs_pick_fewest(const lbs_pick_pool_t *pool,
                              const lbs_pick_ask_t *ask,
-                             const lbs_plan_reading_t *reading,
+                             const lbs_plan_side_t *side, apr_uint32_t front,
                              lbs_pick_count_fn *count);
 
 /**
  * Walk the whole pool by mod_proxy's rules, gauges only. The last resort.
  *
- * @param start   where in each group to begin; any number
- * @param enough  of so many open ones the least busy is taken
+ * @param by_key  1: the first open member from where the key's hash points
+ *                to; 0: the least busy of 16 open ones from anywhere
  * @return as lbs_pick_member()
  */
 apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
-                           const lbs_pick_ask_t *ask, apr_uint64_t start,
-                           apr_uint32_t enough, apr_uint32_t *index);
+                           const lbs_pick_ask_t *ask, int by_key,
+                           apr_uint32_t *index);
+
+/**
+ * Choose from the plan, and without it if that fails. Inlined into each
+ * method: a call through a pointer would cost a tenth of a pick.
+ *
+ * @param choose  the method's own part
+ * @param by_key  as for lbs_pick_scan()
+ * @return as lbs_pick_member()
+ */
+LBS_PICK_INLINE apr_status_t lbs_pick_planned(const lbs_pick_pool_t *pool,
+                                              const lbs_pick_ask_t *ask,
+                                              lbs_pick_planned_fn *choose,
+                                              int by_key, apr_uint32_t *index)
+{
+    lbs_plan_reading_t reading;
+    int reads;
+
+    for (reads = 0; reads < LBS_PICK_READS; reads++) {
+        apr_uint32_t found;
+
+        if (!lbs_plan_begin(pool->plan, &reading)) {
+            break;
+        }
+        found = choose(pool, ask, reading.side, reading.front);
+        if (lbs_plan_whole(pool->plan, &reading)) {
+            if (found == LBS_PICK_NONE) {
+                break;
+            }
+            *index = found;
+            return APR_SUCCESS;
+        }
+    }
+    return lbs_pick_scan(pool, ask, by_key, index);
+}
 
 /** @return 1 if the request was at this member before */
 static inline int lbs_pick_tried(const lbs_pick_ask_t *ask, apr_uint32_t index)
@@ -67,22 +114,6 @@ static inline int lbs_pick_tried(const lbs_pick_ask_t *ask, apr_uint32_t index)
         }
     }
     return 0;
-}
-
-/** @return as lbs_gauge_open_new(), for who has loaded weight and in flight
- * already; quick for a member with nothing special about it, which is nearly
- * always */
-static inline int lbs_pick_takes(const lbs_gauge_t *g, apr_uint32_t weight,
-                                 apr_uint32_t inflight)
-{
-    apr_uint32_t flags = lbs_atomic_load32_relaxed(&g->flags);
-    apr_uint32_t limit = lbs_atomic_load32_relaxed(&g->limit);
-
-    if ((flags & (LBS_F_CLOSED_NEW | LBS_F_PANIC | LBS_F_HALF_OPEN)) != 0
-        && !lbs_gauge_open_new(g)) {
-        return 0;
-    }
-    return weight != 0 && (limit == 0 || inflight < limit);
 }
 
 /** @return the gauge if the member takes this request now, its ramp aside;

@@ -15,15 +15,26 @@
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_pick_int.h"
 
-#define DRAWS 4
 #define ROUNDS_MAX 3
 
-/* What a round passes over. */
-typedef struct round_t {
-    apr_uint64_t hot;  /* in flight per weight, in LBS_PLAN_PER_WEIGHT */
+/* Flags that need a closer look than none of them. */
+#define SPECIAL (LBS_F_CLOSED_NEW | LBS_F_PANIC | LBS_F_HALF_OPEN)
+
+/* One pick. What its draws need is copied here, so that the compiler, which
+ * must assume that everything shared has changed, can leave it where it is. */
+typedef struct pick_t {
+    const lbs_gauge_t *gauges;
+    const apr_uint16_t *slot;
+    const lbs_atomic64_t *alias;
+    apr_uint32_t front;
+    apr_uint32_t members;
+    const lbs_pick_ask_t *ask;
+    apr_uint64_t hot;  /* in flight per weight above which a member is hot */
     apr_uint64_t time; /* of a member never heard of, 1/32 microseconds */
     int cold;          /* 1: ramps do not count */
-} round_t;
+    apr_uint32_t best;
+    apr_uint64_t shortest;
+} pick_t;
 
 /* Expected wait in 1/8192 microseconds per 1/100 weight, so that it is no
  * coarse number with quick members of large weights. A response time takes
@@ -34,90 +45,95 @@ static inline apr_uint64_t wait_at(apr_uint64_t time, apr_uint32_t inflight,
     return (time << 8) * ((apr_uint64_t)inflight + 1) / weight;
 }
 
+/* @return 1 if nothing speaks against a member. Asked only for one that is
+ * the best so far: of four draws that are two on average. */
+LBS_PICK_INLINE int is_fit(const pick_t *pick, const lbs_gauge_t *g,
+                           apr_uint32_t index, apr_uint32_t inflight,
+                           apr_uint32_t weight)
+{
+    apr_uint64_t load = (apr_uint64_t)inflight * LBS_PLAN_PER_WEIGHT;
+    apr_uint32_t flags = lbs_atomic_load32_relaxed(&g->flags);
+    apr_uint32_t limit = lbs_atomic_load32_relaxed(&g->limit);
+
+    return ((flags & SPECIAL) == 0 || lbs_gauge_open_new(g))
+           && (limit == 0 || inflight < limit) && load <= pick->hot * weight
+           && !lbs_pick_tried(pick->ask, index)
+           && (lbs_pick_accepts(g, pick->ask->rand) || pick->cold);
+}
+
+LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
+{
+    apr_uint32_t index = lbs_alias_draw(pick->alias, pick->front, random);
+    const lbs_gauge_t *g;
+    apr_uint32_t inflight;
+    apr_uint32_t weight;
+    apr_uint64_t time;
+    apr_uint64_t wait;
+
+    if (index >= pick->members) {
+        return;
+    }
+    g = &pick->gauges[pick->slot[index]];
+    weight = lbs_atomic_load32_relaxed(&g->weight);
+    if (weight == 0) {
+        return;
+    }
+    inflight = lbs_gauge_inflight(g);
+    time = lbs_atomic_load32_relaxed(&g->ewma);
+    wait = wait_at(time != 0 ? time : pick->time, inflight, weight);
+    if (wait < pick->shortest && is_fit(pick, g, index, inflight, weight)) {
+        pick->shortest = wait;
+        pick->best = index;
+    }
+}
+
 static apr_uint64_t unknown_time(apr_uint32_t median)
 {
     return ((apr_uint64_t)median << LBS_EWMA_SHIFT) + 1;
 }
 
-static inline void draw(apr_uint32_t *index, lbs_rand_t *rand,
-                        const lbs_plan_reading_t *reading)
-{
-    const lbs_atomic64_t *alias = reading->side->alias;
-    apr_uint32_t front = reading->front;
-    apr_uint64_t one = lbs_rand_next(rand);
-    apr_uint64_t two = lbs_rand_next(rand);
-
-    index[0] = lbs_alias_draw(alias, front, (apr_uint32_t)one);
-    index[1] = lbs_alias_draw(alias, front, (apr_uint32_t)(one >> 32));
-    index[2] = lbs_alias_draw(alias, front, (apr_uint32_t)two);
-    index[3] = lbs_alias_draw(alias, front, (apr_uint32_t)(two >> 32));
-}
-
-/* Each field of a gauge is looked at once. @return the one of the drawn that
- * has the shortest wait, LBS_PICK_NONE: the round passes over all */
-static inline apr_uint32_t best_of(const apr_uint32_t *drawn,
-                                   const round_t *round,
-                                   const lbs_pick_pool_t *pool,
-                                   const lbs_pick_ask_t *ask)
+static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
+                               const lbs_pick_ask_t *ask,
+                               const lbs_plan_side_t *side, apr_uint32_t front)
 {
     const lbs_plan_t *plan = pool->plan;
-    const lbs_gauge_t *gauges = pool->gauges;
-    apr_uint64_t shortest = APR_UINT64_MAX;
-    apr_uint32_t best = LBS_PICK_NONE;
-    int i;
+    apr_uint32_t median = lbs_atomic_load32_relaxed(&plan->head->median);
+    pick_t pick = {.gauges = pool->gauges,
+                   .slot = plan->slot,
+                   .alias = side->alias,
+                   .front = front,
+                   .members = plan->members,
+                   .ask = ask,
+                   .hot = lbs_atomic_load32_relaxed(&plan->head->hot),
+                   .time = unknown_time(median),
+                   .best = LBS_PICK_NONE,
+                   .shortest = APR_UINT64_MAX};
+    int round;
 
-    for (i = 0; i < DRAWS; i++) {
-        apr_uint32_t index = drawn[i];
-        const lbs_gauge_t *g;
-        apr_uint32_t inflight;
-        apr_uint32_t weight;
-        apr_uint64_t time;
-        apr_uint64_t wait;
+    for (round = 0; round < ROUNDS_MAX; round++) {
+        apr_uint64_t one = lbs_rand_next(ask->rand);
+        apr_uint64_t two = lbs_rand_next(ask->rand);
 
-        if (index >= plan->members) {
-            continue;
+        draw(&pick, (apr_uint32_t)one);
+        draw(&pick, (apr_uint32_t)(one >> 32));
+        draw(&pick, (apr_uint32_t)two);
+        draw(&pick, (apr_uint32_t)(two >> 32));
+        if (pick.best != LBS_PICK_NONE) {
+            break;
         }
-        g = lbs_plan_gauge(plan, gauges, index);
-        inflight = lbs_gauge_inflight(g);
-        weight = lbs_atomic_load32_relaxed(&g->weight);
-        if (!lbs_pick_takes(g, weight, inflight)
-            || (apr_uint64_t)inflight * LBS_PLAN_PER_WEIGHT
-                   > round->hot * weight
-            || lbs_pick_tried(ask, index)
-            || !(lbs_pick_accepts(g, ask->rand) || round->cold)) {
-            continue;
-        }
-        time = lbs_atomic_load32_relaxed(&g->ewma);
-        wait = wait_at(time != 0 ? time : round->time, inflight, weight);
-        if (wait < shortest) {
-            shortest = wait;
-            best = index;
-        }
-    }
-    return best;
-}
-
-apr_uint32_t lbs_pick_least_load(const lbs_pick_pool_t *pool,
-                                 const lbs_pick_ask_t *ask,
-                                 const lbs_plan_reading_t *reading)
-{
-    const lbs_plan_head_t *head = pool->plan->head;
-    round_t round = {lbs_atomic_load32_relaxed(&head->hot),
-                     unknown_time(lbs_atomic_load32_relaxed(&head->median)),
-                     0};
-    apr_uint32_t best = LBS_PICK_NONE;
-    apr_uint32_t drawn[DRAWS];
-    int rounds;
-
-    for (rounds = 0; rounds < ROUNDS_MAX && best == LBS_PICK_NONE; rounds++) {
-        draw(drawn, ask->rand, reading);
-        best = best_of(drawn, &round, pool, ask);
         /* If all that were drawn are hot, in the second round they will do;
          * in the third, those whose ramps say no, too. */
-        round.cold = round.hot == APR_UINT32_MAX;
-        round.hot = APR_UINT32_MAX;
+        pick.cold = round == 1;
+        pick.hot = APR_UINT32_MAX;
     }
-    return best;
+    return pick.best;
+}
+
+apr_status_t lbs_pick_least_load(const lbs_pick_pool_t *pool,
+                                 const lbs_pick_ask_t *ask,
+                                 apr_uint32_t *index)
+{
+    return lbs_pick_planned(pool, ask, least_load, 0, index);
 }
 
 double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,

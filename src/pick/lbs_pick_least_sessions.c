@@ -15,9 +15,17 @@ static lbs_pick_count_t sessions(const lbs_gauge_t *g)
     return count;
 }
 
-apr_uint32_t lbs_pick_least_sessions(const lbs_pick_pool_t *pool,
-                                     const lbs_pick_ask_t *ask,
-                                     const lbs_plan_reading_t *reading)
+static apr_uint32_t least_sessions(const lbs_pick_pool_t *pool,
+                                   const lbs_pick_ask_t *ask,
+                                   const lbs_plan_side_t *side,
+                                   apr_uint32_t front)
 {
-    return lbs_pick_fewest(pool, ask, reading, sessions);
+    return lbs_pick_fewest(pool, ask, side, front, sessions);
+}
+
+apr_status_t lbs_pick_least_sessions(const lbs_pick_pool_t *pool,
+                                     const lbs_pick_ask_t *ask,
+                                     apr_uint32_t *index)
+{
+    return lbs_pick_planned(pool, ask, least_sessions, 0, index);
 }

@@ -9,22 +9,23 @@
 
 #define TICKETS_MAX 8
 
-apr_uint32_t lbs_pick_round_robin(const lbs_pick_pool_t *pool,
-                                  const lbs_pick_ask_t *ask,
-                                  const lbs_plan_reading_t *reading)
+static apr_uint32_t next_turn(const lbs_pick_pool_t *pool,
+                              const lbs_pick_ask_t *ask,
+                              const lbs_plan_side_t *side, apr_uint32_t front)
 {
     lbs_atomic64_t *ticket = &pool->plan->head->ticket;
     apr_uint32_t length =
-        (apr_uint32_t)(lbs_atomic_load64_acquire(reading->side->counts) >> 32);
+        (apr_uint32_t)(lbs_atomic_load64_acquire(side->counts) >> 32);
     apr_uint32_t cold = LBS_PICK_NONE;
     int i;
 
+    (void)front; /* the sequence is of the same members */
     if (length == 0 || length > LBS_SEQUENCE_ROOM) {
         return LBS_PICK_NONE;
     }
     for (i = 0; i < TICKETS_MAX; i++) {
         apr_uint64_t turn = lbs_atomic_add64_relaxed(ticket, 1) % length;
-        apr_uint32_t index = lbs_plan_cell(&reading->side->sequence[turn]);
+        apr_uint32_t index = lbs_plan_cell(&side->sequence[turn]);
         const lbs_gauge_t *g = lbs_pick_open(pool, ask, index);
 
         if (g == NULL) {
@@ -36,4 +37,11 @@ apr_uint32_t lbs_pick_round_robin(const lbs_pick_pool_t *pool,
         cold = index;
     }
     return cold;
+}
+
+apr_status_t lbs_pick_round_robin(const lbs_pick_pool_t *pool,
+                                  const lbs_pick_ask_t *ask,
+                                  apr_uint32_t *index)
+{
+    return lbs_pick_planned(pool, ask, next_turn, 0, index);
 }

@@ -4,6 +4,8 @@
  * gauges say now, so its answer is right where the plan's is only likely. */
 #include "src/pick/lbs_pick_int.h"
 
+#define ENOUGH 16 /* open ones, of which the least busy is taken */
+
 typedef struct scan_t {
     const lbs_pick_pool_t *pool;
     const lbs_pick_ask_t *ask;
@@ -89,14 +91,14 @@ static apr_uint32_t walk(scan_t *scan, apr_uint32_t from, apr_uint32_t to,
 }
 
 apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
-                           const lbs_pick_ask_t *ask, apr_uint64_t start,
-                           apr_uint32_t enough, apr_uint32_t *index)
+                           const lbs_pick_ask_t *ask, int by_key,
+                           apr_uint32_t *index)
 {
     const lbs_front_order_t *order = &pool->plan->order;
     scan_t scan = {.pool = pool,
                    .ask = ask,
-                   .start = start,
-                   .enough = enough,
+                   .start = by_key ? ask->hash : lbs_rand_next(ask->rand),
+                   .enough = by_key ? 1 : ENOUGH,
                    .best = LBS_PICK_NONE};
     apr_uint32_t from;
     apr_uint32_t to;

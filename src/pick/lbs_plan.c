@@ -7,10 +7,12 @@
 
 #include <apr_strings.h>
 
+#include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_plan_int.h"
 #include "src/pick/lbs_plan_build_int.h"
 
 #define LINE 64 /* bytes of a cache line; every table begins a new one */
+#define FAILURE_MEDIANS 64
 #define SEQUENCE_MEMBERS_MAX (LBS_SEQUENCE_ROOM / 2)
 
 _Static_assert(LBS_PLAN_MEMBERS < LBS_MAGLEV_NONE, "an index fits a cell");
@@ -166,6 +168,17 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
 apr_uint32_t lbs_plan_median(const lbs_plan_t *plan)
 {
     return lbs_atomic_load32_relaxed(&plan->head->median);
+}
+
+apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan)
+{
+    apr_uint64_t charge =
+        (apr_uint64_t)lbs_plan_median(plan) * FAILURE_MEDIANS;
+
+    if (charge < LBS_EWMA_FAILURE_US) {
+        return LBS_EWMA_FAILURE_US;
+    }
+    return charge < LBS_EWMA_MAX_US ? (apr_uint32_t)charge : LBS_EWMA_MAX_US;
 }
 
 apr_uint32_t lbs_plan_front(const lbs_plan_t *plan)

@@ -108,6 +108,14 @@ int lbs_plan_rebuild(lbs_plan_t *plan, lbs_gauge_t *gauges, apr_int64_t now);
  */
 apr_uint32_t lbs_plan_median(const lbs_plan_t *plan);
 
+/**
+ * @return microseconds, what lbs_ewma_update() should be told of a failed
+ * attempt: LBS_EWMA_FAILURE_US, but at least 64 times the median. In a slow
+ * and busy pool five seconds would be no more than the wait at the others,
+ * and a member that fails at once would draw a quarter of a share.
+ */
+apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan);
+
 /** @return members in the front; 0 before the first rebuild or if nobody is
  * open */
 apr_uint32_t lbs_plan_front(const lbs_plan_t *plan);

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_tail - the tail of response times, simulated with the real picker.
+ *
+ * 100 members of 16 workers each with one queue. Half of the members are half
+ * as fast, and each member's speed is drawn anew every few seconds, as when a
+ * neighbour on the same machine comes and goes. Nobody tells the balancer:
+ * but for weighted round-robin, which knows the lasting half of the truth,
+ * all weights are 1. Service times are exponential, arrivals Poisson.
+ *
+ *     load      nothing else happens, at 70 and 90 % of the mean capacity
+ *     failing   two members answer at once with an error, not ejected
+ *     return    five members come back cold, at half their speed for
+ *               five seconds; the first ten seconds count
+ *
+ * Same seed, same numbers: no clock is read. `sim_tail SEED WORKERS` takes
+ * others. The return, short as it is, is told five times and summed up.
+ * Lines marked with a minus are this module's least-load without a guard.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+#include <apr_pools.h>
+
+#include "src/member/lbs_ewma.h"
+#include "src/pick/lbs_pick.h"
+
+#define MEMBERS 100
+#define SERVICE 0.040         /* seconds at speed 1, mean */
+#define SECOND 1000000        /* the unit of time is the microsecond */
+#define WARM_UP (30 * SECOND) /* before anything is counted */
+#define COUNTED(story) ((story) == RETURN ? RAMP : 30 * SECOND)
+#define TICK (SECOND / 10)
+#define REDRAW (5.0 * SECOND) /* mean time between two speeds */
+#define RAMP (10 * SECOND)
+#define COLD (5 * SECOND)
+#define COLD_SPEED 0.5
+#define FAILING 2 /* members 0 and 1, of the fast half */
+#define RETURNING 5
+#define FAIL_TIME 1000 /* microseconds in which a failing member answers */
+
+/* How the requests are spread. */
+typedef enum policy_t {
+    LEAST_LOAD,
+    NO_CHARGE, /* least-load, failures counted as what they took */
+    NO_GUARD,  /* least-load, returning members look idle and fast, no ramp */
+    LEAST_BUSY,
+    TWO_CHOICES,
+    LEAST_CONNECTIONS,
+    WEIGHTED_ROUND_ROBIN,
+    ROUND_ROBIN,
+    POLICIES
+} policy_t;
+
+static const char *const policy_name[POLICIES] = {
+    [LEAST_LOAD] = "least-load",
+    [NO_CHARGE] = "-failure-charge",
+    [NO_GUARD] = "-return-guard",
+    [LEAST_BUSY] = "least-busy",
+    [TWO_CHOICES] = "two-choices",
+    [LEAST_CONNECTIONS] = "least-connections",
+    [WEIGHTED_ROUND_ROBIN] = "weighted-round-robin",
+    [ROUND_ROBIN] = "round-robin",
+};
+
+typedef enum story_t { LOAD, FAIL, RETURN } story_t;
+
+typedef enum event_kind_t { ARRIVE, DONE, SPEED, TICKED } event_kind_t;
+
+typedef struct event_t {
+    apr_int64_t at;
+    apr_int64_t began; /* DONE: when the request arrived */
+    event_kind_t kind;
+    apr_uint32_t member;
+} event_t;
+
+typedef struct server_t {
+    double base;          /* 1 or 0.5 */
+    double speed;         /* base times what was drawn last */
+    int busy;             /* workers */
+    apr_int64_t *waiting; /* arrival times, a ring */
+    apr_uint32_t room;
+    apr_uint32_t first;
+    apr_uint32_t count;
+} server_t;
+
+/* Response times, logarithmic: 256 parts per doubling. */
+typedef struct tail_t {
+    long count[8192];
+    long total;
+} tail_t;
+
+/* What is counted, of one or several runs. */
+typedef struct result_t {
+    tail_t all; /* but the returned */
+    tail_t returned;
+    double picked[MEMBERS];
+} result_t;
+
+typedef struct sim_t {
+    policy_t policy;
+    story_t story;
+    double load;
+    int workers;
+    lbs_rand_t rand;
+    apr_int64_t now;
+    server_t server[MEMBERS];
+    lbs_gauge_t *gauges;
+    void *block;
+    lbs_pick_pool_t view;
+    event_t *heap;
+    size_t events;
+    size_t heap_room;
+    apr_uint64_t ticket;
+    result_t *result;
+} sim_t;
+
+/* Numbers ---------------------------------------------------------------- */
+
+static double exponential(sim_t *sim, double mean)
+{
+    return -mean * log(1 - lbs_rand_unit(&sim->rand));
+}
+
+static void tail_add(tail_t *tail, apr_int64_t time)
+{
+    int at = (int)(log2((double)(time + 1)) * 256);
+
+    tail->count[at < 8191 ? at : 8191]++;
+    tail->total++;
+}
+
+/* @return milliseconds */
+static double tail_at(const tail_t *tail, double part)
+{
+    long want = (long)((double)tail->total * part);
+    long sum = 0;
+    int i;
+
+    for (i = 0; i < 8191 && sum + tail->count[i] <= want; i++) {
+        sum += tail->count[i];
+    }
+    return exp2(i / 256.0) / 1000;
+}
+
+/* Events ----------------------------------------------------------------- */
+
+static void schedule(sim_t *sim, event_t event)
+{
+    size_t at = sim->events++;
+
+    if (sim->events > sim->heap_room) {
+        sim->heap_room = sim->heap_room * 2 + 1024;
+        sim->heap = realloc(sim->heap, sim->heap_room * sizeof(event_t));
+    }
+    while (at > 0 && sim->heap[(at - 1) / 2].at > event.at) {
+        sim->heap[at] = sim->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    sim->heap[at] = event;
+}
+
+static event_t next_event(sim_t *sim)
+{
+    event_t first = sim->heap[0];
+    event_t last = sim->heap[--sim->events];
+    size_t at = 0;
+
+    for (;;) {
+        size_t child = 2 * at + 1;
+
+        if (child + 1 < sim->events
+            && sim->heap[child + 1].at < sim->heap[child].at) {
+            child++;
+        }
+        if (child >= sim->events || sim->heap[child].at >= last.at) {
+            break;
+        }
+        sim->heap[at] = sim->heap[child];
+        at = child;
+    }
+    sim->heap[at] = last;
+    return first;
+}
+
+/* Members ---------------------------------------------------------------- */
+
+static int is_failing(const sim_t *sim, apr_uint32_t member)
+{
+    return sim->story == FAIL && member < FAILING;
+}
+
+static int is_returning(const sim_t *sim, apr_uint32_t member)
+{
+    return sim->story == RETURN && member < RETURNING;
+}
+
+static void start(sim_t *sim, apr_uint32_t member, apr_int64_t began)
+{
+    server_t *server = &sim->server[member];
+    double speed = server->speed;
+    double took;
+
+    if (is_returning(sim, member) && sim->now < WARM_UP + COLD) {
+        speed *= COLD_SPEED;
+    }
+    took = is_failing(sim, member)
+               ? FAIL_TIME
+               : exponential(sim, SERVICE * SECOND / speed);
+    server->busy++;
+    schedule(sim,
+             (event_t){sim->now + (apr_int64_t)took, began, DONE, member});
+}
+
+static void take(sim_t *sim, apr_uint32_t member)
+{
+    server_t *server = &sim->server[member];
+
+    sim->result->picked[member] += sim->now >= WARM_UP;
+    lbs_atomic_add64_relaxed(&sim->gauges[member].inflight, 1);
+    if (server->busy < sim->workers) {
+        start(sim, member, sim->now);
+        return;
+    }
+    if (server->count == server->room) {
+        /* Unwrap the ring into one of twice the size. */
+        apr_uint32_t room = server->room * 2 + 64;
+        apr_int64_t *grown = malloc(room * sizeof(*grown));
+        apr_uint32_t i;
+
+        for (i = 0; i < server->count; i++) {
+            grown[i] = server->waiting[(server->first + i) % server->room];
+        }
+        free(server->waiting);
+        server->waiting = grown;
+        server->room = room;
+        server->first = 0;
+    }
+    server->waiting[(server->first + server->count++) % server->room] =
+        sim->now;
+}
+
+static void done(sim_t *sim, const event_t *event)
+{
+    server_t *server = &sim->server[event->member];
+    lbs_gauge_t *g = &sim->gauges[event->member];
+    apr_int64_t took = sim->now - event->began;
+    int failed = is_failing(sim, event->member);
+
+    lbs_atomic_sub64_relaxed(&g->inflight, 1);
+    lbs_ewma_update(g,
+                    failed && sim->policy != NO_CHARGE
+                        ? lbs_plan_failure(sim->view.plan)
+                        : (apr_uint64_t)took,
+                    (apr_uint64_t)sim->now);
+    if (event->began >= WARM_UP && !failed) {
+        tail_add(is_returning(sim, event->member) ? &sim->result->returned
+                                                  : &sim->result->all,
+                 took);
+    }
+    server->busy--;
+    if (server->count > 0) {
+        apr_int64_t began = server->waiting[server->first];
+
+        server->first = (server->first + 1) % server->room;
+        server->count--;
+        start(sim, event->member, began);
+    }
+}
+
+static void draw_speed(sim_t *sim, apr_uint32_t member)
+{
+    server_t *server = &sim->server[member];
+
+    server->speed = server->base * (0.5 + lbs_rand_unit(&sim->rand));
+    schedule(sim, (event_t){sim->now + (apr_int64_t)exponential(sim, REDRAW),
+                            0, SPEED, member});
+}
+
+/* What the module's 100 ms tick does. */
+static void tick(sim_t *sim)
+{
+    apr_int64_t back = sim->now - WARM_UP;
+    apr_uint32_t i;
+
+    for (i = 0; sim->story == RETURN && i < RETURNING; i++) {
+        lbs_gauge_t *g = &sim->gauges[i];
+
+        if (back < 0) {
+            lbs_gauge_set(g, LBS_F_DOWN);
+        }
+        else if (lbs_gauge_clear(g, LBS_F_DOWN)) {
+            lbs_ewma_set(
+                g,
+                sim->policy == NO_GUARD ? 1 : lbs_plan_median(sim->view.plan),
+                (apr_uint64_t)sim->now);
+        }
+        if (sim->policy != NO_GUARD && back >= 0) {
+            apr_int64_t ramp = back >= RAMP ? 1000 : 20 + 980 * back / RAMP;
+
+            lbs_atomic_store32_relaxed(&g->ramp, (apr_uint32_t)ramp);
+        }
+    }
+    (void)lbs_plan_rebuild(sim->view.plan, sim->gauges, sim->now);
+    schedule(sim, (event_t){sim->now + TICK, 0, TICKED, 0});
+}
+
+/* Policies --------------------------------------------------------------- */
+
+static int is_open(const sim_t *sim, apr_uint32_t member)
+{
+    return lbs_gauge_open_new(&sim->gauges[member]);
+}
+
+static apr_uint32_t any_open(sim_t *sim)
+{
+    apr_uint32_t member;
+
+    do {
+        member = lbs_rand_below(&sim->rand, MEMBERS);
+    } while (!is_open(sim, member));
+    return member;
+}
+
+static apr_uint32_t least_connections(sim_t *sim)
+{
+    apr_uint32_t first = any_open(sim);
+    apr_uint32_t best = first;
+    apr_uint32_t i;
+
+    for (i = 1; i < MEMBERS; i++) {
+        apr_uint32_t member = (first + i) % MEMBERS;
+
+        if (is_open(sim, member)
+            && lbs_gauge_inflight(&sim->gauges[member])
+                   < lbs_gauge_inflight(&sim->gauges[best])) {
+            best = member;
+        }
+    }
+    return best;
+}
+
+static apr_uint32_t two_choices(sim_t *sim)
+{
+    apr_uint32_t a = any_open(sim);
+    apr_uint32_t b = any_open(sim);
+
+    return lbs_gauge_inflight(&sim->gauges[b])
+                   < lbs_gauge_inflight(&sim->gauges[a])
+               ? b
+               : a;
+}
+
+/* The fast half, the even members, has two places in three. */
+static apr_uint32_t round_robin(sim_t *sim, int weighted)
+{
+    apr_uint32_t member;
+
+    do {
+        apr_uint64_t turn = sim->ticket++;
+
+        member = (apr_uint32_t)(turn % MEMBERS);
+        if (weighted) {
+            apr_uint64_t pair = turn / 3 % (MEMBERS / 2);
+
+            member = (apr_uint32_t)(2 * pair + (turn % 3 == 2));
+        }
+    } while (!is_open(sim, member));
+    return member;
+}
+
+static apr_uint32_t choose(sim_t *sim)
+{
+    lbs_pick_ask_t ask = {.rand = &sim->rand, .now = sim->now};
+    apr_uint32_t index = 0;
+
+    switch (sim->policy) {
+    case TWO_CHOICES:
+        return two_choices(sim);
+    case LEAST_CONNECTIONS:
+        return least_connections(sim);
+    case WEIGHTED_ROUND_ROBIN:
+        return round_robin(sim, 1);
+    case ROUND_ROBIN:
+        return round_robin(sim, 0);
+    default:
+        if (lbs_pick_member(&sim->view, &ask, &index) != APR_SUCCESS) {
+            fputs("sim_tail: nobody was picked\n", stderr);
+            exit(1);
+        }
+        return index;
+    }
+}
+
+/* Running ---------------------------------------------------------------- */
+
+static void prepare(sim_t *sim, apr_pool_t *memory)
+{
+    apr_size_t bytes = lbs_plan_bytes(MEMBERS, 0);
+    lbs_plan_member_t member[MEMBERS];
+    apr_uint32_t i;
+
+    sim->block = aligned_alloc(64, bytes);
+    memset(sim->block, 0, bytes);
+    memset(member, 0, sizeof(member));
+    sim->gauges = aligned_alloc(64, MEMBERS * sizeof(*sim->gauges));
+    for (i = 0; i < MEMBERS; i++) {
+        member[i].slot = i;
+        member[i].weight = 100;
+        lbs_gauge_init(&sim->gauges[i]);
+        sim->server[i].base = i % 2 ? 0.5 : 1;
+        draw_speed(sim, i);
+    }
+    if (lbs_plan_format(&sim->view.plan, sim->block, bytes, member, MEMBERS, 0,
+                        memory)
+        != APR_SUCCESS) {
+        exit(1);
+    }
+    sim->view.gauges = sim->gauges;
+    sim->view.method =
+        sim->policy == LEAST_BUSY ? LBS_PICK_LEAST_BUSY : LBS_PICK_LEAST_LOAD;
+    sim->now = 1;
+    tick(sim);
+    schedule(sim, (event_t){2, 0, ARRIVE, 0});
+}
+
+static void run(sim_t *sim)
+{
+    double capacity = MEMBERS * 0.75 * sim->workers / SERVICE; /* per second */
+    double gap = SECOND / (capacity * sim->load);
+    double arrival = 0;
+
+    while (sim->now < WARM_UP + COUNTED(sim->story)) {
+        event_t event = next_event(sim);
+
+        sim->now = event.at;
+        switch (event.kind) {
+        case ARRIVE:
+            take(sim, choose(sim));
+            arrival += exponential(sim, gap);
+            schedule(sim, (event_t){(apr_int64_t)arrival + 2, 0, ARRIVE, 0});
+            break;
+        case DONE:
+            done(sim, &event);
+            break;
+        case SPEED:
+            draw_speed(sim, event.member);
+            break;
+        case TICKED:
+            tick(sim);
+            break;
+        }
+    }
+}
+
+/* Of what an equal share would be. */
+static double share(const result_t *result, int members)
+{
+    double some = 0;
+    double all = 0;
+    int i;
+
+    for (i = 0; i < MEMBERS; i++) {
+        all += result->picked[i];
+        some += i < members ? result->picked[i] : 0;
+    }
+    return some / all * MEMBERS / members;
+}
+
+static void report(const result_t *result, policy_t policy, story_t story,
+                   double load)
+{
+    static const char *const story_name[] = {"load", "failing", "return"};
+
+    printf("%s\t%.0f\t%s\t%ld\t%.1f\t%.1f\t%.1f\t", story_name[story],
+           load * 100, policy_name[policy], result->all.total,
+           tail_at(&result->all, 0.5), tail_at(&result->all, 0.99),
+           tail_at(&result->all, 0.999));
+    if (story == FAIL) {
+        printf("%.3f\t-\n", share(result, FAILING));
+    }
+    else if (story == RETURN) {
+        printf("%.3f\t%.2f\n", share(result, RETURNING),
+               tail_at(&result->returned, 0.99) / tail_at(&result->all, 0.99));
+    }
+    else {
+        printf("-\t-\n");
+    }
+    fflush(stdout);
+}
+
+static void simulate(sim_t *sim)
+{
+    apr_pool_t *memory;
+    int i;
+
+    apr_pool_create(&memory, NULL);
+    prepare(sim, memory);
+    run(sim);
+    for (i = 0; i < MEMBERS; i++) {
+        free(sim->server[i].waiting);
+    }
+    free(sim->block);
+    free(sim->gauges);
+    free(sim->heap);
+    apr_pool_destroy(memory);
+}
+
+static void tell(story_t story, double load, policy_t policy,
+                 apr_uint64_t seed, int workers)
+{
+    int times = story == RETURN ? 5 : 1;
+    result_t *result = calloc(1, sizeof(*result));
+    sim_t *sim = malloc(sizeof(*sim));
+    int i;
+
+    for (i = 0; i < times; i++) {
+        memset(sim, 0, sizeof(*sim));
+        sim->policy = policy;
+        sim->story = story;
+        sim->load = load;
+        sim->workers = workers;
+        sim->rand.state = lbs_hash_mix(seed + (apr_uint64_t)i);
+        sim->result = result;
+        simulate(sim);
+    }
+    report(result, policy, story, load);
+    free(sim);
+    free(result);
+}
+
+int main(int argc, char **argv)
+{
+    apr_uint64_t seed = argc > 1 ? (apr_uint64_t)atoll(argv[1]) : 1;
+    int workers = argc > 2 ? atoi(argv[2]) : 16;
+    policy_t p;
+
+    apr_initialize();
+    printf("story\tload\tpolicy\trequests\tp50_ms\tp99_ms\tp999_ms\t"
+           "share_of_special\tp99_special_to_others\n");
+    for (p = 0; p < POLICIES; p++) {
+        if (p != NO_CHARGE && p != NO_GUARD) {
+            tell(LOAD, 0.7, p, seed, workers);
+            tell(LOAD, 0.9, p, seed, workers);
+        }
+    }
+    for (p = 0; p < POLICIES; p++) {
+        if (p != NO_GUARD) {
+            tell(FAIL, 0.7, p, seed, workers);
+        }
+    }
+    for (p = 0; p < POLICIES; p++) {
+        if (p != NO_CHARGE) {
+            tell(RETURN, 0.7, p, seed, workers);
+        }
+    }
+    apr_terminate();
+    return 0;
+}
