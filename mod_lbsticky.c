@@ -3,6 +3,8 @@
 #include <httpd.h>
 #include <http_config.h>
 
+#include "src/httpd/lbs_backend.h"
+#include "src/httpd/lbs_body.h"
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_learn.h"
 #include "src/httpd/lbs_request.h"
@@ -16,6 +18,8 @@ static void register_hooks(apr_pool_t *pool)
     static const char *const before_watchdog[] = {"mod_watchdog.c", NULL};
 
     (void)pool;
+    lbs_backend_register();
+    lbs_body_register();
     lbs_learn_register();
     apr_dynamic_fn_register("lbsticky_answer",
                             (apr_opt_fn_t *)lbs_request_answer);

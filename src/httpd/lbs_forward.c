@@ -10,25 +10,28 @@
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_headers.h"
 #include "src/httpd/lbs_learn.h"
+#include "src/httpd/lbs_retry.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/member/lbs_ewma.h"
+#include "src/httpd/lbs_verdict.h"
 
 /* Seconds after which a refused client may try again: a queue moves within a
  * second, a member that is down takes some checks to come back. */
 #define RETRY_AFTER_FULL "1"
 #define RETRY_AFTER_DOWN "5"
 
-/* How one attempt ended. */
-typedef enum outcome_t {
-    OUTCOME_DONE,    /* answered, or failed for good: the status stands */
-    OUTCOME_NOT_SENT /* the member never saw it: another may have it */
-} outcome_t;
+/* A connection given back so recently is taken to be alive; a little less
+ * than what lbs_backend.c trusts. */
+#define RECENT apr_time_from_msec(900)
+
+/* Set for mod_proxy_http: open a new connection for this attempt. */
+#define FRESH "proxy-initial-not-pooled"
 
 /* What mod_proxy hands through to the scheme's own handler. */
 typedef struct route_t {
     proxy_server_conf *conf;
     const char *proxyhost; /* of ProxyRemote; NULL without */
     apr_port_t proxyport;
+    apr_table_t *headers_out; /* as they were before any answer */
 } route_t;
 
 static int refused(request_rec *r, lbs_request_t *req, int status)
@@ -40,57 +43,119 @@ static int refused(request_rec *r, lbs_request_t *req, int status)
     return status;
 }
 
-/* One attempt
- * -------------------------------------------------------------------- */
+/* One attempt -------------------------------------------------------------------- */
 
-void lbs_forward_answered(request_rec *r, lbs_request_t *req)
+void lbs_forward_answering(request_rec *r, lbs_request_t *req)
 {
-    lbs_runtime_t *rt = lbs_runtime();
-    const lbs_hmember_t *m = &req->pool->member[req->member];
+    r->connection->keepalives = req->keepalives;
+}
 
-    (void)r;
+int lbs_forward_answered(request_rec *r, lbs_request_t *req)
+{
+    if (lbs_statuses_has(&req->pool->set.retry->status, r->status)
+        && lbs_retry_elsewhere(r, req, LBS_CAUSE_STATUS)) {
+        req->discarding = 1;
+        return 0;
+    }
     req->answered = 1;
-    req->answered_at = lbs_runtime_now();
-    lbs_row_heard(&rt->rows, &rt->row, &req->flight);
-    lbs_ewma_update(m->gauge, (apr_uint64_t)(req->answered_at - req->sent_at),
-                    (apr_uint64_t)req->answered_at);
+    lbs_verdict_answered(r, req);
+    return 1;
 }
 
-/* A fast failure must not look like a fast member. */
-static void failed(const lbs_hmember_t *m, apr_time_t now)
+/* An error page of ours takes the place of the member's (ProxyErrorOverride):
+ * the member has answered all the same. */
+static int is_overridden(const request_rec *r)
 {
-    lbs_ewma_update(m->gauge, LBS_EWMA_FAILURE_US, (apr_uint64_t)now);
+    return apr_table_get(r->notes, "proxy-error-override") != NULL;
 }
 
-/* Judge an attempt that brought no answer. */
-static outcome_t judge(request_rec *r, lbs_request_t *req,
-                       const lbs_hmember_t *m, int status)
+/* Why there is no answer, from what mod_proxy says and what was seen. */
+static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
+                              int status)
 {
-    apr_time_t now = lbs_runtime_now();
+    const lbs_backend_t *seen = &req->backend;
 
-    if (r->connection->aborted) {
-        return OUTCOME_DONE; /* the client is gone: nobody's failure */
+    if (req->discarding) {
+        return LBS_CAUSE_STATUS;
     }
-    switch (status) {
-    case HTTP_SERVICE_UNAVAILABLE:
-        if (!lbs_worker_pool_empty(m->worker)) {
-            failed(m, now);
-            req->why = LBS_REASON_DOWN;
-        }
-        else {
-            req->why = LBS_REASON_FULL;
-        }
-        return OUTCOME_NOT_SENT;
-    case HTTP_GATEWAY_TIME_OUT:
-        failed(m, now);
-        return OUTCOME_DONE;
-    case HTTP_BAD_GATEWAY:
-    case HTTP_INTERNAL_SERVER_ERROR:
-        failed(m, now);
-        return OUTCOME_DONE;
-    default:
-        return OUTCOME_DONE;
+    if (req->answered || status == DECLINED) {
+        return LBS_CAUSE_NONE;
     }
+    if (seen->broken_off) {
+        return LBS_CAUSE_STALL;
+    }
+    if (r->connection->aborted || status == HTTP_REQUEST_TIME_OUT
+        || (status >= 400 && status < 500)) {
+        return LBS_CAUSE_CLIENT;
+    }
+    if (seen->refused) {
+        return LBS_CAUSE_STALE;
+    }
+    if (status == HTTP_SERVICE_UNAVAILABLE && !seen->sent) {
+        return lbs_worker_pool_empty(req->pool->member[req->member].worker)
+            ? LBS_CAUSE_FULL
+            : LBS_CAUSE_CONNECT;
+    }
+    if (status == HTTP_GATEWAY_TIME_OUT
+        || apr_table_get(r->notes, "proxy_timedout") != NULL) {
+        return LBS_CAUSE_TIMEOUT;
+    }
+    if (seen->received) {
+        return LBS_CAUSE_GARBAGE;
+    }
+    return seen->seen && !seen->connected ? LBS_CAUSE_STALE
+                                          : LBS_CAUSE_RESET;
+}
+
+static int is_out(void *baton)
+{
+    const lbs_request_t *req = baton;
+
+    return !lbs_gauge_open_kept(req->pool->member[req->member].gauge);
+}
+
+/* A request that cannot be repeated goes out on a connection that is new, or
+ * was in use a moment ago: the one given back last is the one taken next. */
+static int wants_fresh(const lbs_request_t *req)
+{
+    return req->fresh
+        || (!lbs_retry_is_repeatable(req)
+            && lbs_runtime_now()
+                    - (apr_time_t)lbs_atomic_load64_relaxed(
+                        &req->pool->member[req->member].used_at)
+                > RECENT);
+}
+
+static int run(request_rec *r, lbs_request_t *req, const route_t *route,
+               char *url)
+{
+    lbs_hmember_t *m = &req->pool->member[req->member];
+    lbs_backend_t *before;
+    int status;
+
+    memset(&req->backend, 0, sizeof(req->backend));
+    req->backend.repeatable = lbs_retry_is_repeatable(req);
+    req->backend.is_out = is_out;
+    req->backend.baton = req;
+    if (wants_fresh(req)) {
+        apr_table_setn(r->subprocess_env, FRESH, "1");
+    }
+    lbs_worker_ready(r, m->worker, route->conf);
+    /* On a kept-alive connection of the client mod_proxy_http would answer a
+     * reset by closing it without a word; it must look new to get a status.
+     * lbs_forward_answering() puts the number back before it is used. */
+    req->keepalives = r->connection->keepalives;
+    r->connection->keepalives = 0;
+    req->forwarding = 1;
+    before = lbs_backend_begin(&req->backend);
+    status = lbs_worker_run(r, m->worker, route->conf, url, route->proxyhost,
+                            route->proxyport);
+    lbs_backend_end(before);
+    req->forwarding = 0;
+    r->connection->keepalives = req->keepalives;
+    apr_table_unset(r->subprocess_env, FRESH);
+    lbs_atomic_store64_relaxed(&m->used_at, (apr_uint64_t)lbs_runtime_now());
+    return status;
 }
 
 static apr_status_t leave(void *baton)
@@ -103,68 +168,122 @@ static apr_status_t leave(void *baton)
     return APR_SUCCESS;
 }
 
-/* An error page of ours takes the place of the member's (ProxyErrorOverride):
- * the member has answered all the same. */
-static int is_overridden(const request_rec *r)
-{
-    return apr_table_get(r->notes, "proxy-error-override") != NULL;
-}
-
-static outcome_t attempt(request_rec *r, lbs_request_t *req,
-                         const route_t *route, char *url, int *status)
+static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
+                           const route_t *route, char *url, int *status)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_hmember_t *m = &req->pool->member[req->member];
-    outcome_t outcome = OUTCOME_DONE;
+    apr_status_t rv = lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge,
+                                    &req->flight);
+    lbs_cause_t cause;
 
-    if (lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight)
-        != APR_SUCCESS) {
-        req->why =
-            lbs_gauge_full(m->gauge) ? LBS_REASON_FULL : LBS_REASON_EJECTED;
+    if (rv != APR_SUCCESS) {
         *status = HTTP_SERVICE_UNAVAILABLE;
-        return OUTCOME_NOT_SENT;
+        return rv == APR_EBUSY ? LBS_CAUSE_FULL : LBS_CAUSE_CLOSED;
     }
     req->attempts++;
+    req->bytes_out = 0;
     req->sent_at = lbs_runtime_now();
-    lbs_worker_ready(r, m->worker, route->conf);
-    req->forwarding = 1;
-    *status = lbs_worker_run(r, m->worker, route->conf, url, route->proxyhost,
-                             route->proxyport);
-    req->forwarding = 0;
-    if (!req->answered && is_overridden(r)) {
-        lbs_forward_answered(r, req);
+    lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
+    *status = run(r, req, route, url);
+    if (!req->answered && is_overridden(r)
+        && lbs_forward_answered(r, req)) {
         lbs_learn_late(r, req);
     }
-    if (!req->answered && *status != OK && *status != SUSPENDED) {
-        outcome = judge(r, req, m, *status);
+    cause = *status == SUSPENDED ? LBS_CAUSE_NONE
+                                 : find_cause(r, req, *status);
+    if (cause != LBS_CAUSE_NONE) {
+        lbs_verdict_failed(r, req, cause);
     }
+    lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
     if (*status == SUSPENDED) {
         apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
     }
     else {
         (void)leave(req);
     }
-    return outcome;
+    return cause;
 }
 
-/* All attempts
- * --------------------------------------------------------------------- */
+/* All attempts --------------------------------------------------------------------- */
+
+/* Take back what an attempt without an answer left in the request. */
+static void forget_answer(request_rec *r, lbs_request_t *req,
+                          const route_t *route)
+{
+    static const char *const notes[] = {
+        "error-notes", "verbose-error-to", "proxy_timedout", "proxy-status",
+        "proxy-error-override"};
+    unsigned i;
+
+    for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        apr_table_unset(r->notes, notes[i]);
+    }
+    r->headers_out = apr_table_copy(r->pool, route->headers_out);
+    r->status = HTTP_OK;
+    r->status_line = NULL;
+    r->content_type = NULL;
+    r->content_encoding = NULL;
+    req->discarding = 0;
+}
+
+static lbs_reason_t reason_for(lbs_cause_t cause)
+{
+    switch (cause) {
+    case LBS_CAUSE_FULL:
+        return LBS_REASON_FULL;
+    case LBS_CAUSE_CLOSED:
+    case LBS_CAUSE_STALL:
+        return LBS_REASON_EJECTED;
+    default:
+        return LBS_REASON_DOWN;
+    }
+}
+
+/* Aim the next attempt. @return 1: go on; 0: *status is the answer */
+static int go_on(request_rec *r, lbs_request_t *req, const route_t *route,
+                 lbs_cause_t cause, char **url, int *status)
+{
+    int other;
+
+    /* A stale connection says nothing of the member: once more, on a new
+     * one. What was refused was not sent, so that is no repetition. */
+    if (cause == LBS_CAUSE_STALE && !req->fresh
+        && (req->backend.refused || lbs_retry_is_repeatable(req))) {
+        req->fresh = 1;
+    }
+    else {
+        if (!req->discarding && !lbs_retry_elsewhere(r, req, cause)) {
+            return 0;
+        }
+        req->fresh = 0;
+        other = lbs_decide_again(r, req, reason_for(cause));
+        if (other != OK) {
+            *status = refused(r, req, other);
+            return 0;
+        }
+    }
+    if (req->backend.sent || cause == LBS_CAUSE_STALE) {
+        lbs_body_rewind(r, req->body);
+    }
+    forget_answer(r, req, route);
+    *status = lbs_worker_aim(r, req->pool->member[req->member].worker,
+                             req->from, url);
+    return *status == OK;
+}
 
 static int send_along(request_rec *r, lbs_request_t *req, const route_t *route,
                       char *url)
 {
+    lbs_cause_t cause;
     int status;
 
-    while (attempt(r, req, route, url, &status) == OUTCOME_NOT_SENT) {
-        status = lbs_decide_again(r, req, req->why);
-        if (status != OK) {
-            return refused(r, req, status);
-        }
-        status = lbs_worker_aim(r, req->pool->member[req->member].worker,
-                                req->from, &url);
-        if (status != OK) {
-            break;
-        }
+    do {
+        cause = attempt(r, req, route, url, &status);
+    } while (cause != LBS_CAUSE_NONE
+             && go_on(r, req, route, cause, &url, &status));
+    if (cause == LBS_CAUSE_TIMEOUT && status == HTTP_BAD_GATEWAY) {
+        status = HTTP_GATEWAY_TIME_OUT;
     }
     return status;
 }
@@ -175,7 +294,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
                           const char *proxyhost, apr_port_t proxyport)
 {
     lbs_request_t *req = lbs_request_of(r);
-    route_t route = {conf, proxyhost, proxyport};
+    route_t route = {conf, proxyhost, proxyport, NULL};
     lbs_headers_t saved;
     int status;
 
@@ -183,6 +302,9 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     if (req == NULL || req->forwarding) {
         return DECLINED;
     }
+    route.headers_out = apr_table_copy(r->pool, r->headers_out);
+    req->idempotent = lbs_retry_is_idempotent(r);
+    req->body = lbs_body_attach(r, req->pool->set.retry->body);
     lbs_learn_attach(r);
     lbs_request_settle(r, req);
     saved = lbs_headers_forward(r, req);

@@ -17,7 +17,14 @@
 /** What lbs_worker_import() shall hook into mod_proxy. */
 extern const lbs_worker_hooks_t lbs_forward_hooks;
 
-/** The member's answer begins to come in. */
-void lbs_forward_answered(request_rec *r, lbs_request_t *req);
+/** Something is about to go to the client: put its connection right. */
+void lbs_forward_answering(request_rec *r, lbs_request_t *req);
+
+/**
+ * The member's answer begins to come in.
+ *
+ * @return 1: hand it on; 0: throw it away, another member will be asked
+ */
+int lbs_forward_answered(request_rec *r, lbs_request_t *req);
 
 #endif

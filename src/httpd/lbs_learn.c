@@ -234,15 +234,19 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     lbs_request_t *req = lbs_request_of(f->r);
     apr_off_t length = 0;
 
-    if (req != NULL && req->forwarding) {
-        if (!req->answered && !is_broken(bb)) {
-            lbs_forward_answered(f->r, req);
-        }
-        (void)apr_brigade_length(bb, 0, &length);
-        if (length > 0) {
-            req->bytes_out += (apr_uint64_t)length;
-        }
+    if (req == NULL || !req->forwarding) {
+        return ap_pass_brigade(f->next, bb);
     }
+    (void)apr_brigade_length(bb, 0, &length);
+    req->bytes_out += length > 0 ? (apr_uint64_t)length : 0;
+    if (!req->answered && !req->discarding && !is_broken(bb)) {
+        (void)lbs_forward_answered(f->r, req);
+    }
+    if (req->discarding) {
+        apr_brigade_cleanup(bb);
+        return APR_SUCCESS;
+    }
+    lbs_forward_answering(f->r, req);
     return ap_pass_brigade(f->next, bb);
 }
 

@@ -125,6 +125,7 @@ static apr_status_t build_member(lbs_hpool_t *pool, int i)
     m->token_id =
         lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
     m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
+    m->record = lbs_registry_member_record(rt->registry, m->slot);
     reconcile(m);
     set_quantum(pool, m->slot);
     lbs_worker_govern(m->worker);
@@ -251,12 +252,32 @@ static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
     pool->first_prefix = id;
 }
 
+static void build_ejection(lbs_hpool_t *pool)
+{
+    const lbs_set_eject_t *set = pool->set.eject;
+    const apr_array_header_t *theirs = lbs_worker_pool_statuses(
+        pool->balancer);
+    int i;
+
+    pool->eject_conf.failures = set->failures;
+    pool->eject_conf.cap_percent = set->cap;
+    pool->eject_conf.window_us = set->window;
+    pool->eject_conf.hold_min_us = set->hold[0];
+    pool->eject_conf.hold_max_us = set->hold[1];
+    pool->eject_conf.stall_us = set->stall;
+    pool->eject_status = set->status;
+    for (i = 0; theirs != NULL && i < theirs->nelts; i++) {
+        lbs_statuses_add(&pool->eject_status, APR_ARRAY_IDX(theirs, i, int));
+    }
+}
+
 /* mod_proxy's own parameters of a balancer, and what is in force of them. */
 static void build_parameters(lbs_hpool_t *pool, int inherited)
 {
     int most = lbs_worker_pool_maxattempts(pool->balancer);
     const char *sticky = lbs_worker_pool_sticky(pool->balancer);
 
+    build_ejection(pool);
     pool->max_members = most < 0 ? 0 : most + 1;
     pool->failover = *pool->set.failover;
     if (pool->set.failover == lbs_settings_defaults()->failover

@@ -13,7 +13,9 @@
 
 #include "src/httpd/lbs_settings.h"
 #include "src/httpd/lbs_worker.h"
+#include "src/member/lbs_eject.h"
 #include "src/member/lbs_gauge.h"
+#include "src/member/lbs_member.h"
 #include "src/pick/lbs_pick.h"
 #include "src/pick/lbs_plan.h"
 #include "src/state/lbs_registry.h"
@@ -31,6 +33,8 @@ typedef struct lbs_hmember_t {
     apr_uint32_t slot;     /* in the registry, and in the words of the table */
     apr_uint64_t token_id; /* in cookies: the same on every server */
     lbs_gauge_t *gauge;
+    lbs_member_t *record;
+    lbs_atomic64_t used_at; /* this process gave a connection back; mono */
 } lbs_hmember_t;
 
 typedef struct lbs_hpool_t {
@@ -43,6 +47,8 @@ typedef struct lbs_hpool_t {
     int max_members; /* maxattempts= + 1; 0: as many as there are */
     apr_uint32_t slot; /* in the registry */
     lbs_pool_t *record;
+    lbs_eject_conf_t eject_conf;
+    lbs_statuses_t eject_status; /* LBStickyEject's and failonstatus= */
     apr_uint64_t token_pool; /* binds a cookie to this pool */
     apr_uint64_t key_prefix[LBS_SOURCE_MAX][2]; /* hashed before the key */
     apr_uint64_t first_prefix; /* the same for clients without a cookie */

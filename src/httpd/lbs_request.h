@@ -12,6 +12,8 @@
 
 #include "mod_lbsticky.h"
 #include "src/affinity/lbs_token.h"
+#include "src/httpd/lbs_backend.h"
+#include "src/httpd/lbs_body.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/member/lbs_row.h"
 #include "src/state/lbs_decision.h"
@@ -46,19 +48,25 @@ typedef struct lbs_request_t {
     int member;    /* chosen now; LBS_NO_MEMBER */
     int temporary; /* this request only: the session stays at home */
 
-    /* How it went. */
+    /* All attempts. */
     apr_uint16_t tried[LBS_MAX_TRIED];
     unsigned ntried;
+    int idempotent; /* it may be processed twice */
+    lbs_body_t *body; /* NULL: it has none */
     int attempts;
-    lbs_flight_t flight; /* the attempt under way */
-    lbs_reason_t why;    /* why the last attempt never reached the member */
-    int forwarding;      /* inside the scheme's own handler */
-    int answered;        /* the member's answer has begun to come */
+    apr_uint32_t repeated; /* of these, counted against tries= */
+    int counted; /* the decision is in the counters */
     int learned;
-    int counted;        /* the decision is in the counters */
-    apr_time_t sent_at; /* monotonic: the attempt under way began */
-    apr_time_t answered_at;
-    apr_uint64_t bytes_in;
+
+    /* The attempt under way. */
+    lbs_flight_t flight;
+    lbs_backend_t backend;
+    apr_time_t sent_at; /* monotonic */
+    int fresh; /* only on a new connection */
+    int keepalives; /* of the client's connection, see lbs_forward.c */
+    int forwarding; /* inside the scheme's own handler */
+    int answered; /* the member's answer has begun to come */
+    int discarding; /* and is thrown away: another one is asked */
     apr_uint64_t bytes_out;
 } lbs_request_t;
 

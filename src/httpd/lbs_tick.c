@@ -5,6 +5,7 @@
 #include <apr_optional.h>
 #include <mod_watchdog.h>
 
+#include "src/httpd/lbs_health.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_runtime.h"
@@ -41,6 +42,7 @@ static void tick_pool(lbs_hpool_t *pool, apr_time_t now)
     for (i = 0; i < pool->count; i++) {
         follow_manager(&pool->member[i]);
     }
+    lbs_health_tick(pool);
     (void)lbs_plan_rebuild(pool->plan,
                            lbs_registry_gauges(lbs_runtime()->registry), now);
 }

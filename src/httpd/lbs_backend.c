@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_backend.c - see lbs_backend.h. */
+#include "src/httpd/lbs_backend.h"
+
+#include <http_connection.h>
+#include <util_filter.h>
+
+#include "src/httpd/lbs_runtime.h"
+
+/* Beneath TLS, which cannot be interrupted while it reads a record. */
+#define FILTER_TYPE ((ap_filter_type)(AP_FTYPE_NETWORK - 2))
+
+/* A connection that was in use so recently is taken to be alive. */
+#define TRUSTED apr_time_from_sec(1)
+
+/* How often somebody who waits for an answer looks whether the member was
+ * taken out meanwhile. */
+#define SLICE apr_time_from_msec(100)
+
+/* What is remembered of a connection while it is kept alive. */
+typedef struct connection_t {
+    apr_socket_t *socket;
+    apr_time_t used_at; /* monotonic */
+} connection_t;
+
+static ap_filter_rec_t *in_filter;
+static ap_filter_rec_t *out_filter;
+
+/* mod_proxy works on a request in one thread from end to end. */
+static __thread lbs_backend_t *current;
+
+lbs_backend_t *lbs_backend_begin(lbs_backend_t *backend)
+{
+    lbs_backend_t *before = current;
+
+    current = backend;
+    return before;
+}
+
+void lbs_backend_end(lbs_backend_t *before)
+{
+    current = before;
+}
+
+/* Sending --------------------------------------------------------------------- */
+
+static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    connection_t *connection = f->ctx;
+    apr_time_t now = lbs_runtime_now();
+
+    if (current != NULL) {
+        current->seen = 1;
+        if (!current->connected && !current->sent && !current->repeatable
+            && now - connection->used_at > TRUSTED) {
+            current->refused = 1;
+            apr_brigade_cleanup(bb);
+            return APR_ECONNRESET;
+        }
+        current->sent = 1;
+    }
+    connection->used_at = now;
+    return ap_pass_brigade(f->next, bb);
+}
+
+/* Receiving -------------------------------------------------------------------- */
+
+/* Wait for the first byte in slices, until the whole time is over or the
+ * member turns out to hang. */
+static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
+                                   ap_input_mode_t mode, apr_off_t bytes)
+{
+    connection_t *connection = f->ctx;
+    apr_time_t began = lbs_runtime_now();
+    apr_interval_time_t whole;
+    apr_status_t rv = apr_socket_timeout_get(connection->socket, &whole);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (;;) {
+        apr_interval_time_t left = whole < 0
+            ? SLICE
+            : whole - (lbs_runtime_now() - began);
+
+        if (left <= 0) {
+            rv = APR_TIMEUP;
+            break;
+        }
+        (void)apr_socket_timeout_set(connection->socket,
+                                     left < SLICE ? left : SLICE);
+        rv = ap_get_brigade(f->next, bb, mode, APR_BLOCK_READ, bytes);
+        if (!APR_STATUS_IS_TIMEUP(rv)) {
+            break;
+        }
+        if (current->is_out(current->baton)) {
+            current->broken_off = 1;
+            break;
+        }
+    }
+    (void)apr_socket_timeout_set(connection->socket, whole);
+    return rv;
+}
+
+static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
+                               ap_input_mode_t mode, apr_read_type_e block,
+                               apr_off_t bytes)
+{
+    connection_t *connection = f->ctx;
+    apr_status_t rv;
+
+    if (current != NULL && current->repeatable && !current->received
+        && block == APR_BLOCK_READ
+        && (mode == AP_MODE_GETLINE || mode == AP_MODE_READBYTES)) {
+        rv = wait_in_slices(f, bb, mode, bytes);
+    }
+    else {
+        rv = ap_get_brigade(f->next, bb, mode, block, bytes);
+    }
+    if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
+        connection->used_at = lbs_runtime_now();
+        if (current != NULL && current->sent
+            && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
+            current->received = 1;
+        }
+    }
+    return rv;
+}
+
+/* Connections -------------------------------------------------------------------- */
+
+static int pre_connection(conn_rec *c, void *socket)
+{
+    connection_t *connection;
+
+    /* This thread is at nothing but the attempt: the connection is its. */
+    if (current == NULL) {
+        return DECLINED;
+    }
+    current->connected = 1;
+    connection = apr_pcalloc(c->pool, sizeof(*connection));
+    connection->socket = socket;
+    connection->used_at = lbs_runtime_now();
+    ap_add_input_filter_handle(in_filter, connection, NULL, c);
+    ap_add_output_filter_handle(out_filter, connection, NULL, c);
+    return OK;
+}
+
+void lbs_backend_register(void)
+{
+    in_filter = ap_register_input_filter("LBS_BACKEND_IN", backend_in, NULL,
+                                         FILTER_TYPE);
+    out_filter = ap_register_output_filter("LBS_BACKEND_OUT", backend_out,
+                                           NULL, FILTER_TYPE);
+    ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_backend.h - what happens on the connection to a member.
+ *
+ * mod_proxy tells by a status how an attempt ended, and little else. What may
+ * be repeated depends on more: was the connection new or kept alive, was
+ * anything sent, did anything come back. Two filters on the connections that
+ * mod_proxy opens for this module's attempts see that. They also refuse a
+ * kept-alive connection that a request which cannot be repeated should not
+ * trust, and break off waiting for a member that was found to hang.
+ *
+ * Schemes that do not use httpd's connection filters (ajp, fcgi, scgi, uwsgi)
+ * are not seen: their attempts count as sent and unanswered.
+ */
+#ifndef LBS_BACKEND_H
+#define LBS_BACKEND_H
+
+#include <httpd.h>
+
+/* What was seen of one attempt; zero it before. */
+typedef struct lbs_backend_t {
+    int connected;   /* a new connection was opened for it */
+    int seen;        /* the connection passed through our filters */
+    int sent;        /* something was written */
+    int received;    /* something was read */
+    int refused;     /* we refused the connection: nothing was sent */
+    int broken_off;  /* we gave up waiting: the member hangs */
+    /* In: may the attempt be repeated elsewhere? */
+    int repeatable;
+    /* In: has the member been taken out? Asked while waiting. */
+    int (*is_out)(void *baton);
+    void *baton;
+} lbs_backend_t;
+
+/** Register the filters and the hook. Once, in register_hooks. */
+void lbs_backend_register(void);
+
+/** Watch the connection this thread will use, until lbs_backend_end().
+ * @return the one watched before, to be given to lbs_backend_end() */
+lbs_backend_t *lbs_backend_begin(lbs_backend_t *backend);
+void lbs_backend_end(lbs_backend_t *before);
+
+#endif

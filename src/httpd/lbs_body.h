@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_body.h - keep a request's body so that it can be sent again.
+ *
+ * Up to LBStickyRetry body= bytes are kept as they are read. A body that is
+ * longer is handed through and cannot be sent twice; what was kept of it is
+ * given up at once.
+ */
+#ifndef LBS_BODY_H
+#define LBS_BODY_H
+
+#include <httpd.h>
+
+typedef struct lbs_body_t lbs_body_t; /* opaque, from the request's pool */
+
+/** Register the filter. Once, in register_hooks. */
+void lbs_body_register(void);
+
+/**
+ * Begin to keep the body of a request that is about to be forwarded.
+ *
+ * @param limit  bytes to keep at the most
+ * @return NULL when the request has no body
+ */
+lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit);
+
+/** @return 1 when everything read so far can be read again (NULL: 1) */
+int lbs_body_is_whole(const lbs_body_t *body);
+
+/** Bytes that the client sent of the body so far. */
+apr_uint64_t lbs_body_bytes(const lbs_body_t *body);
+
+/**
+ * Let the body be read from its beginning again. Only when it is whole.
+ */
+void lbs_body_rewind(request_rec *r, lbs_body_t *body);
+
+#endif

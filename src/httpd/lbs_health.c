@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_health.c - see lbs_health.h. */
+#include "src/httpd/lbs_health.h"
+
+#include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_runtime.h"
+#include "src/member/lbs_latency.h"
+
+lbs_eject_on_t lbs_health_eject_on(const lbs_hpool_t *pool,
+                                   const lbs_hmember_t *m)
+{
+    lbs_eject_on_t on = {&m->record->eject, m->gauge, &pool->record->eject,
+                         pool->set.eject->on ? &pool->eject_conf : NULL};
+
+    return on;
+}
+
+void lbs_health_warm_up(const lbs_hpool_t *pool, const lbs_hmember_t *m)
+{
+    lbs_ramp_start(&m->record->ramp, m->gauge, *pool->set.slowstart,
+                   lbs_plan_median(pool->plan),
+                   (apr_uint64_t)lbs_runtime_now());
+}
+
+static void tell(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                 lbs_event_kind_t kind, const char *reason)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_registry_tell(lbs_runtime()->registry, &now, pool->slot, m->slot, kind,
+                      reason);
+}
+
+void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                       lbs_eject_turn_t turn, lbs_eject_why_t why)
+{
+    switch (turn) {
+    case LBS_EJECT_EJECTED:
+        tell(pool, m, LBS_EVENT_EJECTED, lbs_eject_reason(why));
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1600) "pool %s: member %s ejected: %s", pool->name,
+                     *m->route ? m->route : m->name, lbs_eject_reason(why));
+        break;
+    case LBS_EJECT_HALF_OPEN:
+        tell(pool, m, LBS_EVENT_HALF_OPEN, "the hold is over");
+        break;
+    case LBS_EJECT_UP:
+        lbs_health_warm_up(pool, m);
+        tell(pool, m, LBS_EVENT_UP, "it answers again");
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1601) "pool %s: member %s answers again",
+                     pool->name, *m->route ? m->route : m->name);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The tick ------------------------------------------------------------------- */
+
+/* The two latest signs of life in the pool, so that for each member the
+ * latest of the others is at hand. */
+typedef struct heard_t {
+    apr_uint64_t latest;
+    apr_size_t who;
+    apr_uint64_t second;
+} heard_t;
+
+static heard_t find_heard(const lbs_hpool_t *pool)
+{
+    heard_t heard = {0, 0, 0};
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        apr_uint64_t at = lbs_atomic_load64_relaxed(
+            &pool->member[i].gauge->heard_at);
+
+        if (at > heard.latest) {
+            heard.second = heard.latest;
+            heard.latest = at;
+            heard.who = i;
+        }
+        else if (at > heard.second) {
+            heard.second = at;
+        }
+    }
+    return heard;
+}
+
+static apr_int64_t find_stall(const lbs_hpool_t *pool, apr_uint64_t now)
+{
+    lbs_latency_recent_t recent = {0};
+    apr_size_t i;
+
+    if (pool->eject_conf.stall_us != LBS_EJECT_STALL_AUTO) {
+        return lbs_eject_stall(&pool->eject_conf, 0);
+    }
+    for (i = 0; i < pool->count; i++) {
+        lbs_latency_collect(&pool->member[i].record->latency, now, &recent);
+    }
+    return lbs_eject_stall(&pool->eject_conf,
+                           lbs_latency_percentile(&recent, 990));
+}
+
+static void recount(const lbs_hpool_t *pool)
+{
+    apr_uint32_t available = 0, ejected = 0;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        available += (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW
+                      & ~LBS_F_EJECTED)
+            == 0;
+        ejected += lbs_eject_out(&m->record->eject) != 0;
+    }
+    lbs_eject_recount(&pool->record->eject, (apr_uint32_t)pool->count,
+                      available, ejected);
+}
+
+static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                        const lbs_eject_news_t *news, apr_uint64_t now)
+{
+    lbs_eject_on_t on = lbs_health_eject_on(pool, m);
+    lbs_eject_why_t why = LBS_EJECT_FOR_STALL;
+    lbs_eject_turn_t turn = lbs_eject_tick(&on, news, now, &why);
+
+    lbs_health_turned(pool, m, turn, why);
+    (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
+    lbs_member_tick(m->record, m->gauge, now);
+}
+
+void lbs_health_tick(const lbs_hpool_t *pool)
+{
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    heard_t heard = find_heard(pool);
+    lbs_eject_news_t news = {.stall_us = find_stall(pool, now)};
+    apr_size_t i;
+
+    recount(pool);
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        news.waiting = lbs_rows_waiting(&lbs_runtime()->rows, m->slot);
+        news.others_heard = i == heard.who ? heard.second : heard.latest;
+        tick_member(pool, m, &news, now);
+    }
+}
