@@ -307,6 +307,13 @@ int lbs_statuses_has(const lbs_statuses_t *set, int status)
     return (int)(set->bits[status / 32] >> (status % 32)) & 1;
 }
 
+void lbs_statuses_add(lbs_statuses_t *set, int status)
+{
+    if (status >= STATUS_MIN && status <= STATUS_MAX) {
+        set->bits[status / 32] |= 1u << (status % 32);
+    }
+}
+
 void lbs_statuses_add_set(lbs_statuses_t *set, const lbs_statuses_t *more)
 {
     apr_size_t i;

@@ -92,6 +92,9 @@ const char *lbs_statuses_write(apr_pool_t *pool, const lbs_statuses_t *set);
 /** Is the status in the set? Any int may be asked for. */
 int lbs_statuses_has(const lbs_statuses_t *set, int status);
 
+/** Add one status; others than 100 to 599 are ignored. */
+void lbs_statuses_add(lbs_statuses_t *set, int status);
+
 /** Add the statuses of another set. */
 void lbs_statuses_add_set(lbs_statuses_t *set, const lbs_statuses_t *more);
 

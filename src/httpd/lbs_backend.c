@@ -42,7 +42,8 @@ void lbs_backend_end(lbs_backend_t *before)
     current = before;
 }
 
-/* Sending --------------------------------------------------------------------- */
+/* Sending
+ * --------------------------------------------------------------------- */
 
 static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -63,7 +64,8 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
-/* Receiving -------------------------------------------------------------------- */
+/* Receiving
+ * -------------------------------------------------------------------- */
 
 /* Wait for the first byte in slices, until the whole time is over or the
  * member turns out to hang. */
@@ -79,9 +81,8 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
         return rv;
     }
     for (;;) {
-        apr_interval_time_t left = whole < 0
-            ? SLICE
-            : whole - (lbs_runtime_now() - began);
+        apr_interval_time_t left =
+            whole < 0 ? SLICE : whole - (lbs_runtime_now() - began);
 
         if (left <= 0) {
             rv = APR_TIMEUP;
@@ -127,7 +128,8 @@ static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
     return rv;
 }
 
-/* Connections -------------------------------------------------------------------- */
+/* Connections
+ * -------------------------------------------------------------------- */
 
 static int pre_connection(conn_rec *c, void *socket)
 {

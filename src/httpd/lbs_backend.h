@@ -18,12 +18,12 @@
 
 /* What was seen of one attempt; zero it before. */
 typedef struct lbs_backend_t {
-    int connected;   /* a new connection was opened for it */
-    int seen;        /* the connection passed through our filters */
-    int sent;        /* something was written */
-    int received;    /* something was read */
-    int refused;     /* we refused the connection: nothing was sent */
-    int broken_off;  /* we gave up waiting: the member hangs */
+    int connected;  /* a new connection was opened for it */
+    int seen;       /* the connection passed through our filters */
+    int sent;       /* something was written */
+    int received;   /* something was read */
+    int refused;    /* we refused the connection: nothing was sent */
+    int broken_off; /* we gave up waiting: the member hangs */
     /* In: may the attempt be repeated elsewhere? */
     int repeatable;
     /* In: has the member been taken out? Asked while waiting. */

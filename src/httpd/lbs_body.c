@@ -30,7 +30,7 @@ static void keep_data(lbs_body_t *body, apr_bucket *e)
     body->bytes += length;
     if (!body->given_up && body->bytes <= body->limit
         && apr_brigade_write(body->kept, NULL, NULL, data, length)
-            == APR_SUCCESS) {
+               == APR_SUCCESS) {
         return;
     }
     body->given_up = 1;
@@ -48,8 +48,7 @@ static void keep(lbs_body_t *body, const apr_bucket_brigade *bb)
         }
         else if (APR_BUCKET_IS_EOS(e) && !body->given_up) {
             APR_BRIGADE_INSERT_TAIL(
-                body->kept,
-                apr_bucket_eos_create(body->kept->bucket_alloc));
+                body->kept, apr_bucket_eos_create(body->kept->bucket_alloc));
         }
     }
 }
@@ -144,6 +143,6 @@ void lbs_body_register(void)
 {
     /* mod_proxy streams a body of known length only while nobody but the
      * protocol filters it: so this is one of those. */
-    body_filter = ap_register_input_filter("LBS_BODY", body_in, NULL,
-                                           AP_FTYPE_PROTOCOL);
+    body_filter =
+        ap_register_input_filter("LBS_BODY", body_in, NULL, AP_FTYPE_PROTOCOL);
 }

@@ -39,11 +39,13 @@ static int refused(request_rec *r, lbs_request_t *req, int status)
     apr_table_setn(r->err_headers_out, "Retry-After",
                    req->reason == LBS_REASON_FULL ? RETRY_AFTER_FULL
                                                   : RETRY_AFTER_DOWN);
+    lbs_request_count(req);
     lbs_request_settle(r, req);
     return status;
 }
 
-/* One attempt -------------------------------------------------------------------- */
+/* One attempt
+ * -------------------------------------------------------------------- */
 
 void lbs_forward_answering(request_rec *r, lbs_request_t *req)
 {
@@ -59,6 +61,8 @@ int lbs_forward_answered(request_rec *r, lbs_request_t *req)
     }
     req->answered = 1;
     lbs_verdict_answered(r, req);
+    lbs_request_count(req);
+    lbs_request_settle(r, req);
     return 1;
 }
 
@@ -93,8 +97,8 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
     }
     if (status == HTTP_SERVICE_UNAVAILABLE && !seen->sent) {
         return lbs_worker_pool_empty(req->pool->member[req->member].worker)
-            ? LBS_CAUSE_FULL
-            : LBS_CAUSE_CONNECT;
+                   ? LBS_CAUSE_FULL
+                   : LBS_CAUSE_CONNECT;
     }
     if (status == HTTP_GATEWAY_TIME_OUT
         || apr_table_get(r->notes, "proxy_timedout") != NULL) {
@@ -103,8 +107,7 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
     if (seen->received) {
         return LBS_CAUSE_GARBAGE;
     }
-    return seen->seen && !seen->connected ? LBS_CAUSE_STALE
-                                          : LBS_CAUSE_RESET;
+    return seen->seen && !seen->connected ? LBS_CAUSE_STALE : LBS_CAUSE_RESET;
 }
 
 static int is_out(void *baton)
@@ -119,11 +122,11 @@ static int is_out(void *baton)
 static int wants_fresh(const lbs_request_t *req)
 {
     return req->fresh
-        || (!lbs_retry_is_repeatable(req)
-            && lbs_runtime_now()
-                    - (apr_time_t)lbs_atomic_load64_relaxed(
-                        &req->pool->member[req->member].used_at)
-                > RECENT);
+           || (!lbs_retry_is_repeatable(req)
+               && lbs_runtime_now()
+                          - (apr_time_t)lbs_atomic_load64_relaxed(
+                              &req->pool->member[req->member].used_at)
+                      > RECENT);
 }
 
 static int run(request_rec *r, lbs_request_t *req, const route_t *route,
@@ -173,8 +176,8 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_hmember_t *m = &req->pool->member[req->member];
-    apr_status_t rv = lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge,
-                                    &req->flight);
+    apr_status_t rv =
+        lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight);
     lbs_cause_t cause;
 
     if (rv != APR_SUCCESS) {
@@ -186,12 +189,11 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     req->sent_at = lbs_runtime_now();
     lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
     *status = run(r, req, route, url);
-    if (!req->answered && is_overridden(r)
-        && lbs_forward_answered(r, req)) {
+    if (!req->answered && is_overridden(r) && lbs_forward_answered(r, req)) {
         lbs_learn_late(r, req);
     }
-    cause = *status == SUSPENDED ? LBS_CAUSE_NONE
-                                 : find_cause(r, req, *status);
+    cause =
+        *status == SUSPENDED ? LBS_CAUSE_NONE : find_cause(r, req, *status);
     if (cause != LBS_CAUSE_NONE) {
         lbs_verdict_failed(r, req, cause);
     }
@@ -205,15 +207,16 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     return cause;
 }
 
-/* All attempts --------------------------------------------------------------------- */
+/* All attempts
+ * --------------------------------------------------------------------- */
 
 /* Take back what an attempt without an answer left in the request. */
 static void forget_answer(request_rec *r, lbs_request_t *req,
                           const route_t *route)
 {
-    static const char *const notes[] = {
-        "error-notes", "verbose-error-to", "proxy_timedout", "proxy-status",
-        "proxy-error-override"};
+    static const char *const notes[] = {"error-notes", "verbose-error-to",
+                                        "proxy_timedout", "proxy-status",
+                                        "proxy-error-override"};
     unsigned i;
 
     for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
@@ -310,6 +313,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     saved = lbs_headers_forward(r, req);
     status = send_along(r, req, &route, url);
     lbs_headers_restore(r, &saved);
+    lbs_request_count(req);
     lbs_request_settle(r, req);
     return status;
 }

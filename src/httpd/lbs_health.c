@@ -56,7 +56,8 @@ void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
     }
 }
 
-/* The tick ------------------------------------------------------------------- */
+/* The tick -------------------------------------------------------------------
+ */
 
 /* The two latest signs of life in the pool, so that for each member the
  * latest of the others is at hand. */
@@ -72,8 +73,8 @@ static heard_t find_heard(const lbs_hpool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        apr_uint64_t at = lbs_atomic_load64_relaxed(
-            &pool->member[i].gauge->heard_at);
+        apr_uint64_t at =
+            lbs_atomic_load64_relaxed(&pool->member[i].gauge->heard_at);
 
         if (at > heard.latest) {
             heard.second = heard.latest;
@@ -110,8 +111,8 @@ static void recount(const lbs_hpool_t *pool)
     for (i = 0; i < pool->count; i++) {
         const lbs_hmember_t *m = &pool->member[i];
 
-        available += (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW
-                      & ~LBS_F_EJECTED)
+        available +=
+            (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW & ~LBS_F_EJECTED)
             == 0;
         ejected += lbs_eject_out(&m->record->eject) != 0;
     }

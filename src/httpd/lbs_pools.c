@@ -128,6 +128,7 @@ static apr_status_t build_member(lbs_hpool_t *pool, int i)
     m->record = lbs_registry_member_record(rt->registry, m->slot);
     reconcile(m);
     set_quantum(pool, m->slot);
+    lbs_atomic_store32_relaxed(&m->gauge->limit, pool->set.limit->inflight);
     lbs_worker_govern(m->worker);
     pools->member_at[m->slot] = (apr_uint16_t)(i + 1);
     if (*m->route) {
@@ -255,8 +256,8 @@ static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
 static void build_ejection(lbs_hpool_t *pool)
 {
     const lbs_set_eject_t *set = pool->set.eject;
-    const apr_array_header_t *theirs = lbs_worker_pool_statuses(
-        pool->balancer);
+    const apr_array_header_t *theirs =
+        lbs_worker_pool_statuses(pool->balancer);
     int i;
 
     pool->eject_conf.failures = set->failures;

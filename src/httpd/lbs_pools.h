@@ -49,7 +49,7 @@ typedef struct lbs_hpool_t {
     lbs_pool_t *record;
     lbs_eject_conf_t eject_conf;
     lbs_statuses_t eject_status; /* LBStickyEject's and failonstatus= */
-    apr_uint64_t token_pool; /* binds a cookie to this pool */
+    apr_uint64_t token_pool;     /* binds a cookie to this pool */
     apr_uint64_t key_prefix[LBS_SOURCE_MAX][2]; /* hashed before the key */
     apr_uint64_t first_prefix; /* the same for clients without a cookie */
     lbs_slice_t cookie_name;

@@ -111,12 +111,18 @@ static void set_env(request_rec *r, const lbs_request_t *req)
     set_balancer_env(r, req);
 }
 
+void lbs_request_count(lbs_request_t *req)
+{
+    apr_time_t now = lbs_runtime_now();
+
+    if (!req->counted) {
+        req->counted = 1;
+        lbs_pool_decided(req->pool->record, req->decision, req->reason, now);
+        lbs_budget_request(&req->pool->record->budget, (apr_uint64_t)now);
+    }
+}
+
 void lbs_request_settle(request_rec *r, lbs_request_t *req)
 {
-    if (!req->counted) {
-        lbs_pool_decided(req->pool->record, req->decision, req->reason,
-                         lbs_runtime_now());
-        req->counted = 1;
-    }
     set_env(r, req);
 }

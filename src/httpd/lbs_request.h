@@ -51,22 +51,22 @@ typedef struct lbs_request_t {
     /* All attempts. */
     apr_uint16_t tried[LBS_MAX_TRIED];
     unsigned ntried;
-    int idempotent; /* it may be processed twice */
+    int idempotent;   /* it may be processed twice */
     lbs_body_t *body; /* NULL: it has none */
     int attempts;
     apr_uint32_t repeated; /* of these, counted against tries= */
-    int counted; /* the decision is in the counters */
+    int counted;           /* the decision is in the counters */
     int learned;
 
     /* The attempt under way. */
     lbs_flight_t flight;
     lbs_backend_t backend;
     apr_time_t sent_at; /* monotonic */
-    int fresh; /* only on a new connection */
-    int keepalives; /* of the client's connection, see lbs_forward.c */
-    int forwarding; /* inside the scheme's own handler */
-    int answered; /* the member's answer has begun to come */
-    int discarding; /* and is thrown away: another one is asked */
+    int fresh;          /* only on a new connection */
+    int keepalives;     /* of the client's connection, see lbs_forward.c */
+    int forwarding;     /* inside the scheme's own handler */
+    int answered;       /* the member's answer has begun to come */
+    int discarding;     /* and is thrown away: another one is asked */
     apr_uint64_t bytes_out;
 } lbs_request_t;
 
@@ -83,7 +83,13 @@ int lbs_request_tried(const lbs_request_t *req, int member);
 /** Note that a member is not to be picked again for this request. */
 void lbs_request_try(lbs_request_t *req, int member);
 
-/** Count the decision, once, and put it into the environment. */
+/**
+ * Count the decision, once, as it is in the end: a request that was to be
+ * kept and had to move is moved. Before the client can see the answer.
+ */
+void lbs_request_count(lbs_request_t *req);
+
+/** Put the decision into the environment, for logs and headers. */
 void lbs_request_settle(request_rec *r, lbs_request_t *req);
 
 /** See lbsticky_answer in mod_lbsticky.h. */

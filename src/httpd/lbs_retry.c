@@ -46,7 +46,7 @@ static apr_uint32_t cause_bit(lbs_cause_t cause)
 static int is_unseen(lbs_cause_t cause)
 {
     return cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED
-        || cause == LBS_CAUSE_CONNECT;
+           || cause == LBS_CAUSE_CONNECT;
 }
 
 int lbs_retry_expected(const lbs_request_t *req, lbs_cause_t cause)
@@ -63,7 +63,7 @@ int lbs_retry_expected(const lbs_request_t *req, lbs_cause_t cause)
         return 0;
     }
     return is_unseen(cause)
-        || (req->repeated < set->tries && lbs_retry_is_repeatable(req));
+           || (req->repeated < set->tries && lbs_retry_is_repeatable(req));
 }
 
 int lbs_retry_elsewhere(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
@@ -76,8 +76,9 @@ int lbs_retry_elsewhere(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
     if (is_unseen(cause)) {
         return 1;
     }
-    if (!lbs_budget_take(&record->budget, req->pool->set.retry->budget,
-                         (apr_uint64_t)lbs_runtime_now())) {
+    if (lbs_budget_take(&record->budget, req->pool->set.retry->budget,
+                        (apr_uint64_t)lbs_runtime_now())
+        != APR_SUCCESS) {
         lbs_atomic_add64_relaxed(&record->retries_denied, 1);
         return 0;
     }

@@ -40,8 +40,7 @@ int lbs_retry_is_repeatable(const lbs_request_t *req);
  *
  * @return 1: go on; 0: the client gets the error
  */
-int lbs_retry_elsewhere(request_rec *r, lbs_request_t *req,
-                        lbs_cause_t cause);
+int lbs_retry_elsewhere(request_rec *r, lbs_request_t *req, lbs_cause_t cause);
 
 /** Would lbs_retry_elsewhere() say so? Asks, takes nothing. */
 int lbs_retry_expected(const lbs_request_t *req, lbs_cause_t cause);
