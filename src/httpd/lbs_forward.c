@@ -307,7 +307,8 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     }
     route.headers_out = apr_table_copy(r->pool, r->headers_out);
     req->idempotent = lbs_retry_is_idempotent(r);
-    req->body = lbs_body_attach(r, req->pool->set.retry->body);
+    req->body = lbs_body_attach(
+        r, req->pool->set.retry->on ? req->pool->set.retry->body : 0);
     lbs_learn_attach(r);
     lbs_request_settle(r, req);
     saved = lbs_headers_forward(r, req);
