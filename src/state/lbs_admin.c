@@ -3,8 +3,6 @@
  * fields are overrides and what the file said of every field last time. */
 #include "src/state/lbs_admin.h"
 
-#include <string.h>
-
 #include <apr_strings.h>
 
 #include "src/base/lbs_assert.h"
@@ -19,15 +17,6 @@ _Static_assert(LBS_ADMIN_FIELDS == LBS_SEAT_FIELDS, "a seat has all fields");
 static const char *const field_names[LBS_ADMIN_FIELDS] = {
     [LBS_ADMIN_STATE] = "state",
     [LBS_ADMIN_WEIGHT] = "weight",
-};
-
-static const struct {
-    const char *word;
-    lbs_admin_action_t action;
-} actions[] = {
-    {"enable", LBS_ADMIN_ENABLE},     {"drain", LBS_ADMIN_DRAIN},
-    {"disable", LBS_ADMIN_DISABLE},   {"standby", LBS_ADMIN_STANDBY},
-    {"weight", LBS_ADMIN_SET_WEIGHT}, {"reset", LBS_ADMIN_RESET},
 };
 
 /* One member, as the functions below see it. */
@@ -306,19 +295,6 @@ void lbs_admin_reconcile(lbs_registry_t *reg, apr_uint32_t slot,
 }
 
 /* Looking at it ---------------------------------------------------------- */
-
-const char *lbs_admin_action(const char *word, lbs_admin_action_t *action)
-{
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (strcmp(word, actions[i].word) == 0) {
-            *action = actions[i].action;
-            return NULL;
-        }
-    }
-    return "enable, drain, disable, standby, weight or reset";
-}
 
 const char *lbs_admin_field_name(lbs_admin_field_t field)
 {

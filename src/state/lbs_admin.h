@@ -64,15 +64,6 @@ typedef struct lbs_admin_drain_t {
     apr_interval_time_t idle; /* sessions idle longer move; 0: none do */
 } lbs_admin_drain_t;
 
-/**
- * Find the action of a word of the admin form: enable, drain, disable,
- * standby, weight, reset.
- *
- * @param action  out: written only when found
- * @return NULL, or a phrase saying what is wanted
- */
-const char *lbs_admin_action(const char *word, lbs_admin_action_t *action);
-
 /** @return the field's name in JSON: "state", "weight" */
 const char *lbs_admin_field_name(lbs_admin_field_t field);
 

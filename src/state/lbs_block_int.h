@@ -40,10 +40,11 @@
 /* The part that pools and members have in common. */
 typedef struct lbs_seat_t {
     lbs_atomic32_t state; /* LBS_SEAT_... */
-    lbs_atomic32_t named; /* last generation that named it */
-    lbs_atomic32_t came;  /* the one in which it was new or back */
+    lbs_atomic32_t named; /* last pass that named it */
+    lbs_atomic32_t came;  /* the pass in which it was new or back */
     lbs_atomic32_t pad;
-    lbs_atomic64_t removed_at; /* monotonic microseconds */
+    lbs_atomic64_t quiet_at; /* monotonic microseconds: removed, and nothing
+                              * is in flight since; 0: not yet */
 } lbs_seat_t;
 
 typedef struct lbs_pool_seat_t {
@@ -73,8 +74,9 @@ typedef struct lbs_registry_head_t {
     lbs_clock_t started;
     lbs_hash_key_t table_key;
     unsigned char secret[LBS_REGISTRY_SECRET_LEN];
-    apr_uint64_t check; /* hash of everything above */
-    lbs_atomic32_t generation;
+    apr_uint64_t check;        /* hash of everything above */
+    lbs_atomic32_t generation; /* commits */
+    lbs_atomic32_t passes;
     lbs_atomic32_t pools_high; /* no slot at or above was ever used */
     lbs_atomic32_t members_high;
 } lbs_registry_head_t;
@@ -93,7 +95,7 @@ struct lbs_registry_t {
     lbs_ring_t *pool_rings;
     lbs_ring_t *rings;
     lbs_rows_t rows;
-    apr_uint32_t naming; /* generation being named, 0: no pass is open */
+    apr_uint32_t naming; /* pass that is open, 0: none */
 };
 
 /** @return 1 when the slot belongs to somebody, removed or not */

@@ -7,8 +7,6 @@
 #ifndef LBS_BYTES_INT_H
 #define LBS_BYTES_INT_H
 
-#include <string.h>
-
 #include <apr.h>
 
 static inline void lbs_bytes_put32(unsigned char *to, apr_uint32_t value)
@@ -73,19 +71,6 @@ static inline void lbs_writer_add64(lbs_writer_t *w, apr_uint64_t value)
     }
 }
 
-/** Bytes with their length before them. */
-static inline void lbs_writer_add_bytes(lbs_writer_t *w, const void *data,
-                                        apr_size_t len)
-{
-    unsigned char *to;
-
-    lbs_writer_add32(w, (apr_uint32_t)len);
-    to = lbs_writer_take(w, len);
-    if (to != NULL && len > 0) {
-        memcpy(to, data, len);
-    }
-}
-
 typedef struct lbs_reader_t {
     const unsigned char *at;
     apr_size_t left;
@@ -120,17 +105,6 @@ static inline apr_uint64_t lbs_reader_get64(lbs_reader_t *r)
     const unsigned char *from = lbs_reader_take(r, 8);
 
     return from != NULL ? lbs_bytes_get64(from) : 0;
-}
-
-/** Bytes with their length before them. @return NULL when not all there */
-static inline const unsigned char *lbs_reader_get_bytes(lbs_reader_t *r,
-                                                        apr_size_t *len)
-{
-    apr_uint32_t want = lbs_reader_get32(r);
-    const unsigned char *from = r->short_of ? NULL : lbs_reader_take(r, want);
-
-    *len = from != NULL ? want : 0;
-    return from;
 }
 
 #endif

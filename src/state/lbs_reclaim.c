@@ -5,17 +5,30 @@
 
 #include "src/state/lbs_block_int.h"
 
-/* An old child may still hold a request for a removed member: then that
- * counts as in flight, and binds its session before it is counted out. */
+/* A request that binds a session does so before it is counted out.
+ *
+ * Accepted: a process that sleeps in here while reloads bring the member back
+ * and remove it again would judge by what it saw before. That takes minutes
+ * of sleep in a few instructions; exactness would take a generation in every
+ * word of the table. */
 static int nobody_means(const lbs_registry_t *reg, apr_uint32_t slot,
-                        apr_time_t sweep_began, apr_uint32_t words)
+                        apr_time_t sweep_began, apr_uint32_t words,
+                        apr_time_t now)
 {
-    const lbs_seat_t *seat = &reg->seats[slot].seat;
+    lbs_seat_t *seat = &reg->seats[slot].seat;
+    apr_uint64_t quiet_at = lbs_atomic_load64_relaxed(&seat->quiet_at);
 
-    return lbs_atomic_load32_acquire(&seat->state) == LBS_SEAT_REMOVED
-           && lbs_atomic_load64_relaxed(&seat->removed_at)
-                  < (apr_uint64_t)sweep_began
-           && words == 0 && lbs_gauge_inflight(&reg->gauges[slot]) == 0;
+    if (lbs_atomic_load32_acquire(&seat->state) != LBS_SEAT_REMOVED) {
+        return 0;
+    }
+    if (lbs_gauge_inflight(&reg->gauges[slot]) != 0) {
+        quiet_at = 0;
+    }
+    else if (quiet_at == 0) {
+        quiet_at = (apr_uint64_t)now;
+    }
+    lbs_atomic_store64_relaxed(&seat->quiet_at, quiet_at);
+    return quiet_at != 0 && quiet_at < (apr_uint64_t)sweep_began && words == 0;
 }
 
 /* Forget all about a slot that is CLAIMED. The identity goes first: nobody
@@ -57,7 +70,7 @@ static void reclaim_pool(lbs_registry_t *reg, apr_uint32_t slot)
 }
 
 apr_uint32_t lbs_reclaim_slots(lbs_registry_t *reg, apr_time_t sweep_began,
-                               const apr_uint32_t *words)
+                               const apr_uint32_t *words, apr_time_t now)
 {
     apr_uint32_t pools = lbs_seat_pools_end(reg);
     apr_uint32_t members = lbs_seat_members_end(reg);
@@ -65,7 +78,7 @@ apr_uint32_t lbs_reclaim_slots(lbs_registry_t *reg, apr_time_t sweep_began,
     apr_uint32_t i;
 
     for (i = 0; i < members; i++) {
-        if (nobody_means(reg, i, sweep_began, words[i])
+        if (nobody_means(reg, i, sweep_began, words[i], now)
             && lbs_seat_turn(&reg->seats[i].seat, LBS_SEAT_REMOVED,
                              LBS_SEAT_CLAIMED)) {
             clear_member(reg, i);

@@ -2,7 +2,10 @@
 /* lbs_reclaim.h - when the slot of a removed member may go to another one.
  *
  * A slot is what a word of the session table names: given away too early, it
- * would send the sessions of one member to another.
+ * would send the sessions of one member to another. A removed member takes no
+ * new requests, so once its last one has left nobody can bind a session to it
+ * any more. A sweep that began after that and found no word of it proves that
+ * there is none.
  */
 #ifndef LBS_RECLAIM_H
 #define LBS_RECLAIM_H
@@ -10,15 +13,16 @@
 #include "src/state/lbs_registry.h"
 
 /**
- * Free the slots of removed members that nobody can mean any more: no word of
- * any table names them, and no attempt is in flight. One process does this,
- * after a sweep that visited every word of every table.
+ * Free the slots of removed members that nobody can mean any more. One
+ * process does this, after each complete sweep of the table and its chain.
  *
- * @param sweep_began  monotonic: only members removed before are freed
- * @param words        per member slot, how many words that sweep found
+ * @param sweep_began  monotonic microseconds: when that sweep began
+ * @param words        per member slot, how many sessions the sweep's filter
+ *                     was shown; LBS_REGISTRY_MEMBERS of them
+ * @param now          monotonic microseconds, more than 0
  * @return how many member slots were freed
  */
 apr_uint32_t lbs_reclaim_slots(lbs_registry_t *reg, apr_time_t sweep_began,
-                               const apr_uint32_t *words);
+                               const apr_uint32_t *words, apr_time_t now);
 
 #endif

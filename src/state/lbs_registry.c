@@ -121,14 +121,19 @@ apr_status_t lbs_registry_member_info(const lbs_registry_t *reg,
                                       lbs_registry_member_info_t *info)
 {
     const lbs_member_seat_t *seat;
+    apr_uint32_t pool_slot;
 
     if (slot >= LBS_REGISTRY_MEMBERS
         || !lbs_seat_taken(&reg->seats[slot].seat)) {
         return APR_NOTFOUND;
     }
     seat = &reg->seats[slot];
+    pool_slot = lbs_atomic_load32_relaxed(&seat->pool_slot);
+    if (pool_slot >= LBS_REGISTRY_POOLS) {
+        return APR_NOTFOUND;
+    }
     info->id = lbs_atomic_load64_relaxed(&reg->member_ids[slot]);
-    info->pool_slot = lbs_atomic_load32_relaxed(&seat->pool_slot);
+    info->pool_slot = pool_slot;
     info->route = seat->route;
     info->url = seat->url;
     info->removed =
@@ -372,7 +377,7 @@ static void say_created(int *created, int yes)
 
 void lbs_registry_begin(lbs_registry_t *reg)
 {
-    reg->naming = lbs_registry_generation(reg) + 1;
+    reg->naming = lbs_atomic_add32_relaxed(&reg->head->passes, 1) + 1;
 }
 
 apr_status_t lbs_registry_pool(lbs_registry_t *reg, const char *vhost,
@@ -436,6 +441,9 @@ apr_status_t lbs_registry_member(lbs_registry_t *reg, apr_uint32_t pool_slot,
         /* A pool that was freed and came back may have another slot. */
         lbs_atomic_store32_relaxed(&reg->seats[at].pool_slot, pool_slot);
         update_url(&reg->seats[at], url);
+        if (reg->naming == 0) { /* no commit will */
+            (void)lbs_gauge_clear(&reg->gauges[at], LBS_F_REMOVED);
+        }
     }
     if (rv == APR_SUCCESS) {
         *slot = at;
@@ -448,22 +456,23 @@ apr_status_t lbs_registry_member(lbs_registry_t *reg, apr_uint32_t pool_slot,
 
 typedef enum verdict_t { STAYS, CAME, WENT } verdict_t;
 
-/* What the pass means for one slot. A slot left CLAIMED by a process that
- * died, or is just being cleared, goes the way of the removed ones. */
-static verdict_t judge(lbs_seat_t *seat, apr_uint32_t generation,
-                       const lbs_clock_t *now)
+/* What the pass means for one slot. One left CLAIMED by a process that died,
+ * or that is just being cleared, goes the way of the removed ones. A member
+ * is closed before it counts as removed: lbs_reclaim.c relies on it. */
+static verdict_t judge(lbs_seat_t *seat, lbs_gauge_t *gauge, apr_uint32_t pass)
 {
-    apr_uint32_t named = lbs_atomic_load32_relaxed(&seat->named);
     apr_uint32_t state = lbs_atomic_load32_acquire(&seat->state);
 
-    if (named == generation) {
-        return lbs_atomic_load32_relaxed(&seat->came) == generation ? CAME
-                                                                    : STAYS;
+    if (lbs_atomic_load32_relaxed(&seat->named) == pass) {
+        return lbs_atomic_load32_relaxed(&seat->came) == pass ? CAME : STAYS;
     }
     if (state != LBS_SEAT_LIVE && state != LBS_SEAT_CLAIMED) {
         return STAYS;
     }
-    lbs_atomic_store64_relaxed(&seat->removed_at, (apr_uint64_t)now->mono);
+    if (gauge != NULL) {
+        (void)lbs_gauge_set(gauge, LBS_F_REMOVED);
+    }
+    lbs_atomic_store64_relaxed(&seat->quiet_at, 0);
     return lbs_seat_turn(seat, state, LBS_SEAT_REMOVED)
                    && state == LBS_SEAT_LIVE
                ? WENT
@@ -474,13 +483,10 @@ static void commit_member(lbs_registry_t *reg, apr_uint32_t slot, int tell,
                           const lbs_clock_t *now)
 {
     lbs_gauge_t *gauge = &reg->gauges[slot];
-    verdict_t verdict = judge(&reg->seats[slot].seat, reg->naming, now);
+    verdict_t verdict = judge(&reg->seats[slot].seat, gauge, reg->naming);
 
     if (verdict == CAME) {
         (void)lbs_gauge_clear(gauge, LBS_F_REMOVED);
-    }
-    else if (verdict == WENT) {
-        (void)lbs_gauge_set(gauge, LBS_F_REMOVED);
     }
     if (tell && verdict != STAYS) {
         lbs_registry_tell(reg, now, LBS_REGISTRY_NONE, slot,
@@ -494,15 +500,15 @@ void lbs_registry_commit(lbs_registry_t *reg, const lbs_clock_t *now)
 {
     apr_uint32_t pools = lbs_seat_pools_end(reg);
     apr_uint32_t members = lbs_seat_members_end(reg);
-    int first = reg->naming == 1;
+    int first = lbs_registry_generation(reg) == 0;
     apr_uint32_t i;
 
     for (i = 0; i < pools; i++) {
-        (void)judge(&reg->pool_seats[i].seat, reg->naming, now);
+        (void)judge(&reg->pool_seats[i].seat, NULL, reg->naming);
     }
     for (i = 0; i < members; i++) {
         commit_member(reg, i, !first, now);
     }
-    lbs_atomic_store32_release(&reg->head->generation, reg->naming);
+    (void)lbs_atomic_add32_relaxed(&reg->head->generation, 1);
     reg->naming = 0;
 }

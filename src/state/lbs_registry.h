@@ -117,7 +117,8 @@ apr_status_t lbs_registry_open(lbs_registry_t **reg, void *block,
 
 /**
  * Begin a configuration pass: what is not named until the commit is removed.
- * A pass that is never committed changes nothing but adds what it named.
+ * A pass that is never committed removes nothing; what it added is removed
+ * by the next one that does not name it.
  */
 void lbs_registry_begin(lbs_registry_t *reg);
 
@@ -194,7 +195,8 @@ apr_status_t lbs_registry_pool_info(const lbs_registry_t *reg,
                                     apr_uint32_t slot,
                                     lbs_registry_pool_info_t *info);
 
-/** @return APR_SUCCESS; APR_NOTFOUND: nobody has this slot */
+/** @return APR_SUCCESS; APR_NOTFOUND: nobody has this slot; pool_slot is below
+ * LBS_REGISTRY_POOLS */
 apr_status_t lbs_registry_member_info(const lbs_registry_t *reg,
                                       apr_uint32_t slot,
                                       lbs_registry_member_info_t *info);

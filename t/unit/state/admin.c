@@ -86,16 +86,6 @@ static const char *last_event(lbs_registry_t *reg)
 
 static void words(void)
 {
-    lbs_admin_action_t action = LBS_ADMIN_RESET;
-
-    ok(lbs_admin_action("drain", &action) == NULL && action == LBS_ADMIN_DRAIN,
-       "drain is an action");
-    ok(lbs_admin_action("weight", &action) == NULL
-           && action == LBS_ADMIN_SET_WEIGHT,
-       "weight is");
-    ok(lbs_admin_action("Drain", &action) != NULL, "Drain is none");
-    ok(lbs_admin_action("", &action) != NULL, "nothing is none");
-    is_int(action, LBS_ADMIN_SET_WEIGHT, "nothing was written");
     is_str(lbs_admin_field_name(LBS_ADMIN_STATE), "state", "a field");
     is_str(lbs_admin_field_name(LBS_ADMIN_WEIGHT), "weight", "the other one");
 }

@@ -3,41 +3,81 @@
 
 #include "t/unit/state/fixture.h"
 
+static apr_uint32_t words[LBS_REGISTRY_MEMBERS];
+
 static void a_slot_is_reused_only_when_nobody_means_it(void)
 {
     lbs_registry_t *reg = new_registry();
-    static apr_uint32_t words[LBS_REGISTRY_MEMBERS];
     apr_uint32_t slots[256], pool, slot;
-    lbs_clock_t clock = at(200);
+    lbs_gauge_t *gauge;
 
     configure(reg, "12", 10, slots);
+    gauge = &lbs_registry_gauges(reg)[slots['2']];
+    is_int(lbs_reclaim_slots(reg, 50, words, 90), 0, "nobody was removed");
     configure(reg, "1", 100, slots);
-    lbs_registry_gauges(reg)[slots['2']].ewma = 42;
-    is_int(lbs_reclaim_slots(reg, 100, words), 0,
-           "a sweep that began before the removal says nothing");
+    gauge->ewma = 42;
+    gauge->inflight = 1;
+    is_int(lbs_reclaim_slots(reg, 150, words, 200), 0,
+           "a request in flight keeps the slot");
+    gauge->inflight = 0;
+    is_int(lbs_reclaim_slots(reg, 250, words, 300), 0,
+           "a sweep that began before it left may have missed its session");
+    is_int(lbs_reclaim_slots(reg, 300, words, 310), 0,
+           "one that began at that moment, too");
     words[slots['2']] = 1;
-    is_int(lbs_reclaim_slots(reg, 101, words), 0,
-           "one word of a session keeps the slot");
+    is_int(lbs_reclaim_slots(reg, 301, words, 400), 0,
+           "one session keeps the slot");
     words[slots['2']] = 0;
-    lbs_registry_gauges(reg)[slots['2']].inflight = 1;
-    is_int(lbs_reclaim_slots(reg, 101, words), 0,
-           "one request in flight keeps the slot");
-    lbs_registry_gauges(reg)[slots['2']].inflight = 0;
-    is_int(lbs_reclaim_slots(reg, 101, words), 1, "then it is free");
-    is_int(lbs_reclaim_slots(reg, 101, words), 0, "once");
+    gauge->inflight = 1;
+    is_int(lbs_reclaim_slots(reg, 401, words, 500), 0,
+           "a late request begins it all anew");
+    gauge->inflight = 0;
+    is_int(lbs_reclaim_slots(reg, 450, words, 600), 0, "as it does");
+    is_int(lbs_reclaim_slots(reg, 601, words, 700), 1, "then it is free");
+    is_int(lbs_reclaim_slots(reg, 601, words, 700), 0, "once");
     is_int(count_members(reg, LBS_REGISTRY_NONE), 1, "and gone");
 
     pool = lbs_registry_find_pool(reg, lbs_identity_pool("www", "app"));
     slot = member_of(reg, pool, "3", "http://w3");
     is_int(slot, slots['2'], "somebody else gets it");
-    is_int(lbs_registry_gauges(reg)[slot].ewma, 0, "all clean");
+    is_int(gauge->ewma, 0, "all clean");
     ok(!removed(reg, slot), "and open");
+}
+
+/* Remove everybody, and let them go. */
+static apr_uint32_t remove_all(lbs_registry_t *reg, apr_time_t now)
+{
+    lbs_clock_t clock = at(now);
 
     lbs_registry_begin(reg);
     lbs_registry_commit(reg, &clock);
-    is_int(lbs_reclaim_slots(reg, 300, words), 2, "all are removed");
+    (void)lbs_reclaim_slots(reg, now, words, now + 1);
+    return lbs_reclaim_slots(reg, now + 2, words, now + 3);
+}
+
+static void nothing_is_left_behind(void)
+{
+    lbs_registry_t *reg = new_registry();
+    apr_uint32_t slots[256], slot;
+    lbs_ring_totals_t totals = {5, 5, 5, 5};
+
+    configure(reg, "12", 10, slots);
+    slot = slots['2'];
+    lbs_member_sent(lbs_registry_member_record(reg, slot), 10);
+    lbs_ring_feed(lbs_registry_ring(reg, slot), &totals, 50000000);
+    lbs_registry_slots(reg)->quantum_us[slot] = 7;
+    lbs_pool_decided(lbs_registry_pool_record(reg, 0), LBS_DECISION_KEPT,
+                     LBS_REASON_NONE, 10);
+    is_int(remove_all(reg, 100), 2, "all are removed");
     is_int(lbs_registry_next_pool(reg, LBS_REGISTRY_NONE), LBS_REGISTRY_NONE,
            "with the last member the pool goes");
+    is_int(lbs_registry_slots(reg)->quantum_us[slot], 0,
+           "nobody can bind a session to the slot");
+    is_int(lbs_registry_member_record(reg, slot)->counts[LBS_COUNT_REQUESTS],
+           0, "no counter is left");
+    is_int(lbs_registry_ring(reg, slot)->next, 0, "no plot");
+    is_int(lbs_registry_pool_record(reg, 0)->requests, 0,
+           "no counter of the pool");
 }
 
 int main(void)
@@ -45,6 +85,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&memory, NULL);
     a_slot_is_reused_only_when_nobody_means_it();
+    nothing_is_left_behind();
     apr_terminate();
     return done_testing();
 }

@@ -194,6 +194,44 @@ static void a_renamed_route_is_a_new_member(void)
     is_str(info.url, "http://elsewhere", "with its new URL");
 }
 
+/* A start that failed half way leaves what it added; the next one is not
+ * taken for its repetition. */
+static void a_pass_that_is_never_committed(void)
+{
+    lbs_registry_t *reg = new_registry();
+    apr_uint32_t slots[256], pool;
+
+    configure(reg, "12", 10, slots);
+    lbs_registry_begin(reg);
+    pool = pool_of(reg, "www", "app");
+    (void)member_of(reg, pool, "1", "http://w1");
+    (void)member_of(reg, pool, "3", "http://w3");
+    is_int(lbs_registry_generation(reg), 1, "it is no reload");
+    ok(!removed(reg, slots['2']), "it removes nobody");
+    configure(reg, "12", 20, slots);
+    ok(!removed(reg, slots['1']) && !removed(reg, slots['2']),
+       "the next pass names all it has");
+    event_is(reg, 0, "removed", "3");
+}
+
+/* balancer-manager adds a member while the server runs. */
+static void a_member_is_named_outside_of_a_pass(void)
+{
+    lbs_registry_t *reg = new_registry();
+    apr_uint32_t slots[256], pool, slot;
+
+    configure(reg, "12", 10, slots);
+    pool = lbs_registry_find_pool(reg, lbs_identity_pool("www", "app"));
+    slot = member_of(reg, pool, "3", "http://w3");
+    is_int(member_of(reg, pool, "3", "http://w3"), slot,
+           "it may be named again, by every process");
+    ok(!removed(reg, slot), "and is open");
+    configure(reg, "12", 20, slots);
+    ok(removed(reg, slot), "a reload of a file without it removes it");
+    is_int(member_of(reg, pool, "3", "http://w3"), slot, "it comes back");
+    ok(!removed(reg, slot), "and is open at once");
+}
+
 static void full(void)
 {
     lbs_registry_t *reg = new_registry();
@@ -297,7 +335,10 @@ static void against_a_list(void)
             }
         }
         if (round % 3 == 0) {
-            bad += lbs_reclaim_slots(reg, now + 1, words) != want;
+            apr_uint32_t freed = lbs_reclaim_slots(reg, now, words, now + 1);
+
+            freed += lbs_reclaim_slots(reg, now + 2, words, now + 3);
+            bad += freed != want;
             reused += (int)want;
         }
     }
@@ -346,6 +387,8 @@ int main(void)
     a_reversed_list_keeps_the_counters();
     added_and_removed();
     a_renamed_route_is_a_new_member();
+    a_pass_that_is_never_committed();
+    a_member_is_named_outside_of_a_pass();
     full();
     against_a_list();
     other_processes_see_it();
