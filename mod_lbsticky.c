@@ -25,6 +25,7 @@ static void register_hooks(apr_pool_t *pool)
                             (apr_opt_fn_t *)lbs_request_answer);
     ap_hook_pre_config(lbs_start_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(lbs_start_check_config, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_test_config(lbs_start_test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(lbs_start_post_config, after_proxy, before_watchdog,
                         APR_HOOK_MIDDLE);
     ap_hook_child_init(lbs_start_child_init, after_proxy, NULL,

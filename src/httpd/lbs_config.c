@@ -3,6 +3,7 @@
 #include "src/httpd/lbs_config.h"
 
 #include <apr_strings.h>
+#include <string.h>
 
 #include "src/httpd/lbs_log.h"
 
@@ -52,6 +53,22 @@ const char *lbs_config_pool_name(apr_pool_t *pool, const char *url)
     name = apr_pstrmemdup(pool, host, strcspn(host, "/"));
     ap_str_tolower(name);
     return *name != '\0' ? name : NULL;
+}
+
+const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s)
+{
+    apr_port_t port = s->port;
+
+    if (port == 0 && s->addrs != NULL) {
+        port = s->addrs->host_port;
+    }
+    if (port == 0) {
+        port =
+            s->server_scheme != NULL && strcmp(s->server_scheme, "https") == 0
+                ? 443
+                : 80;
+    }
+    return apr_psprintf(pool, "%s:%u", s->server_hostname, port);
 }
 
 void lbs_config_resolve(lbs_settings_t *out, const server_rec *s,

@@ -56,6 +56,9 @@ void *lbs_config_merge(apr_pool_t *pool, void *outer, void *inner);
  */
 const char *lbs_config_pool_name(apr_pool_t *pool, const char *url);
 
+/** ServerName:port, by which a server is identified everywhere. */
+const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s);
+
 /**
  * What is in force for a pool: its own <Proxy> section, then the server, then
  * the main server, then the documented defaults.

@@ -58,13 +58,7 @@ static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
 
     rv = lbs_registry_member(rt->registry, pool->slot, m->route, m->name,
                              &m->slot, created);
-    if (rv == APR_EEXIST) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, pool->server,
-                     LBSNO(1100) "pool %s: two members are called %s; give "
-                                 "each a route= or URL of its own",
-                     pool->name, *m->route ? m->route : m->name);
-    }
-    else if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
                      LBSNO(1101) "pool %s: there is no place for member %s",
                      pool->name, m->name);
@@ -219,23 +213,6 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
 /* Pools ----------------------------------------------------------------------
  */
 
-/* ServerName:port as it identifies the server everywhere. */
-static const char *vhost_of(apr_pool_t *pool, const server_rec *s)
-{
-    apr_port_t port = s->port;
-
-    if (port == 0 && s->addrs != NULL) {
-        port = s->addrs->host_port;
-    }
-    if (port == 0) {
-        port =
-            s->server_scheme != NULL && strcmp(s->server_scheme, "https") == 0
-                ? 443
-                : 80;
-    }
-    return apr_psprintf(pool, "%s:%u", s->server_hostname, port);
-}
-
 /* Hash what is the same for all keys of a source, once. */
 static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
 {
@@ -299,14 +276,7 @@ static apr_status_t name_pool(lbs_hpool_t *pool)
     apr_status_t rv = lbs_registry_pool(lbs_runtime()->registry, pool->vhost,
                                         pool->name, &pool->slot, NULL);
 
-    if (rv == APR_EEXIST) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, pool->server,
-                     LBSNO(1104) "two virtual hosts are called %s and have a "
-                                 "pool %s each; give one another ServerName "
-                                 "or pool name",
-                     pool->vhost, pool->name);
-    }
-    else if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
                      LBSNO(1105) "there is no place for pool %s of %s",
                      pool->name, pool->vhost);
@@ -334,7 +304,7 @@ static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
 {
     apr_status_t rv;
 
-    pool->vhost = vhost_of(pconf, pool->server);
+    pool->vhost = lbs_config_vhost(pconf, pool->server);
     rv = name_pool(pool);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -376,20 +346,6 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
     return build_settings(pconf, ptemp, pool);
 }
 
-static int is_inherited(const proxy_balancer *balancer,
-                        const server_rec *main_server)
-{
-    proxy_balancer *theirs;
-    int n = lbs_worker_pools(main_server, &theirs);
-
-    while (n-- > 0) {
-        if (lbs_worker_same_pool(&theirs[n], balancer)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
                                  server_rec *s, server_rec *main_server)
 {
@@ -403,7 +359,7 @@ static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
         const char *name =
             lbs_config_pool_name(pconf, lbs_worker_pool_url(balancer));
         int inherited =
-            s != main_server && is_inherited(balancer, main_server);
+            s != main_server && lbs_worker_is_inherited(balancer, main_server);
         lbs_hpool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
         const lbs_hpool_t *twin = find_twin(balancer);
         apr_status_t rv;

@@ -7,8 +7,8 @@
 
 /**
  * Are the modules there that the configuration needs? Only asked where it
- * says LBSticky. Every one that is missing is logged with the LoadModule line
- * to add.
+ * says LBSticky, and more than `off`. Every one that is missing is logged
+ * with the LoadModule line to add.
  *
  * Called in pre_config: all LoadModule lines are read then, wherever they
  * stand, and no directive of a missing module has been refused yet.
@@ -17,7 +17,8 @@
  */
 int lbs_require_modules(apr_pool_t *ptemp);
 
-/** @return 1 when the configuration that was read says LBSticky anywhere */
+/** @return 1 when the configuration that was read says LBSticky anywhere,
+ * and more than `off` */
 int lbs_require_is_used(void);
 
 #endif

@@ -3,12 +3,14 @@
 #include "src/httpd/lbs_start.h"
 
 #include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_dump.h"
 #include "src/httpd/lbs_forward.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_require.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/httpd/lbs_tick.h"
+#include "src/httpd/lbs_unique.h"
 
 int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp)
@@ -39,11 +41,17 @@ int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
 
     (void)plog;
-    (void)ptemp;
     if (!conf->persist_set) {
         conf->persist = ap_runtime_dir_relative(pconf, LBS_DEFAULT_PERSIST);
     }
-    return OK;
+    return lbs_require_is_used() ? lbs_unique_check(ptemp, main_server) : OK;
+}
+
+void lbs_start_test_config(apr_pool_t *pconf, server_rec *main_server)
+{
+    if (lbs_require_is_used()) {
+        lbs_dump_config(pconf, main_server);
+    }
 }
 
 int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,

@@ -11,6 +11,7 @@ int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp);
 int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
                            apr_pool_t *ptemp, server_rec *main_server);
+void lbs_start_test_config(apr_pool_t *pconf, server_rec *main_server);
 int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *main_server);
 void lbs_start_child_init(apr_pool_t *pchild, server_rec *main_server);

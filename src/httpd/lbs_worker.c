@@ -85,6 +85,20 @@ int lbs_worker_same_pool(const proxy_balancer *a, const proxy_balancer *b)
     return a->workers == b->workers;
 }
 
+int lbs_worker_is_inherited(const proxy_balancer *pool,
+                            const server_rec *main_server)
+{
+    proxy_balancer *theirs = NULL;
+    int n = lbs_worker_pools(main_server, &theirs);
+
+    while (n-- > 0) {
+        if (lbs_worker_same_pool(&theirs[n], pool)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 const char *lbs_worker_pool_url(const proxy_balancer *pool)
 {
     return pool->s->name;

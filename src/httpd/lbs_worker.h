@@ -36,6 +36,10 @@ int lbs_worker_pools(const server_rec *s, proxy_balancer **first);
 /** @return 1 when two balancers are one, inherited by a virtual host. */
 int lbs_worker_same_pool(const proxy_balancer *a, const proxy_balancer *b);
 
+/** @return 1 when a virtual host has this pool from the main server. */
+int lbs_worker_is_inherited(const proxy_balancer *pool,
+                            const server_rec *main_server);
+
 /** Name of a pool with `balancer://`, as mod_proxy folds it. */
 const char *lbs_worker_pool_url(const proxy_balancer *pool);
 

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_unique.c - see lbs_unique.h. */
+#include "src/httpd/lbs_unique.h"
+
+#include <apr_strings.h>
+
+#include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_worker.h"
+
+/* By its route, else by its URL: as the registry identifies a member. */
+static const char *member_name(const proxy_worker *worker)
+{
+    const char *route = lbs_worker_route(worker);
+
+    return *route != '\0' ? route : lbs_worker_name(worker);
+}
+
+static int check_members(apr_pool_t *ptemp, const server_rec *s,
+                         const char *name, const proxy_balancer *balancer)
+{
+    apr_hash_t *seen = apr_hash_make(ptemp);
+    int n = lbs_worker_count(balancer);
+    int status = OK;
+    int i;
+
+    for (i = 0; i < n; i++) {
+        const proxy_worker *worker = lbs_worker_at(balancer, i);
+        const char *member = member_name(worker);
+        const char *other = apr_hash_get(seen, member, APR_HASH_KEY_STRING);
+
+        if (other != NULL) {
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+                         LBSNO(1800) "pool %s: members %s and %s are both "
+                                     "called %s; give each a route= of its "
+                                     "own",
+                         name, other, lbs_worker_name(worker), member);
+            status = HTTP_INTERNAL_SERVER_ERROR;
+        }
+        apr_hash_set(seen, member, APR_HASH_KEY_STRING,
+                     lbs_worker_name(worker));
+    }
+    return status;
+}
+
+/* @param seen  "vhost pool" -> the balancer of that name */
+static int check_pool(apr_pool_t *ptemp, const server_rec *s, const char *name,
+                      const proxy_balancer *balancer, apr_hash_t *seen)
+{
+    const char *vhost = lbs_config_vhost(ptemp, s);
+    const char *key = apr_pstrcat(ptemp, vhost, " ", name, NULL);
+    const proxy_balancer *other = apr_hash_get(seen, key, APR_HASH_KEY_STRING);
+
+    if (other == NULL) {
+        apr_hash_set(seen, key, APR_HASH_KEY_STRING, balancer);
+        return check_members(ptemp, s, name, balancer);
+    }
+    if (lbs_worker_same_pool(other, balancer)) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+                 LBSNO(1801) "two virtual hosts are called %s and have a pool "
+                             "%s each; give one another ServerName or pool "
+                             "name",
+                 vhost, name);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* <Proxy "balancer://typo"> does nothing, and nobody would notice. */
+static void check_sections(apr_pool_t *ptemp, const server_rec *s,
+                           apr_hash_t *names)
+{
+    apr_hash_t *sections = lbs_config_of(s)->pools;
+    apr_hash_index_t *hi;
+
+    for (hi = apr_hash_first(ptemp, sections); hi; hi = apr_hash_next(hi)) {
+        const void *name;
+
+        apr_hash_this(hi, &name, NULL, NULL);
+        if (apr_hash_get(names, name, APR_HASH_KEY_STRING) == NULL) {
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, s,
+                         LBSNO(1802) "%s: <Proxy \"balancer://%s\"> has "
+                                     "directives of this module, but there is "
+                                     "no such pool in this server; they do "
+                                     "nothing",
+                         lbs_config_vhost(ptemp, s), (const char *)name);
+        }
+    }
+}
+
+static int check_server(apr_pool_t *ptemp, const server_rec *s,
+                        const server_rec *main_server, apr_hash_t *seen)
+{
+    apr_hash_t *names = apr_hash_make(ptemp);
+    proxy_balancer *balancer;
+    int n = lbs_worker_pools(s, &balancer);
+    int status = OK;
+
+    for (; n > 0; n--, balancer++) {
+        const char *name =
+            lbs_config_pool_name(ptemp, lbs_worker_pool_url(balancer));
+        lbs_settings_t set;
+        int inherited;
+
+        if (name == NULL) {
+            continue;
+        }
+        inherited =
+            s != main_server && lbs_worker_is_inherited(balancer, main_server);
+        if (!inherited) {
+            apr_hash_set(names, name, APR_HASH_KEY_STRING, balancer);
+        }
+        lbs_config_resolve(&set, s, name, inherited);
+        if (set.sticky->on
+            && check_pool(ptemp, inherited ? main_server : s, name, balancer,
+                          seen)
+                   != OK) {
+            status = HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    check_sections(ptemp, s, names);
+    return status;
+}
+
+int lbs_unique_check(apr_pool_t *ptemp, server_rec *main_server)
+{
+    apr_hash_t *seen = apr_hash_make(ptemp);
+    const server_rec *s;
+    int status = OK;
+
+    for (s = main_server; s != NULL; s = s->next) {
+        if (check_server(ptemp, s, main_server, seen) != OK) {
+            status = HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return status;
+}

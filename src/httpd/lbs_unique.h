@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_unique.h - whatever has a state of its own has a name of its own. */
+#ifndef LBS_UNIQUE_H
+#define LBS_UNIQUE_H
+
+#include <httpd.h>
+
+/**
+ * Sessions, counters and an operator's changes belong to ServerName, pool and
+ * member by name. Are all names of governed pools different?
+ *
+ * Called in check_config, so that `httpd -t` refuses what a reload would
+ * fail on. What is wrong is logged with what to change.
+ *
+ * @return OK; or an HTTP status, and httpd must not start
+ */
+int lbs_unique_check(apr_pool_t *ptemp, server_rec *main_server);
+
+#endif
