@@ -233,17 +233,21 @@ int lbs_table_has_twin(const lbs_table_t *table, apr_uint64_t index,
     return 0;
 }
 
-/* The seen field after a use at this time, idle microseconds of which were
- * left after the last one. One that paused for idle/20 has shown by the pause
- * what others show by the thirds. */
-static apr_uint32_t seen_after(apr_uint32_t seen, apr_time_t now,
-                               apr_interval_time_t idle, apr_time_t expires)
+/* A live word after a use at this time. One that paused for idle/20 since the
+ * last use has shown by that what others show by the thirds. */
+static apr_uint64_t used(apr_uint64_t word, apr_time_t now,
+                         apr_interval_time_t idle, apr_time_t expires,
+                         int shift)
 {
-    if (seen == 3 || (lbs_clock_third(now, idle) + 3 - seen) % 3 == 2
-        || expires - now <= idle - idle / 20) {
-        return 3;
+    apr_uint32_t seen = lbs_word_seen(word);
+
+    if (seen != 3
+        && (expires - now <= idle - idle / 20
+            || (lbs_clock_third(now, idle) + 3 - seen) % 3 == 2)) {
+        seen = 3;
     }
-    return seen;
+    return (word & ~(LBS_WORD_EXPIRY | LBS_WORD_SEEN))
+           | lbs_word_load(0, lbs_clock_expiry(now, idle, shift), seen);
 }
 
 /* Use the session of a word. @return APR_EAGAIN: the word changed meanwhile;
@@ -252,12 +256,11 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
                           apr_uint64_t word, apr_time_t now,
                           apr_interval_time_t idle, lbs_table_hit_t *hit)
 {
-    apr_uint64_t quantum = lbs_slot_quantum(table, lbs_word_slot(word));
     apr_uint64_t next;
-    apr_uint32_t seen;
+    int left;
     int shift;
 
-    switch (lbs_word_read(table, word, now, hit)) {
+    switch (lbs_word_left(table, word, now, &left, &shift)) {
     case LBS_WORD_DEAD:
         return APR_NOTFOUND;
     case LBS_WORD_EXPIRED:
@@ -265,21 +268,21 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
             return APR_EAGAIN;
         }
         lbs_atomic_add64_relaxed(&table->head->expired, 1);
+        lbs_word_tell(word, now, left, shift, hit);
         return APR_TIMEUP;
     case LBS_WORD_LIVE:
         break;
     }
-    shift = lbs_quantum_shift(quantum);
-    if (shift < 0 || (quantum & LBS_QUANTUM_HOLD) != 0) {
-        return APR_SUCCESS; /* the next use will refresh it */
+    next = used(word, now, idle, lbs_clock_time(now, left, shift), shift);
+    /* Not while its slot is being converted: the next use will refresh it. */
+    if (next != word && !lbs_slot_held(table, lbs_word_slot(word))) {
+        if (!lbs_atomic_cas64(at, &word, next)) {
+            return APR_EAGAIN;
+        }
+        word = next;
+        left = lbs_clock_left(lbs_word_expiry(word), now, shift);
     }
-    seen = seen_after(lbs_word_seen(word), now, idle, hit->expires_us);
-    next = (word & ~(LBS_WORD_EXPIRY | LBS_WORD_SEEN))
-           | lbs_word_load(0, lbs_clock_expiry(now, idle, shift), seen);
-    if (next != word && !lbs_atomic_cas64(at, &word, next)) {
-        return APR_EAGAIN;
-    }
-    (void)lbs_word_read(table, next, now, hit); /* it was live just now */
+    lbs_word_tell(word, now, left, shift, hit);
     return APR_SUCCESS;
 }
 

@@ -53,21 +53,24 @@ typedef struct wish_t {
 
 #define ANYBODY (LBS_TABLE_SLOTS + 1)
 
+/* The first free word of the emptier bucket. @return -1: both are full */
 static int free_word(const lbs_place_t *place)
 {
-    int used[2] = {0, 0};
+    int free[2] = {0, 0};
     int first[2] = {-1, -1};
+    int line;
     int i;
 
-    for (i = LBS_PAIR - 1; i >= 0; i--) {
-        if (lbs_atomic_load64_relaxed(lbs_place_word(place, i)) == 0) {
-            first[i / LBS_LINE] = i;
-        }
-        else {
-            used[i / LBS_LINE]++;
+    for (line = 0; line < 2; line++) {
+        LBS_UNROLL
+        for (i = LBS_LINE - 1; i >= 0; i--) {
+            if (lbs_atomic_load64_relaxed(&place->line[line][i]) == 0) {
+                first[line] = line * LBS_LINE + i;
+                free[line]++;
+            }
         }
     }
-    return first[used[1] < used[0]];
+    return first[free[1] > free[0]];
 }
 
 static int rank_of(const lbs_table_t *table, apr_uint64_t word, apr_time_t now)
@@ -134,35 +137,45 @@ static void evicted(const lbs_table_t *table, apr_uint64_t word,
     lbs_atomic_sub64_relaxed(&table->slots->sessions[lbs_word_slot(word)], 1);
 }
 
-/* Step 2 for one other word of the key: may we go on? */
-static int yields(const lbs_place_t *place, int mine, int i, apr_time_t now,
-                  int patient)
+/* A twin: may we go on? word: what was read there. */
+static int yields(const lbs_place_t *place, int mine, int i, apr_uint64_t word,
+                  const wish_t *wish, int patient)
 {
     apr_uint64_t want = lbs_place_want(place, i);
-    lbs_atomic64_t *at = lbs_place_word(place, i);
-    apr_uint64_t word = lbs_atomic_load64_total(at);
 
     while (((word ^ want) & (LBS_WORD_TAG | LBS_WORD_ALT)) == 0 && word != 0) {
         if ((word & LBS_WORD_VALID) != 0
-            || (i < mine && patient && !lbs_word_orphan(word, now))) {
+            || (i < mine && patient && !lbs_word_orphan(word, wish->now))) {
             return 0;
         }
         /* Ends: a word is cleared, or its owner made progress. */
-        if (lbs_atomic_cas64_total(at, &word, 0)) {
+        if (lbs_atomic_cas64_total(lbs_place_word(place, i), &word, 0)) {
             return 1;
         }
     }
     return 1;
 }
 
-static int alone(const lbs_place_t *place, int mine, apr_time_t now,
+/* Step 2: is none of the key's other words in the way? */
+static int alone(const lbs_place_t *place, int mine, const wish_t *wish,
                  int patient)
 {
+    int line;
     int i;
 
-    for (i = 0; i < LBS_PAIR; i++) {
-        if (i != mine && !yields(place, mine, i, now, patient)) {
-            return 0;
+    for (line = 0; line < 2; line++) {
+        apr_uint64_t want = place->tag | (line != 0 ? LBS_WORD_ALT : 0);
+
+        LBS_UNROLL
+        for (i = 0; i < LBS_LINE; i++) {
+            int at = line * LBS_LINE + i;
+            apr_uint64_t word = lbs_atomic_load64_total(&place->line[line][i]);
+
+            if (((word ^ want) & (LBS_WORD_TAG | LBS_WORD_ALT)) == 0
+                && at != mine
+                && !yields(place, mine, at, word, wish, patient)) {
+                return 0;
+            }
         }
     }
     return 1;
@@ -209,7 +222,7 @@ static apr_status_t insert(const lbs_table_t *table, const lbs_place_t *place,
     if ((victim & LBS_WORD_VALID) != 0) {
         evicted(table, victim, wish->now);
     }
-    if (!alone(place, i, wish->now, patient)) {
+    if (!alone(place, i, wish, patient)) {
         /* If this fails somebody else has cleared it already. */
         (void)lbs_atomic_cas64(at, &mine, 0);
         return APR_EAGAIN;

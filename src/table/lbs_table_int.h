@@ -34,6 +34,13 @@
 #define LBS_LINE 8 /* words in a bucket */
 #define LBS_PAIR (2 * LBS_LINE)
 
+/* Before a loop over a bucket. clang needs no telling. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define LBS_UNROLL _Pragma("GCC unroll 8")
+#else
+#define LBS_UNROLL
+#endif
+
 #define LBS_WORD_VALID APR_UINT64_C(1)
 #define LBS_WORD_ALT APR_UINT64_C(2)
 #define LBS_WORD_SEEN_SHIFT 2
@@ -180,6 +187,12 @@ static inline apr_uint64_t lbs_slot_quantum(const lbs_table_t *table,
     return lbs_atomic_load64_acquire(&table->slots->quantum_us[slot]);
 }
 
+/* Are the slot's words being converted to another quantum? */
+static inline int lbs_slot_held(const lbs_table_t *table, apr_uint32_t slot)
+{
+    return (lbs_slot_quantum(table, slot) & LBS_QUANTUM_HOLD) != 0;
+}
+
 /* Units from now to an expiry, negative when it is past. */
 static inline int lbs_clock_left(apr_uint32_t expiry, apr_time_t now,
                                  int shift)
@@ -267,7 +280,16 @@ static inline lbs_word_state_t lbs_word_left(const lbs_table_t *table,
     return *left > 0 ? LBS_WORD_LIVE : LBS_WORD_EXPIRED;
 }
 
-/* The same, in the caller's terms; hit is untouched for a dead word. */
+/* A word that is not dead, in the caller's terms. */
+static inline void lbs_word_tell(apr_uint64_t word, apr_time_t now, int left,
+                                 int shift, lbs_table_hit_t *hit)
+{
+    hit->slot = lbs_word_slot(word);
+    hit->seen = lbs_word_seen(word) == 3;
+    hit->expires_us = lbs_clock_time(now, left, shift);
+}
+
+/* What a valid word says now; hit is untouched for a dead one. */
 static inline lbs_word_state_t lbs_word_read(const lbs_table_t *table,
                                              apr_uint64_t word, apr_time_t now,
                                              lbs_table_hit_t *hit)
@@ -277,9 +299,7 @@ static inline lbs_word_state_t lbs_word_read(const lbs_table_t *table,
     lbs_word_state_t state = lbs_word_left(table, word, now, &left, &shift);
 
     if (state != LBS_WORD_DEAD) {
-        hit->slot = lbs_word_slot(word);
-        hit->seen = lbs_word_seen(word) == 3;
-        hit->expires_us = lbs_clock_time(now, left, shift);
+        lbs_word_tell(word, now, left, shift, hit);
     }
     return state;
 }
@@ -293,21 +313,36 @@ static inline int lbs_place_holds(const lbs_place_t *place, int i,
     return ((word ^ (lbs_place_want(place, i) | LBS_WORD_VALID)) & mask) == 0;
 }
 
-/* Which of its sixteen words holds the key, and the word. @return -1: none */
-static inline int lbs_place_find(const lbs_place_t *place, apr_uint64_t *word)
+/* Which word of a bucket is a valid one of this tag and alt. @return -1 */
+static inline int lbs_line_find(const lbs_atomic64_t *line, apr_uint64_t want,
+                                apr_uint64_t *word)
 {
+    const apr_uint64_t mask = LBS_WORD_TAG | LBS_WORD_ALT | LBS_WORD_VALID;
     int i;
 
-    for (i = 0; i < LBS_PAIR; i++) {
-        apr_uint64_t here =
-            lbs_atomic_load64_acquire(lbs_place_word(place, i));
+    LBS_UNROLL
+    for (i = 0; i < LBS_LINE; i++) {
+        apr_uint64_t here = lbs_atomic_load64_acquire(&line[i]);
 
-        if (lbs_place_holds(place, i, here)) {
+        if (((here ^ want) & mask) == 0) {
             *word = here;
             return i;
         }
     }
     return -1;
+}
+
+/* Which of its sixteen words holds the key, and the word. @return -1: none */
+static inline int lbs_place_find(const lbs_place_t *place, apr_uint64_t *word)
+{
+    apr_uint64_t want = place->tag | LBS_WORD_VALID;
+    int i = lbs_line_find(place->line[0], want, word);
+
+    if (i < 0) {
+        i = lbs_line_find(place->line[1], want | LBS_WORD_ALT, word);
+        i = i < 0 ? i : i + LBS_LINE;
+    }
+    return i;
 }
 
 /* Free a valid word and uncount its session. @return 0: it had changed */
