@@ -325,14 +325,15 @@ static int move_over(const lbs_table_t *table, const lbs_table_t *older,
     return 1;
 }
 
-const lbs_table_t *lbs_table_settle(lbs_table_t *table, apr_uint64_t key,
-                                    apr_time_t now)
+/* lbs_table_settle() where there is a chain. */
+static const lbs_table_t *settle(const lbs_table_t *table, apr_uint64_t key,
+                                 apr_time_t now)
 {
     lbs_place_t place = lbs_place_of(table, key);
     const lbs_table_t *view;
     apr_uint64_t word;
 
-    if (table->older == NULL || lbs_place_find(&place, &word) >= 0) {
+    if (lbs_place_find(&place, &word) >= 0) {
         return table;
     }
     for (view = table->older; view != NULL; view = view->older) {
@@ -340,15 +341,22 @@ const lbs_table_t *lbs_table_settle(lbs_table_t *table, apr_uint64_t key,
 
         place = lbs_place_of(view, key);
         i = lbs_place_find(&place, &word);
-        if (i >= 0) {
-            return now >= table->move_after
-                           && move_over(table, view, key,
-                                        lbs_place_word(&place, i), word, now)
-                       ? table
-                       : view;
+        if (i < 0) {
+            continue;
         }
+        return now >= table->move_after
+                       && move_over(table, view, key,
+                                    lbs_place_word(&place, i), word, now)
+                   ? table
+                   : view;
     }
     return table;
+}
+
+const lbs_table_t *lbs_table_settle(const lbs_table_t *table, apr_uint64_t key,
+                                    apr_time_t now)
+{
+    return table->older == NULL ? table : settle(table, key, now);
 }
 
 static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key,

@@ -356,7 +356,7 @@ int lbs_table_has_twin(const lbs_table_t *table, apr_uint64_t index,
 
 /* The table of the chain in which to work on a key: where it is, or table
  * itself; a session that has to move over has moved on return. */
-const lbs_table_t *lbs_table_settle(lbs_table_t *table, apr_uint64_t key,
+const lbs_table_t *lbs_table_settle(const lbs_table_t *table, apr_uint64_t key,
                                     apr_time_t now);
 
 #endif
