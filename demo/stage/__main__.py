@@ -33,6 +33,8 @@ class Stage:
                 raise Trouble(f"{tool} is missing; run tools/bootstrap run")
         self.clear_leftovers()
         self.place.check_ports()
+        for name in ("access", "error", *MEMBERS):
+            self.place.log(name).unlink(missing_ok=True)
         self.build()
         self.httpd.configure()
         self.screen.ok(f"configuration {short(self.httpd.conf)}")
