@@ -52,10 +52,12 @@ static int serve_metrics(request_rec *r)
     return lbs_reply_send(r, out, HTTP_OK, LBS_METRICS_TYPE);
 }
 
-/* "lb-status" on /lb-status, "." on /lb-status/. */
+/* "lb-status" on /lb-status, "." on /lb-status/. What the client asked for
+ * counts: mod_dir may have made /index.html of it. */
 static const char *here_of(request_rec *r)
 {
-    const char *last = strrchr(r->uri, '/');
+    const char *path = r->parsed_uri.path != NULL ? r->parsed_uri.path : "";
+    const char *last = strrchr(path, '/');
 
     if (last == NULL || last[1] == '\0') {
         return ".";

@@ -1,0 +1,192 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# lbctl against a real httpd, and against what is none.
+use lib 't/lib';
+use LBS::Test;
+use JSON::PP ();
+use LBS::Ports;
+
+my $bin = 'bin/lbctl';
+my @web = LBS::Backend->many(3);
+my $h = LBS::Httpd->new(backends => \@web,
+    modules => [qw(auth_basic authn_file authz_user)], conf => <<'CONF');
+LBSticky cookie session=sid
+LBStickyAdmin on
+LBStickySlowStart off
+<Proxy "balancer://app">
+    BalancerMember "http://@B1@" route=web1
+    BalancerMember "http://@B2@" route=web2
+    BalancerMember "http://@B3@" route=web3
+</Proxy>
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+<Location "/secret">
+    SetHandler lb-status
+    AuthType Basic
+    AuthName "status"
+    AuthBasicProvider file
+    AuthUserFile "@ROOT@/conf/users"
+    Require valid-user
+</Location>
+<Location "/closed">
+    SetHandler lb-status
+    Require all denied
+</Location>
+<Location "/files">
+    ProxyPass "!"
+</Location>
+ProxyPass "/" "balancer://app/"
+CONF
+$h->write('conf/users', 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=' . "\n");
+$h->start;
+my $url = 'http://127.0.0.1:' . $h->port . '/lb-status';
+
+# Exit status, what it printed, what it complained.
+sub lbctl (@args) {
+    my %env = (LBCTL_URL => $url, LBCTL_CURL => '', NO_COLOR => undef, TERM => 'xterm');
+    %env = (%env, %{shift @args}) if ref $args[0];
+    my $err = $h->root . '/lbctl.err';
+    local %ENV = %ENV;
+    defined $env{$_} ? ($ENV{$_} = $env{$_}) : delete $ENV{$_} for keys %env;
+    my $pid = open my $out, '-|';
+    if (!$pid) {
+        open STDERR, '>', $err;
+        exec $bin, @args or POSIX::_exit(126);
+    }
+    local $/;
+    my $text = <$out> // '';
+    close $out;
+    return ($? >> 8, $text, LBS::Httpd::slurp($err));
+}
+
+sub state_of ($route) {
+    my ($m) = grep { $_->{route} eq $route } @{$h->json->{pools}[0]{members}};
+    return $m->{state};
+}
+
+# Fails with that status, and says why in one line.
+sub fails ($what, $status, $match, @args) {
+    my ($got, $out, $err) = lbctl(@args);
+    is $got, $status, "$what: exit status";
+    like $err, $match, "$what: says why";
+    is scalar(() = $err =~ /\n/g), 1, "$what: in one line" or diag $err;
+    is $out, '', "$what: nothing else";
+}
+
+subtest 'it needs nothing but what Debian has in its base' => sub {
+    open my $source, '<', $bin or die "$bin: $!";
+    my @modules = map { /^\s*use\s+([A-Z][\w:]+)/ ? $1 : () } <$source>;
+    ok @modules > 0, 'it uses modules';
+    my $list = '/var/lib/dpkg/info/perl-base.list';
+  SKIP: {
+        skip 'this is no Debian', 1 if !-e $list;
+        my $files = LBS::Httpd::slurp($list);
+        is join(' ', grep { my $f = s{::}{/}gr; $files !~ m{/\Q$f\E\.pm\n} } @modules),
+            '', 'all of them are in perl-base';
+    }
+};
+
+subtest 'looking' => sub {
+    $h->get('/', headers => [['User-Agent', 'x']]);
+    my ($status, $out, $err) = lbctl('status');
+    is $status, 0, 'status';
+    is $err, '', 'no complaint';
+    like $out, qr/^app of .*sticky by cookie, session=sid, least-load$/m, 'the pool';
+    like $out, qr/^  web1 +up +1 +\d+ +0 /m, 'a member';
+    unlike $out, qr/\e/, 'no colours when it is not a terminal';
+    ($status, $out) = lbctl('json');
+    is $status, 0, 'json';
+    is(JSON::PP->new->decode($out)->{pools}[0]{name}, 'app', 'as it came');
+    ($status, $out) = lbctl('explain', 'app', 'key=session=sid:nobody');
+    is $status, 0, 'explain';
+    is(JSON::PP->new->decode($out)->{reason}, 'unknown', 'the reason');
+    ($status, $out) = lbctl('doctor');
+    is $status, 0, 'doctor';
+    is $out, "all is well\n", 'all is well';
+    ($status, $out) = lbctl({LBCTL_URL => undef}, '-u', "$url/", 'status', 'app');
+    is $status, 0, 'with -u and a slash';
+    ($status, $out) = lbctl('--help');
+    is $status, 0, 'help';
+    like $out, qr/lbctl roll POOL/, 'tells of roll';
+};
+
+subtest 'changing' => sub {
+    my ($status, $out) = lbctl('drain', 'app', 'web1', '--deadline', '10min');
+    is $status, 0, 'drain';
+    like $out, qr/^web1 is drain, weight 1, \d+ sessions, 0 in flight$/, 'says what is now';
+    is state_of('web1'), 'drain', 'and so it is';
+    like +(lbctl('status'))[1], qr/^  web1 +drain .*sessions left, (?:10|9) min.* to go$/m, 'status tells';
+    is +(lbctl('enable', 'app', 'web1'))[0], 0, 'enable';
+    is state_of('web1'), 'up', 'enabled';
+    is +(lbctl('weight', 'app', 'web1', '0.5'))[0], 0, 'weight';
+    is +(lbctl('reset', 'app', 'web1'))[0], 0, 'reset';
+    is +(lbctl('disable', 'app', 'web1', '--wait'))[0], 0, 'disable';
+    is state_of('web1'), 'disabled', 'disabled';
+    is +(lbctl('enable', 'app', 'web1', '--wait', '--timeout', '5s'))[0], 0, 'enable';
+    is +(lbctl('forget', 'app', 'web1'))[0], 0, 'forget';
+};
+
+subtest 'drain --wait' => sub {
+    my $r = $h->get('/', headers => [['User-Agent', 'w']]);
+    my $home = $r->member;
+    my ($status, $out, $err) = lbctl('drain', 'app', $home, '--wait', '--timeout', '1s');
+    is $status, 4, 'somebody is left: time-out';
+    like $err, qr/^\Q$home\E: \d+ sessions left, 0 in flight$/m, 'progress';
+    like $err, qr/^lbctl: \Q$home\E is not ready in time/m, 'and the reason';
+    lbctl('forget', 'app', $home);
+    is +(lbctl('drain', 'app', $home, '--wait', '--timeout', '5s'))[0], 0, 'nobody is left';
+    lbctl('enable', 'app', $home);
+    is +(lbctl('drain', 'app', $home, '--deadline', '1s', '--wait', '--timeout', '9s'))[0],
+        0, 'the deadline is the end of it';
+    lbctl('enable', 'app', $home);
+};
+
+subtest 'roll' => sub {
+    lbctl('forget', 'app', "web$_") for 1 .. 3;
+    my $log = $h->root . '/rolled';
+    my ($status, $out, $err) = lbctl('roll', 'app', '--', 'sh', '-c',
+        "echo {} \$LBCTL_MEMBER_URL >>$log");
+    is $status, 0, 'a rolling deploy' or diag $err;
+    is LBS::Httpd::slurp($log), join('', map { "web$_ " . $web[$_ - 1]->url . "\n" } 1 .. 3),
+        'the command ran for each member, in order';
+    like $out, qr/^3 of 3 members done$/m, 'and says so';
+    is state_of("web$_"), 'up', "web$_ is up again" for 1 .. 3;
+    unlink $log;
+    ($status, $out, $err) = lbctl('roll', 'app', '--', 'sh', '-c',
+        "echo {} >>$log; test {} != web2");
+    is $status, 1, 'a command that fails';
+    like $err, qr/^lbctl: web2: the command failed with status 1; web2 is left drained/m, 'ends it';
+    is LBS::Httpd::slurp($log), "web1\nweb2\n", 'the rest is left alone';
+    is join(' ', map { state_of("web$_") } 1 .. 3), 'up drain up', 'one is drained';
+    lbctl('disable', 'app', 'web1');
+    ($status, $out, $err) = lbctl('roll', 'app', '--', 'true');
+    is $status, 1, 'nobody else could take over';
+    like $err, qr/web3: no other member could take over/, 'and says so';
+    is state_of('web3'), 'up', 'so it is not drained';
+    lbctl('enable', 'app', $_) for qw(web1 web2);
+};
+
+subtest 'what goes wrong' => sub {
+    my $port = LBS::Ports::free();
+    fails('no server', 3, qr/nobody accepts connections there/, '-u', "http://127.0.0.1:$port/", 'status');
+    fails('no host', 3, qr/not known/, '-u', 'http://no-such-host.invalid/', 'status');
+    fails('no URL', 3, qr/lbctl: /, '-u', 'gopher//x', 'json');
+    fails('a wrong path', 1, qr/no lb-status at .*files \(404\)/, '-u', $url =~ s/lb-status/files/r, 'status');
+    fails('another page', 1, qr/but not as lb-status/, '-u', $url =~ s/lb-status/x/r, 'status');
+    fails('a password', 1, qr/wants a password \(401\)/, '-u', $url =~ s/lb-status/secret/r, 'status');
+    is +(lbctl({LBCTL_CURL => '--user ann:test'}, '-u', $url =~ s/lb-status/secret/r, 'status'))[0], 0, 'with it';
+    fails('access denied', 1, qr/does not let us in \(403\)/, '-u', $url =~ s/lb-status/closed/r, 'drain', 'app', 'web1');
+    fails('no such pool', 1, qr/there is no pool nobody/, 'drain', 'nobody', 'web1');
+    fails('no such member', 1, qr/the pool app has no member nobody/, 'drain', 'app', 'nobody');
+    fails('a bad duration', 1, qr/deadline is 10x, wanted is/, 'drain', 'app', 'web1', '--deadline', '10x');
+    fails('a bad weight', 1, qr/weight is 101/, 'weight', 'app', 'web1', '101');
+    fails('no command', 2, qr/what is to be done/);
+    fails('an unknown command', 2, qr/there is no command explode/, 'explode');
+    fails('too few arguments', 2, qr/wrong number of arguments for drain/, 'drain', 'app');
+    fails('an unknown option', 2, qr/option/, '--colour', 'status');
+    is join(' ', map { state_of("web$_") } 1 .. 3), 'up up up', 'nothing was changed';
+};
+
+$h->no_unexpected_log(qr/AH01630: client denied/, qr/AH01617|AH01618|AH01797/);
+done_testing;
