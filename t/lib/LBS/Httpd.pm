@@ -53,7 +53,7 @@ my @DEFAULT = qw(authn_core authz_core authz_host unixd log_config logio mime
 # What stock httpd logs by itself, now and then, without anything being wrong.
 my @NOISE = (
     # event: a child that ends closes its pollset before its last connection
-    qr/mpm_event:error.*AH03092: process_lingering_close/,
+    qr/mpm_event:error.*AH0309[23]: process_(?:lingering_close|socket)/,
 );
 
 my %alive;
