@@ -294,6 +294,33 @@ void lbs_admin_reconcile(lbs_registry_t *reg, apr_uint32_t slot,
     reconcile(&s, LBS_ADMIN_WEIGHT, file->weight);
 }
 
+/* Drains ----------------------------------------------------------------- */
+
+int lbs_admin_tick(lbs_registry_t *reg, apr_uint32_t slot,
+                   const lbs_clock_t *now)
+{
+    lbs_gauge_t *gauge = &reg->gauges[slot];
+    apr_uint32_t flags = lbs_atomic_load32_relaxed(&gauge->flags);
+    lbs_admin_drain_t drain;
+    subject_t s;
+
+    if ((flags & (LBS_F_DRAIN | LBS_F_DRAINED)) == 0) {
+        return 0;
+    }
+    lbs_admin_drain(reg, slot, &drain);
+    if ((flags & LBS_F_DRAIN) == 0 || drain.deadline == 0
+        || drain.deadline > now->mono) {
+        (void)lbs_gauge_clear(gauge, LBS_F_DRAINED);
+        return 0;
+    }
+    if (!lbs_gauge_set(gauge, LBS_F_DRAINED)) {
+        return 0;
+    }
+    s = subject_of(reg, slot, now);
+    tell(&s, LBS_EVENT_DRAINED, "the deadline is over");
+    return 1;
+}
+
 /* Looking at it ---------------------------------------------------------- */
 
 const char *lbs_admin_field_name(lbs_admin_field_t field)

@@ -92,6 +92,15 @@ void lbs_admin_reconcile(lbs_registry_t *reg, apr_uint32_t slot,
                          const lbs_admin_values_t *file,
                          const lbs_clock_t *now);
 
+/**
+ * Close a draining member to its sessions when its deadline is over, and open
+ * it again when the deadline was put off. One process, at every tick.
+ *
+ * @return 1 when the deadline has just passed; the event is told
+ */
+int lbs_admin_tick(lbs_registry_t *reg, apr_uint32_t slot,
+                   const lbs_clock_t *now);
+
 /** @return the fields an operator changed, one bit each: 1u << field */
 apr_uint32_t lbs_admin_overrides(const lbs_registry_t *reg, apr_uint32_t slot);
 

@@ -56,11 +56,13 @@ typedef struct lbs_pool_seat_t {
 typedef struct lbs_member_seat_t {
     lbs_seat_t seat;
     lbs_atomic32_t pool_slot;
-    lbs_atomic32_t overrides;             /* one bit per lbs_admin_field_t */
-    lbs_atomic32_t file[LBS_SEAT_FIELDS]; /* the configuration's values */
-    lbs_atomic64_t drain_since;           /* Unix microseconds, 0: no drain */
-    lbs_atomic64_t drain_deadline;        /* monotonic microseconds, 0: none */
-    lbs_atomic64_t drain_idle;            /* microseconds, 0: none */
+    lbs_atomic32_t overrides;              /* one bit per lbs_admin_field_t */
+    lbs_atomic32_t file[LBS_SEAT_FIELDS];  /* the configuration's values */
+    lbs_atomic32_t wrote[LBS_SEAT_FIELDS]; /* lbs_manager.h */
+    lbs_atomic64_t doubt[LBS_SEAT_FIELDS]; /* value there, plus 1 */
+    lbs_atomic64_t drain_since;            /* Unix microseconds, 0: no drain */
+    lbs_atomic64_t drain_deadline; /* monotonic microseconds, 0: none */
+    lbs_atomic64_t drain_idle;     /* microseconds, 0: none */
     char route[LBS_REGISTRY_ROUTE_LEN + 1];
     char url[LBS_REGISTRY_URL_LEN + 1];
 } lbs_member_seat_t;

@@ -84,8 +84,7 @@ void lbs_record_code_member(const lbs_codec_t *codec,
     code_counted(codec, &record->counted);
 }
 
-/* What can be --------------------------------------------------------------
- */
+/* What can be ------------------------------------------------------------ */
 
 int lbs_record_pool_is_sound(const lbs_saved_pool_t *record)
 {
@@ -122,8 +121,7 @@ int lbs_record_member_is_sound(const lbs_saved_member_t *record)
            && counts_are_sound(&record->counted);
 }
 
-/* Records and shared memory ------------------------------------------------
- */
+/* Records and shared memory ---------------------------------------------- */
 
 void lbs_record_take_pool(lbs_saved_pool_t *record, const lbs_registry_t *reg,
                           apr_uint32_t slot)

@@ -340,7 +340,8 @@ static apr_status_t add_pool(lbs_registry_t *reg, apr_uint64_t id,
     lbs_atomic_store32_relaxed(&seat->seat.came, reg->naming);
     lbs_atomic_store32_relaxed(&seat->seat.named, reg->naming);
     lbs_atomic_store64_relaxed(&reg->pool_ids[at], id);
-    lbs_seat_turn(&seat->seat, LBS_SEAT_CLAIMED, LBS_SEAT_LIVE);
+    /* Naming is one at a time: nobody else takes a claimed seat. */
+    (void)lbs_seat_turn(&seat->seat, LBS_SEAT_CLAIMED, LBS_SEAT_LIVE);
     *slot = at;
     return APR_SUCCESS;
 }
@@ -363,7 +364,7 @@ static apr_status_t add_member(lbs_registry_t *reg, apr_uint64_t id,
     lbs_atomic_store32_relaxed(&seat->seat.came, reg->naming);
     lbs_atomic_store32_relaxed(&seat->seat.named, reg->naming);
     lbs_atomic_store64_relaxed(&reg->member_ids[at], id);
-    lbs_seat_turn(&seat->seat, LBS_SEAT_CLAIMED, LBS_SEAT_LIVE);
+    (void)lbs_seat_turn(&seat->seat, LBS_SEAT_CLAIMED, LBS_SEAT_LIVE);
     *slot = at;
     return APR_SUCCESS;
 }
@@ -457,9 +458,11 @@ apr_status_t lbs_registry_member(lbs_registry_t *reg, apr_uint32_t pool_slot,
 typedef enum verdict_t { STAYS, CAME, WENT } verdict_t;
 
 /* What the pass means for one slot. One left CLAIMED by a process that died,
- * or that is just being cleared, goes the way of the removed ones. A member
- * is closed before it counts as removed: lbs_reclaim.c relies on it. */
-static verdict_t judge(lbs_seat_t *seat, lbs_gauge_t *gauge, apr_uint32_t pass)
+ * or that is just being cleared, goes the way of the removed ones, without a
+ * name: it may have another slot by now. A member is closed before it counts
+ * as removed: lbs_reclaim.c relies on it. */
+static verdict_t judge(lbs_seat_t *seat, lbs_atomic64_t *id,
+                       lbs_gauge_t *gauge, apr_uint32_t pass)
 {
     apr_uint32_t state = lbs_atomic_load32_acquire(&seat->state);
 
@@ -468,6 +471,9 @@ static verdict_t judge(lbs_seat_t *seat, lbs_gauge_t *gauge, apr_uint32_t pass)
     }
     if (state != LBS_SEAT_LIVE && state != LBS_SEAT_CLAIMED) {
         return STAYS;
+    }
+    if (state == LBS_SEAT_CLAIMED) {
+        lbs_atomic_store64_relaxed(id, 0);
     }
     if (gauge != NULL) {
         (void)lbs_gauge_set(gauge, LBS_F_REMOVED);
@@ -483,7 +489,8 @@ static void commit_member(lbs_registry_t *reg, apr_uint32_t slot, int tell,
                           const lbs_clock_t *now)
 {
     lbs_gauge_t *gauge = &reg->gauges[slot];
-    verdict_t verdict = judge(&reg->seats[slot].seat, gauge, reg->naming);
+    verdict_t verdict = judge(&reg->seats[slot].seat, &reg->member_ids[slot],
+                              gauge, reg->naming);
 
     if (verdict == CAME) {
         (void)lbs_gauge_clear(gauge, LBS_F_REMOVED);
@@ -503,8 +510,10 @@ void lbs_registry_commit(lbs_registry_t *reg, const lbs_clock_t *now)
     int first = lbs_registry_generation(reg) == 0;
     apr_uint32_t i;
 
+    lbs_assert(reg->naming != 0);
     for (i = 0; i < pools; i++) {
-        (void)judge(&reg->pool_seats[i].seat, NULL, reg->naming);
+        (void)judge(&reg->pool_seats[i].seat, &reg->pool_ids[i], NULL,
+                    reg->naming);
     }
     for (i = 0; i < members; i++) {
         commit_member(reg, i, !first, now);

@@ -27,7 +27,7 @@ struct lbs_restore_t {
     lbs_image_origin_t origin; /* filled by lbs_restore_registry() */
 };
 
-/* Is it ours? ------------------------------------------------------------- */
+/* Is it ours? ------------------------------------------------------------ */
 
 static const char *check_bytes(const unsigned char *bytes, apr_size_t len)
 {
@@ -89,7 +89,7 @@ static const char *read_times(lbs_restore_t *restore)
     return NULL;
 }
 
-/* Sections ---------------------------------------------------------------- */
+/* Sections --------------------------------------------------------------- */
 
 /* @return 1 when the next section has this tag; *section is its contents */
 static int next_section(lbs_reader_t *r, apr_uint32_t tag,
@@ -255,7 +255,7 @@ void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info)
     *info = restore->info;
 }
 
-/* Giving it back ---------------------------------------------------------- */
+/* Giving it back --------------------------------------------------------- */
 
 static void give_pools(const lbs_restore_t *restore, lbs_registry_t *reg,
                        lbs_restore_report_t *report)

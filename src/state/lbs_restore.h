@@ -9,7 +9,8 @@
  *     lbs_registry_begin(), lbs_registry_pool(), lbs_registry_member() ...
  *     set quantum_us of the member's slots
  *     lbs_restore_registry()  keys, counters, operators' changes
- *     lbs_admin_reconcile()   for each member: the file may have been edited
+ *     lbs_admin_reconcile()   for each member, also if that was done before:
+ *                             the configuration may have been edited
  *     lbs_restore_table()     each into one formatted for as many sessions
  *     lbs_registry_commit()
  */

@@ -152,7 +152,7 @@ void lbs_ring_feed(lbs_ring_t *ring, const lbs_ring_totals_t *totals,
     lbs_atomic_store64_relaxed(&ring->next, step);
 }
 
-/* Reading ----------------------------------------------------------------- */
+/* Reading ---------------------------------------------------------------- */
 
 /* Samples number end - count to end - 1 of a ring in which those before
  * `next` were written. */

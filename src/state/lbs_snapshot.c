@@ -39,8 +39,7 @@ apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from)
     return room;
 }
 
-/* Sections -----------------------------------------------------------------
- */
+/* Sections --------------------------------------------------------------- */
 
 /* @return where the section's contents begin, for end_section() */
 static apr_size_t begin_section(lbs_writer_t *w, apr_uint32_t tag)
@@ -146,8 +145,7 @@ static void put_table(lbs_writer_t *w, const lbs_table_t *table)
     end_section(w, start);
 }
 
-/* The whole ----------------------------------------------------------------
- */
+/* The whole -------------------------------------------------------------- */
 
 static void put_head(unsigned char *head, const lbs_snapshot_t *from,
                      const lbs_clock_t *now, apr_size_t len)

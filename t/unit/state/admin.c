@@ -271,6 +271,30 @@ static void a_drain_has_a_deadline(void)
        "a drain of the file has a beginning and no end");
 }
 
+static void the_deadline_passes(void)
+{
+    lbs_registry_t *reg = two_members();
+    lbs_admin_change_t change = {.action = LBS_ADMIN_DRAIN, .deadline = 5000};
+    lbs_clock_t now = at(5999);
+
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "nobody drains");
+    (void)apply(reg, change);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "there is time left");
+    is_int(flags(reg), LBS_F_DRAIN, "sessions stay");
+    now = at(6000);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 1, "the deadline is over");
+    is_int(flags(reg), LBS_F_DRAIN | LBS_F_DRAINED, "they move");
+    is_str(last_event(reg), "drained", "an event says so");
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "once");
+    (void)lbs_gauge_set(&lbs_registry_gauges(reg)[slots['2']], LBS_F_DRAINED);
+    (void)lbs_admin_tick(reg, slots['2'], &now);
+    is_int(lbs_gauge_flags(&lbs_registry_gauges(reg)[slots['2']]), 0,
+           "a tick that raced an enable is undone by the next");
+    (void)act(reg, LBS_ADMIN_DRAIN);
+    (void)lbs_admin_tick(reg, slots['1'], &now);
+    is_int(flags(reg), LBS_F_DRAIN, "a drain without a deadline never ends");
+}
+
 /* Random changes and edits against what a person would work out. */
 typedef struct twin_t {
     apr_uint32_t value[2], file[2];
@@ -350,6 +374,7 @@ int main(void)
     an_override_lives_until_the_file_changes();
     what_balancer_manager_reports();
     a_drain_has_a_deadline();
+    the_deadline_passes();
     against_a_twin();
     apr_terminate();
     return done_testing();
