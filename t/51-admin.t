@@ -9,6 +9,7 @@ use LBS::Test;
 my @web = LBS::Backend->many(3);
 my $conf = <<'CONF';
 LBSticky cookie session=sid
+LBStickySlowStart off
 <Proxy "balancer://app">
     BalancerMember "http://@B1@" route=web1
     BalancerMember "http://@B2@" route=web2
@@ -93,6 +94,24 @@ subtest 'balancer-manager and mod_proxy know of it' => sub {
     act(member => 'web1', action => 'enable');
     sleep 0.5;
     is member('web1')->{state}, 'up', 'and so does its end';
+};
+
+subtest 'a member that comes back begins slowly' => sub {
+    my $slow = LBS::Httpd->new(backends => \@web, conf => <<"CONF");
+LBStickyAdmin on
+@{[$conf =~ s/LBStickySlowStart off/LBStickySlowStart 60s/r]}
+CONF
+    $slow->start;
+    my $ask = sub (%field) {
+        return $slow->post('/lb-status/admin', {pool => 'app', member => 'web1', %field}, @SCRIPT)->json;
+    };
+    is $ask->(action => 'enable')->{state}, 'up', 'who was open stays so';
+    is $ask->(action => 'disable')->{state}, 'disabled', 'disabled';
+    my $m = $ask->(action => 'enable');
+    is $m->{state}, 'warming', 'enabled';
+    cmp_ok $m->{effective_weight}, '<', 0.5, 'with little weight';
+    is $m->{weight}, 1, 'of the one it has';
+    $slow->no_unexpected_log;
 };
 
 subtest 'forgetting sessions' => sub {

@@ -17,6 +17,7 @@
 
 #include "src/base/lbs_slice.h"
 #include "src/httpd/lbs_decide.h"
+#include "src/httpd/lbs_health.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
@@ -264,6 +265,23 @@ static void mirror(const lbs_hmember_t *m)
                           lbs_atomic_load32_relaxed(&m->gauge->weight));
 }
 
+/* What a change brings along: an ejection ends with a reset, and whoever takes
+ * new visitors again begins slowly. */
+static void follow_up(const apply_t *a, apr_uint32_t before)
+{
+    const lbs_hmember_t *m = a->member;
+    lbs_eject_on_t on = lbs_health_eject_on(a->pool, m);
+
+    if (a->change.action == LBS_CHANGE_RESET) {
+        (void)lbs_eject_lift(&on, (apr_uint64_t)lbs_runtime_now());
+    }
+    if (lbs_state_returns(before,
+                          lbs_atomic_load32_relaxed(&m->gauge->flags))) {
+        lbs_health_warm_up(a->pool, m);
+    }
+    mirror(m);
+}
+
 static const char *who(request_rec *r)
 {
     return r->user != NULL
@@ -290,11 +308,12 @@ static const char *change_state(apply_t *a)
         .idle = a->change.idle > 0 ? a->change.idle : 0,
         .reason = who(a->r),
     };
+    apr_uint32_t before = lbs_atomic_load32_relaxed(&a->member->gauge->flags);
     const char *wrong = lbs_admin_apply(lbs_runtime()->registry,
                                         a->member->slot, &change, &now);
 
     if (wrong == NULL) {
-        mirror(a->member);
+        follow_up(a, before);
     }
     return wrong;
 }

@@ -188,8 +188,8 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
         m->id = apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);
     }
     m->sessions = lbs_table_sessions(c->rt->slots, from->slot);
-    lbs_member_view(lbs_registry_member_record(registry, from->slot),
-                    from->gauge, (apr_uint64_t)c->now.mono, &numbers);
+    lbs_member_view(from->record, from->gauge, (apr_uint64_t)c->now.mono,
+                    &numbers);
     fill_counts(c, &numbers, m);
     fill_check(c, &numbers.check, &m->check);
     fill_overrides(c, from->slot, m);
