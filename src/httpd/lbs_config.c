@@ -75,10 +75,16 @@ void lbs_config_resolve(lbs_settings_t *out, const server_rec *s,
                         const char *name, int inherited)
 {
     const lbs_server_conf_t *conf = lbs_config_of(s);
-    apr_hash_t *pools = inherited ? conf->outer_pools : conf->pools;
+    /* httpd merges only where a virtual host has a directive of ours; the
+     * others share the main server's record. */
+    int is_shared = s->is_virtual && conf->outer_pools == NULL;
+    apr_hash_t *pools = conf->pools;
     const lbs_settings_t *own = NULL;
     lbs_settings_t server;
 
+    if (is_shared != inherited) {
+        pools = inherited ? conf->outer_pools : NULL;
+    }
     if (pools != NULL) {
         own = apr_hash_get(pools, name, APR_HASH_KEY_STRING);
     }

@@ -118,12 +118,14 @@ static int is_due(const lbs_request_t *req)
     return age > apr_time_sec(timeout->idle / 2);
 }
 
+/* One field instead of several: what each of them said counts. */
 static void forbid_shared_caching(request_rec *r)
 {
-    apr_table_setn(
-        r->headers_out, "Cache-Control",
-        lbs_setcookie_private(r->pool,
-                              apr_table_get(r->headers_out, "Cache-Control")));
+    const char *said =
+        apr_table_getm(r->pool, r->headers_out, "Cache-Control");
+
+    apr_table_setn(r->headers_out, "Cache-Control",
+                   lbs_setcookie_private(r->pool, said));
 }
 
 static void issue(request_rec *r, lbs_request_t *req, apr_table_t *headers)

@@ -156,6 +156,7 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_hpool_t *pool)
  * sessions contains them. */
 static apr_status_t build_max(lbs_hpool_t *pool)
 {
+    lbs_registry_t *registry = lbs_runtime()->registry;
     apr_uint32_t slot;
     apr_status_t rv;
 
@@ -163,13 +164,25 @@ static apr_status_t build_max(lbs_hpool_t *pool)
     if (pool->set.timeout->max == 0) {
         return APR_SUCCESS;
     }
-    rv = lbs_registry_member(lbs_runtime()->registry, pool->slot, NULL,
-                             LBS_POOLS_MAX_URL, &slot, NULL);
-    if (rv == APR_SUCCESS) {
-        pool->max_slot = (int)slot;
-        set_quantum(pool, slot);
+    rv = lbs_registry_member(registry, pool->slot, NULL, LBS_POOLS_MAX_URL,
+                             &slot, NULL);
+    if (rv == APR_EEXIST) {
+        /* Virtual hosts that inherit the pool share the words, too. */
+        slot = lbs_registry_find_member(
+            registry,
+            lbs_identity_member(lbs_identity_pool(pool->vhost, pool->name),
+                                NULL, LBS_POOLS_MAX_URL));
+        rv = APR_SUCCESS;
     }
-    return rv;
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1106) "there is no place for the max= of pool %s",
+                     pool->name);
+        return rv;
+    }
+    pool->max_slot = (int)slot;
+    set_quantum(pool, slot);
+    return APR_SUCCESS;
 }
 
 /* The plan ------------------------------------------------------------------
