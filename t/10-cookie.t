@@ -299,4 +299,75 @@ subtest 'the table decides over an old cookie after a move' => sub {
 };
 
 $h->no_unexpected_log(qr/\[ssl:warn\]/);
+$h->stop;
+
+# mod_cache in the same httpd, between the members and every visitor.
+subtest 'a shared cache never stores the cookie' => sub {
+    my @kind = (
+        [disk => 'cache_disk', 'CacheRoot "@ROOT@/cache"'],
+        [socache => 'cache_socache socache_shmcb',
+         'CacheSocache "shmcb:@ROOT@/run/cache(1000000)"'],
+    );
+    for (@kind) {
+        my ($kind, $modules, $lines) = @$_;
+        my $c = governed(\@web, header => 0, app => <<'POOL', cold => <<'POOL',
+LBSticky cookie
+POOL
+LBSticky cookie
+LBStickyCookie first=off nocache=off
+POOL
+            start => 0, modules => ['cache', split ' ', $modules],
+            server => <<"CONF");
+LBStickyMethod round-robin
+$lines
+CacheEnable $kind /
+CacheHeader on
+CacheIgnoreNoLastMod on
+CacheStoreExpired on
+ErrorDocument 404 /missing.html
+ProxyErrorOverride on 404
+Header always set Cache-Control "max-age=600" "expr=%{REQUEST_STATUS} == 404"
+CONF
+        mkdir $c->root . '/cache';
+        chmod 01777, $c->root . '/cache';
+        $c->write('htdocs/missing.html', "nothing here\n");
+        $c->start;
+        for my $pool (qw(app cold)) {
+            my $url = "/$pool/page?header=Cache-Control:max-age%3D600";
+            my ($first, $second) = map { $c->get($url) } 1, 2;
+            is $first->set_cookies, 1, "$kind, $pool: a cookie";
+            like $first->header('X-Cache'), qr/MISS/, 'from the member';
+            like $second->header('X-Cache'), qr/HIT/, 'then from the cache';
+            is $second->set_cookies, 0, 'without the cookie';
+            is $second->body, $first->body, 'the same page';
+            unlike $second->header('Cache-Control'), qr/private/,
+                'what was stored is as the application said';
+
+            my @missing = map { $c->get("/$pool/none?status=404") } 1 .. 3;
+            is "@{[map { $_->status } @missing]}", '404 404 404', 'missing';
+            my %set = map { $_ => 1 } map { $_->set_cookies } @missing;
+            my $sum = map { $_->set_cookies } @missing;
+            is keys %set, $sum, 'error pages never give two visitors one token';
+
+            # A stored page that is stale is asked for again: 304 or a page.
+            my $stale = "/$pool/stale?header=Cache-Control:max-age%3D0"
+                . '&header=ETag:%22e%22';
+            my @tokens = map { token_in($c->get($stale), "LBSTICKY_$pool") }
+                1 .. 3;
+            is keys %{{map { $_ // 'none' => 1 } @tokens}}, 3,
+                'each visitor of a stale page a token of his own';
+        }
+        if ($kind eq 'disk') {
+            my @files = split /^/, `find ${\$c->root}/cache -type f`;
+            cmp_ok @files, '>', 0, 'the cache has files';
+            chomp @files;
+            is join(' ', grep {
+                LBS::Httpd::slurp($_) =~ /LBSTICKY_/
+            } @files), '', 'none holds the cookie';
+        }
+        $c->no_unexpected_log;
+        $c->stop;
+    }
+};
+
 done_testing;

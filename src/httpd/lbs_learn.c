@@ -3,6 +3,8 @@
 #include "src/httpd/lbs_learn.h"
 
 #include <apr_strings.h>
+#include <http_protocol.h>
+#include <http_request.h>
 #include <util_filter.h>
 
 #include "src/affinity/lbs_setcookie.h"
@@ -128,19 +130,47 @@ static void forbid_shared_caching(request_rec *r)
                    lbs_setcookie_private(r->pool, said));
 }
 
-static void issue(request_rec *r, lbs_request_t *req, apr_table_t *headers)
+/* Write the line that the answer to the client will carry. */
+static void issue(request_rec *r, lbs_request_t *req)
 {
     const lbs_hpool_t *pool = req->pool;
     const lbs_cookie_conf_t *conf = pool->set.cookie;
     char text[LBS_TOKEN_LEN + 1];
 
     lbs_token_sign(text, &req->token, lbs_runtime()->secret, pool->token_pool);
-    apr_table_addn(headers, "Set-Cookie",
-                   lbs_setcookie_format(
-                       r->pool, conf, pool->cookie_name, text,
-                       lbs_cookie_conf_is_secure(conf, lbs_extract_https(r))));
-    if (conf->nocache) {
+    req->cookie_line = lbs_setcookie_format(
+        r->pool, conf, pool->cookie_name, text,
+        lbs_cookie_conf_is_secure(conf, lbs_extract_https(r)));
+}
+
+/* The request of this page that has a line for the client: itself, or one
+ * whose error document it is. */
+static lbs_request_t *find_issued(const request_rec *r)
+{
+    for (; r != NULL; r = r->prev) {
+        lbs_request_t *req = lbs_request_of(r);
+
+        if (req != NULL && req->cookie_line != NULL) {
+            return req;
+        }
+    }
+    return NULL;
+}
+
+/* Put the line into the answer. It is the last one's that counts. */
+static void hand_out(request_rec *r)
+{
+    lbs_request_t *req = find_issued(r);
+
+    if (req == NULL) {
+        return;
+    }
+    apr_table_addn(r->headers_out, "Set-Cookie", req->cookie_line);
+    if (req->pool->set.cookie->nocache) {
         forbid_shared_caching(r);
+    }
+    for (; req != NULL; req = find_issued(r)) {
+        req->cookie_line = NULL;
     }
 }
 
@@ -167,7 +197,7 @@ static void renew_token(request_rec *r, lbs_request_t *req, int index)
  * ----------------------------------------------------------------------------
  */
 
-static void learn(request_rec *r, lbs_request_t *req, apr_table_t *headers)
+static void learn(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_sticky_t *sticky = req->pool->set.sticky;
     apr_time_t now = lbs_runtime_now();
@@ -180,7 +210,7 @@ static void learn(request_rec *r, lbs_request_t *req, apr_table_t *headers)
             /* A subrequest has no headers of its own to the client. */
             if (!req->temporary && r->main == NULL && is_due(req)) {
                 renew_token(r, req, i);
-                issue(r, req, headers);
+                issue(r, req);
             }
             break;
         case LBS_SOURCE_SESSION:
@@ -200,7 +230,16 @@ static void learn(request_rec *r, lbs_request_t *req, apr_table_t *headers)
 void lbs_learn_late(request_rec *r, lbs_request_t *req)
 {
     if (!req->learned) {
-        learn(r, req, r->err_headers_out);
+        learn(r, req);
+    }
+}
+
+/* A page of httpd's takes the place of an answer that was learned. Not by
+ * err_headers_out: mod_cache would store those. */
+static void insert_filter(request_rec *r)
+{
+    if (find_issued(r) != NULL) {
+        ap_add_output_filter_handle(learn_filter, NULL, r, r->connection);
     }
 }
 
@@ -209,8 +248,9 @@ static apr_status_t learn_out(ap_filter_t *f, apr_bucket_brigade *bb)
     lbs_request_t *req = lbs_request_of(f->r);
 
     if (req != NULL && req->answered && !req->learned) {
-        learn(f->r, req, f->r->headers_out);
+        learn(f->r, req);
     }
+    hand_out(f->r);
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
 }
@@ -264,4 +304,6 @@ void lbs_learn_register(void)
                                               AP_FTYPE_RESOURCE);
     learn_filter = ap_register_output_filter("LBS_LEARN", learn_out, NULL,
                                              AP_FTYPE_PROTOCOL - 1);
+    ap_hook_insert_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
 }

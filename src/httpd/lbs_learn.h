@@ -22,8 +22,9 @@ void lbs_learn_register(void);
 void lbs_learn_attach(request_rec *r);
 
 /**
- * The member answered but its answer did not pass the filters (an error page
- * of ours took its place): learn now, so that the page carries the cookie.
+ * The member answered but its answer did not pass the filters: an error page
+ * of httpd's takes its place. Learn now, for what that page may ask of members
+ * itself; the page carries the cookie.
  */
 void lbs_learn_late(request_rec *r, lbs_request_t *req);
 

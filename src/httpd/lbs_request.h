@@ -57,6 +57,7 @@ typedef struct lbs_request_t {
     apr_uint32_t repeated; /* of these, counted against tries= */
     int counted;           /* the decision is in the counters */
     int learned;
+    const char *cookie_line; /* Set-Cookie that still has to go out, or NULL */
 
     /* The attempt under way. */
     lbs_flight_t flight;
