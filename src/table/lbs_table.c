@@ -233,23 +233,6 @@ int lbs_table_has_twin(const lbs_table_t *table, apr_uint64_t index,
     return 0;
 }
 
-/* A live word after a use at this time. One that paused for idle/20 since the
- * last use has shown by that what others show by the thirds. */
-static apr_uint64_t used(apr_uint64_t word, apr_time_t now,
-                         apr_interval_time_t idle, apr_time_t expires,
-                         int shift)
-{
-    apr_uint32_t seen = lbs_word_seen(word);
-
-    if (seen != 3
-        && (expires - now <= idle - idle / 20
-            || (lbs_clock_third(now, idle) + 3 - seen) % 3 == 2)) {
-        seen = 3;
-    }
-    return (word & ~(LBS_WORD_EXPIRY | LBS_WORD_SEEN))
-           | lbs_word_load(0, lbs_clock_expiry(now, idle, shift), seen);
-}
-
 /* Use the session of a word. @return APR_EAGAIN: the word changed meanwhile;
  * else as lbs_table_renew() */
 static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
@@ -273,7 +256,10 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
     case LBS_WORD_LIVE:
         break;
     }
-    next = used(word, now, idle, lbs_clock_time(now, left, shift), shift);
+    next = (word & ~(LBS_WORD_EXPIRY | LBS_WORD_SEEN))
+           | lbs_word_load(0, lbs_clock_expiry(now, idle, shift),
+                           lbs_word_used(word, now, idle,
+                                         lbs_clock_time(now, left, shift)));
     /* Not while its slot is being converted: the next use will refresh it. */
     if (next != word && !lbs_slot_held(table, lbs_word_slot(word))) {
         if (!lbs_atomic_cas64(at, &word, next)) {

@@ -167,7 +167,8 @@ apr_status_t lbs_table_renew(lbs_table_t *table, apr_uint64_t key,
 
 /**
  * Bind a session to a slot, whoever had it before. Of two processes that
- * bind one key at the same time the last wins, and there is one entry.
+ * bind one key at the same time the last wins, and there is one entry. For a
+ * session that the slot has already this is a renewal and costs no more.
  *
  * @param slot     in use; others are refused
  * @param idle_us  as given to renew

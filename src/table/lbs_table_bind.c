@@ -235,7 +235,20 @@ static apr_status_t insert(const lbs_table_t *table, const lbs_place_t *place,
     return APR_SUCCESS;
 }
 
+/* Count a session that went from the slot of one word to that of another. */
+static void recount(const lbs_table_t *table, apr_uint64_t from,
+                    apr_uint64_t to)
+{
+    lbs_atomic64_t *sessions = table->slots->sessions;
+
+    if (lbs_word_slot(from) != lbs_word_slot(to)) {
+        lbs_atomic_add64_relaxed(&sessions[lbs_word_slot(to)], 1);
+        lbs_atomic_sub64_relaxed(&sessions[lbs_word_slot(from)], 1);
+    }
+}
+
 /* Give the valid word of a key to the wished slot. was: the owner until now.
+ * Where that slot has it already this is a renewal and costs no more.
  * @return as bind_in(), APR_EAGAIN: the word changed meanwhile */
 static apr_status_t take_over(const lbs_table_t *table, lbs_atomic64_t *at,
                               apr_uint64_t word, const wish_t *wish,
@@ -248,7 +261,13 @@ static apr_status_t take_over(const lbs_table_t *table, lbs_atomic64_t *at,
         if (wish->from != ANYBODY && wish->from != was->slot) {
             return APR_EEXIST;
         }
-        next = (next & ~LBS_WORD_SEEN) | (word & LBS_WORD_SEEN);
+        next = (next & ~LBS_WORD_SEEN)
+               | lbs_word_load(0, 0,
+                               lbs_word_used(word, wish->now, wish->idle,
+                                             was->expires_us));
+        if (next == word) {
+            return APR_SUCCESS;
+        }
     }
     else {
         was->slot = LBS_TABLE_NONE;
@@ -256,15 +275,16 @@ static apr_status_t take_over(const lbs_table_t *table, lbs_atomic64_t *at,
             return APR_NOTFOUND;
         }
     }
-    lbs_atomic_add64_relaxed(&table->head->changes, 1);
+    if (lbs_word_slot(next) != lbs_word_slot(word)) {
+        lbs_atomic_add64_relaxed(&table->head->changes, 1);
+    }
     if (!lbs_atomic_cas64(at, &word, next)) {
         return APR_EAGAIN;
     }
     if (state == LBS_WORD_EXPIRED) {
         lbs_atomic_add64_relaxed(&table->head->expired, 1);
     }
-    lbs_atomic_add64_relaxed(&table->slots->sessions[wish->slot], 1);
-    lbs_atomic_sub64_relaxed(&table->slots->sessions[lbs_word_slot(word)], 1);
+    recount(table, word, next);
     confirm(table, at, next, wish);
     return APR_SUCCESS;
 }

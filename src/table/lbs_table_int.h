@@ -238,6 +238,23 @@ static inline apr_uint32_t lbs_clock_third(apr_time_t now,
     return (apr_uint32_t)((apr_uint64_t)now / part % 3);
 }
 
+/* The seen field of a live word after a use at this time. One that paused for
+ * idle/20 since the last use has shown by that what others show by the
+ * thirds. */
+static inline apr_uint32_t lbs_word_used(apr_uint64_t word, apr_time_t now,
+                                         apr_interval_time_t idle,
+                                         apr_time_t expires)
+{
+    apr_uint32_t seen = lbs_word_seen(word);
+
+    if (seen != 3
+        && (expires - now <= idle - idle / 20
+            || (lbs_clock_third(now, idle) + 3 - seen) % 3 == 2)) {
+        return 3;
+    }
+    return seen;
+}
+
 /* Is this word, which is not valid, nobody's any more? */
 static inline int lbs_word_orphan(apr_uint64_t word, apr_time_t now)
 {

@@ -202,6 +202,7 @@ static void test_promotion(void)
     int early = 0;
     int late = 0;
     int paused = 0;
+    int rebound = 0;
     apr_uint64_t n;
 
     for (n = 0; n < 2000; n++) {
@@ -221,10 +222,17 @@ static void test_promotion(void)
         lbs_table_renew(table, key_of(n + 2000),
                         bound + IDLE / 20 + IDLE / 256, IDLE, &hit);
         paused += hit.seen;
+        /* The same by binding it once more where it is. */
+        lbs_table_bind(table, key_of(n + 4000), 1, bound, IDLE, NULL);
+        lbs_table_bind(table, key_of(n + 4000), 1,
+                       bound + IDLE / 20 + IDLE / 256, IDLE, NULL);
+        lbs_table_find(table, key_of(n + 4000), bound, &hit);
+        rebound += hit.seen;
     }
     is_int(early, 0, "no hit before idle/20 makes a session a seen one");
     is_int(late, 0, "a hit after idle/10 does, however many came before");
     is_int(paused, 2000, "so does one after a pause of idle/20");
+    is_int(rebound, 2000, "and binding it again is a use like a hit");
 }
 
 /* Hot sessions must not make their cache line travel between processors. */
@@ -244,6 +252,9 @@ static void test_quiet_renew(void)
     lbs_table_renew(table, key_of(1), now + quantum - 1, IDLE, &hit);
     lbs_place_find(&place, &after);
     ok(before == after, "a hit within the quantum writes nothing");
+    lbs_table_bind(table, key_of(1), 1, now + quantum - 1, IDLE, &hit);
+    lbs_place_find(&place, &after);
+    ok(before == after, "nor does a bind to who has it");
     lbs_table_renew(table, key_of(1), now + quantum, IDLE, &hit);
     lbs_place_find(&place, &after);
     ok(before != after, "a later one does");
