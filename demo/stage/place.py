@@ -95,7 +95,7 @@ class Place:
                 raise Trouble(
                     f"the demo is already running in {short(self.run)}/; "
                     "stop it there with Ctrl-C, or start a second one with\n"
-                    "    make run PORT=8090 WEB_PORT=8100 RUN_DIR=run2"
+                    "    make run PORT=8090 WEB_PORT=8100 RUN_DIR=run/second"
                 ) from None
             yield
 
