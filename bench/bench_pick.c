@@ -55,6 +55,7 @@ static void fill(pool_t *pool, apr_uint32_t members, lbs_pick_method_t method,
         lbs_gauge_init(g);
         lbs_ewma_set(g, 20000 + lbs_rand_below(&pool->rand, 40000),
                      NOW - lbs_rand_below(&pool->rand, 1000000));
+        lbs_atomic_store64_relaxed(&g->heard_at, NOW);
         lbs_atomic_store64_relaxed(&g->inflight,
                                    lbs_rand_below(&pool->rand, 8));
         lbs_atomic_store32_relaxed(&g->sessions,
@@ -87,7 +88,7 @@ static __attribute__((noinline)) apr_status_t no_pick(
 /* @return a sum that depends on every pick, so that none is left out */
 static apr_uint64_t pick(pool_t *pool, long picks, pick_fn *one)
 {
-    lbs_pick_ask_t ask = {.rand = &pool->rand, .now = NOW};
+    lbs_pick_ask_t ask = {.rand = &pool->rand};
     apr_uint64_t sum = 0;
     apr_uint32_t index = 0;
 

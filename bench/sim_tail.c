@@ -255,6 +255,9 @@ static void done(sim_t *sim, const event_t *event)
                         ? lbs_plan_failure(sim->view.plan)
                         : (apr_uint64_t)took,
                     (apr_uint64_t)sim->now);
+    if (!failed) {
+        lbs_atomic_store64_relaxed(&g->heard_at, (apr_uint64_t)sim->now);
+    }
     if (event->began >= WARM_UP && !failed) {
         tail_add(is_returning(sim, event->member) ? &sim->result->returned
                                                   : &sim->result->all,
@@ -373,7 +376,7 @@ static apr_uint32_t round_robin(sim_t *sim, int weighted)
 
 static apr_uint32_t choose(sim_t *sim)
 {
-    lbs_pick_ask_t ask = {.rand = &sim->rand, .now = sim->now};
+    lbs_pick_ask_t ask = {.rand = &sim->rand};
     apr_uint32_t index = 0;
 
     switch (sim->policy) {

@@ -20,30 +20,6 @@ typedef struct best_t {
     apr_uint64_t equals; /* weights of all that are as good as it, with it */
 } best_t;
 
-/* Less than zero: a / aw is less than b / bw. */
-static int compare(apr_uint32_t a, apr_uint64_t aw, apr_uint32_t b,
-                   apr_uint64_t bw)
-{
-    apr_uint64_t left = a * bw;
-    apr_uint64_t right = b * aw;
-
-    return left < right ? -1 : left > right;
-}
-
-static int compare_best(const best_t *a, const best_t *b)
-{
-    int order = b->accepted - a->accepted;
-
-    if (order == 0) {
-        order = compare(a->count.first, a->weight, b->count.first, b->weight);
-    }
-    if (order == 0) {
-        order =
-            compare(a->count.second, a->weight, b->count.second, b->weight);
-    }
-    return order;
-}
-
 /* @return 1 if the member is open */
 static int consider(best_t *best, const lbs_pick_pool_t *pool,
                     const lbs_pick_ask_t *ask, apr_uint32_t index,
@@ -61,7 +37,14 @@ static int consider(best_t *best, const lbs_pick_pool_t *pool,
     next.count = count(g);
     next.weight = lbs_pick_weight(g);
     next.equals = next.weight;
-    order = best->index == LBS_PICK_NONE ? -1 : compare_best(&next, best);
+    order = best->accepted - next.accepted;
+    if (order == 0) {
+        order = lbs_pick_compare(next.count, next.weight, best->count,
+                                 best->weight);
+    }
+    if (best->index == LBS_PICK_NONE) {
+        order = -1;
+    }
     if (order == 0 && by_weight) {
         /* Each of the equals so far stays with the probability its weight
          * gives it among them. */

@@ -164,5 +164,5 @@ static apr_uint32_t by_slot(const lbs_pick_pool_t *pool,
 apr_status_t lbs_pick_hash(const lbs_pick_pool_t *pool,
                            const lbs_pick_ask_t *ask, apr_uint32_t *index)
 {
-    return lbs_pick_planned(pool, ask, by_slot, 1, index);
+    return lbs_pick_planned(pool, ask, by_slot, NULL, index);
 }

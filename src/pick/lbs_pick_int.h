@@ -40,13 +40,31 @@ typedef apr_uint32_t lbs_pick_planned_fn(const lbs_pick_pool_t *pool,
 double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,
                                  const lbs_gauge_t *g);
 
-/* What lbs_pick_fewest() compares: per weight, the second one among equals. */
+/* What members are compared by: per weight, the second one among equals. */
 typedef struct lbs_pick_count_t {
     apr_uint32_t first;
     apr_uint32_t second;
 } lbs_pick_count_t;
 
 typedef lbs_pick_count_t lbs_pick_count_fn(const lbs_gauge_t *g);
+
+/** In flight, and nothing else. */
+lbs_pick_count_t lbs_pick_in_flight(const lbs_gauge_t *g);
+
+/** @return less than, equal to or more than 0 as a is less than b, each per
+ * weight */
+static inline int lbs_pick_compare(lbs_pick_count_t a, apr_uint64_t aweight,
+                                   lbs_pick_count_t b, apr_uint64_t bweight)
+{
+    apr_uint64_t left = a.first * bweight;
+    apr_uint64_t right = b.first * aweight;
+
+    if (left == right) {
+        left = a.second * bweight;
+        right = b.second * aweight;
+    }
+    return left < right ? -1 : left > right;
+}
 
 /**
  * Take the member with the fewest of something per weight: of all in the
@@ -61,12 +79,13 @@ apr_uint32_t lbs_pick_fewest(const lbs_pick_pool_t *pool,
 /**
  * Walk the whole pool by mod_proxy's rules, gauges only. The last resort.
  *
- * @param by_key  1: the first open member from where the key's hash points
- *                to; 0: the least busy of 16 open ones from anywhere
+ * @param count  of 16 open members from anywhere the one that has the fewest
+ *               of these is taken; NULL: the first open one from where the
+ *               key's hash points to
  * @return as lbs_pick_member()
  */
 apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
-                           const lbs_pick_ask_t *ask, int by_key,
+                           const lbs_pick_ask_t *ask, lbs_pick_count_fn *count,
                            apr_uint32_t *index);
 
 /**
@@ -74,13 +93,14 @@ apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
  * method: a call through a pointer would cost a tenth of a pick.
  *
  * @param choose  the method's own part
- * @param by_key  as for lbs_pick_scan()
+ * @param count   as for lbs_pick_scan()
  * @return as lbs_pick_member()
  */
 LBS_PICK_INLINE apr_status_t lbs_pick_planned(const lbs_pick_pool_t *pool,
                                               const lbs_pick_ask_t *ask,
                                               lbs_pick_planned_fn *choose,
-                                              int by_key, apr_uint32_t *index)
+                                              lbs_pick_count_fn *count,
+                                              apr_uint32_t *index)
 {
     lbs_plan_reading_t reading;
     int reads;
@@ -100,7 +120,7 @@ LBS_PICK_INLINE apr_status_t lbs_pick_planned(const lbs_pick_pool_t *pool,
             return APR_SUCCESS;
         }
     }
-    return lbs_pick_scan(pool, ask, by_key, index);
+    return lbs_pick_scan(pool, ask, count, index);
 }
 
 /** @return 1 if the request was at this member before */

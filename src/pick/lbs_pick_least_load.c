@@ -96,9 +96,11 @@ LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
     }
 }
 
+/* Who was never heard of counts as average; 1 in a pool that knows nothing,
+ * where in flight alone decides. */
 static apr_uint64_t unknown_time(apr_uint32_t median)
 {
-    return ((apr_uint64_t)median << LBS_EWMA_SHIFT) + 1;
+    return median != 0 ? (apr_uint64_t)median << LBS_EWMA_SHIFT : 1;
 }
 
 static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
@@ -142,7 +144,7 @@ apr_status_t lbs_pick_least_load(const lbs_pick_pool_t *pool,
                                  const lbs_pick_ask_t *ask,
                                  apr_uint32_t *index)
 {
-    return lbs_pick_planned(pool, ask, least_load, 0, index);
+    return lbs_pick_planned(pool, ask, least_load, lbs_pick_in_flight, index);
 }
 
 double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,

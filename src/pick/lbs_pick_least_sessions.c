@@ -27,5 +27,5 @@ apr_status_t lbs_pick_least_sessions(const lbs_pick_pool_t *pool,
                                      const lbs_pick_ask_t *ask,
                                      apr_uint32_t *index)
 {
-    return lbs_pick_planned(pool, ask, least_sessions, 0, index);
+    return lbs_pick_planned(pool, ask, least_sessions, sessions, index);
 }

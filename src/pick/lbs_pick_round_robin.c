@@ -43,5 +43,5 @@ apr_status_t lbs_pick_round_robin(const lbs_pick_pool_t *pool,
                                   const lbs_pick_ask_t *ask,
                                   apr_uint32_t *index)
 {
-    return lbs_pick_planned(pool, ask, next_turn, 0, index);
+    return lbs_pick_planned(pool, ask, next_turn, lbs_pick_in_flight, index);
 }

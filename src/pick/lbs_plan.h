@@ -102,9 +102,9 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
 int lbs_plan_rebuild(lbs_plan_t *plan, lbs_gauge_t *gauges, apr_int64_t now);
 
 /**
- * @return microseconds, the median response time of the front's members as
- * of the last rebuild, without decay; 0: not one is known. To be given to
- * lbs_ewma_set() when a member returns.
+ * @return microseconds, the median response time of the front's members that
+ * answered in the last second (heard_at), or as it was when somebody did;
+ * 0: nobody did yet. To be given to lbs_ewma_set() when a member returns.
  */
 apr_uint32_t lbs_plan_median(const lbs_plan_t *plan);
 

@@ -12,7 +12,7 @@
 #define CLAIM_LASTS                                                           \
     1000000                  /* microseconds; copying takes less than one ms  \
                               */
-#define AGE_STEP 1000000     /* microseconds of silence that count */
+#define SILENCE 1000000      /* microseconds; then response times decay */
 #define HOT_PERCENTILE 84    /* about one standard deviation above the mean */
 #define WEIGHT_MAX 0xffffffu /* sums and products stay within 64 bits */
 
@@ -359,15 +359,17 @@ static void age(lbs_gauge_t *g, apr_uint32_t median, apr_int64_t now)
     apr_int64_t at = (apr_int64_t)lbs_atomic_load64_relaxed(&g->ewma_at);
     apr_uint32_t ewma = lbs_atomic_load32_relaxed(&g->ewma);
 
-    if (now - at >= AGE_STEP && ewma >> LBS_EWMA_SHIFT > least) {
+    if (now - at >= SILENCE && ewma >> LBS_EWMA_SHIFT > least) {
         apr_uint32_t left = lbs_ewma_read(g, (apr_uint64_t)now);
 
         lbs_ewma_set(g, left > least ? left : least, (apr_uint64_t)now);
     }
 }
 
-static apr_uint32_t known_median(const lbs_plan_t *plan,
-                                 const lbs_gauge_t *gauges)
+/* Of those that answered lately. If nobody did, the last one stands: what is
+ * stored decays, and its median would sink with a pool that is idle. */
+static apr_uint32_t median_of(const lbs_plan_t *plan,
+                              const lbs_gauge_t *gauges, apr_int64_t now)
 {
     lbs_plan_builder_t *b = plan->builder;
     apr_uint32_t known = 0;
@@ -375,13 +377,15 @@ static apr_uint32_t known_median(const lbs_plan_t *plan,
 
     for (i = 0; i < b->count; i++) {
         const lbs_gauge_t *g = lbs_plan_gauge(plan, gauges, b->front[i]);
-        apr_uint32_t ewma = lbs_atomic_load32_relaxed(&g->ewma);
+        apr_uint64_t heard = lbs_atomic_load64_relaxed(&g->heard_at);
 
-        if (ewma != 0) {
-            b->rest[known++] = ewma >> LBS_EWMA_SHIFT;
+        if (heard != 0 && now - (apr_int64_t)heard < SILENCE) {
+            b->rest[known++] =
+                lbs_atomic_load32_relaxed(&g->ewma) >> LBS_EWMA_SHIFT;
         }
     }
-    return known == 0 ? 0 : (apr_uint32_t)smallest(b->rest, known, known / 2);
+    return known == 0 ? lbs_plan_median(plan)
+                      : (apr_uint32_t)smallest(b->rest, known, known / 2);
 }
 
 static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
@@ -391,7 +395,7 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
     apr_uint64_t weights = 0;
     apr_uint64_t inflights = 0;
     apr_uint64_t hot = APR_UINT32_MAX;
-    apr_uint32_t median = known_median(plan, gauges);
+    apr_uint32_t median = median_of(plan, gauges, now);
     apr_uint32_t i;
 
     for (i = 0; i < b->count; i++) {

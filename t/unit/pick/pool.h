@@ -114,7 +114,7 @@ TAP_FUNC int pool_rebuild(pool_t *pool)
 
 TAP_FUNC lbs_pick_ask_t pool_ask(pool_t *pool)
 {
-    lbs_pick_ask_t ask = {.rand = &pool->rand, .now = pool->now};
+    lbs_pick_ask_t ask = {.rand = &pool->rand};
 
     ask.hash = lbs_rand_next(&pool->rand);
     return ask;

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/pick/lbs_alias.h"
+#include "t/unit/pick/pool.h"
+
+/* The member answered in that time; 0: it never did. */
+static void set_time(const pool_t *pool, apr_uint32_t i, apr_uint32_t us)
+{
+    lbs_gauge_t *g = gauge_of(pool, i);
+
+    lbs_ewma_set(g, us, (apr_uint64_t)pool->now);
+    g->heard_at = us != 0 ? (apr_uint64_t)pool->now : 0;
+}
+
+/* How often each is picked, of 4000. */
+static void count_picks(pool_t *pool, int *count)
+{
+    int i;
+
+    memset(count, 0, pool->n * sizeof(*count));
+    for (i = 0; i < 4000; i++) {
+        count[pool_pick(pool)]++;
+    }
+}
+
+static void test_choice(void)
+{
+    pool_t *pool = pool_create(2, LBS_PICK_LEAST_LOAD);
+    int count[2];
+
+    set_time(pool, 0, 10000);
+    set_time(pool, 1, 30000);
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    /* The slow one only if all four draws are it: one in 16. */
+    is_near(count[1], 250, 60, "the faster one, if it was drawn");
+    pool_set_inflight(pool, 0, 3);
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    is_near(count[0], 250, 60, "not if it has more to do than it is faster");
+    pool_set_weight(pool, 0, 200);
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    ok(count[0] > 3500, "unless its weight says that it can take more");
+    is_near(lbs_pick_score(&pool->view, 0), 20000, 1,
+            "the score is microseconds of waiting per weight");
+    is_near(lbs_pick_score(&pool->view, 1), 30000, 1, "of either member");
+    pool_destroy(pool);
+}
+
+/* Above the 84th percentile of in flight a member is passed over even if its
+ * response time looks best. */
+static void test_hot(void)
+{
+    pool_t *pool = pool_create(20, LBS_PICK_LEAST_LOAD);
+    int count[20];
+    apr_uint32_t i;
+
+    for (i = 0; i < 20; i++) {
+        set_time(pool, i, i == 7 ? 100 : 100000);
+        pool_set_inflight(pool, i, i == 7 ? 9 : 2);
+    }
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    is_int(count[7], 0, "a quick member with a queue is hot");
+    pool_set_inflight(pool, 7, 2);
+    count_picks(pool, count);
+    ok(count[7] > 600, "and is not as soon as the queue is gone");
+    /* All hot, as in a burst between two rebuilds: somebody is taken. */
+    for (i = 0; i < 20; i++) {
+        pool_set_inflight(pool, i, 50);
+    }
+    pool_set_inflight(pool, 7, 20);
+    count_picks(pool, count);
+    ok(count[7] > 600, "when all are hot the least bad is taken");
+    pool_destroy(pool);
+}
+
+static void test_guards(void)
+{
+    pool_t *pool = pool_create(9, LBS_PICK_LEAST_LOAD);
+    int count[9];
+    apr_uint32_t i;
+
+    for (i = 0; i < 8; i++) {
+        set_time(pool, i, 40000);
+    }
+    pool_rebuild(pool);
+    is_int(lbs_plan_median(pool->plan), 40000, "the median of those known");
+    count_picks(pool, count);
+    is_near(count[8], 4000 / 9.0, 110, "one never heard of counts as median");
+    lbs_ewma_set(gauge_of(pool, 8), lbs_plan_failure(pool->plan),
+                 (apr_uint64_t)pool->now);
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    ok(count[8] < 10, "one that failed at once does not look fast");
+    for (i = 0; i < 1200; i++) {
+        pool_rebuild(pool);
+    }
+    is_int(lbs_plan_median(pool->plan), 40000,
+           "two minutes of silence leave the median alone");
+    is_near(gauge_of(pool, 8)->ewma >> LBS_EWMA_SHIFT, 20000, 1,
+            "and who was slow at half the median, not at nothing");
+    is_near(gauge_of(pool, 0)->ewma >> LBS_EWMA_SHIFT, 20000, 1,
+            "as everybody else");
+    is_int(lbs_plan_failure(pool->plan), LBS_EWMA_FAILURE_US,
+           "a failure is charged five seconds");
+    for (i = 0; i < 9; i++) {
+        set_time(pool, i, 400000);
+    }
+    pool_rebuild(pool);
+    is_int(lbs_plan_failure(pool->plan), 25600000, "in a slow pool more");
+    for (i = 0; i < 9; i++) {
+        set_time(pool, i, 4000000);
+    }
+    pool_rebuild(pool);
+    is_int(lbs_plan_failure(pool->plan), LBS_EWMA_MAX_US, "but not endlessly");
+    pool_destroy(pool);
+}
+
+/* Silence decays as lbs_ewma.h says, although it is done in steps. */
+static void test_decay(void)
+{
+    pool_t *pool = pool_create(3, LBS_PICK_LEAST_LOAD);
+    int i;
+
+    set_time(pool, 0, 10);
+    set_time(pool, 1, 10);
+    set_time(pool, 2, 1000000);
+    for (i = 0; i < 100; i++) {
+        pool_rebuild(pool);
+    }
+    is_near(gauge_of(pool, 2)->ewma >> LBS_EWMA_SHIFT, 367879, 40000,
+            "ten seconds: 1/e is left in the gauge, but for the last step");
+    is_near(lbs_ewma_read(gauge_of(pool, 2), (apr_uint64_t)pool->now), 367879,
+            4000, "and 1/e is what is read");
+    pool_destroy(pool);
+}
+
+/* The twin ---------------------------------------------------------------- */
+
+/* Who should win among four draws: the cool and accepting first. Ramps are 0
+ * or full here, so that no random number is drawn between. */
+static int slow_pick(const pool_t *pool, const apr_uint32_t *drawn, double hot,
+                     double median)
+{
+    int best = -1;
+    double shortest = 0;
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        const lbs_gauge_t *g = gauge_of(pool, drawn[i]);
+        double time = g->ewma / 32.0;
+        double weight = g->weight;
+        double wait;
+
+        if (!lbs_gauge_open_new(g) || g->ramp == 0
+            || lbs_gauge_inflight(g) / weight > hot) {
+            continue;
+        }
+        wait = (time != 0 ? time : median) * (lbs_gauge_inflight(g) + 1.0)
+               / weight;
+        if (best < 0 || wait < shortest - 1e-3) {
+            best = (int)drawn[i];
+            shortest = wait;
+        }
+        else if (wait < shortest + 1e-3) {
+            return -2; /* too close to call with two roundings */
+        }
+    }
+    return best;
+}
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+/* The plan's own numbers, worked out by sorting. */
+static double percentile(double *value, apr_uint32_t n, apr_uint32_t k)
+{
+    qsort(value, n, sizeof(*value), by_value);
+    return value[k];
+}
+
+static void shake(pool_t *pool, lbs_rand_t *rand)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < pool->n; i++) {
+        lbs_gauge_t *g = gauge_of(pool, i);
+
+        g->flags = lbs_rand_below(rand, 8) ? 0 : LBS_F_DOWN;
+        g->weight = 100 + 50 * lbs_rand_below(rand, 5);
+        g->ramp = lbs_rand_below(rand, 6) ? 1000 : 0;
+        g->limit = lbs_rand_below(rand, 4) ? 0 : 3;
+        pool_set_inflight(pool, i, lbs_rand_below(rand, 6));
+        set_time(pool, i,
+                 lbs_rand_below(rand, 5) ? 1000 + lbs_rand_below(rand, 100000)
+                                         : 0);
+    }
+}
+
+static int twin_disagrees(pool_t *pool)
+{
+    double load[16];
+    double time[16];
+    apr_uint32_t front[16];
+    apr_uint32_t drawn[4];
+    apr_uint32_t known = 0;
+    apr_uint32_t n = 0;
+    apr_uint32_t i;
+    lbs_rand_t same = pool->rand;
+    int want;
+
+    for (i = 0; i < pool->n; i++) {
+        const lbs_gauge_t *g = gauge_of(pool, i);
+
+        if (is_usable(pool, i)) {
+            load[n] = lbs_gauge_inflight(g) / (double)g->weight;
+            front[n++] = i;
+            if (g->heard_at != 0) {
+                time[known++] = g->ewma / 32.0;
+            }
+        }
+    }
+    if (n == 0 || known == 0) {
+        return 0;
+    }
+    /* All weights must be equal for this: then the table is the list. */
+    (void)lbs_rand_next(&same); /* pool_ask() draws a key */
+    for (i = 0; i < 4; i += 2) {
+        apr_uint64_t two = lbs_rand_next(&same);
+
+        drawn[i] = front[((two & 0xffffffffu) * n) >> 32];
+        drawn[i + 1] = front[((two >> 32) * n) >> 32];
+    }
+    want = slow_pick(pool, drawn, percentile(load, n, n * 84 / 100) + 1e-5,
+                     percentile(time, known, known / 2));
+    return want >= 0 && pool_pick(pool) != want;
+}
+
+static void test_twin(void)
+{
+    lbs_rand_t rand = {77};
+    pool_t *pool = pool_create(16, LBS_PICK_LEAST_LOAD);
+    int wrong = 0;
+    int round;
+    apr_uint32_t i;
+
+    for (round = 0; round < 5000; round++) {
+        apr_uint32_t weight = 50 + lbs_rand_below(&rand, 300);
+
+        shake(pool, &rand);
+        for (i = 0; i < pool->n; i++) {
+            pool_set_weight(pool, i, weight);
+        }
+        pool_rebuild(pool);
+        wrong += twin_disagrees(pool);
+    }
+    is_int(wrong, 0, "5000 random pools: what a slow twin picks");
+    for (round = 0; round < 5000; round++) {
+        may_t may;
+        int got;
+
+        shake(pool, &rand);
+        if (round % 3 == 0) {
+            pool_rebuild(pool);
+        }
+        may = pool_may(pool, NULL);
+        got = pool_pick(pool);
+        wrong += may.count == 0 ? got != -(int)may.status
+                                : got < 0
+                                      || !lbs_gauge_open_new(
+                                          gauge_of(pool, (apr_uint32_t)got));
+    }
+    is_int(wrong, 0, "5000 more, weights and old plans: nobody closed");
+    pool_destroy(pool);
+}
+
+/* Spread over an idle pool of equals. */
+static void test_spread(void)
+{
+    pool_t *pool = pool_create(10, LBS_PICK_LEAST_LOAD);
+    double share[10];
+    int count[10];
+    double chi;
+    int i;
+
+    for (i = 0; i < 10; i++) {
+        share[i] = 1;
+    }
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    chi = chi_square(count, share, 10);
+    ok(chi < 27.9, "an idle pool of equals: chi-square %.1f of 27.9", chi);
+    pool_destroy(pool);
+}
+
+int main(void)
+{
+    apr_initialize();
+    test_choice();
+    test_hot();
+    test_guards();
+    test_decay();
+    test_twin();
+    test_spread();
+    apr_terminate();
+    return done_testing();
+}
