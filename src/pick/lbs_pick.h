@@ -39,6 +39,8 @@ typedef struct lbs_pick_pool_t {
 typedef struct lbs_pick_ask_t {
     apr_uint64_t hash;         /* hash: of the key, keyed; others: unused */
     lbs_rand_t *rand;          /* of this thread */
+    apr_int64_t now;           /* microseconds; no method asks for it today:
+                                  what ages is aged by the plan's builder */
     const apr_uint16_t *tried; /* indexes not to be chosen again */
     unsigned ntried;           /* how many; 0: tried may be NULL */
     unsigned bound_centi;      /* hash: 105 to 400, in flight is bounded to

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shared block: formats, rebuilds, readers beside them, and death. */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/pick/lbs_alias.h"
+#include "src/pick/lbs_plan_int.h"
+#include "t/unit/pick/pool.h"
+
+static void test_sizes(void)
+{
+    is_int(lbs_plan_bytes(0, 0), 0, "no members, no block");
+    is_int(lbs_plan_bytes(LBS_PLAN_MEMBERS + 1, 0), 0, "nor with too many");
+    is_int(lbs_plan_bytes(64, 0), 1344, "64 members");
+    is_int(lbs_plan_bytes(64, LBS_PLAN_SEQUENCE), 1344 + 262144,
+           "with a sequence");
+    is_int(lbs_plan_bytes(64, LBS_PLAN_HASH), 1344 + 4 * 131136, "with hash");
+    ok(lbs_plan_bytes(LBS_PLAN_MEMBERS, LBS_PLAN_SEQUENCE | LBS_PLAN_HASH)
+           < 1000000,
+       "the largest is below a megabyte");
+}
+
+static void test_refused(void)
+{
+    pool_t *pool = pool_create(3, LBS_PICK_LEAST_LOAD);
+    apr_size_t bytes = lbs_plan_bytes(3, 0);
+    lbs_plan_t *plan = NULL;
+    char *block = pool->block;
+
+    is_int(lbs_plan_format(&plan, block, bytes - 1, pool->member, 3, 0,
+                           pool->memory),
+           APR_EINVAL, "a block too short is refused");
+    is_int(lbs_plan_format(&plan, block + 8, bytes, pool->member, 3, 0,
+                           pool->memory),
+           APR_EINVAL, "and one not aligned");
+    is_int(
+        lbs_plan_format(&plan, block, bytes, pool->member, 0, 0, pool->memory),
+        APR_EINVAL, "and one for nobody");
+    pool->member[1].slot = 9000;
+    is_int(
+        lbs_plan_format(&plan, block, bytes, pool->member, 3, 0, pool->memory),
+        APR_EINVAL, "and a slot that does not exist");
+    ok(plan == NULL, "the view is untouched then");
+    pool_destroy(pool);
+}
+
+static void test_rebuild(void)
+{
+    pool_t *pool = pool_create(5, LBS_PICK_LEAST_BUSY);
+
+    is_int(lbs_plan_front(pool->plan), 0, "before the first rebuild: nobody");
+    is_int(pool_rebuild(pool), 1, "the first rebuild publishes");
+    is_int(lbs_plan_front(pool->plan), 5, "all five");
+    is_int(pool_rebuild(pool), 0, "the second has nothing to do");
+    pool_set_inflight(pool, 2, 9);
+    is_int(pool_rebuild(pool), 0, "in flight changes no table");
+    gauge_of(pool, 2)->flags = LBS_F_DRAIN;
+    is_int(pool_rebuild(pool), 1, "a flag does");
+    is_int(lbs_plan_front(pool->plan), 4, "four are left");
+    pool_set_weight(pool, 1, 250);
+    is_int(pool_rebuild(pool), 1, "and a weight");
+    gauge_of(pool, 1)->ramp = 10;
+    is_int(pool_rebuild(pool), 1, "and the begin of a ramp");
+    gauge_of(pool, 1)->ramp = 500;
+    is_int(pool_rebuild(pool), 0, "not its course");
+    is_int(pool->plan->head->inflight, 0, "who is drained does not count");
+    is_int(pool->plan->head->weight, 550, "the sum of weights");
+    pool_destroy(pool);
+}
+
+/* Another view formats the block, as a new generation does. */
+static void test_older_generation(void)
+{
+    pool_t *pool = pool_create(6, LBS_PICK_HASH);
+    lbs_plan_t *older = pool->plan;
+    lbs_pick_pool_t old_view;
+    int wrong = 0;
+    int i;
+
+    pool_rebuild(pool);
+    pool->n = 2;
+    pool_format(pool);
+    pool_rebuild(pool);
+    is_int(lbs_plan_front(older), 0, "the older view sees no plan");
+    is_int(lbs_plan_rebuild(older, pool->gauges, pool->now + 1), 0,
+           "and does not rebuild the newer one's");
+    old_view = pool->view;
+    old_view.plan = older;
+    gauge_of(pool, 0)->flags = LBS_F_DOWN;
+    for (i = 0; i < 100; i++) {
+        lbs_pick_ask_t ask = pool_ask(pool);
+        apr_uint32_t index = 99;
+
+        wrong += lbs_pick_member(&old_view, &ask, &index) != APR_SUCCESS
+                 || index == 0 || index > 5;
+    }
+    is_int(wrong, 0, "but picks on, and nobody who is down");
+    is_int(lbs_plan_front(pool->plan), 2, "the newer view is untouched");
+    pool_destroy(pool);
+}
+
+/* Two processes that both think it is their turn. */
+static void test_two_builders(void)
+{
+    pool_t *pool = pool_create(4, LBS_PICK_LEAST_LOAD);
+    lbs_plan_t other = *pool->plan;
+    lbs_atomic64_t *claim = &pool->plan->head->claim;
+    pool_t *spare = pool_create(4, LBS_PICK_LEAST_LOAD);
+
+    other.builder = spare->plan->builder;
+    pool_rebuild(pool);
+    is_int(lbs_plan_rebuild(&other, pool->gauges, pool->now), 1,
+           "a new builder publishes what it found");
+    is_int(pool_rebuild(pool), 1, "the former one notices and does again");
+    *claim = (apr_uint64_t)pool->now;
+    gauge_of(pool, 0)->flags = LBS_F_DOWN;
+    is_int(pool_rebuild(pool), 0, "while somebody copies nobody else does");
+    is_int(lbs_plan_front(pool->plan), 4, "the plan stays as it was");
+    pool->now += 1000000;
+    is_int(pool_rebuild(pool), 1, "a claim of the dead runs out");
+    is_int(lbs_plan_front(pool->plan), 3, "and the change is not forgotten");
+    is_int(*claim, 0, "nobody holds it now");
+    pool->plan->head->epoch |= 0xffffffffu;
+    gauge_of(pool, 1)->flags = LBS_F_DOWN;
+    is_int(pool_rebuild(pool), 1, "after four billion rebuilds");
+    is_int(lbs_plan_front(pool->plan), 2, "it goes on");
+    pool_destroy(spare);
+    pool_destroy(pool);
+}
+
+/* Readers beside a builder ------------------------------------------------ */
+
+/* Of members 0 to 7 either the first or the last four are usable. A reading
+ * that is whole shows one of the two. */
+#define HALF 4
+#define REBUILDS 150
+#define KILLS 60
+
+static void flip(pool_t *pool, int last)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < 2 * HALF; i++) {
+        lbs_atomic_store32_relaxed(&gauge_of(pool, i)->flags,
+                                   (i < HALF) == last ? LBS_F_DOWN : 0);
+    }
+}
+
+typedef struct seen_t {
+    long whole;
+    long thrown; /* readings in which a rebuild came between */
+    long torn;   /* whole by the epoch, mixed by contents */
+} seen_t;
+
+/* One reading of all tables. */
+static void read_once(const lbs_plan_t *plan, seen_t *seen)
+{
+    lbs_plan_reading_t reading;
+    int halves[2] = {0, 0};
+    apr_uint32_t i;
+
+    if (!lbs_plan_begin(plan, &reading)) {
+        seen->torn++;
+        return;
+    }
+    for (i = 0; i < reading.front; i++) {
+        halves[lbs_alias_self(
+                   lbs_atomic_load64_acquire(&reading.side->alias[i]))
+               / HALF]++;
+    }
+    for (i = 0; i < LBS_MAGLEV_SLOTS; i += 97) {
+        apr_uint32_t at = lbs_plan_cell(&reading.side->detour[i]);
+
+        if (at == LBS_MAGLEV_NONE) {
+            at = lbs_plan_cell(&reading.side->home[i]);
+        }
+        halves[at / HALF]++;
+    }
+    if (!lbs_plan_whole(plan, &reading)) {
+        seen->thrown++;
+        return;
+    }
+    seen->whole++;
+    seen->torn +=
+        (halves[0] != 0) == (halves[1] != 0) || reading.front != HALF;
+}
+
+typedef struct reader_t {
+    pthread_t thread;
+    pool_t *pool;
+    _Atomic int *stop;
+    seen_t seen;
+    long wrong; /* picks that failed or went out of range */
+} reader_t;
+
+static void *read_on(void *data)
+{
+    reader_t *reader = data;
+    lbs_rand_t rand = {(apr_uint64_t)(apr_uintptr_t)reader};
+
+    while (!*reader->stop) {
+        lbs_pick_ask_t ask = {.rand = &rand};
+        apr_uint32_t index = 99;
+        apr_status_t rv;
+
+        read_once(reader->pool->plan, &reader->seen);
+        ask.hash = lbs_rand_next(&rand);
+        rv = lbs_pick_member(&reader->pool->view, &ask, &index);
+        /* While the flags are being turned nobody may be open. */
+        reader->wrong +=
+            rv == APR_SUCCESS ? index >= 2 * HALF : rv != APR_NOTFOUND;
+    }
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    pool_t *pool = pool_create(2 * HALF, LBS_PICK_HASH);
+    _Atomic int stop = 0;
+    reader_t reader[3];
+    seen_t sum = {0, 0, 0};
+    long wrong = 0;
+    int i;
+
+    flip(pool, 0);
+    pool_rebuild(pool);
+    memset(reader, 0, sizeof(reader));
+    for (i = 0; i < 3; i++) {
+        reader[i].pool = pool;
+        reader[i].stop = &stop;
+        if (pthread_create(&reader[i].thread, NULL, read_on, &reader[i])) {
+            bail_out("pthread_create");
+        }
+    }
+    for (i = 0; i < REBUILDS; i++) {
+        flip(pool, i % 2);
+        pool_rebuild(pool);
+    }
+    stop = 1;
+    for (i = 0; i < 3; i++) {
+        pthread_join(reader[i].thread, NULL);
+        sum.whole += reader[i].seen.whole;
+        sum.torn += reader[i].seen.torn;
+        sum.thrown += reader[i].seen.thrown;
+        wrong += reader[i].wrong;
+    }
+    ok(sum.whole > 100,
+       "%ld whole readings beside %d rebuilds, %ld thrown away", sum.whole,
+       REBUILDS, sum.thrown);
+    is_int(sum.torn, 0, "none of them torn");
+    is_int(wrong, 0, "no pick beside them failed");
+    pool_destroy(pool);
+}
+
+/* A builder killed at any instant ----------------------------------------- */
+
+/* The child rebuilds until it is killed. */
+static void build_on(pool_t *pool)
+{
+    int i;
+
+    for (i = 0;; i++) {
+        flip(pool, i % 2);
+        pool_rebuild(pool);
+    }
+}
+
+static void share_memory(pool_t *pool)
+{
+    size_t gauges = pool->n * sizeof(*pool->gauges);
+    void *shared = mmap(NULL, pool->bytes + gauges, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (shared == MAP_FAILED) {
+        bail_out("mmap");
+    }
+    memcpy((char *)shared + pool->bytes, pool->gauges, gauges);
+    free(pool->block);
+    free(pool->gauges);
+    pool->block = shared;
+    pool->gauges = (lbs_gauge_t *)(void *)((char *)shared + pool->bytes);
+    pool->view.gauges = pool->gauges;
+    pool_format(pool);
+}
+
+/* Kill a builder after some microseconds. @return its claim, if it left one */
+static apr_uint64_t kill_builder(pool_t *pool, useconds_t after)
+{
+    pid_t child = fork();
+
+    if (child < 0) {
+        bail_out("fork");
+    }
+    if (child == 0) {
+        build_on(pool);
+    }
+    usleep(after);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    return pool->plan->head->claim;
+}
+
+static void test_killed(void)
+{
+    pool_t *pool = pool_create(2 * HALF, LBS_PICK_HASH);
+    seen_t seen = {0, 0, 0};
+    int stuck = 0;
+    int claims = 0;
+    int i;
+
+    share_memory(pool);
+    flip(pool, 0);
+    pool_rebuild(pool);
+    for (i = 0; i < KILLS; i++) {
+        claims += kill_builder(pool, 500 + 74 * (useconds_t)i) != 0;
+        read_once(pool->plan, &seen);
+        /* Later than any time the child gave. */
+        pool->now += 3600LL * 1000000;
+        flip(pool, i % 2);
+        pool_rebuild(pool);
+        stuck +=
+            lbs_plan_front(pool->plan) != HALF || pool->plan->head->claim != 0;
+        read_once(pool->plan, &seen);
+    }
+    is_int(seen.whole, 2 * KILLS, "%d builders killed: always a plan to read",
+           KILLS);
+    is_int(seen.torn, 0, "never torn");
+    is_int(stuck, 0, "and the next builder is not kept out, %d claims left",
+           claims);
+    munmap(pool->block, pool->bytes + pool->n * sizeof(*pool->gauges));
+    apr_pool_destroy(pool->memory);
+}
+
+int main(void)
+{
+    apr_initialize();
+    test_sizes();
+    test_refused();
+    test_rebuild();
+    test_older_generation();
+    test_two_builders();
+    test_threads();
+    test_killed();
+    apr_terminate();
+    return done_testing();
+}
