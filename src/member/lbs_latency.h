@@ -59,7 +59,7 @@ void lbs_latency_load(lbs_latency_t *latency,
                       const lbs_latency_total_t *total);
 
 /** Add a member's recent answers to what the caller collects: begin with all
- * zero. Cost: some hundred reads. */
+ * zero. Cost: some hundred reads; for a whole pool, once a second will do. */
 void lbs_latency_collect(const lbs_latency_t *latency, apr_uint64_t now,
                          lbs_latency_recent_t *recent);
 

@@ -370,23 +370,44 @@ apr_uint32_t lbs_row_pid(const lbs_rows_t *view, apr_uint32_t index)
     return STATE_OF(owner) == FREE ? 0 : (apr_uint32_t)owner;
 }
 
+int lbs_row_condemned(const lbs_rows_t *view, apr_uint32_t index,
+                      lbs_row_t *row)
+{
+    apr_uint64_t seen;
+
+    if (index >= view->rows) {
+        return 0;
+    }
+    seen = lbs_atomic_load64_acquire(&view->owners[index]);
+    if (STATE_OF(seen) != DEAD) {
+        return 0;
+    }
+    row->index = index;
+    row->token = token_of(seen, index);
+    return 1;
+}
+
 apr_status_t lbs_row_condemn(const lbs_rows_t *view, apr_uint32_t index,
                              apr_uint32_t pid, lbs_row_t *row)
 {
     apr_uint64_t seen;
 
-    if (index == LBS_ROW_COMMON || lbs_row_pid(view, index) != pid) {
+    if (index == LBS_ROW_COMMON || index >= view->rows) {
         return APR_NOTFOUND;
     }
     seen = lbs_atomic_load64_acquire(&view->owners[index]);
-    if (STATE_OF(seen) == LIVE && (apr_uint32_t)seen == pid
-        && lbs_atomic_cas64(&view->owners[index], &seen,
-                            owner_word(seen, DEAD, pid))) {
-        seen = owner_word(seen, DEAD, pid);
-    }
-    /* Here when condemned by us, just now by another, or freed and claimed. */
-    if (STATE_OF(seen) != DEAD || (apr_uint32_t)seen != pid) {
+    if (STATE_OF(seen) == FREE || (apr_uint32_t)seen != pid) {
         return APR_NOTFOUND;
+    }
+    if (STATE_OF(seen) == LIVE) {
+        apr_uint64_t dead = owner_word(seen, DEAD, pid);
+
+        /* Failure: another process condemned it, and perhaps freed it. */
+        if (!lbs_atomic_cas64(&view->owners[index], &seen, dead)
+            && seen != dead) {
+            return APR_NOTFOUND;
+        }
+        seen = dead;
     }
     row->index = index;
     row->token = token_of(seen, index);

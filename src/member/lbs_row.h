@@ -128,6 +128,17 @@ apr_status_t lbs_row_condemn(const lbs_rows_t *view, apr_uint32_t index,
                              apr_uint32_t pid, lbs_row_t *row);
 
 /**
+ * Is a row condemned and not yet free? The tick asks for every row: then some
+ * member was too busy when it was reaped, or the reaper died, and dropping
+ * and reaping have to be repeated.
+ *
+ * @param row  out when it is: the dead child's row and token
+ * @return 1 or 0
+ */
+int lbs_row_condemned(const lbs_rows_t *view, apr_uint32_t index,
+                      lbs_row_t *row);
+
+/**
  * Take back what a condemned row had in flight, release its probes, and free
  * it. Any process may call this at any time, several at once, again after
  * one of them was killed: the sums come out exact.

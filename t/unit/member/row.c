@@ -41,7 +41,7 @@ static void sizes(void)
 static void every_child_gets_a_row(void)
 {
     lbs_row_t row[ROWS + 1];
-    lbs_row_t dead;
+    lbs_row_t dead, again;
     apr_uint32_t i;
 
     start();
@@ -63,8 +63,13 @@ static void every_child_gets_a_row(void)
            "and once more by somebody else");
     is_int(lbs_row_claim(&rows, 201, &row[ROWS]), APR_ENOSPC,
            "not to be had before it is reaped");
+    ok(lbs_row_condemned(&rows, 2, &again) && again.token == dead.token,
+       "which anybody can see is still to do");
+    ok(!lbs_row_condemned(&rows, 3, &again), "not with a living row");
+    ok(!lbs_row_condemned(&rows, ROWS, &again), "nor one that is not there");
     is_int(lbs_row_reap(&rows, &dead, gauges), APR_SUCCESS, "reaped");
     is_int(lbs_row_reap(&rows, &dead, gauges), APR_NOTFOUND, "only once");
+    ok(!lbs_row_condemned(&rows, 2, &again), "nothing is left to do");
     is_int(lbs_row_claim(&rows, 202, &row[ROWS]), APR_SUCCESS, "free again");
     is_int(row[ROWS].index, row[2].index, "the same row");
     ok(row[ROWS].token != row[2].token, "with another token");
