@@ -2,11 +2,13 @@
 /* mod_lbsticky.c - the module record and its hook table, nothing else. */
 #include <httpd.h>
 #include <http_config.h>
+#include <mpm_common.h>
 
 #include "src/httpd/lbs_backend.h"
 #include "src/httpd/lbs_body.h"
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_learn.h"
+#include "src/httpd/lbs_persist.h"
 #include "src/httpd/lbs_request.h"
 #include "src/httpd/lbs_start.h"
 #include "src/status/lbs_status.h"
@@ -30,6 +32,7 @@ static void register_hooks(apr_pool_t *pool)
                         APR_HOOK_MIDDLE);
     ap_hook_child_init(lbs_start_child_init, after_proxy, NULL,
                        APR_HOOK_MIDDLE);
+    ap_hook_monitor(lbs_persist_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(lbs_start_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_translate_name(lbs_status_translate, NULL, NULL,
                                APR_HOOK_REALLY_FIRST);

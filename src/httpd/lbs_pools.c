@@ -6,6 +6,7 @@
 
 #include "src/affinity/lbs_token.h"
 #include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_health.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/httpd/lbs_shm.h"
@@ -87,32 +88,17 @@ static void set_quantum(const lbs_hpool_t *pool, apr_uint32_t slot)
     }
 }
 
-/* What the file says, unless an operator's change outlives the restart; and
- * balancer-manager shall show what is in force. */
-static void reconcile(const lbs_hmember_t *m)
-{
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_admin_values_t file = {lbs_worker_flags(m->worker),
-                               lbs_worker_weight(m->worker)};
-    lbs_clock_t now = lbs_runtime_clock();
-
-    lbs_admin_reconcile(registry, m->slot, &file, &now);
-    lbs_worker_set_flags(m->worker, lbs_gauge_flags(m->gauge));
-    lbs_worker_set_weight(m->worker,
-                          lbs_atomic_load32_relaxed(&m->gauge->weight));
-}
-
 static apr_status_t build_member(lbs_hpool_t *pool, int i)
 {
     lbs_runtime_t *rt = lbs_runtime();
     lbs_hmember_t *m = &pool->member[i];
     apr_status_t rv;
-    int created;
 
     m->worker = lbs_worker_at(pool->balancer, i);
-    m->name = lbs_worker_name(m->worker);
-    m->route = lbs_worker_route(m->worker);
-    rv = name_member(pool, m, &created);
+    /* Copies: balancer-manager may write to what mod_proxy has. */
+    m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
+    m->route = apr_pstrdup(rt->pool, lbs_worker_route(m->worker));
+    rv = name_member(pool, m, &m->created);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -120,7 +106,6 @@ static apr_status_t build_member(lbs_hpool_t *pool, int i)
         lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
     m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
     m->record = lbs_registry_member_record(rt->registry, m->slot);
-    reconcile(m);
     set_quantum(pool, m->slot);
     lbs_atomic_store32_relaxed(&m->gauge->limit, pool->set.limit->inflight);
     lbs_worker_govern(m->worker);
@@ -307,7 +292,6 @@ static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
         lbs_slice_of(pool->set.cookie->name != NULL
                          ? pool->set.cookie->name
                          : lbs_cookie_name_for(pconf, pool->name));
-    build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
     rv = build_max(pool);
     return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
 }
@@ -403,14 +387,12 @@ static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
 apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
                              server_rec *main_server)
 {
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_clock_t now = lbs_runtime_clock();
     server_rec *s;
 
     pools = apr_pcalloc(pconf, sizeof(*pools));
     pools->all = apr_array_make(pconf, 8, sizeof(lbs_hpool_t *));
     pools->by_server = apr_hash_make(pconf);
-    lbs_registry_begin(registry);
+    lbs_registry_begin(lbs_runtime()->registry);
     for (s = main_server; s != NULL; s = s->next) {
         apr_status_t rv = build_server(pconf, ptemp, s, main_server);
 
@@ -418,6 +400,55 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
             return rv;
         }
     }
-    lbs_registry_commit(registry, &now);
     return APR_SUCCESS;
+}
+
+/* Settling ------------------------------------------------------------------
+ */
+
+/* What the file says, unless an operator's change outlives the restart; and
+ * balancer-manager shall show what is in force. */
+static void reconcile(const lbs_hmember_t *m)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_admin_values_t file = {lbs_worker_flags(m->worker),
+                               lbs_worker_weight(m->worker)};
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_admin_reconcile(registry, m->slot, &file, &now);
+    lbs_worker_set_flags(m->worker, lbs_gauge_flags(m->gauge));
+    lbs_worker_set_weight(m->worker,
+                          lbs_atomic_load32_relaxed(&m->gauge->weight));
+}
+
+static void settle_pool(lbs_hpool_t *pool, int is_reload)
+{
+    apr_size_t i;
+
+    build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        reconcile(m);
+        if (m->created && is_reload) {
+            lbs_health_warm_up(pool, m);
+        }
+        else if (m->created) {
+            lbs_atomic_store32_relaxed(&m->gauge->ramp, LBS_RAMP_FULL);
+        }
+    }
+}
+
+void lbs_pools_settle(void)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_clock_t now = lbs_runtime_clock();
+    int is_reload = lbs_registry_generation(registry) != 0;
+    int i;
+
+    for (i = 0; i < pools->all->nelts; i++) {
+        settle_pool(APR_ARRAY_IDX(pools->all, i, lbs_hpool_t *), is_reload);
+    }
+    lbs_registry_commit(registry, &now);
+    lbs_runtime()->generation = lbs_registry_generation(registry);
 }

@@ -34,6 +34,7 @@ typedef struct lbs_hmember_t {
     apr_uint64_t token_id; /* in cookies: the same on every server */
     lbs_gauge_t *gauge;
     lbs_member_t *record;
+    int created; /* this configuration pass found it new, or back again */
     lbs_atomic64_t used_at; /* this process gave a connection back; mono */
 } lbs_hmember_t;
 
@@ -70,6 +71,13 @@ typedef struct lbs_hpool_t {
  */
 apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
                              server_rec *main_server);
+
+/**
+ * The second half of building, after a state file was read: give members the
+ * administrators' values, hash what depends on the table's key, and commit
+ * the pass. Parent only.
+ */
+void lbs_pools_settle(void);
 
 /** Pool of a request: by server and name, or NULL when it is not governed. */
 lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name);

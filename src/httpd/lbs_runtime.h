@@ -14,14 +14,20 @@
 
 #include "src/affinity/lbs_secret.h"
 #include "src/base/lbs_rand.h"
+#include "src/httpd/lbs_shared.h"
 #include "src/member/lbs_row.h"
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_first.h"
 #include "src/table/lbs_table.h"
 
 typedef struct lbs_runtime_t {
+    apr_pool_t *pool; /* lives as long as the configuration */
+    lbs_shared_t *shared;
+    apr_uint32_t generation; /* of this configuration */
     lbs_registry_t *registry;
-    lbs_table_t *table;
+    lbs_table_t *table;                     /* with its chain */
+    lbs_table_t *tables[LBS_SHARED_TABLES]; /* each, the newest first */
+    int table_count;
     lbs_table_slots_t *slots;
     lbs_atomic64_t *first; /* LBS_FIRST_WORDS of them */
     lbs_rows_t rows;
@@ -40,6 +46,13 @@ lbs_runtime_t *lbs_runtime(void);
  * @return APR_SUCCESS; anything else was logged with what to change
  */
 apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server);
+
+/** Open the tables anew, after one was added. Parent, in post_config. */
+apr_status_t lbs_runtime_open_tables(void);
+
+/** Take the secret in force: the configuration's, or the registry's once a
+ * state file has been read. Parent, in post_config. */
+void lbs_runtime_take_secret(const server_rec *main_server);
 
 /** Claim this child's row. In child_init. */
 void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server);

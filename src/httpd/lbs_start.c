@@ -6,6 +6,7 @@
 #include "src/httpd/lbs_dump.h"
 #include "src/httpd/lbs_forward.h"
 #include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_persist.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_require.h"
 #include "src/httpd/lbs_runtime.h"
@@ -63,10 +64,16 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         return OK;
     }
     if (lbs_runtime_start(pconf, main_server) != APR_SUCCESS
-        || lbs_pools_build(pconf, ptemp, main_server) != APR_SUCCESS
-        || lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
+        || lbs_pools_build(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    lbs_persist_load(main_server, ptemp);
+    lbs_runtime_take_secret(main_server);
+    lbs_pools_settle();
+    if (lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    lbs_persist_start(pconf, main_server);
     lbs_tick_first();
     return OK;
 }

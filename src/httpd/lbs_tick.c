@@ -6,6 +6,7 @@
 #include <mod_watchdog.h>
 
 #include "src/httpd/lbs_health.h"
+#include "src/httpd/lbs_housekeeping.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_runtime.h"
@@ -35,16 +36,18 @@ static void follow_manager(const lbs_hmember_t *m)
     }
 }
 
-static void tick_pool(lbs_hpool_t *pool, apr_time_t now)
+static void tick_pool(lbs_hpool_t *pool)
 {
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
         follow_manager(&pool->member[i]);
     }
+    lbs_housekeeping_drains(pool);
     lbs_health_tick(pool);
     (void)lbs_plan_rebuild(pool->plan,
-                           lbs_registry_gauges(lbs_runtime()->registry), now);
+                           lbs_registry_gauges(lbs_runtime()->registry),
+                           lbs_runtime_now());
 }
 
 void lbs_tick_first(void)
@@ -53,16 +56,34 @@ void lbs_tick_first(void)
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        tick_pool(APR_ARRAY_IDX(all, i, lbs_hpool_t *), lbs_runtime_now());
+        tick_pool(APR_ARRAY_IDX(all, i, lbs_hpool_t *));
     }
+}
+
+/* During a graceful restart children of two generations tick. The older ones
+ * know an older configuration: they keep quiet as soon as there is a newer. */
+static int is_current(void)
+{
+    return lbs_registry_generation(lbs_runtime()->registry)
+           == lbs_runtime()->generation;
 }
 
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
     (void)data;
-    (void)pool;
-    if (state == AP_WATCHDOG_STATE_RUNNING) {
-        lbs_tick_first();
+    switch (state) {
+    case AP_WATCHDOG_STATE_STARTING:
+        lbs_housekeeping_start(lbs_runtime()->pool);
+        break;
+    case AP_WATCHDOG_STATE_RUNNING:
+        (void)pool;
+        if (is_current()) {
+            lbs_tick_first();
+            lbs_housekeeping_tick(lbs_runtime_now());
+        }
+        break;
+    default:
+        break;
     }
     return APR_SUCCESS;
 }

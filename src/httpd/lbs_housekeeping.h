@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_housekeeping.h - the slow part of the tick: the table is swept, dead
+ * children are taken back, drains come to their end, slots become free.
+ */
+#ifndef LBS_HOUSEKEEPING_H
+#define LBS_HOUSEKEEPING_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#include "src/httpd/lbs_pools.h"
+
+/** Prepare; in the process that ticks. @param pool  lives as long as it */
+void lbs_housekeeping_start(apr_pool_t *pool);
+
+/** The share of one tick: a piece of the sweep, and once a second a look for
+ * dead children. Cost: bounded, about a millisecond at ten million sessions.
+ */
+void lbs_housekeeping_tick(apr_time_t now);
+
+/** A pool's drains: what is past its deadline, or has nobody left. */
+void lbs_housekeeping_drains(const lbs_hpool_t *pool);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_shared.c - see lbs_shared.h. */
+#include "src/httpd/lbs_shared.h"
+
+#include <ap_mpm.h>
+#include <apr_strings.h>
+#include <http_config.h>
+
+#include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_runtime.h"
+#include "src/httpd/lbs_shm.h"
+#include "src/state/lbs_registry.h"
+#include "src/table/lbs_first.h"
+
+#define RETAINED "mod_lbsticky"
+#define MIN_CHILDREN 1024 /* rows, if the MPM may not have more than half */
+
+static apr_status_t share(void **base, apr_size_t bytes, apr_pool_t *pool,
+                          server_rec *s, const char *what,
+                          const char *directive)
+{
+    apr_status_t rv = lbs_shm_create(base, bytes, pool);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, rv, s,
+            LBSNO(1000) "no memory for the %s: wanted %" APR_SIZE_T_FMT
+                        " bytes of shared memory; write a smaller "
+                        "number into %s",
+            what, bytes, directive);
+    }
+    return rv;
+}
+
+static apr_status_t make_registry(lbs_shared_t *shared, server_rec *s)
+{
+    lbs_registry_seed_t seed;
+    int children = 0;
+    apr_status_t rv;
+
+    (void)ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
+    /* Two generations live side by side during a graceful restart. */
+    shared->children = children > MIN_CHILDREN / 2 ? 2 * (apr_uint32_t)children
+                                                   : MIN_CHILDREN;
+    rv = lbs_registry_bytes(shared->children, &shared->registry_bytes);
+    if (rv == APR_SUCCESS) {
+        rv = share(&shared->registry, shared->registry_bytes, s->process->pool,
+                   s, "members", "ServerLimit");
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    seed.started = lbs_runtime_clock();
+    rv = apr_generate_random_bytes(seed.table_key.bytes,
+                                   sizeof(seed.table_key.bytes));
+    if (rv == APR_SUCCESS) {
+        rv = apr_generate_random_bytes(seed.secret, sizeof(seed.secret));
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return lbs_registry_format(shared->registry, shared->registry_bytes,
+                               shared->children, &seed);
+}
+
+apr_status_t lbs_shared_find(lbs_shared_t **found, server_rec *main_server)
+{
+    apr_pool_t *pool = main_server->process->pool;
+    lbs_shared_t *shared = ap_retained_data_get(RETAINED);
+    apr_status_t rv = APR_SUCCESS;
+    void *first, *notes;
+
+    if (shared == NULL) {
+        shared = ap_retained_data_create(RETAINED, sizeof(*shared));
+    }
+    shared->fresh = shared->registry == NULL;
+    if (shared->fresh) {
+        rv = share(&first, LBS_FIRST_WORDS * sizeof(*shared->first), pool,
+                   main_server, "first picks", "LBStickyTable sessions=");
+        if (rv == APR_SUCCESS) {
+            rv = share(&notes, sizeof(*shared->notes), pool, main_server,
+                       "notes", "LBStickyTable sessions=");
+        }
+        if (rv == APR_SUCCESS) {
+            shared->first = first;
+            shared->notes = notes;
+            rv = make_registry(shared, main_server);
+        }
+    }
+    *found = shared;
+    return rv;
+}
+
+/* Tables --------------------------------------------------------------------
+ */
+
+void lbs_shared_drop_table(lbs_shared_t *shared, int i)
+{
+    apr_pool_destroy(shared->table[i].pool);
+    memmove(&shared->table[i], &shared->table[i + 1],
+            (size_t)(LBS_SHARED_TABLES - 1 - i) * sizeof(shared->table[0]));
+    memset(&shared->table[LBS_SHARED_TABLES - 1], 0, sizeof(shared->table[0]));
+}
+
+static apr_status_t make_table(lbs_shared_table_t *table,
+                               apr_uint32_t sessions, server_rec *s)
+{
+    apr_status_t rv;
+
+    table->sessions = sessions;
+    table->bytes = lbs_table_bytes(sessions);
+    if (table->bytes == 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, APR_ENOMEM, s,
+                     LBSNO(1001) "LBStickyTable sessions=%u is more than "
+                                 "this machine can address",
+                     sessions);
+        return APR_ENOMEM;
+    }
+    apr_pool_create(&table->pool, s->process->pool);
+    rv = share(&table->base, table->bytes, table->pool, s, "session table",
+               "LBStickyTable sessions=");
+    if (rv == APR_SUCCESS) {
+        rv = lbs_table_format(table->base, table->bytes, sessions);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(table->pool);
+    }
+    return rv;
+}
+
+apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions,
+                                  server_rec *main_server)
+{
+    lbs_shared_table_t fresh;
+    apr_status_t rv = make_table(&fresh, sessions, main_server);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (shared->table[LBS_SHARED_TABLES - 1].pool != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     LBSNO(1004) "LBStickyTable was changed %d times within "
+                                 "the life of a session: sessions that were "
+                                 "not used since are forgotten",
+                     LBS_TABLE_CHAIN + 1);
+        lbs_shared_drop_table(shared, LBS_SHARED_TABLES - 1);
+    }
+    memmove(&shared->table[1], &shared->table[0],
+            LBS_TABLE_CHAIN * sizeof(shared->table[0]));
+    shared->table[0] = fresh;
+    return APR_SUCCESS;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_shared.h - the blocks of shared memory, and how long they live.
+ *
+ * Made by the parent in the process pool and found again by every later
+ * configuration, so that children of the old and of the new generation work
+ * on the same words. A session table of another size is put in front of the
+ * ones there are; an older one is given back when it holds nothing more.
+ */
+#ifndef LBS_SHARED_H
+#define LBS_SHARED_H
+
+#include <httpd.h>
+
+#include "src/base/lbs_atomic.h"
+#include "src/table/lbs_table.h"
+
+#define LBS_SHARED_TABLES (1 + LBS_TABLE_CHAIN)
+
+typedef struct lbs_shared_table_t {
+    apr_pool_t *pool; /* of the block; NULL: no table */
+    void *base;
+    apr_size_t bytes;
+    apr_uint32_t sessions;
+} lbs_shared_table_t;
+
+/* What processes tell each other beside the registry. */
+typedef struct lbs_shared_notes_t {
+    lbs_atomic64_t saved_at; /* Unix microseconds of the state file; 0: none */
+} lbs_shared_notes_t;
+
+typedef struct lbs_shared_t {
+    void *registry;
+    apr_size_t registry_bytes;
+    apr_uint32_t children; /* rows of the registry */
+    lbs_atomic64_t *first; /* LBS_FIRST_WORDS of them */
+    lbs_shared_notes_t *notes;
+    lbs_shared_table_t table[LBS_SHARED_TABLES]; /* the newest first */
+    int fresh; /* 1: made by this start, nothing is in it */
+} lbs_shared_t;
+
+/**
+ * Find the blocks, or make them. Parent, in post_config.
+ *
+ * @return APR_SUCCESS; anything else was logged with what to change
+ */
+apr_status_t lbs_shared_find(lbs_shared_t **shared, server_rec *main_server);
+
+/**
+ * Put a new, empty table in front. When there are too many the oldest goes,
+ * with its sessions; that is logged.
+ *
+ * @return APR_SUCCESS; anything else was logged with what to change
+ */
+apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions,
+                                  server_rec *main_server);
+
+/** Give back table `i`, not the first. Children that know it keep it. */
+void lbs_shared_drop_table(lbs_shared_t *shared, int i);
+
+#endif
