@@ -460,6 +460,12 @@ CONF
         'the section of an inherited pool wins';
     is $got->{'app of v:80'}{LBStickySlowStart}, '3s',
         'over what the virtual host says for the rest';
+
+    $got = in_force($POOL =~ s/(?=<\/Proxy>)/LBSticky ip\nLBStickyPanic off\n/r
+        . "<VirtualHost *:80>\nServerName v\nProxyPass / balancer:\/\/app/\n"
+        . "</VirtualHost>\n");
+    is $got->{'app of v:80'}{LBStickyPanic}, 'off',
+        'also in a virtual host that says nothing to this module';
 };
 
 # --- what off does -----------------------------------------------------------

@@ -71,6 +71,18 @@ const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s)
     return apr_psprintf(pool, "%s:%u", s->server_hostname, port);
 }
 
+apr_hash_t *lbs_config_sections(const server_rec *s, int inherited)
+{
+    const lbs_server_conf_t *conf = lbs_config_of(s);
+
+    /* A virtual host without any directive of ours has none of its own:
+     * httpd gives it the main server's configuration, unmerged. */
+    if (s->is_virtual && conf->outer_pools == NULL) {
+        return inherited ? conf->pools : NULL;
+    }
+    return inherited ? conf->outer_pools : conf->pools;
+}
+
 void lbs_config_resolve(lbs_settings_t *out, const server_rec *s,
                         const char *name, int inherited)
 {

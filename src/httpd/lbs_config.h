@@ -60,6 +60,14 @@ const char *lbs_config_pool_name(apr_pool_t *pool, const char *url);
 const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s);
 
 /**
+ * The <Proxy "balancer://..."> sections that count for a server's pools.
+ *
+ * @param inherited  1: for the pools it has from the main server
+ * @return pool name -> lbs_settings_t; NULL: there are none
+ */
+apr_hash_t *lbs_config_sections(const server_rec *s, int inherited);
+
+/**
  * What is in force for a pool: its own <Proxy> section, then the server, then
  * the main server, then the documented defaults.
  *

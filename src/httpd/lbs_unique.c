@@ -70,9 +70,12 @@ static int check_pool(apr_pool_t *ptemp, const server_rec *s, const char *name,
 static void check_sections(apr_pool_t *ptemp, const server_rec *s,
                            apr_hash_t *names)
 {
-    apr_hash_t *sections = lbs_config_of(s)->pools;
+    apr_hash_t *sections = lbs_config_sections(s, 0);
     apr_hash_index_t *hi;
 
+    if (sections == NULL) {
+        return;
+    }
     for (hi = apr_hash_first(ptemp, sections); hi; hi = apr_hash_next(hi)) {
         const void *name;
 

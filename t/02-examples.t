@@ -1,0 +1,254 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# The files in conf/: each is accepted by httpd -t with the modules that its
+# head names and those that Debian enables anyway, and serves as it says, with
+# addresses and paths of this test in the place of its own.
+use lib 't/lib';
+use LBS::Test timeout => 240;
+use LBS::Gateway;
+use LBS::Source qw(slurp);
+
+# What a Debian httpd has enabled, and what lbsticky.load depends on.
+my @DEBIAN = qw(authn_core authz_core authz_host alias dir env mime setenvif
+    status unixd log_config logio watchdog);
+my %DEPENDS = (
+    lbsticky => [qw(lbsticky)],
+    proxy_balancer => [qw(proxy slotmem_shm proxy_balancer)],
+    proxy_http => [qw(proxy proxy_http)], ssl => [qw(socache_shmcb ssl)],
+);
+
+my $load = slurp('conf/lbsticky.load');
+my ($depends) = $load =~ /^# Depends: (.+)$/m;
+my @BASE = map { @{$DEPENDS{$_} // [$_]} } split ' ', $depends;
+
+# Everything the harness would load by itself and this configuration not.
+sub modules_of ($text) {
+    my ($named) = $text =~ /^# Modules: a2enmod (.+)$/m;
+    my %wanted = map { $_ => 1 } @DEBIAN, @BASE,
+        map { @{$DEPENDS{$_} // [$_]} } split ' ', $named // 'lbsticky';
+    my @harness = qw(authn_core authz_core authz_host unixd log_config logio
+        mime dir alias env headers setenvif rewrite remoteip watchdog
+        slotmem_shm proxy proxy_http proxy_balancer lbmethod_byrequests
+        proxy_wstunnel proxy_fcgi proxy_ajp status lbsticky);
+    my @without = grep { !$wanted{$_} } @harness;
+    return (modules => [sort grep { $_ ne 'lbsticky' } keys %wanted],
+            without => \@without);
+}
+
+# This machine's paths and ports.
+sub localize ($text) {
+    $text =~ s{/etc/ssl/[\w.-]+\.(?:pem)}{\@CERT\@}g;
+    $text =~ s{/etc/ssl/[\w.-]+\.(?:key)}{\@KEY\@}g;
+    $text =~ s{/srv/site/public}{\@ROOT\@/htdocs}g;
+    $text =~ s{\$\{APACHE_LOG_DIR\}}{\@ROOT\@/logs}g;
+    return $text;
+}
+
+sub httpd_for ($name, %o) {
+    my $text = slurp("conf/examples/$name");
+    my $edit = delete $o{edit};
+    my $local = localize($text);
+    $local =~ s/\*:80\b/127.0.0.1:\@PORT\@/g;
+    $local =~ s/\*:443\b/127.0.0.1:\@PORT2\@/g;
+    $local =~ s/10\.0\.0\.1(\d):\d+/\@B$1\@/g;
+    $local =~ s/192\.0\.2\.2(\d):\d+/\@B$1\@/g;
+    $local =~ s/10\.0\.0\.[23](\d):\d+/\@B$1\@/g;
+    $local = $edit->($local) if $edit;
+    my $h = LBS::Httpd->new(modules_of($text), conf => $local, %o);
+    # What mod_ssl says of a certificate that was made on the spot.
+    $h->announce(qr/ssl:warn.*AH01(?:882|873|906|909):/);
+    return $h;
+}
+
+# What a visitor sees: one member, and again that one.
+sub stays ($h, $host, %o) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $jar = LBS::Jar->new;
+    my $uri = delete $o{uri} // '/';
+    my $first = $h->get($uri, host => $host, jar => $jar, %o);
+    is $first->status, 200, "$host$uri is answered";
+    my $member = $first->member;
+    my @again = map { $h->get($uri, host => $host, jar => $jar, %o)->member }
+        1 .. 4;
+    is_deeply \@again, [($member) x 4], "and the visitor stays on $member";
+    return ($first, $jar);
+}
+
+sub done ($h) {
+    $h->stop;
+    $h->no_unexpected_log;
+    return;
+}
+
+my @examples = map { s{.*/}{}r } glob 'conf/examples/*.conf';
+cmp_ok scalar @examples, '>=', 9, 'there are examples';
+
+for my $name (@examples) {
+    my $text = slurp("conf/examples/$name");
+    subtest $name => sub {
+        like $text, qr/\A# .*\n(?:#.*\n)*# (?:Change|Before):/, 'says what to change';
+        like $text, qr/^# Modules: a2enmod lbsticky\b/m, 'and what to load';
+        ok !grep({ length > 100 && !/LogFormat/ } split /\n/, $text),
+            'is not wide';
+        my $h = LBS::Httpd->new(modules_of($text), conf => localize($text));
+        my ($status, $said) = $h->configtest;
+        is $status, 0, 'httpd -t' or diag $said;
+        unlike $said, qr/LBS\d{4}/, 'without a warning of ours';
+    };
+}
+
+subtest 'lbsticky.load and lbsticky.conf' => sub {
+    like $load, qr/^LoadModule lbsticky_module \/usr\/lib\/apache2\/modules\/mod_lbsticky\.so$/m,
+        'loads the module';
+    my $conf = slurp('conf/lbsticky.conf');
+    is_deeply [grep { !/^#|^$/ } split /\n/, $conf], [], 'all is a comment';
+    my %in_doc = map { $_ => 1 }
+        slurp('docs/directives.md') =~ /^### (LBSticky\w*)$/mg;
+    my %in_conf = map { $_ => 1 } $conf =~ /^#(LBSticky\w*) /mg;
+    is_deeply [sort keys %in_conf], [sort keys %in_doc], 'each directive';
+
+    my $pool = qq(<VirtualHost *:80>\nServerName v\nLBSticky none\n)
+        . qq(<Proxy "balancer://app">\nBalancerMember "http://127.0.0.1:9"\n)
+        . qq(</Proxy>\n</VirtualHost>\n);
+    my $open = $conf =~ s/^#(?=LBSticky|<|    [A-Z])//mgr;
+    my @said = map {
+        my $h = LBS::Httpd->new(modules_of(''), conf => $_);
+        my ($status, $out) = $h->configtest('-DDUMP_LBSTICKY');
+        is $status, 0, 'httpd -t' or diag $out;
+        $out =~ s/\Q@{[$h->root]}//gr
+    } $conf . $pool, $open . $pool;
+    like $open, qr/^LBStickyTable.*^<Location.*^    SetHandler/ms,
+        'when the comment signs are taken away';
+    is $said[1], $said[0], 'nothing changes: those are the defaults';
+};
+
+my @web = LBS::Backend->many(2);
+
+subtest 'balancer.conf serves' => sub {
+    my $h = httpd_for('balancer.conf', backends => \@web);
+    $h->start;
+    stays($h, 'www.example.com');
+    is $h->json('/lb-status/json', host => 'www.example.com')->{pools}[0]{name},
+        'app', 'and the status page, in spite of ProxyPass "/"';
+    done($h);
+};
+
+subtest 'django.conf serves' => sub {
+    my $h = httpd_for('django.conf', backends => \@web);
+    $h->write('htdocs/static/site.css', "css\n");
+    $h->write('htdocs/media/a.txt', "upload\n");
+    $h->start;
+    is $h->get('/', host => 'www.example.com')->status, 301, 'http goes to https';
+    my %https = (n => 2, tls => 1);
+    my ($r) = stays($h, 'www.example.com', %https);
+    my %got = map { lc $_->[0] => $_->[1] } @{$r->json->{headers}};
+    is $got{'x-forwarded-proto'}, 'https', 'members are told of https';
+    is $got{host}, 'www.example.com', 'and get the Host that was asked for';
+    like(($r->set_cookies)[0], qr/; Secure/, 'the cookie is Secure');
+    my @static = map { $h->get($_, host => 'www.example.com', %https)->body }
+        '/static/site.css', '/media/a.txt';
+    is_deeply \@static, ["css\n", "upload\n"], 'files come from here';
+    done($h);
+};
+
+subtest 'https.conf serves' => sub {
+    my $h = httpd_for('https.conf', backends => \@web);
+    $h->start;
+    my ($r) = stays($h, 'www.example.com', n => 2, tls => 1);
+    like $r->header('Strict-Transport-Security'), qr/max-age/, 'HSTS';
+    done($h);
+};
+
+subtest 'websocket.conf serves' => sub {
+    my $h = httpd_for('websocket.conf', backends => \@web);
+    $h->start;
+    my ($r, $jar) = stays($h, 'www.example.com');
+    my $c = $h->connect;
+    my $up = $h->get('/ws', on => $c, host => 'www.example.com', jar => $jar,
+        headers => [['Connection', 'Upgrade'], ['Upgrade', 'websocket'],
+            ['Sec-WebSocket-Version', 13],
+            ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==']]);
+    is $up->status, 101, 'the protocol is switched';
+    $c->write('ping');
+    is $c->read_bytes(4), 'ping', 'and bytes go both ways';
+    $c->close;
+    # Stock httpd may not end in time if told so while a tunnel closes.
+    ok wait_for(sub { grep { m{GET /ws 101} } $h->access_log }),
+        'the tunnel ends with the client';
+    done($h);
+};
+
+subtest 'behind-proxy.conf serves' => sub {
+    my $h = httpd_for('behind-proxy.conf', backends => \@web,
+        edit => sub ($text) { $text =~ s/192\.0\.2\.10/127.0.0.1/r });
+    $h->start;
+    my @from = (headers => [['X-Forwarded-For', '203.0.113.5'],
+                            ['X-Forwarded-Proto', 'https']]);
+    my $r = $h->get('/', host => 'www.example.com', @from);
+    like(($r->set_cookies)[0], qr/; Secure/, 'https of the proxy in front');
+    my %got = map { lc $_->[0] => $_->[1] } @{$r->json->{headers}};
+    is $got{'x-forwarded-proto'}, 'https', 'is told to the members';
+    $h->graceful($h->{conf} =~ s/127\.0\.0\.1 (?=192)//r);
+    $r = $h->get('/', host => 'www.example.com', @from);
+    unlike(($r->set_cookies)[0], qr/; Secure/, 'from anybody else it is not');
+    done($h);
+};
+
+subtest 'tomcat.conf serves' => sub {
+    my @tc = map { LBS::Gateway->new(scheme => 'ajp', name => "tc$_") } 1, 2;
+    my $h = httpd_for('tomcat.conf', backends => \@tc);
+    $h->start;
+    my %at = (host => 'app.example.com');
+    for my $n (1, 2, 2, 1) {
+        is $h->get('/', %at, headers => [['Cookie', "JSESSIONID=ab.tc$n"]])->member,
+            "tc$n", "the cookie's route tc$n";
+    }
+    is $h->get('/x;jsessionid=cd.tc2', %at)->member,
+        $h->get('/x;jsessionid=cd.tc2', %at)->member, 'an id in the URL stays';
+    done($h);
+};
+
+subtest 'php-fpm.conf serves' => sub {
+    my @php = map { LBS::Gateway->new(scheme => 'fcgi', name => "php$_") } 1, 2;
+    my $h = httpd_for('php-fpm.conf', backends => \@php);
+    $h->write('htdocs/page.php', 'x');
+    $h->write('htdocs/a.txt', "a file\n");
+    $h->start;
+    stays($h, 'www.example.com', uri => '/page.php');
+    is $h->get('/a.txt', host => 'www.example.com')->body, "a file\n",
+        'files come from here';
+    done($h);
+};
+
+subtest 'from-mod_proxy_balancer.conf serves' => sub {
+    my $h = httpd_for('from-mod_proxy_balancer.conf', backends => \@web);
+    $h->start;
+    for my $n (1, 2) {
+        my $r = $h->get('/', host => 'www.example.com',
+                        headers => [['Cookie', "ROUTEID=.web$n"]]);
+        is $r->member, $web[$n - 1]->name, "who had the old cookie stays on $n";
+        my ($new) = map { /^([^;]+)/ } $r->set_cookies;
+        like $new, qr/^LBSTICKY_app=/, 'and gets the new one';
+        is $h->get('/', host => 'www.example.com', headers => [['Cookie',
+            "ROUTEID=.web" . (3 - $n) . "; $new"]])->member,
+            $web[$n - 1]->name, 'which wins over the old';
+    }
+    done($h);
+};
+
+subtest 'vhosts.conf serves' => sub {
+    my $h = httpd_for('vhosts.conf', backends => \@web);
+    $h->start;
+    stays($h, "$_.example.com") for qw(www shop);
+    my @key = (headers => [['X-Api-Key', 'k1']]);
+    my $r = $h->get('/', host => 'api.example.com', @key);
+    is $h->get('/', host => 'api.example.com', @key)->member, $r->member,
+        'the API by its key';
+    is scalar($r->set_cookies), 0, 'without a cookie';
+    $h->get('/', host => 'old.example.com');
+    ok wait_for(sub { grep { /"-" "-"$/ } $h->access_log }),
+        'the old site is left to mod_proxy_balancer';
+    done($h);
+};
+
+done_testing;
