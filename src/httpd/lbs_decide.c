@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/affinity/lbs_keys.h"
+#include "src/httpd/lbs_admit.h"
 #include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
@@ -389,6 +390,10 @@ static int decide_by_pick(request_rec *r, lbs_request_t *req,
     }
     else {
         rv = pick(r, req);
+    }
+    if (rv == APR_EBUSY) {
+        req->member = lbs_admit_choose(req);
+        rv = req->member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
     }
     if (rv != APR_SUCCESS) {
         return refuse(req,

@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include "src/httpd/lbs_admit.h"
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_headers.h"
@@ -174,10 +175,8 @@ static apr_status_t leave(void *baton)
 static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
                            const route_t *route, char *url, int *status)
 {
-    lbs_runtime_t *rt = lbs_runtime();
     const lbs_hmember_t *m = &req->pool->member[req->member];
-    apr_status_t rv =
-        lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight);
+    apr_status_t rv = lbs_admit(r, req);
     lbs_cause_t cause;
 
     if (rv != APR_SUCCESS) {

@@ -130,6 +130,7 @@ static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
     lbs_health_turned(pool, m, turn, why);
     (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
     lbs_member_tick(m->record, m->gauge, now);
+    lbs_queue_tick(&m->record->queue, now);
 }
 
 void lbs_health_tick(const lbs_hpool_t *pool)

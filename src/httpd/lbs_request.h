@@ -55,6 +55,7 @@ typedef struct lbs_request_t {
     lbs_body_t *body; /* NULL: it has none */
     int attempts;
     apr_uint32_t repeated; /* of these, counted against tries= */
+    int waited;            /* in a queue: once is enough */
     int counted;           /* the decision is in the counters */
     int learned;
     const char *cookie_line; /* Set-Cookie that still has to go out, or NULL */

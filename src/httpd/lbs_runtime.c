@@ -187,6 +187,22 @@ void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
     }
 }
 
+/* What else a dead child may hold: checks and places in queues. */
+static void abandon(const lbs_row_t *row)
+{
+    lbs_registry_t *registry = runtime->registry;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+
+    while ((slot = lbs_registry_next_member(registry, LBS_REGISTRY_NONE, slot))
+           != LBS_REGISTRY_NONE) {
+        lbs_member_t *m = lbs_registry_member_record(registry, slot);
+
+        lbs_check_abandon(&m->check, row->token);
+        lbs_queue_abandon(&m->queue, row, now);
+    }
+}
+
 void lbs_runtime_child_gone(apr_uint32_t pid)
 {
     apr_uint32_t i;
@@ -198,6 +214,7 @@ void lbs_runtime_child_gone(apr_uint32_t pid)
     for (i = 0; i < runtime->rows.rows; i++) {
         if (lbs_row_pid(&runtime->rows, i) == pid
             && lbs_row_condemn(&runtime->rows, i, pid, &row) == APR_SUCCESS) {
+            abandon(&row);
             /* Where a member is too busy to be looked at, the tick goes on. */
             (void)lbs_row_reap(&runtime->rows, &row,
                                lbs_registry_gauges(runtime->registry));

@@ -16,6 +16,7 @@
 #include "src/member/lbs_eject.h"
 #include "src/member/lbs_gauge.h"
 #include "src/member/lbs_latency.h"
+#include "src/member/lbs_queue.h"
 #include "src/member/lbs_ramp.h"
 #include "src/member/lbs_state.h"
 
@@ -52,6 +53,7 @@ typedef struct lbs_member_t {
     lbs_eject_t eject;
     lbs_check_t check;
     lbs_latency_t latency;
+    _Alignas(64) lbs_queue_t queue;
 } lbs_member_t;
 
 _Static_assert(sizeof(lbs_member_t) % 64 == 0, "whole cache lines");

@@ -22,7 +22,6 @@ typedef struct lbs_pool_t {
     lbs_atomic64_t retries;        /* attempts repeated on another member */
     lbs_atomic64_t retries_denied; /* the budget was spent */
     lbs_atomic64_t last_request;   /* monotonic microseconds, 0: never */
-    lbs_atomic32_t queued;         /* requests that wait for a full member */
     lbs_atomic32_t panic;          /* 1: all checks fail and are ignored */
     lbs_eject_pool_t eject;        /* how many are ejected, for the cap */
     lbs_budget_t budget;           /* of repetitions */

@@ -247,12 +247,11 @@ static void fill_decisions(const lbs_pool_t *record, lbs_view_pool_t *p)
                 record, (lbs_decision_t)decision, (lbs_reason_t)reason);
 
             p->decisions[decision][reason] = count;
-            p->requests += decision == LBS_DECISION_NONE ? 0 : count;
         }
     }
     p->retries = lbs_atomic_load64_relaxed(&record->retries);
     p->retries_denied = lbs_atomic_load64_relaxed(&record->retries_denied);
-    p->queued = lbs_atomic_load32_relaxed(&record->queued);
+    p->requests = lbs_atomic_load64_relaxed(&record->requests);
     p->panic = lbs_atomic_load32_relaxed(&record->panic) != 0;
 }
 
@@ -294,6 +293,8 @@ static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
     for (i = 0; i < from->count; i++) {
         fill_member(c, &from->member[i], &members[i]);
         members[i].check.configured = from->set.check->path != NULL;
+        p->queued += lbs_queue_waiting(&from->member[i].record->queue,
+                                       (apr_uint64_t)c->now.mono);
         p->inflight += members[i].inflight;
         p->sessions += members[i].sessions;
     }

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_admit.c - see lbs_admit.h. */
+#include "src/httpd/lbs_admit.h"
+
+#include "src/httpd/lbs_runtime.h"
+#include "src/member/lbs_queue.h"
+
+/* How long a waiting request sleeps between two looks. */
+#define NAP apr_time_from_msec(2)
+
+#define CANDIDATES 8
+
+static apr_status_t enter(lbs_request_t *req)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    const lbs_hmember_t *m = &req->pool->member[req->member];
+
+    return lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight);
+}
+
+/* @return as lbs_admit(); the ticket is given back by the caller */
+static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
+{
+    const lbs_hmember_t *m = &req->pool->member[req->member];
+    apr_status_t rv;
+
+    for (;;) {
+        rv = lbs_queue_turn(&m->record->queue, m->gauge,
+                            (apr_uint64_t)lbs_runtime_now(), ticket);
+        if (APR_STATUS_IS_TIMEUP(rv)) {
+            return APR_EBUSY;
+        }
+        if (!lbs_gauge_open_kept(m->gauge)) {
+            return APR_EAGAIN;
+        }
+        if (rv == APR_SUCCESS) {
+            rv = enter(req);
+            if (rv != APR_EBUSY) {
+                return rv;
+            }
+        }
+        apr_sleep(NAP);
+    }
+}
+
+apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
+{
+    const lbs_set_limit_t *set = req->pool->set.limit;
+    lbs_queue_t *queue = &req->pool->member[req->member].record->queue;
+    apr_uint64_t now, ticket;
+    apr_status_t rv = APR_EBUSY;
+
+    if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {
+        rv = enter(req);
+    }
+    if (rv != APR_EBUSY || set->queue == 0 || req->waited
+        || r->connection->aborted) {
+        return rv;
+    }
+    req->waited = 1;
+    now = (apr_uint64_t)lbs_runtime_now();
+    rv = lbs_queue_join(queue, set->queue, &lbs_runtime()->row, set->wait, now,
+                        &ticket);
+    if (rv != APR_SUCCESS) {
+        return APR_EBUSY;
+    }
+    rv = wait_for_turn(req, ticket);
+    lbs_queue_leave(queue, (apr_uint64_t)lbs_runtime_now(), ticket);
+    return rv;
+}
+
+int lbs_admit_choose(const lbs_request_t *req)
+{
+    const lbs_hpool_t *pool = req->pool;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint32_t shortest = pool->set.limit->queue;
+    int best = LBS_NO_MEMBER;
+    int i;
+
+    if (req->waited) {
+        return LBS_NO_MEMBER;
+    }
+    for (i = 0; i < CANDIDATES; i++) {
+        apr_uint32_t index =
+            lbs_rand_below(lbs_runtime_rand(), (apr_uint32_t)pool->count);
+        const lbs_hmember_t *m = &pool->member[index];
+        apr_uint32_t waiting;
+
+        if ((lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW) != 0
+            || lbs_request_tried(req, (int)index)) {
+            continue;
+        }
+        waiting = lbs_queue_waiting(&m->record->queue, now);
+        if (waiting < shortest) {
+            shortest = waiting;
+            best = (int)index;
+        }
+    }
+    return best;
+}
