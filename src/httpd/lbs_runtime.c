@@ -147,7 +147,7 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
     if (rv != APR_SUCCESS) {
         ap_log_error(
             APLOG_MARK, APLOG_CRIT, rv, main_server,
-            LBSNO(1002) "the shared memory cannot be used; if this "
+            LBSNO(1900) "the shared memory cannot be used; if this "
                         "is a graceful restart, stop and start httpd");
     }
     return rv;
@@ -180,7 +180,7 @@ void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
     (void)pchild;
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server,
-                     LBSNO(1003) "more children than at the first start: what "
+                     LBSNO(1901) "more children than at the first start: what "
                                  "this one has in flight is lost if it dies; "
                                  "stop and start httpd after raising "
                                  "ServerLimit");
