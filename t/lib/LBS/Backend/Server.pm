@@ -244,7 +244,7 @@ sub behaviour ($server, $uri) {
     if ($uri =~ /\?(.*)/s) {
         for (split /&/, $1) {
             my ($k, $v) = split /=/, $_, 2;
-            push @{$q{$k}}, unescape($v // '');
+            push @{$q{$k // q()}}, unescape($v // q());
         }
     }
     return \%b if $q{at}
