@@ -392,6 +392,10 @@ int main(void)
     every_schedule("a bind and a forget");
 
     fill_scene(0);
+    cast_actors(1, CLAIM, CLAIM);
+    switches = 0;
+    ok(play() <= 6 * LBS_PAIR,
+       "an insert into a full table makes six accesses a word, no more");
     cast_actors(2, CLAIM, CLAIM);
     every_schedule("two claims in a full table");
     every_death(60000, "two claims in a full table");
