@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/state/lbs_admin.h"
 #include "src/state/lbs_reclaim.h"
 #include "src/table/lbs_image.h"
 #include "src/table/lbs_sweep.h"
@@ -112,40 +112,5 @@ void lbs_housekeeping_tick(apr_time_t now)
     if (now - keeping.reaped_at >= REAP_EVERY) {
         keeping.reaped_at = now;
         reap();
-    }
-}
-
-/* Drains ---------------------------------------------------------------------
- */
-
-static void end_drain(const lbs_hpool_t *pool, const lbs_hmember_t *m,
-                      const char *reason)
-{
-    lbs_clock_t now = lbs_runtime_clock();
-
-    if (lbs_gauge_set(m->gauge, LBS_F_DRAINED)) {
-        lbs_registry_tell(lbs_runtime()->registry, &now, pool->slot, m->slot,
-                          LBS_EVENT_DRAINED, reason);
-    }
-}
-
-void lbs_housekeeping_drains(const lbs_hpool_t *pool)
-{
-    lbs_runtime_t *rt = lbs_runtime();
-    apr_time_t now = lbs_runtime_now();
-    apr_size_t i;
-
-    for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
-        lbs_admin_drain_t drain;
-
-        if ((lbs_gauge_flags(m->gauge) & (LBS_F_DRAIN | LBS_F_DRAINED))
-            != LBS_F_DRAIN) {
-            continue;
-        }
-        lbs_admin_drain(rt->registry, m->slot, &drain);
-        if (drain.deadline != 0 && now >= drain.deadline) {
-            end_drain(pool, m, "the deadline is over");
-        }
     }
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_housekeeping.h - the slow part of the tick: the table is swept, dead
- * children are taken back, drains come to their end, slots become free.
+ * children are taken back, slots become free.
  */
 #ifndef LBS_HOUSEKEEPING_H
 #define LBS_HOUSEKEEPING_H
 
 #include <apr_pools.h>
 #include <apr_time.h>
-
-#include "src/httpd/lbs_pools.h"
 
 /** Prepare; in the process that ticks. @param pool  lives as long as it */
 void lbs_housekeeping_start(apr_pool_t *pool);
@@ -17,8 +15,5 @@ void lbs_housekeeping_start(apr_pool_t *pool);
  * dead children. Cost: bounded, about a millisecond at ten million sessions.
  */
 void lbs_housekeeping_tick(apr_time_t now);
-
-/** A pool's drains: what is past its deadline, or has nobody left. */
-void lbs_housekeeping_drains(const lbs_hpool_t *pool);
 
 #endif

@@ -12,6 +12,7 @@
 #include "src/httpd/lbs_shm.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_identity.h"
+#include "src/state/lbs_manager.h"
 #include "src/table/lbs_sweep.h"
 
 /* Every virtual host has a table of its own; a pool that hosts inherit from
@@ -411,14 +412,16 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
 static void reconcile(const lbs_hmember_t *m)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_admin_values_t file = {lbs_worker_flags(m->worker),
-                               lbs_worker_weight(m->worker)};
+    lbs_admin_values_t values = {lbs_worker_flags(m->worker),
+                                 lbs_worker_weight(m->worker)};
     lbs_clock_t now = lbs_runtime_clock();
 
-    lbs_admin_reconcile(registry, m->slot, &file, &now);
-    lbs_worker_set_flags(m->worker, lbs_gauge_flags(m->gauge));
-    lbs_worker_set_weight(m->worker,
-                          lbs_atomic_load32_relaxed(&m->gauge->weight));
+    lbs_admin_reconcile(registry, m->slot, &values, &now);
+    values.flags = lbs_gauge_flags(m->gauge) & LBS_ADMIN_FLAGS;
+    values.weight = lbs_atomic_load32_relaxed(&m->gauge->weight);
+    lbs_worker_set_flags(m->worker, values.flags);
+    lbs_worker_set_weight(m->worker, values.weight);
+    lbs_manager_wrote(registry, m->slot, &values);
 }
 
 static void settle_pool(lbs_hpool_t *pool, int is_reload)

@@ -11,39 +11,37 @@
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
+#include "src/state/lbs_manager.h"
 
 #define NAME "_lbsticky_"
 #define INTERVAL apr_time_from_msec(100)
 
-/* A difference between mod_proxy's record and the gauge is what somebody
- * changed in balancer-manager: our own changes are written to both. */
-static void follow_manager(const lbs_hmember_t *m)
+/* What balancer-manager changed becomes an operator's change, and what others
+ * changed is shown there. */
+static void follow_manager(const lbs_hmember_t *m, const lbs_clock_t *now)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_clock_t now = lbs_runtime_clock();
-    lbs_admin_change_t change = {.action = LBS_ADMIN_SET_FLAGS,
-                                 .flags = lbs_worker_flags(m->worker),
-                                 .weight = lbs_worker_weight(m->worker),
-                                 .reason = "balancer-manager"};
+    lbs_admin_values_t shown = {lbs_worker_flags(m->worker),
+                                lbs_worker_weight(m->worker)};
+    lbs_admin_values_t want;
 
-    if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_ADMIN_FLAGS)
-        != change.flags) {
-        (void)lbs_admin_apply(registry, m->slot, &change, &now);
-    }
-    if (lbs_atomic_load32_relaxed(&m->gauge->weight) != change.weight) {
-        change.action = LBS_ADMIN_SET_WEIGHT;
-        (void)lbs_admin_apply(registry, m->slot, &change, &now);
+    if (lbs_manager_follow(registry, m->slot, &shown, now, &want)) {
+        lbs_worker_set_flags(m->worker, want.flags);
+        lbs_worker_set_weight(m->worker, want.weight);
+        lbs_manager_wrote(registry, m->slot, &want);
     }
 }
 
 static void tick_pool(lbs_hpool_t *pool)
 {
+    lbs_clock_t now = lbs_runtime_clock();
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        follow_manager(&pool->member[i]);
+        follow_manager(&pool->member[i], &now);
+        (void)lbs_admin_tick(lbs_runtime()->registry, pool->member[i].slot,
+                             &now);
     }
-    lbs_housekeeping_drains(pool);
     lbs_health_tick(pool);
     (void)lbs_plan_rebuild(pool->plan,
                            lbs_registry_gauges(lbs_runtime()->registry),

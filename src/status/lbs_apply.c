@@ -21,6 +21,7 @@
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
+#include "src/state/lbs_manager.h"
 #include "src/status/lbs_change.h"
 #include "src/status/lbs_collect.h"
 #include "src/status/lbs_escape.h"
@@ -259,10 +260,14 @@ static const char *forget_one(apply_t *a)
 /* mod_proxy's own record follows, so that balancer-manager shows it. */
 static void mirror(const lbs_hmember_t *m)
 {
-    lbs_worker_set_flags(m->worker,
-                         lbs_atomic_load32_relaxed(&m->gauge->flags));
-    lbs_worker_set_weight(m->worker,
-                          lbs_atomic_load32_relaxed(&m->gauge->weight));
+    lbs_admin_values_t values;
+
+    values.flags =
+        lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_ADMIN_FLAGS;
+    values.weight = lbs_atomic_load32_relaxed(&m->gauge->weight);
+    lbs_worker_set_flags(m->worker, values.flags);
+    lbs_worker_set_weight(m->worker, values.weight);
+    lbs_manager_wrote(lbs_runtime()->registry, m->slot, &values);
 }
 
 /* What a change brings along: an ejection ends with a reset, and whoever takes
