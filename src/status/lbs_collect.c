@@ -403,6 +403,8 @@ static void fill_events(const collect_t *c, lbs_view_t *view)
 static void fill_table(const collect_t *c, lbs_view_table_t *table)
 {
     const char *persist = lbs_config_of(ap_server_conf)->main->persist;
+    apr_uint64_t saved =
+        lbs_atomic_load64_relaxed(&c->rt->shared->notes->saved_at);
     lbs_table_stats_t stats;
 
     lbs_table_stats(c->rt->table, &stats);
@@ -412,7 +414,8 @@ static void fill_table(const collect_t *c, lbs_view_table_t *table)
     table->evicted_live = stats.evicted_unseen + stats.evicted_seen;
     table->expired = stats.expired;
     table->persist = persist != NULL ? persist : "off";
-    table->age_s = -1;
+    table->age_s =
+        saved == 0 ? -1 : apr_time_sec(c->now.wall - (apr_time_t)saved);
 }
 
 const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,
