@@ -116,7 +116,9 @@ static apr_status_t make_table(lbs_shared_table_t *table,
                      sessions);
         return APR_ENOMEM;
     }
-    apr_pool_create(&table->pool, s->process->pool);
+    /* Not below the process's pool: at the end that destroys this one and
+     * then pconf, which saves the table's sessions. */
+    apr_pool_create(&table->pool, NULL);
     rv = share(&table->base, table->bytes, table->pool, s, "session table",
                "LBStickyTable sessions=");
     if (rv == APR_SUCCESS) {
