@@ -124,10 +124,11 @@ static const char *span_of(apr_pool_t *pool, const lbs_view_plot_t *plot)
 static void put_figure(lbs_out_t *out, const lbs_view_plot_t *plot,
                        const kind_t *kind, const char *of)
 {
-    double top = round_up(most_of(plot, kind));
+    double most = most_of(plot, kind);
+    double top = round_up(most);
     double now = kind->value(plot, plot->count - 1);
     const char *now_text = kind->text(out->pool, now);
-    const char *top_text = kind->text(out->pool, top);
+    const char *top_text = most > 0 ? kind->text(out->pool, top) : "";
     const char *span = span_of(out->pool, plot);
 
     lbs_out_put(out,
@@ -143,8 +144,8 @@ static void put_figure(lbs_out_t *out, const lbs_view_plot_t *plot,
                 "at most %s\"><path class=\"grid\" d=\"M0 1H%.0fM0 %.0fH%.0f"
                 "M0 %.0fH%.0f\"/>",
                 WIDE, HIGH, kind->title, of, span, now_text,
-                kind->text(out->pool, most_of(plot, kind)), WIDE, HIGH / 2,
-                WIDE, HIGH - 1, WIDE);
+                kind->text(out->pool, most), WIDE, HIGH / 2, WIDE, HIGH - 1,
+                WIDE);
     put_curve(out, plot, kind, top);
     lbs_out_put(out,
                 "</svg><div class=\"ends\"><span>%s ago</span>"

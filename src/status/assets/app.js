@@ -177,6 +177,9 @@
 
     /* The list of members ------------------------------------------------- */
 
+    /* Not form.action: a field of that name would hide it. */
+    const target = (form) => form.getAttribute("action");
+
     function filterUrl(form) {
         const query = new URLSearchParams();
 
@@ -185,7 +188,7 @@
                 query.set(name, value);
             }
         }
-        return `${form.action}?${query}`;
+        return `${target(form)}?${query}`;
     }
 
     let typing = 0;
@@ -242,7 +245,7 @@
         let answer;
 
         try {
-            answer = await fetchPage(form.action, {
+            answer = await fetchPage(target(form), {
                 method: "POST",
                 body: new URLSearchParams(new FormData(form))
             });
