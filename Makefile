@@ -24,7 +24,9 @@ BENCH_SRC = $(sort $(wildcard bench/bench_*.c bench/sim_*.c))
 C_FILES   = $(sort $(wildcard *.[ch] src/*/*.[ch] t/unit/*.h t/unit/*/*.[ch] \
                               fuzz/*.[ch] bench/*.[ch]))
 
-STATUS_SRC = $(sort $(wildcard src/status/*.c))
+# Of src/status what only writes plain values; the rest needs httpd.
+STATUS_SRC = $(filter-out $(foreach part,apply collect explain lookup modstatus reply \
+                 status,src/status/lbs_$(part).c),$(sort $(wildcard src/status/*.c)))
 ASSETS    = $(sort $(wildcard src/status/assets/*))
 
 PURE_OBJ  = $(PURE_SRC:%.c=$(B)/%.o)
@@ -98,8 +100,6 @@ $(SO): $(MOD_OBJ) $(B)/objects
 	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $(MOD_OBJ) $(HTTPD_LDFLAGS) $(LDFLAGS) \
 	    $(MOD_LIBS)
 
-# With what src/status writes from plain values; of an archive the linker takes
-# only what a test asks for, so what needs httpd stays out.
 $(LIB): $(PURE_OBJ) $(STATUS_OBJ) $(B)/objects
 	@rm -f $@
 	$(call say,AR) ar rcs $@ $(PURE_OBJ) $(STATUS_OBJ)

@@ -79,6 +79,9 @@ static apr_uint32_t count_others(const lbs_part_t *part)
 
 static const char *others_of(const lbs_part_t *part)
 {
+    if (count_others(part) == 0) {
+        return "nobody else";
+    }
     return lbs_human_of(part->out->pool, count_others(part), "other member",
                         "other members");
 }
