@@ -120,9 +120,10 @@ static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
     }
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
         connection->used_at = lbs_runtime_now();
-        if (current != NULL && current->sent
+        if (current != NULL && current->sent && !current->received
             && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
             current->received = 1;
+            current->on_first(current->baton);
         }
     }
     return rv;

@@ -24,10 +24,10 @@ typedef struct lbs_backend_t {
     int received;   /* something was read */
     int refused;    /* we refused the connection: nothing was sent */
     int broken_off; /* we gave up waiting: the member hangs */
-    /* In: may the attempt be repeated elsewhere? */
-    int repeatable;
-    /* In: has the member been taken out? Asked while waiting. */
-    int (*is_out)(void *baton);
+    /* In. */
+    int repeatable;                /* the attempt may be made elsewhere */
+    int (*is_out)(void *baton);    /* while waiting: is the member out? */
+    void (*on_first)(void *baton); /* the first byte came */
     void *baton;
 } lbs_backend_t;
 

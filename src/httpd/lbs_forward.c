@@ -74,6 +74,16 @@ static int is_overridden(const request_rec *r)
     return apr_table_get(r->notes, "proxy-error-override") != NULL;
 }
 
+/* Nothing was sent, as far as can be told: what goes past httpd's connection
+ * filters is only known not to be sent when mod_proxy says so. */
+static int is_unsent(const lbs_request_t *req, int status)
+{
+    return !req->backend.sent
+           && (status == HTTP_SERVICE_UNAVAILABLE
+               || lbs_worker_is_watched(
+                   req->pool->member[req->member].worker));
+}
+
 /* Why there is no answer, from what mod_proxy says and what was seen. */
 static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
                               int status)
@@ -83,20 +93,23 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
     if (req->discarding) {
         return LBS_CAUSE_STATUS;
     }
-    if (req->answered || status == DECLINED) {
+    if (req->answered && req->broken && !r->connection->aborted) {
+        return LBS_CAUSE_BODY;
+    }
+    if (req->answered || status == OK || status == DONE || status == DECLINED
+        || status == SUSPENDED) {
         return LBS_CAUSE_NONE;
     }
     if (seen->broken_off) {
         return LBS_CAUSE_STALL;
     }
-    if (r->connection->aborted || status == HTTP_REQUEST_TIME_OUT
-        || (status >= 400 && status < 500)) {
+    if (r->connection->aborted || (status >= 400 && status < 500)) {
         return LBS_CAUSE_CLIENT;
     }
     if (seen->refused) {
         return LBS_CAUSE_STALE;
     }
-    if (status == HTTP_SERVICE_UNAVAILABLE && !seen->sent) {
+    if (is_unsent(req, status)) {
         return lbs_worker_pool_empty(req->pool->member[req->member].worker)
                    ? LBS_CAUSE_FULL
                    : LBS_CAUSE_CONNECT;
@@ -109,6 +122,17 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
         return LBS_CAUSE_GARBAGE;
     }
     return seen->seen && !seen->connected ? LBS_CAUSE_STALE : LBS_CAUSE_RESET;
+}
+
+/* From now on the attempt is no sign of a stall, whatever comes of it: a
+ * WebSocket may be silent for hours. */
+static void on_first(void *baton)
+{
+    lbs_request_t *req = baton;
+    lbs_runtime_t *rt = lbs_runtime();
+
+    req->first_at = lbs_runtime_now();
+    lbs_row_heard(&rt->rows, &rt->row, &req->flight);
 }
 
 static int is_out(void *baton)
@@ -140,6 +164,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     memset(&req->backend, 0, sizeof(req->backend));
     req->backend.repeatable = lbs_retry_is_repeatable(req);
     req->backend.is_out = is_out;
+    req->backend.on_first = on_first;
     req->backend.baton = req;
     if (wants_fresh(req)) {
         apr_table_setn(r->subprocess_env, FRESH, "1");
@@ -185,14 +210,18 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     }
     req->attempts++;
     req->bytes_out = 0;
+    req->first_at = 0;
+    req->broken = 0;
     req->sent_at = lbs_runtime_now();
     lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
     *status = run(r, req, route, url);
     if (!req->answered && is_overridden(r) && lbs_forward_answered(r, req)) {
         lbs_learn_late(r, req);
     }
-    cause =
-        *status == SUSPENDED ? LBS_CAUSE_NONE : find_cause(r, req, *status);
+    cause = find_cause(r, req, *status);
+    if (cause == LBS_CAUSE_NONE && !req->answered && *status != DECLINED) {
+        (void)lbs_forward_answered(r, req); /* a tunnel, and it is over */
+    }
     if (cause != LBS_CAUSE_NONE) {
         lbs_verdict_failed(r, req, cause);
     }

@@ -281,7 +281,10 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     (void)apr_brigade_length(bb, 0, &length);
     req->bytes_out += length > 0 ? (apr_uint64_t)length : 0;
-    if (!req->answered && !req->discarding && !is_broken(bb)) {
+    if (is_broken(bb)) {
+        req->broken = 1;
+    }
+    else if (!req->answered && !req->discarding) {
         (void)lbs_forward_answered(f->r, req);
     }
     if (req->discarding) {

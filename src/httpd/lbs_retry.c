@@ -70,7 +70,8 @@ int lbs_retry_elsewhere(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
 {
     lbs_pool_t *record = req->pool->record;
 
-    if (r->connection->aborted || !lbs_retry_expected(req, cause)) {
+    if (r->connection->aborted || req->answered
+        || !lbs_retry_expected(req, cause)) {
         return 0;
     }
     if (is_unseen(cause)) {

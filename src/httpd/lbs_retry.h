@@ -23,6 +23,7 @@ typedef enum lbs_cause_t {
     LBS_CAUSE_TIMEOUT, /* the response time-out */
     LBS_CAUSE_STATUS,  /* it answered with a status of LBStickyRetry */
     LBS_CAUSE_GARBAGE, /* it answered something that is no HTTP */
+    LBS_CAUSE_BODY,    /* the answer broke off: too late for another */
     LBS_CAUSE_CLIENT   /* the client went away */
 } lbs_cause_t;
 

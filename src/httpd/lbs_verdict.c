@@ -33,6 +33,14 @@ static void fail(lbs_request_t *req, lbs_fail_t kind)
     lbs_health_turned(req->pool, m, turn, why);
 }
 
+/* To the first byte, where it was seen. */
+static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
+{
+    apr_uint64_t end = req->first_at != 0 ? (apr_uint64_t)req->first_at : now;
+
+    return end - (apr_uint64_t)req->sent_at;
+}
+
 void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
@@ -42,8 +50,8 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
 
     lbs_row_heard(&rt->rows, &rt->row, &req->flight);
-    lbs_member_answered(m->record, m->gauge, r->status,
-                        now - (apr_uint64_t)req->sent_at, now);
+    lbs_member_answered(m->record, m->gauge, r->status, time_of(req, now),
+                        now);
     if (lbs_statuses_has(&req->pool->eject_status, r->status)) {
         fail(req, LBS_FAIL_STATUS);
         return;
@@ -61,6 +69,9 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
     case LBS_CAUSE_RESET:
     case LBS_CAUSE_GARBAGE:
         fail(req, LBS_FAIL_RESET);
+        break;
+    case LBS_CAUSE_BODY:
+        fail(req, LBS_FAIL_BODY);
         break;
     case LBS_CAUSE_TIMEOUT:
         fail(req, LBS_FAIL_TIMEOUT);

@@ -221,6 +221,14 @@ void lbs_worker_govern(proxy_worker *worker)
         ~(unsigned)(PROXY_WORKER_IN_ERROR | PROXY_WORKER_HC_FAIL);
 }
 
+int lbs_worker_is_watched(const proxy_worker *worker)
+{
+    const char *scheme = worker->s->scheme;
+
+    return strncmp(scheme, "http", 4) == 0 || strncmp(scheme, "h2", 2) == 0
+           || strncmp(scheme, "ws", 2) == 0;
+}
+
 int lbs_worker_pool_empty(const proxy_worker *worker)
 {
     return worker->s->hmax > 0 && worker->cp != NULL && worker->cp->res != NULL

@@ -84,6 +84,10 @@ void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight);
 /** Take a member's error handling out of mod_proxy's hands. */
 void lbs_worker_govern(proxy_worker *worker);
 
+/** @return 1 when the member's scheme sends through httpd's connection
+ * filters, so that lbs_backend.c sees what is sent */
+int lbs_worker_is_watched(const proxy_worker *worker);
+
 /** @return 1 when the member's connection pool has nothing left to give. */
 int lbs_worker_pool_empty(const proxy_worker *worker);
 
