@@ -113,8 +113,8 @@ LBS_PICK_INLINE apr_status_t lbs_pick_planned(const lbs_pick_pool_t *pool,
         }
         found = choose(pool, ask, reading.side, reading.front);
         if (lbs_plan_whole(pool->plan, &reading)) {
-            if (found == LBS_PICK_NONE) {
-                break;
+            if (found >= pool->plan->members) {
+                break; /* nobody, or a damaged table */
             }
             *index = found;
             return APR_SUCCESS;

@@ -36,7 +36,8 @@ typedef struct pick_t {
     const apr_uint16_t *slot;
     const lbs_atomic64_t *alias;
     apr_uint32_t front;
-    apr_uint32_t members;
+    apr_uint32_t mask; /* keeps within the slots what a table says that is
+                          torn; lbs_pick_planned() throws the answer away */
     const lbs_pick_ask_t *ask;
     apr_uint64_t hot;  /* in flight per weight above which a member is hot */
     apr_uint64_t time; /* of a member never heard of, 1/32 microseconds */
@@ -72,16 +73,14 @@ LBS_PICK_INLINE int is_fit(const pick_t *pick, const lbs_gauge_t *g,
 
 LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
 {
-    apr_uint32_t index = lbs_alias_draw(pick->alias, pick->front, random);
+    apr_uint32_t index =
+        lbs_alias_draw(pick->alias, pick->front, random) & pick->mask;
     const lbs_gauge_t *g;
     apr_uint32_t inflight;
     apr_uint32_t weight;
     apr_uint64_t time;
     apr_uint64_t wait;
 
-    if (index >= pick->members) {
-        return;
-    }
     g = &pick->gauges[pick->slot[index]];
     weight = lbs_atomic_load32_relaxed(&g->weight);
     if (weight == 0) {
@@ -103,6 +102,16 @@ static apr_uint64_t unknown_time(apr_uint32_t median)
     return median != 0 ? (apr_uint64_t)median << LBS_EWMA_SHIFT : 1;
 }
 
+/* 64 bits are enough to draw four of 8191, so the second two are made of the
+ * first: half a round of lbs_hash_mix(), a third of its cost. */
+static inline apr_uint64_t stretch(apr_uint64_t random)
+{
+    apr_uint64_t product =
+        (random ^ random >> 29) * APR_UINT64_C(0x9e3779b97f4a7c15);
+
+    return product ^ product >> 32;
+}
+
 static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
                                const lbs_pick_ask_t *ask,
                                const lbs_plan_side_t *side, apr_uint32_t front)
@@ -113,7 +122,7 @@ static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
                    .slot = plan->slot,
                    .alias = side->alias,
                    .front = front,
-                   .members = plan->members,
+                   .mask = plan->slot_mask,
                    .ask = ask,
                    .hot = lbs_atomic_load32_relaxed(&plan->head->hot),
                    .time = unknown_time(median),
@@ -123,7 +132,7 @@ static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
 
     for (round = 0; round < ROUNDS_MAX; round++) {
         apr_uint64_t one = lbs_rand_next(ask->rand);
-        apr_uint64_t two = lbs_rand_next(ask->rand);
+        apr_uint64_t two = stretch(one);
 
         draw(&pick, (apr_uint32_t)one);
         draw(&pick, (apr_uint32_t)(one >> 32));

@@ -101,15 +101,21 @@ static void keep_members(lbs_plan_t *plan, const lbs_plan_member_t *member,
                          apr_pool_t *pool)
 {
     apr_uint32_t n = plan->members;
-    apr_uint16_t *slot = apr_palloc(pool, n * sizeof(*slot));
+    apr_uint32_t slots = 1;
+    apr_uint16_t *slot;
     apr_uint32_t *lbset = apr_palloc(pool, n * sizeof(*lbset));
     apr_uint32_t i;
 
+    while (slots < n) {
+        slots *= 2;
+    }
+    slot = apr_pcalloc(pool, slots * sizeof(*slot));
     for (i = 0; i < n; i++) {
         slot[i] = (apr_uint16_t)member[i].slot;
         lbset[i] = member[i].lbset;
     }
     plan->slot = slot;
+    plan->slot_mask = slots - 1;
     plan->member = apr_pmemdup(pool, member, n * sizeof(*member));
     plan->order.lbset = lbset;
     plan->order.member = sort(member, n, 0, pool);

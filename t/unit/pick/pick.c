@@ -4,11 +4,12 @@
 
 #include "t/unit/pick/pool.h"
 
+/* Of this thread, so that a busy machine does not look like a slow pick. */
 static double seconds(void)
 {
     struct timespec at;
 
-    clock_gettime(CLOCK_MONOTONIC, &at);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
     return (double)at.tv_sec + (double)at.tv_nsec * 1e-9;
 }
 
