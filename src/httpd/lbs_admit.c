@@ -8,8 +8,6 @@
 /* How long a waiting request sleeps between two looks. */
 #define NAP apr_time_from_msec(2)
 
-#define CANDIDATES 8
-
 static apr_status_t enter(lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
@@ -69,31 +67,40 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     return rv;
 }
 
+/* Open to new sessions, but for its limit. */
+static int is_worth_waiting(const lbs_gauge_t *g)
+{
+    return (lbs_gauge_flags(g) & LBS_F_CLOSED_NEW) == 0
+           && lbs_atomic_load32_relaxed(&g->weight) != 0
+           && !lbs_gauge_probed(g);
+}
+
+/* The pick has walked the pool before it found everybody full; so does this,
+ * from a place of its own, so that equal queues are used equally. */
 int lbs_admit_choose(const lbs_request_t *req)
 {
     const lbs_hpool_t *pool = req->pool;
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     apr_uint32_t shortest = pool->set.limit->queue;
+    apr_size_t at =
+        lbs_rand_below(lbs_runtime_rand(), (apr_uint32_t)pool->count);
     int best = LBS_NO_MEMBER;
-    int i;
+    apr_size_t i;
 
     if (req->waited) {
         return LBS_NO_MEMBER;
     }
-    for (i = 0; i < CANDIDATES; i++) {
-        apr_uint32_t index =
-            lbs_rand_below(lbs_runtime_rand(), (apr_uint32_t)pool->count);
-        const lbs_hmember_t *m = &pool->member[index];
+    for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
+        const lbs_hmember_t *m = &pool->member[at];
         apr_uint32_t waiting;
 
-        if ((lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW) != 0
-            || lbs_request_tried(req, (int)index)) {
+        if (!is_worth_waiting(m->gauge) || lbs_request_tried(req, (int)at)) {
             continue;
         }
         waiting = lbs_queue_waiting(&m->record->queue, now);
         if (waiting < shortest) {
             shortest = waiting;
-            best = (int)index;
+            best = (int)at;
         }
     }
     return best;

@@ -320,6 +320,13 @@ static apr_status_t pick(request_rec *r, lbs_request_t *req)
     return rv;
 }
 
+static int may_share(const lbs_request_t *req, int member)
+{
+    return member != LBS_NO_MEMBER
+           && lbs_gauge_open_new(req->pool->member[member].gauge)
+           && !lbs_request_tried(req, member);
+}
+
 /* A client without a cookie: share the pick with its parallel requests. */
 static apr_status_t pick_first(request_rec *r, lbs_request_t *req)
 {
@@ -335,9 +342,7 @@ static apr_status_t pick_first(request_rec *r, lbs_request_t *req)
 
     if (lbs_first_find(words, key, now, window, &slot) == APR_SUCCESS) {
         member = lbs_pools_member_at(pool, slot);
-        if (member != LBS_NO_MEMBER
-            && lbs_gauge_open_new(pool->member[member].gauge)
-            && !lbs_request_tried(req, member)) {
+        if (may_share(req, member)) {
             req->member = member;
             return APR_SUCCESS;
         }
@@ -348,7 +353,7 @@ static apr_status_t pick_first(request_rec *r, lbs_request_t *req)
         slot = lbs_first_claim(words, key, now, window,
                                pool->member[req->member].slot, stale);
         member = lbs_pools_member_at(pool, slot);
-        if (member != LBS_NO_MEMBER) {
+        if (may_share(req, member)) {
             req->member = member;
         }
     }
