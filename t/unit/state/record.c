@@ -113,7 +113,7 @@ static void pools(void)
     lbs_pool_decided(pool, LBS_DECISION_NEW, LBS_REASON_EXPIRED, 5);
     pool->retries = 6;
     pool->retries_denied = 7;
-    pool->queued = 8;
+    pool->panic = 1;
     lbs_record_take_pool(&record, from, 0);
     lbs_record_give_pool(&record, to, 1);
     pool = lbs_registry_pool_record(to, 1);
@@ -121,7 +121,7 @@ static void pools(void)
            "a decision");
     ok(pool->requests == 1 && pool->retries == 6 && pool->retries_denied == 7,
        "what was counted is given");
-    ok(pool->queued == 0, "what is of the moment is not");
+    ok(pool->panic == 0, "what is of the moment is not");
 }
 
 static void deadlines(void)
