@@ -35,14 +35,22 @@ static int lost(apr_uint64_t claim, const lbs_check_conf_t *conf,
     return age < 0x80000000u && age > most / 1000;
 }
 
+/* @param due  as it was seen: 0, or too far away to be kept */
 static void plan_first(lbs_check_t *check, const lbs_check_conf_t *conf,
-                       apr_uint64_t identity, apr_uint64_t now)
+                       apr_uint64_t identity, apr_uint64_t due,
+                       apr_uint64_t now)
 {
     apr_uint64_t spread = (apr_uint64_t)conf->interval_us;
-    apr_uint64_t none = 0;
 
     spread = lbs_hash_mix(identity) % (spread == 0 ? 1 : spread);
-    (void)lbs_atomic_cas64(&check->due, &none, now + spread + 1);
+    (void)lbs_atomic_cas64(&check->due, &due, now + spread + 1);
+}
+
+/* Later than any plan of this interval: a reload made the interval shorter. */
+static int is_stale(apr_uint64_t due, const lbs_check_conf_t *conf,
+                    apr_uint64_t now)
+{
+    return due > now + 2 * (apr_uint64_t)conf->interval_us;
 }
 
 /* The next one: an interval after this one began, half of one while the
@@ -88,8 +96,8 @@ apr_status_t lbs_check_begin(lbs_check_t *check, const lbs_check_conf_t *conf,
     apr_uint64_t due = lbs_atomic_load64_relaxed(&check->due);
     apr_uint64_t mine = ((apr_uint64_t)token << 32) | ms32(now);
 
-    if (due == 0) {
-        plan_first(check, conf, identity, now);
+    if (due == 0 || is_stale(due, conf, now)) {
+        plan_first(check, conf, identity, due, now);
         return APR_EAGAIN;
     }
     if (now < due) {

@@ -80,6 +80,25 @@ static void healthy_again_within_rise_intervals(void)
        (double)(now - from) / SEC);
 }
 
+static void a_shorter_interval_counts_at_once(void)
+{
+    lbs_check_conf_t longer = conf, shorter = conf;
+    apr_uint64_t ticket, end;
+
+    start();
+    longer.interval_us = 3600 * SEC;
+    shorter.interval_us = 1 * SEC;
+    is_int(lbs_check_begin(&check, &longer, 7, 1, now, &ticket), APR_EAGAIN,
+           "planned within the hour");
+    for (end = now + 2 * SEC; now < end; now += 100 * MS) {
+        if (lbs_check_begin(&check, &shorter, 7, 1, now, &ticket)
+            == APR_SUCCESS) {
+            break;
+        }
+    }
+    ok(now < end, "after a reload: within the new interval of a second");
+}
+
 static void first_checks_are_spread(void)
 {
     lbs_check_t many[MEMBERS];
@@ -305,6 +324,7 @@ int main(void)
     }
     only_results_in_a_row_count();
     healthy_again_within_rise_intervals();
+    a_shorter_interval_counts_at_once();
     first_checks_are_spread();
     one_is_outstanding();
     slower_than_the_interval();
