@@ -77,7 +77,7 @@ void lbs_record_code_member(const lbs_codec_t *codec,
         code32(codec, &record->file[field]);
         code32(codec, &record->value[field]);
     }
-    code32(codec, &record->drained);
+    code32(codec, &record->closed);
     code64(codec, &record->drain_since);
     code64(codec, &record->drain_left);
     code64(codec, &record->drain_idle);
@@ -115,7 +115,8 @@ int lbs_record_member_is_sound(const lbs_saved_member_t *record)
     return record->id != 0 && record->slot < LBS_REGISTRY_MEMBERS
            && record->overrides < 1u << LBS_SEAT_FIELDS
            && values_are_sound(record->file) && values_are_sound(record->value)
-           && record->drained <= 1 && record->drain_since < APR_INT64_MAX / 2
+           && record->closed <= (LBS_SAVED_DRAINED | LBS_SAVED_DOWN)
+           && record->drain_since < APR_INT64_MAX / 2
            && record->drain_left < APR_INT64_MAX / 2
            && record->drain_idle < APR_INT64_MAX / 2
            && counts_are_sound(&record->counted);
@@ -201,7 +202,8 @@ void lbs_record_take_member(lbs_saved_member_t *record,
     record->value[LBS_ADMIN_STATE] = flags & LBS_ADMIN_FLAGS;
     record->value[LBS_ADMIN_WEIGHT] =
         lbs_atomic_load32_relaxed(&gauge->weight);
-    record->drained = (flags & LBS_F_DRAINED) != 0;
+    record->closed = ((flags & LBS_F_DRAINED) != 0 ? LBS_SAVED_DRAINED : 0)
+                     | ((flags & LBS_F_DOWN) != 0 ? LBS_SAVED_DOWN : 0);
     record->drain_since = lbs_atomic_load64_relaxed(&seat->drain_since);
     record->drain_left =
         left_of(lbs_atomic_load64_relaxed(&seat->drain_deadline), now->mono);
@@ -213,15 +215,17 @@ void lbs_record_take_member(lbs_saved_member_t *record,
 static void give_values(const lbs_saved_member_t *record,
                         lbs_member_seat_t *seat, lbs_gauge_t *gauge)
 {
+    apr_uint32_t flags = record->value[LBS_ADMIN_STATE];
     int field;
 
+    flags |= (record->closed & LBS_SAVED_DRAINED) != 0 ? LBS_F_DRAINED : 0;
+    flags |= (record->closed & LBS_SAVED_DOWN) != 0 ? LBS_F_DOWN : 0;
     lbs_atomic_store32_relaxed(&seat->overrides, record->overrides);
     for (field = 0; field < LBS_SEAT_FIELDS; field++) {
         lbs_atomic_store32_relaxed(&seat->file[field], record->file[field]);
     }
-    (void)lbs_gauge_clear(gauge, LBS_ADMIN_FLAGS | LBS_F_DRAINED);
-    (void)lbs_gauge_set(gauge, record->value[LBS_ADMIN_STATE]
-                                   | (record->drained ? LBS_F_DRAINED : 0));
+    (void)lbs_gauge_clear(gauge, LBS_ADMIN_FLAGS | LBS_F_DRAINED | LBS_F_DOWN);
+    (void)lbs_gauge_set(gauge, flags);
     lbs_atomic_store32_relaxed(&gauge->weight,
                                record->value[LBS_ADMIN_WEIGHT]);
 }

@@ -19,6 +19,10 @@ typedef struct lbs_saved_pool_t {
     apr_uint64_t retries_denied;
 } lbs_saved_pool_t;
 
+/* What closed a member beside its operator. */
+#define LBS_SAVED_DRAINED 1u /* its drain was over */
+#define LBS_SAVED_DOWN 2u    /* its check failed */
+
 /* What is kept of a member. */
 typedef struct lbs_saved_member_t {
     apr_uint64_t id;
@@ -27,7 +31,7 @@ typedef struct lbs_saved_member_t {
     apr_uint32_t overrides;
     apr_uint32_t file[LBS_SEAT_FIELDS];  /* what the configuration said */
     apr_uint32_t value[LBS_SEAT_FIELDS]; /* what was in force */
-    apr_uint32_t drained;                /* 1: its drain was over */
+    apr_uint32_t closed;                 /* LBS_SAVED_* */
     apr_uint64_t drain_since;            /* Unix microseconds */
     apr_uint64_t drain_left;             /* until the deadline, plus 1 */
     apr_uint64_t drain_idle;

@@ -38,7 +38,7 @@ static void bytes_and_back(void)
     scribble(&rand, member.value, sizeof(member.value));
     member.slot = 77;
     member.overrides = 2;
-    member.drained = 1;
+    member.closed = 3;
     member.drain_since = 11;
     member.drain_left = 12;
     member.drain_idle = 13;
@@ -89,7 +89,7 @@ static void what_cannot_be(void)
     UNSOUND(value[LBS_ADMIN_STATE], LBS_F_REMOVED);
     UNSOUND(file[LBS_ADMIN_WEIGHT], LBS_ADMIN_WEIGHT_MAX + 1);
     UNSOUND(value[LBS_ADMIN_WEIGHT], APR_UINT32_MAX);
-    UNSOUND(drained, 2);
+    UNSOUND(closed, 4);
     UNSOUND(drain_since, APR_UINT64_MAX);
     UNSOUND(drain_left, APR_UINT64_MAX);
     UNSOUND(drain_idle, APR_UINT64_MAX);
@@ -155,6 +155,27 @@ static void deadlines(void)
     }
 }
 
+/* Nobody is sent to a member that was dead when httpd stopped, before a check
+ * has found it alive. */
+static void dead_stays_dead(void)
+{
+    lbs_clock_t then = moment(1000, 0), now = moment(7, 0);
+    lbs_registry_t *reg = new_registry();
+    lbs_gauge_t *g = lbs_registry_gauges(reg);
+    lbs_saved_member_t record;
+
+    name_all(reg, "a");
+    (void)lbs_gauge_set(g, LBS_F_DOWN | LBS_F_EJECTED);
+    lbs_record_take_member(&record, reg, 0, &then);
+    lbs_gauge_init(g);
+    lbs_record_give_member(&record, reg, 0, &now, HOUR, NULL);
+    is_int(lbs_gauge_flags(g), LBS_F_DOWN, "down stays down");
+    (void)lbs_gauge_clear(g, LBS_F_DOWN);
+    lbs_record_take_member(&record, reg, 0, &then);
+    lbs_record_give_member(&record, reg, 0, &now, HOUR, NULL);
+    is_int(lbs_gauge_flags(g), 0, "up stays up");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -163,6 +184,7 @@ int main(void)
     what_cannot_be();
     pools();
     deadlines();
+    dead_stays_dead();
     apr_terminate();
     return done_testing();
 }
