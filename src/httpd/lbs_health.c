@@ -88,22 +88,7 @@ static heard_t find_heard(const lbs_hpool_t *pool)
     return heard;
 }
 
-static apr_int64_t find_stall(const lbs_hpool_t *pool, apr_uint64_t now)
-{
-    lbs_latency_recent_t recent = {0};
-    apr_size_t i;
-
-    if (pool->eject_conf.stall_us != LBS_EJECT_STALL_AUTO) {
-        return lbs_eject_stall(&pool->eject_conf, 0);
-    }
-    for (i = 0; i < pool->count; i++) {
-        lbs_latency_collect(&pool->member[i].record->latency, now, &recent);
-    }
-    return lbs_eject_stall(&pool->eject_conf,
-                           lbs_latency_percentile(&recent, 990));
-}
-
-static void recount(const lbs_hpool_t *pool)
+void lbs_health_recount(const lbs_hpool_t *pool)
 {
     apr_uint32_t available = 0, ejected = 0;
     apr_size_t i;
@@ -130,22 +115,121 @@ static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
     lbs_health_turned(pool, m, turn, why);
     (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
     lbs_member_tick(m->record, m->gauge, now);
-    lbs_queue_tick(&m->record->queue, now);
+}
+
+/* Who has fewer in flight cannot be stalled, and the rows need not be read. */
+static apr_uint32_t waiting_for(const lbs_hmember_t *m)
+{
+    return lbs_gauge_inflight(m->gauge) < LBS_EJECT_STALL_WAITING
+               ? 0
+               : lbs_rows_waiting(&lbs_runtime()->rows, m->slot);
 }
 
 void lbs_health_tick(const lbs_hpool_t *pool)
 {
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     heard_t heard = find_heard(pool);
-    lbs_eject_news_t news = {.stall_us = find_stall(pool, now)};
+    lbs_eject_news_t news = {.stall_us = pool->stall_us};
     apr_size_t i;
 
-    recount(pool);
+    lbs_health_recount(pool);
     for (i = 0; i < pool->count; i++) {
         const lbs_hmember_t *m = &pool->member[i];
 
-        news.waiting = lbs_rows_waiting(&lbs_runtime()->rows, m->slot);
+        news.waiting = waiting_for(m);
         news.others_heard = i == heard.who ? heard.second : heard.latest;
         tick_member(pool, m, &news, now);
     }
+}
+
+/* Once a second -------------------------------------------------------------
+ */
+
+/* What went wrong for whoever asked: no answer, or one that says so. */
+static apr_uint64_t errors_of(const lbs_member_t *m)
+{
+    apr_uint64_t errors = lbs_atomic_load64_relaxed(
+        &m->counts[LBS_COUNT_RESPONSES + LBS_RESPONSES - 1]);
+    int kind;
+
+    for (kind = 0; kind < LBS_FAILS; kind++) {
+        /* One that answered a status is counted by its status. */
+        if (kind != LBS_FAIL_STATUS) {
+            errors += lbs_atomic_load64_relaxed(
+                &m->counts[LBS_COUNT_FAILURES + kind]);
+        }
+    }
+    return errors;
+}
+
+static void fill_times(const lbs_latency_recent_t *recent,
+                       lbs_ring_totals_t *totals)
+{
+    totals->p50_us = lbs_latency_percentile(recent, 500);
+    totals->p99_us = lbs_latency_percentile(recent, 990);
+}
+
+/* A pool's requests are its decisions; it errs where a member did, and where
+ * none was left. */
+static void feed_pool(const lbs_hpool_t *pool, apr_uint64_t errors,
+                      const lbs_latency_recent_t *recent, apr_time_t now)
+{
+    lbs_ring_totals_t totals = {
+        .requests = lbs_atomic_load64_relaxed(&pool->record->requests),
+        .errors = errors};
+    int reason;
+
+    for (reason = 0; reason < LBS_REASONS; reason++) {
+        totals.errors += lbs_pool_count(pool->record, LBS_DECISION_REFUSED,
+                                        (lbs_reason_t)reason);
+    }
+    fill_times(recent, &totals);
+    lbs_ring_feed(lbs_registry_pool_ring(lbs_runtime()->registry, pool->slot),
+                  &totals, now);
+}
+
+static void feed_member(const lbs_hmember_t *m, apr_uint64_t errors,
+                        const lbs_latency_recent_t *recent, apr_time_t now)
+{
+    lbs_ring_totals_t totals = {.requests = lbs_atomic_load64_relaxed(
+                                    &m->record->counts[LBS_COUNT_REQUESTS]),
+                                .errors = errors};
+
+    fill_times(recent, &totals);
+    lbs_ring_feed(lbs_registry_ring(lbs_runtime()->registry, m->slot), &totals,
+                  now);
+}
+
+static void add_recent(lbs_latency_recent_t *sum,
+                       const lbs_latency_recent_t *more)
+{
+    int i;
+
+    sum->count += more->count;
+    for (i = 0; i < LBS_LATENCY_CELLS; i++) {
+        sum->cells[i] += more->cells[i];
+    }
+}
+
+void lbs_health_second(lbs_hpool_t *pool)
+{
+    apr_time_t now = lbs_runtime_now();
+    lbs_latency_recent_t all = {0};
+    apr_uint64_t errors = 0;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+        apr_uint64_t own_errors = errors_of(m->record);
+        lbs_latency_recent_t own = {0};
+
+        lbs_latency_collect(&m->record->latency, (apr_uint64_t)now, &own);
+        lbs_queue_tick(&m->record->queue, (apr_uint64_t)now);
+        feed_member(m, own_errors, &own, now);
+        add_recent(&all, &own);
+        errors += own_errors;
+    }
+    pool->stall_us =
+        lbs_eject_stall(&pool->eject_conf, lbs_latency_percentile(&all, 990));
+    feed_pool(pool, errors, &all, now);
 }

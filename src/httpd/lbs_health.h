@@ -19,7 +19,16 @@ void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
 /** Begin the slow start of a member, as LBStickySlowStart says. */
 void lbs_health_warm_up(const lbs_hpool_t *pool, const lbs_hmember_t *m);
 
+/** Tell the cap on ejections how large the pool is: at every tick, and after
+ * a change of the administrator. */
+void lbs_health_recount(const lbs_hpool_t *pool);
+
 /** Ends of holds, stalls, ramps. One process, every 100 ms. */
 void lbs_health_tick(const lbs_hpool_t *pool);
+
+/** What need not be looked at more often: how long a stall is, forgotten
+ * places in queues, the plots' samples. Same process; before the first tick,
+ * too. Cost: some hundred reads per member. */
+void lbs_health_second(lbs_hpool_t *pool);
 
 #endif

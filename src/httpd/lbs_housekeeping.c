@@ -104,6 +104,7 @@ static void reap(void)
             lbs_runtime_child_gone(pid);
         }
     }
+    lbs_runtime_finish_gone();
 }
 
 void lbs_housekeeping_tick(apr_time_t now)

@@ -49,6 +49,7 @@ typedef struct lbs_hpool_t {
     apr_uint32_t slot; /* in the registry */
     lbs_pool_t *record;
     lbs_eject_conf_t eject_conf;
+    apr_int64_t stall_us;        /* in force; kept by the process that ticks */
     lbs_statuses_t eject_status; /* LBStickyEject's and failonstatus= */
     apr_uint64_t token_pool;     /* binds a cookie to this pool */
     apr_uint64_t key_prefix[LBS_SOURCE_MAX][2]; /* hashed before the key */

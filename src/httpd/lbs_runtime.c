@@ -203,6 +203,15 @@ static void abandon(const lbs_row_t *row)
     }
 }
 
+/* Where a member is too busy to be looked at, or this process dies, the row
+ * stays condemned and lbs_runtime_finish_gone() goes on. */
+static void take_back(const lbs_row_t *row)
+{
+    abandon(row);
+    (void)lbs_row_reap(&runtime->rows, row,
+                       lbs_registry_gauges(runtime->registry));
+}
+
 void lbs_runtime_child_gone(apr_uint32_t pid)
 {
     apr_uint32_t i;
@@ -214,10 +223,19 @@ void lbs_runtime_child_gone(apr_uint32_t pid)
     for (i = 0; i < runtime->rows.rows; i++) {
         if (lbs_row_pid(&runtime->rows, i) == pid
             && lbs_row_condemn(&runtime->rows, i, pid, &row) == APR_SUCCESS) {
-            abandon(&row);
-            /* Where a member is too busy to be looked at, the tick goes on. */
-            (void)lbs_row_reap(&runtime->rows, &row,
-                               lbs_registry_gauges(runtime->registry));
+            take_back(&row);
+        }
+    }
+}
+
+void lbs_runtime_finish_gone(void)
+{
+    apr_uint32_t i;
+    lbs_row_t row;
+
+    for (i = 0; i < runtime->rows.rows; i++) {
+        if (lbs_row_condemned(&runtime->rows, i, &row)) {
+            take_back(&row);
         }
     }
 }

@@ -60,6 +60,10 @@ void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server);
 /** A child is gone: what it had in flight is taken back. In the parent. */
 void lbs_runtime_child_gone(apr_uint32_t pid);
 
+/** Take back what was begun to be taken back and not finished. One process,
+ * about once a second. */
+void lbs_runtime_finish_gone(void);
+
 /** Microseconds on the monotonic clock; all intervals use it. */
 apr_time_t lbs_runtime_now(void);
 

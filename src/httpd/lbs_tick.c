@@ -48,14 +48,30 @@ static void tick_pool(lbs_hpool_t *pool)
                            lbs_runtime_now());
 }
 
-void lbs_tick_first(void)
+/* Of the process that ticks: when it last did what is done once a second. */
+static apr_time_t second_at;
+
+static void tick_pools(apr_time_t now)
 {
     const apr_array_header_t *all = lbs_pools_all();
+    int is_second = now - second_at >= APR_USEC_PER_SEC;
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        tick_pool(APR_ARRAY_IDX(all, i, lbs_hpool_t *));
+        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+
+        if (is_second) {
+            lbs_health_second(pool);
+        }
+        tick_pool(pool);
     }
+    second_at = is_second ? now : second_at;
+}
+
+void lbs_tick_first(void)
+{
+    second_at = 0;
+    tick_pools(lbs_runtime_now());
 }
 
 /* During a graceful restart children of two generations tick. The older ones
@@ -76,7 +92,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     case AP_WATCHDOG_STATE_RUNNING:
         (void)pool;
         if (is_current()) {
-            lbs_tick_first();
+            tick_pools(lbs_runtime_now());
             lbs_housekeeping_tick(lbs_runtime_now());
         }
         break;

@@ -284,6 +284,7 @@ static void follow_up(const apply_t *a, apr_uint32_t before)
                           lbs_atomic_load32_relaxed(&m->gauge->flags))) {
         lbs_health_warm_up(a->pool, m);
     }
+    lbs_health_recount(a->pool);
     mirror(m);
 }
 
