@@ -314,6 +314,30 @@ subtest 'names that two would share' => sub {
     ($ok) = try_conf($twice);
     ok $ok, 'but an ungoverned pool is not our business';
 
+    my $urls = sub (@urls) {
+        join '', "<Proxy \"balancer://app\">\n",
+            (map { "    BalancerMember $_\n" } @urls), "</Proxy>\n"
+    };
+    for my $pair (['http://h:1', '"http://H:1" route=b'],
+                  ['HTTP://h:1/a', 'http://h:1/a']) {
+        ($ok, $said) = try_conf("LBSticky cookie\n" . $urls->(@$pair));
+        ok !$ok, "one URL twice: @$pair";
+        my $n = line_of($pair->[0]);
+        my $m = $n + 1;
+        like $said, qr/BalancerMember http:\S+ stands twice, on line $n and line $m of /,
+            'both lines are named';
+        ($ok) = try_conf("<VirtualHost *:80>\nServerName v\nLBSticky cookie\n"
+            . $urls->(@$pair) . '</VirtualHost>');
+        ok !$ok, 'also in a virtual host';
+        ($ok, $said) = try_conf("<VirtualHost *:80>\nServerName v\n"
+            . "LBSticky cookie\n</VirtualHost>\n" . $urls->(@$pair));
+        ok $ok, 'but not in an ungoverned pool' or diag $said;
+    }
+    local $h->{modules} = ['proxy_http2'];
+    ($ok, $said) = try_conf("LBSticky cookie\n" . $urls->(qw(http://h:1/a
+        http://h:1/A http://h:1 http://h:2 h2c://h:1/a)));
+    ok $ok, 'paths, ports and schemes are distinct' or diag $said;
+
     my $host = sub ($ip, $name = 'www') {
         "<VirtualHost $ip>\nServerName $name\nLBSticky cookie\n"
             . "$POOL</VirtualHost>\n";

@@ -2,7 +2,10 @@
 /* lbs_unique.c - see lbs_unique.h. */
 #include "src/httpd/lbs_unique.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
+#include <http_config.h>
+#include <string.h>
 
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
@@ -39,6 +42,95 @@ static int check_members(apr_pool_t *ptemp, const server_rec *s,
         }
         apr_hash_set(seen, member, APR_HASH_KEY_STRING,
                      lbs_worker_name(worker));
+    }
+    return status;
+}
+
+/* The URL of a BalancerMember line as mod_proxy compares it: scheme and host
+ * without regard to case, the path with. */
+static const char *folded_url(apr_pool_t *ptemp, const char *args)
+{
+    char *url = ap_getword_conf(ptemp, &args);
+    char *host = strstr(url, "://");
+    char *end = host != NULL ? host + 3 + strcspn(host + 3, "/") : url;
+    char *p;
+
+    for (p = url; p < end; p++) {
+        *p = (char)apr_tolower(*p);
+    }
+    return url;
+}
+
+/* mod_proxy takes a second line with one URL for more about the first: the
+ * pool would silently have a member less than the file. */
+static int check_lines(apr_pool_t *ptemp, const server_rec *s,
+                       const char *name, const ap_directive_t *line)
+{
+    apr_hash_t *seen = apr_hash_make(ptemp);
+    int status = OK;
+
+    for (; line != NULL; line = line->next) {
+        const ap_directive_t *other;
+        const char *url;
+
+        if (ap_cstr_casecmp(line->directive, "BalancerMember") != 0) {
+            continue;
+        }
+        url = folded_url(ptemp, line->args);
+        other = apr_hash_get(seen, url, APR_HASH_KEY_STRING);
+        if (other != NULL) {
+            ap_log_error(
+                APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+                LBSNO(1803) "pool %s: BalancerMember %s stands twice, "
+                            "on line %d and line %d of %s; mod_proxy "
+                            "would make one member of both",
+                name, url, other->line_num, line->line_num, line->filename);
+            status = HTTP_INTERNAL_SERVER_ERROR;
+        }
+        apr_hash_set(seen, url, APR_HASH_KEY_STRING, line);
+    }
+    return status;
+}
+
+static const server_rec *find_server(const server_rec *s,
+                                     const ap_directive_t *vhost)
+{
+    while (s != NULL
+           && ((int)s->defn_line_number != vhost->line_num
+               || s->defn_name == NULL
+               || strcmp(s->defn_name, vhost->filename) != 0)) {
+        s = s->next;
+    }
+    return s;
+}
+
+/* @param s  whose directives these are; NULL: of nobody we know */
+static int check_tree(apr_pool_t *ptemp, const server_rec *main_server,
+                      const server_rec *s, const ap_directive_t *node)
+{
+    int status = OK;
+
+    for (; s != NULL && node != NULL; node = node->next) {
+        const char *args = node->args;
+        lbs_settings_t set;
+        const char *name;
+
+        if (ap_cstr_casecmp(node->directive, "<VirtualHost") == 0) {
+            status |= check_tree(ptemp, main_server,
+                                 find_server(main_server->next, node),
+                                 node->first_child);
+        }
+        if (ap_cstr_casecmp(node->directive, "<Proxy") != 0) {
+            continue;
+        }
+        args = apr_pstrmemdup(ptemp, args, strcspn(args, ">"));
+        name = lbs_config_pool_name(ptemp, ap_getword_conf(ptemp, &args));
+        if (name != NULL) {
+            lbs_config_resolve(&set, s, name, 0);
+            if (set.sticky->on) {
+                status |= check_lines(ptemp, s, name, node->first_child);
+            }
+        }
     }
     return status;
 }
@@ -129,7 +221,7 @@ int lbs_unique_check(apr_pool_t *ptemp, server_rec *main_server)
 {
     apr_hash_t *seen = apr_hash_make(ptemp);
     const server_rec *s;
-    int status = OK;
+    int status = check_tree(ptemp, main_server, main_server, ap_conftree);
 
     for (s = main_server; s != NULL; s = s->next) {
         if (check_server(ptemp, s, main_server, seen) != OK) {
