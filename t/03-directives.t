@@ -233,6 +233,10 @@ subtest 'secrets' => sub {
     refused('LBStickySecret exec:/bin/true', 'exec:/bin/true',
             qr/at least one line/);
     refused('LBStickySecret exec:', '"exec:"', qr/a command/);
+    my $script = $h->write('conf/slow', "echo sixteen bytes...\nexec >&-\n"
+        . "exec sleep 60\n");
+    refused(qq(LBStickySecret "exec:/bin/sh $script"), $script,
+            qr/within ten seconds \(/);
     $file->("sixteen bytes...\n\nand older one...\r\n");
     accepted("LBStickySecret file:$path");
     accepted('LBStickySecret file:conf/secret');

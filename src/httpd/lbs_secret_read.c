@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define COMMAND_TIME apr_time_from_sec(10)
+#define LOOK_AGAIN apr_time_from_msec(5) /* has the command ended? */
 
 static const char *failed(apr_pool_t *pool, const char *wanted,
                           apr_status_t rv)
@@ -73,12 +74,32 @@ static apr_status_t run(apr_pool_t *temp, const char *command,
     return rv;
 }
 
+/* It may have closed its output and still not end: that is no success either.
+ * @return APR_CHILD_DONE; APR_TIMEUP: killed; else as apr_proc_wait() */
+static apr_status_t wait_for(apr_proc_t *process, apr_time_t until, int *code,
+                             apr_exit_why_e *why)
+{
+    apr_status_t rv;
+
+    while ((rv = apr_proc_wait(process, code, why, APR_NOWAIT))
+           == APR_CHILD_NOTDONE) {
+        if (apr_time_now() > until) {
+            (void)apr_proc_kill(process, SIGKILL);
+            (void)apr_proc_wait(process, code, why, APR_WAIT);
+            return APR_TIMEUP;
+        }
+        apr_sleep(LOOK_AGAIN);
+    }
+    return rv;
+}
+
 static const char *read_command(apr_pool_t *pool, apr_pool_t *temp,
                                 const char *command, char *text,
                                 apr_size_t *len)
 {
     static const char wanted[] = "a command that prints the secret and exits "
                                  "with 0 within ten seconds";
+    apr_time_t until = apr_time_now() + COMMAND_TIME;
     apr_proc_t process;
     apr_exit_why_e why;
     apr_status_t rv = run(temp, command, &process);
@@ -91,11 +112,13 @@ static const char *read_command(apr_pool_t *pool, apr_pool_t *temp,
     rv = read_all(process.out, text, len);
     (void)apr_file_close(process.out);
     if (rv != APR_SUCCESS) {
-        apr_proc_kill(&process, SIGKILL);
-        (void)apr_proc_wait(&process, &code, &why, APR_WAIT);
+        (void)wait_for(&process, 0, &code, &why);
         return failed(pool, wanted, rv);
     }
-    rv = apr_proc_wait(&process, &code, &why, APR_WAIT);
+    rv = wait_for(&process, until, &code, &why);
+    if (rv == APR_TIMEUP) {
+        return failed(pool, wanted, rv);
+    }
     if (rv != APR_CHILD_DONE || !APR_PROC_CHECK_EXIT(why) || code != 0) {
         return apr_psprintf(pool, "%s; it ended with %d", wanted, code);
     }
