@@ -11,6 +11,7 @@
 #include "src/httpd/lbs_persist.h"
 #include "src/httpd/lbs_request.h"
 #include "src/httpd/lbs_start.h"
+#include "src/status/lbs_modstatus.h"
 #include "src/status/lbs_status.h"
 
 static void register_hooks(apr_pool_t *pool)
@@ -23,6 +24,7 @@ static void register_hooks(apr_pool_t *pool)
     lbs_backend_register();
     lbs_body_register();
     lbs_learn_register();
+    lbs_modstatus_register();
     apr_dynamic_fn_register("lbsticky_answer",
                             (apr_opt_fn_t *)lbs_request_answer);
     ap_hook_pre_config(lbs_start_pre_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -2,8 +2,6 @@
 /* lbs_alert.c - what an operator should know first, in sentences. */
 #include "src/status/lbs_alert.h"
 
-#include <string.h>
-
 #include <apr_strings.h>
 
 #include "src/status/lbs_human.h"
@@ -161,24 +159,13 @@ static void look_at_table(list_t *list)
                 " that were still alive had to go. Raise LBStickyTable",
                 NULL));
     }
-    if (strcmp(table->persist, "off") == 0) {
-        return;
-    }
-    if (table->age_s > STALE_S) {
+    if (table->unsaved_s > STALE_S) {
         add(list, LBS_ALERT_WARN, NULL,
             apr_psprintf(list->memory,
-                         "the state file %s was last written %s ago: a crash "
-                         "would lose what happened since",
+                         "the state file %s does not hold the last %s: a "
+                         "crash would lose them. Is the disk full?",
                          table->persist,
-                         lbs_human_span(list->memory, table->age_s)));
-    }
-    else if (table->age_s < 0
-             && list->view->now - list->view->started > STALE_S) {
-        add(list, LBS_ALERT_WARN, NULL,
-            apr_psprintf(list->memory,
-                         "the state file %s could not be written: a crash "
-                         "would lose all sessions",
-                         table->persist));
+                         lbs_human_span(list->memory, table->unsaved_s)));
     }
 }
 

@@ -400,11 +400,47 @@ static void fill_events(const collect_t *c, lbs_view_t *view)
 
 /* The whole -------------------------------------------------------------- */
 
+/* When the last request to any pool was, Unix seconds. */
+static apr_int64_t last_request(const collect_t *c)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    apr_uint64_t last = 0;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        apr_uint64_t at =
+            lbs_atomic_load64_relaxed(&pool->record->last_request);
+
+        last = at > last ? at : last;
+    }
+    return unix_of(c, last);
+}
+
+/* The parent writes the file only when something happened, so its age alone
+ * is no cause for alarm. */
+static void fill_persist(const collect_t *c, lbs_view_table_t *table)
+{
+    const char *path = lbs_config_of(ap_server_conf)->main->persist;
+    apr_int64_t saved = (apr_int64_t)apr_time_sec(
+        lbs_atomic_load64_relaxed(&c->rt->shared->notes->saved_at));
+    apr_int64_t last = last_request(c);
+
+    table->persist = path != NULL ? path : "off";
+    table->age_s =
+        saved == 0 ? -1 : (apr_int64_t)apr_time_sec(c->now.wall) - saved;
+    if (path != NULL && last > 0) {
+        apr_int64_t from = saved != 0
+                               ? saved
+                               : (apr_int64_t)apr_time_sec(
+                                   lbs_registry_started(c->rt->registry).wall);
+
+        table->unsaved_s = last > from ? last - from : 0;
+    }
+}
+
 static void fill_table(const collect_t *c, lbs_view_table_t *table)
 {
-    const char *persist = lbs_config_of(ap_server_conf)->main->persist;
-    apr_uint64_t saved =
-        lbs_atomic_load64_relaxed(&c->rt->shared->notes->saved_at);
     lbs_table_stats_t stats;
 
     lbs_table_stats(c->rt->table, &stats);
@@ -413,9 +449,7 @@ static void fill_table(const collect_t *c, lbs_view_table_t *table)
     table->bytes = stats.bytes;
     table->evicted_live = stats.evicted_unseen + stats.evicted_seen;
     table->expired = stats.expired;
-    table->persist = persist != NULL ? persist : "off";
-    table->age_s =
-        saved == 0 ? -1 : apr_time_sec(c->now.wall - (apr_time_t)saved);
+    fill_persist(c, table);
 }
 
 const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,

@@ -123,7 +123,10 @@ typedef struct lbs_view_table_t {
     apr_uint64_t evicted_live; /* sessions lost for lack of room */
     apr_uint64_t expired;
     const char *persist; /* path of the state file, or "off" */
-    apr_int64_t age_s;   /* since it was written; -1: never or off */
+    apr_int64_t age_s;   /* since it was written; -1: never, or not known */
+    /* How much later than that the last request was: what a crash now would
+     * lose. The file is written only when something happened. */
+    apr_int64_t unsaved_s;
 } lbs_view_table_t;
 
 typedef struct lbs_view_t {

@@ -1,0 +1,126 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# /explain says what a request would get, and changes nothing.
+use lib 't/lib';
+use Digest::SHA qw(sha256_hex);
+use JSON::PP ();
+use LBS::Test;
+
+my @web = LBS::Backend->many(3);
+my $h = LBS::Httpd->new(backends => \@web, conf => <<'CONF');
+LBSticky cookie session=sid header=X-User ip/24
+LBStickyAdmin on
+LBStickySlowStart off
+<Proxy "balancer://app">
+    BalancerMember "http://@B1@" route=web1
+    BalancerMember "http://@B2@" route=web2
+    BalancerMember "http://@B3@" route=web3
+</Proxy>
+<Proxy "balancer://routed">
+    LBSticky route=JSESSIONID
+    BalancerMember "http://@B1@" route=one
+    BalancerMember "http://@B2@" route=two
+</Proxy>
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+ProxyPass "/routed/" "balancer://routed/"
+ProxyPass "/" "balancer://app/"
+CONF
+$h->start;
+
+sub ask ($query) { return $h->get("/lb-status/explain?$query") }
+sub act ($member, $action) {
+    return $h->post('/lb-status/admin', {pool => 'app', member => $member, action => $action},
+                    headers => [['LBSticky-Admin', '1']]);
+}
+
+my $jar = LBS::Jar->new;
+my $home = $h->get('/?cookie=sid%3Dabc', jar => $jar, headers => [['X-User', 'ann']])->member;
+my $token = $jar->value('LBSTICKY_app');
+
+subtest 'by every kind of key' => sub {
+    for my $row (["cookie=$token", 'cookie'], ['key=session%3Dsid:abc', 'session=sid'],
+                 ['key=session:abc', 'session=sid'], ['key=header%3DX-User:ann', 'header=X-User'],
+                 ['ip=127.0.0.77', 'ip/24'], ['key=ip:127.0.0.1', 'ip/24'],
+                 ['ip=::ffff:127.0.0.5', 'ip/24']) {
+        my ($key, $source) = @$row;
+        my $e = ask("pool=app&$key")->json;
+        is $e->{source}, $source, "$key: source";
+        is $e->{decision}, 'kept', "$key: decision";
+        is $e->{member}, $home, "$key: member";
+        is $e->{table}{member}, $home, "$key: in the table";
+        ok $e->{table}{found} && $e->{table}{expires_in_s} > 7000, "$key: for how long";
+        like $e->{key}, qr/^[0-9a-f]{16}$/, "$key: a hash of it";
+        is scalar(@{$e->{candidates}}), 3, "$key: candidates";
+    }
+    my $e = ask('pool=routed&key=route%3DJSESSIONID:x.two')->json;
+    is $e->{member}, 'two', 'a route';
+    is $e->{decision}, 'kept', 'names its member';
+};
+
+subtest 'what is not known' => sub {
+    my %want = ('pool=app' => 'first', 'pool=app&key=session:nobody' => 'unknown',
+                'pool=app&ip=10.1.2.3' => 'unknown', 'pool=app&cookie=short' => 'unknown',
+                'pool=app&cookie=' . 'A' x 48 => 'forged',
+                "pool=app&cookie=" . ($token =~ s/^./$& eq 'A' ? 'B' : 'A'/er) => 'forged');
+    for my $query (sort keys %want) {
+        my $e = ask($query)->json;
+        is $e->{decision}, 'new', "$query: a pick";
+        is $e->{reason}, $want{$query}, 'and why';
+        ok !$e->{table}{found}, 'not in the table';
+        ok scalar(grep { $_->{member} eq $e->{member} && $_->{eligible} } @{$e->{candidates}}),
+            'the member is one of those that may be';
+    }
+};
+
+subtest 'when the member cannot' => sub {
+    act($home, 'disable');
+    my $e = ask("pool=app&cookie=$token")->json;
+    is $e->{decision}, 'moved', 'moved';
+    is $e->{reason}, 'disabled', 'because it is disabled';
+    isnt $e->{member}, $home, 'to another';
+    my ($c) = grep { $_->{member} eq $home } @{$e->{candidates}};
+    ok !$c->{eligible}, 'which is no candidate';
+    is $c->{why}, 'disabled', 'for that reason';
+    act($_, 'disable') for qw(web1 web2 web3);
+    $e = ask('pool=app')->json;
+    is $e->{decision}, 'refused', 'nobody left: refused';
+    is $e->{reason}, 'down', 'as it is counted';
+    is $e->{member}, '', 'nobody';
+    act($_, 'enable') for qw(web1 web2 web3);
+    act($home, 'drain');
+    is ask("pool=app&cookie=$token")->json->{decision}, 'kept', 'a draining one keeps it';
+    act($home, 'enable');
+};
+
+subtest 'it says what happens, and changes nothing' => sub {
+    my $state = sub {
+        my $s = $h->json;
+        return sha256_hex(JSON::PP->new->canonical->encode([$s->{events}, $s->{table}{entries},
+            map { my $p = $_; [$p->{decisions}, $p->{requests}, map { [@$_{qw(id requests sessions state)}] }
+                               @{$p->{members}}] } @{$s->{pools}}]));
+    };
+    my $before = $state->();
+    ask("pool=app&$_") for ("cookie=$token", 'key=session:abc', 'ip=127.0.0.1', '') x 20;
+    is $state->(), $before, 'the state is what it was';
+    is $h->get('/', jar => $jar)->member, ask("pool=app&cookie=$token")->json->{member},
+        'a request gets what was said';
+};
+
+subtest 'wrong questions' => sub {
+    my %want = ('' => 400, 'pool=' => 400, 'pool=nobody' => 404, 'pool=app&vhost=x' => 404,
+                'pool=app&key=abc' => 400, 'pool=app&key=query%3Dx:abc' => 400,
+                'pool=app&ip=localhost' => 400, 'pool=app&ip=' => 400, 'pool=app&ip=1.2.3.4.5' => 400,
+                'pool=app&ip=127.0.0.1&cookie=x' => 400, 'pool=app&colour=red' => 400,
+                'pool=routed&cookie=x' => 400, 'pool=app&pool=app' => 400, 'pool=%zz' => 400,
+                'pool=app&cookie=' . 'x' x 5000 => 200);
+    for my $query (sort keys %want) {
+        my $r = ask($query);
+        is $r->status, $want{$query}, '?' . substr $query, 0, 50;
+        ok length $r->json->{error}, 'with a reason' if $r->status != 200;
+    }
+};
+
+$h->no_unexpected_log;
+done_testing;
