@@ -89,7 +89,7 @@ sub decided ($h, $n, $path = '') {
     return map {
         chomp;
         my ($uri, $rest) = split /\|/, $_, 2;
-        {%{fields($rest)}, uri => $uri}
+        +{%{fields($rest)}, uri => $uri}
     } @lines;
 }
 
