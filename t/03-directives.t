@@ -328,7 +328,7 @@ subtest 'names that two would share' => sub {
         ok !$ok, "one URL twice: @$pair";
         my $n = line_of($pair->[0]);
         my $m = $n + 1;
-        like $said, qr/BalancerMember http:\S+ stands twice, on line $n and line $m of /,
+        like $said, qr/BalancerMember http:\S+ on line $m of \S+ begins with the URL of line $n/,
             'both lines are named';
         ($ok) = try_conf("<VirtualHost *:80>\nServerName v\nLBSticky cookie\n"
             . $urls->(@$pair) . '</VirtualHost>');

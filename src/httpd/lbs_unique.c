@@ -47,8 +47,12 @@ static int check_members(apr_pool_t *ptemp, const server_rec *s,
 }
 
 /* The URL of a BalancerMember line as mod_proxy compares it: scheme and host
- * without regard to case, the path with. */
-static const char *folded_url(apr_pool_t *ptemp, const char *args)
+ * without regard to case, the path with.
+ *
+ * @param host_end  out: bytes of scheme and host
+ */
+static const char *folded_url(apr_pool_t *ptemp, const char *args,
+                              apr_size_t *host_end)
 {
     char *url = ap_getword_conf(ptemp, &args);
     char *host = strstr(url, "://");
@@ -58,11 +62,26 @@ static const char *folded_url(apr_pool_t *ptemp, const char *args)
     for (p = url; p < end; p++) {
         *p = (char)apr_tolower(*p);
     }
+    *host_end = (apr_size_t)(end - url);
     return url;
 }
 
-/* mod_proxy takes a second line with one URL for more about the first: the
- * pool would silently have a member less than the file. */
+/* The line before whose URL this one is, or begins with. */
+static const ap_directive_t *find_taken(apr_hash_t *seen, const char *url,
+                                        apr_size_t host_end)
+{
+    const ap_directive_t *other = NULL;
+    apr_size_t n;
+
+    for (n = strlen(url); n > 0 && n >= host_end && other == NULL; n--) {
+        other = apr_hash_get(seen, url, (apr_ssize_t)n);
+    }
+    return other;
+}
+
+/* mod_proxy takes a line whose URL is an earlier one's, or begins with it,
+ * for more about that: the pool would silently have a member less than the
+ * file. */
 static int check_lines(apr_pool_t *ptemp, const server_rec *s,
                        const char *name, const ap_directive_t *line)
 {
@@ -71,20 +90,22 @@ static int check_lines(apr_pool_t *ptemp, const server_rec *s,
 
     for (; line != NULL; line = line->next) {
         const ap_directive_t *other;
+        apr_size_t host_end;
         const char *url;
 
         if (ap_cstr_casecmp(line->directive, "BalancerMember") != 0) {
             continue;
         }
-        url = folded_url(ptemp, line->args);
-        other = apr_hash_get(seen, url, APR_HASH_KEY_STRING);
+        url = folded_url(ptemp, line->args, &host_end);
+        other = find_taken(seen, url, host_end);
         if (other != NULL) {
             ap_log_error(
                 APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
-                LBSNO(1803) "pool %s: BalancerMember %s stands twice, "
-                            "on line %d and line %d of %s; mod_proxy "
-                            "would make one member of both",
-                name, url, other->line_num, line->line_num, line->filename);
+                LBSNO(1803) "pool %s: BalancerMember %s on line %d of %s "
+                            "begins with the URL of line %d; mod_proxy would "
+                            "make one member of both: write each URL once, "
+                            "and the longer one first",
+                name, url, line->line_num, line->filename, other->line_num);
             status = HTTP_INTERNAL_SERVER_ERROR;
         }
         apr_hash_set(seen, url, APR_HASH_KEY_STRING, line);
