@@ -8,6 +8,9 @@
 
 #include "src/member/lbs_gauge.h"
 
+/* Time to open a connection: one lost SYN is sent again after one second. */
+#define CONNECT_TIME apr_time_from_sec(2)
+
 /* mod_proxy's functions, found by name in the running httpd. */
 static struct {
     module *proxy;
@@ -214,11 +217,23 @@ void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight)
 
 void lbs_worker_govern(proxy_worker *worker)
 {
+    proxy_worker_shared *shared = worker->s;
+
     /* With this bit no failure puts the member into mod_proxy's error state
      * and its retry= never acts. */
-    worker->s->status |= PROXY_WORKER_IGNORE_ERRORS;
-    worker->s->status &=
+    shared->status |= PROXY_WORKER_IGNORE_ERRORS;
+    shared->status &=
         ~(unsigned)(PROXY_WORKER_IN_ERROR | PROXY_WORKER_HC_FAIL);
+    /* A machine without power refuses nothing: it is silent. Unless
+     * connectiontimeout= says otherwise, nobody waits a minute for it. */
+    if (!shared->conn_timeout_set) {
+        shared->conn_timeout = CONNECT_TIME;
+        if (shared->timeout_set && shared->timeout > 0
+            && shared->timeout < CONNECT_TIME) {
+            shared->conn_timeout = shared->timeout;
+        }
+        shared->conn_timeout_set = 1;
+    }
 }
 
 int lbs_worker_is_watched(const proxy_worker *worker)

@@ -81,7 +81,8 @@ apr_uint32_t lbs_worker_flags(const proxy_worker *worker);
 void lbs_worker_set_flags(proxy_worker *worker, apr_uint32_t flags);
 void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight);
 
-/** Take a member's error handling out of mod_proxy's hands. */
+/** Take a member's error handling out of mod_proxy's hands, and give up
+ * opening a connection after two seconds unless connectiontimeout= is set. */
 void lbs_worker_govern(proxy_worker *worker);
 
 /** @return 1 when the member's scheme sends through httpd's connection
