@@ -135,11 +135,16 @@ static void on_first(void *baton)
     lbs_row_heard(&rt->rows, &rt->row, &req->flight);
 }
 
+/* A member that hangs is ejected. One that is disabled, drained, removed or
+ * fails its check takes nobody any more, but who waits there already may well
+ * get the answer. */
 static int is_out(void *baton)
 {
     const lbs_request_t *req = baton;
 
-    return !lbs_gauge_open_kept(req->pool->member[req->member].gauge);
+    return (lbs_gauge_flags(req->pool->member[req->member].gauge)
+            & LBS_F_EJECTED)
+           != 0;
 }
 
 /* A request that cannot be repeated goes out on a connection that is new, or
