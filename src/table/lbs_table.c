@@ -177,27 +177,42 @@ void lbs_table_prefetch(const lbs_table_t *table, apr_uint64_t key)
     __builtin_prefetch(place.line[1]);
 }
 
+static apr_status_t find_in(const lbs_table_t *table, apr_uint64_t key,
+                            apr_time_t now, lbs_table_hit_t *hit)
+{
+    lbs_place_t place = lbs_place_of(table, key);
+    apr_uint64_t word;
+
+    __builtin_prefetch(place.line[1]);
+    if (lbs_place_find(&place, &word) >= 0) {
+        switch (lbs_word_read(table, word, now, hit)) {
+        case LBS_WORD_LIVE:
+            return APR_SUCCESS;
+        case LBS_WORD_EXPIRED:
+            return APR_TIMEUP;
+        case LBS_WORD_DEAD:
+            return APR_NOTFOUND;
+        }
+    }
+    return APR_INCOMPLETE; /* look further */
+}
+
 apr_status_t lbs_table_find(const lbs_table_t *table, apr_uint64_t key,
                             apr_time_t now, lbs_table_hit_t *hit)
 {
-    do {
-        lbs_place_t place = lbs_place_of(table, key);
-        apr_uint64_t word;
+    const lbs_table_t *view;
+    apr_status_t rv = APR_INCOMPLETE;
 
-        __builtin_prefetch(place.line[1]);
-        if (lbs_place_find(&place, &word) >= 0) {
-            switch (lbs_word_read(table, word, now, hit)) {
-            case LBS_WORD_LIVE:
-                return APR_SUCCESS;
-            case LBS_WORD_EXPIRED:
-                return APR_TIMEUP;
-            case LBS_WORD_DEAD:
-                return APR_NOTFOUND;
-            }
-        }
-        table = table->older;
-    } while (table != NULL);
-    return APR_NOTFOUND;
+    for (view = table; rv == APR_INCOMPLETE && view != NULL;
+         view = view->older) {
+        rv = find_in(view, key, now, hit);
+    }
+    /* It may have moved over behind our back: it is copied first and then
+     * taken away, so who missed both finds the copy now. */
+    if (rv == APR_INCOMPLETE && table->older != NULL) {
+        rv = find_in(table, key, now, hit);
+    }
+    return rv == APR_INCOMPLETE ? APR_NOTFOUND : rv;
 }
 
 int lbs_table_drop_word(const lbs_table_t *table, lbs_atomic64_t *at,
