@@ -85,30 +85,19 @@ static const lbs_eject_conf_t **find_ejection(apr_pool_t *pool)
     return eject;
 }
 
-/* A saved table of another size than the configured one stands behind it. */
-static apr_status_t make_room(const lbs_restore_info_t *info, int *first,
-                              server_rec *s)
+/* Instead of the table there is: one for each that was saved, as they were. */
+static apr_status_t make_room(const lbs_restore_info_t *info, server_rec *s)
 {
     lbs_shared_t *shared = lbs_runtime()->shared;
-    apr_uint32_t wanted = shared->table[0].sessions;
     apr_status_t rv = APR_SUCCESS;
-    int tables = info->tables;
     int i;
 
-    *first = 0;
-    if (tables == 0 || (tables == 1 && info->sessions[0] == wanted)) {
+    if (info->tables == 0) {
         return APR_SUCCESS;
     }
-    if (info->sessions[0] != wanted) {
-        *first = 1;
-        tables = tables < LBS_TABLE_CHAIN ? tables : LBS_TABLE_CHAIN;
-    }
     lbs_shared_drop_table(shared, 0);
-    for (i = tables - 1; i >= 0 && rv == APR_SUCCESS; i--) {
+    for (i = info->tables - 1; i >= 0 && rv == APR_SUCCESS; i--) {
         rv = lbs_shared_add_table(shared, info->sessions[i], s);
-    }
-    if (*first == 1 && rv == APR_SUCCESS) {
-        rv = lbs_shared_add_table(shared, wanted, s);
     }
     return rv == APR_SUCCESS ? lbs_runtime_open_tables() : rv;
 }
@@ -121,16 +110,20 @@ static apr_status_t restore(lbs_restore_t *from, server_rec *s,
     lbs_restore_report_t report = {0};
     lbs_restore_info_t info;
     apr_status_t rv;
-    int first, i;
+    int i;
 
     lbs_restore_info(from, &info);
-    rv = make_room(&info, &first, s);
+    rv = make_room(&info, s);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     lbs_restore_registry(from, rt->registry, find_ejection(ptemp), &report);
-    for (i = 0; i < info.tables && first + i < rt->table_count; i++) {
-        (void)lbs_restore_table(from, i, rt->tables[first + i], &sessions);
+    for (i = 0; i < info.tables; i++) {
+        (void)lbs_restore_table(from, i, rt->tables[i], &sessions);
+    }
+    rv = lbs_runtime_fit_tables(s);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                  LBSNO(1700) "state file, %" APR_TIME_T_FMT

@@ -85,9 +85,32 @@ static apr_status_t open_tables(lbs_runtime_t *rt, const lbs_shared_t *shared,
     return rv;
 }
 
+/* Older tables that hold nothing more are given back, and one of the wanted
+ * size stands in front. */
+static apr_status_t fit_tables(lbs_runtime_t *rt, apr_uint32_t sessions,
+                               server_rec *s)
+{
+    int i;
+
+    for (i = rt->table_count - 1; i > 0; i--) {
+        if (lbs_table_count(rt->tables[i]) == 0) {
+            lbs_shared_drop_table(rt->shared, i);
+        }
+    }
+    return lbs_shared_want_table(rt->shared, sessions, s);
+}
+
 apr_status_t lbs_runtime_open_tables(void)
 {
     return open_tables(runtime, runtime->shared, runtime->pool);
+}
+
+apr_status_t lbs_runtime_fit_tables(server_rec *main_server)
+{
+    apr_status_t rv = fit_tables(
+        runtime, lbs_config_of(main_server)->main->sessions, main_server);
+
+    return rv == APR_SUCCESS ? lbs_runtime_open_tables() : rv;
 }
 
 static apr_status_t open_views(lbs_runtime_t *rt)
@@ -104,23 +127,6 @@ static apr_status_t open_views(lbs_runtime_t *rt)
         rv = open_tables(rt, shared, rt->pool);
     }
     return rv;
-}
-
-/* Older tables that hold nothing more are given back, and one of the wanted
- * size stands in front. */
-static apr_status_t fit_tables(lbs_runtime_t *rt, apr_uint32_t sessions,
-                               server_rec *s)
-{
-    int i;
-
-    for (i = rt->table_count - 1; i > 0; i--) {
-        if (lbs_table_count(rt->tables[i]) == 0) {
-            lbs_shared_drop_table(rt->shared, i);
-        }
-    }
-    return rt->shared->table[0].sessions == sessions
-               ? APR_SUCCESS
-               : lbs_shared_add_table(rt->shared, sessions, s);
 }
 
 apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)

@@ -50,6 +50,12 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server);
 /** Open the tables anew, after one was added. Parent, in post_config. */
 apr_status_t lbs_runtime_open_tables(void);
 
+/** Have a table of the configured size in front, give back empty ones behind
+ * it, and open them anew. Parent, in post_config.
+ *
+ * @return APR_SUCCESS; anything else was logged with what to change */
+apr_status_t lbs_runtime_fit_tables(server_rec *main_server);
+
 /** Take the secret in force: the configuration's, or the registry's once a
  * state file has been read. Parent, in post_config. */
 void lbs_runtime_take_secret(const server_rec *main_server);

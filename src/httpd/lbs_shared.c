@@ -134,21 +134,53 @@ apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions,
                                   server_rec *main_server)
 {
     lbs_shared_table_t fresh;
-    apr_status_t rv = make_table(&fresh, sessions, main_server);
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     if (shared->table[LBS_SHARED_TABLES - 1].pool != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
-                     LBSNO(1004) "LBStickyTable was changed %d times within "
-                                 "the life of a session: sessions that were "
-                                 "not used since are forgotten",
-                     LBS_TABLE_CHAIN + 1);
-        lbs_shared_drop_table(shared, LBS_SHARED_TABLES - 1);
+        return APR_ENOSPC;
     }
-    memmove(&shared->table[1], &shared->table[0],
-            LBS_TABLE_CHAIN * sizeof(shared->table[0]));
-    shared->table[0] = fresh;
-    return APR_SUCCESS;
+    rv = make_table(&fresh, sessions, main_server);
+    if (rv == APR_SUCCESS) {
+        memmove(&shared->table[1], &shared->table[0],
+                LBS_TABLE_CHAIN * sizeof(shared->table[0]));
+        shared->table[0] = fresh;
+    }
+    return rv;
+}
+
+/* A size that was in use before has its table still, with sessions in it. */
+static int bring_to_front(lbs_shared_t *shared, apr_uint32_t sessions)
+{
+    lbs_shared_table_t found;
+    int i;
+
+    for (i = 0; i < LBS_SHARED_TABLES; i++) {
+        found = shared->table[i];
+        if (found.pool != NULL && found.sessions == sessions) {
+            memmove(&shared->table[1], &shared->table[0],
+                    (size_t)i * sizeof(shared->table[0]));
+            shared->table[0] = found;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t lbs_shared_want_table(lbs_shared_t *shared, apr_uint32_t sessions,
+                                   server_rec *main_server)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!bring_to_front(shared, sessions)) {
+        rv = lbs_shared_add_table(shared, sessions, main_server);
+    }
+    if (rv == APR_ENOSPC) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
+                     LBSNO(1004) "LBStickyTable sessions=%u has to wait, it "
+                                 "stays %u: %d older tables still hold "
+                                 "sessions; reload again when they were used",
+                     sessions, shared->table[0].sessions, LBS_TABLE_CHAIN);
+        rv = APR_SUCCESS;
+    }
+    return rv;
 }

@@ -4,7 +4,8 @@
  * Made by the parent in the process pool and found again by every later
  * configuration, so that children of the old and of the new generation work
  * on the same words. A session table of another size is put in front of the
- * ones there are; an older one is given back when it holds nothing more.
+ * ones there are; an older one is given back when it holds nothing more. What
+ * is in it cannot be poured into another one: words do not hold their keys.
  */
 #ifndef LBS_SHARED_H
 #define LBS_SHARED_H
@@ -46,13 +47,23 @@ typedef struct lbs_shared_t {
 apr_status_t lbs_shared_find(lbs_shared_t **shared, server_rec *main_server);
 
 /**
- * Put a new, empty table in front. When there are too many the oldest goes,
- * with its sessions; that is logged.
+ * Put a new, empty table in front.
  *
- * @return APR_SUCCESS; anything else was logged with what to change
+ * @return APR_SUCCESS; APR_ENOSPC: there are as many as there can be; anything
+ *         else was logged with what to change
  */
 apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions,
                                   server_rec *main_server);
+
+/**
+ * Have a table for so many sessions in front: the one there is, one that was
+ * in front before, or a new one. Where there is no room for that the one in
+ * front stays, which is logged: a size can wait, sessions must not be lost.
+ *
+ * @return APR_SUCCESS; anything else was logged with what to change
+ */
+apr_status_t lbs_shared_want_table(lbs_shared_t *shared, apr_uint32_t sessions,
+                                   server_rec *main_server);
 
 /** Give back table `i`, not the first. Children that know it keep it. */
 void lbs_shared_drop_table(lbs_shared_t *shared, int i);
