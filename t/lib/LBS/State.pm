@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+# LBS::State - what /lb-status says, and what it is told to do.
+#
+#   is member_state($h, 'app', 'r1')->{state}, 'drain';
+#   is pool_state($h, 'app')->{inflight}, 0;
+#   admin($h, app => 'r1', 'drain', deadline => '2s');     # asserts 200
+#   is_deeply [events($h, 'drain')], ['r1'];
+package LBS::State;
+use v5.36;
+
+use Exporter qw(import);
+use Test::More ();
+use Time::HiRes qw(time sleep);
+
+our @EXPORT = qw(pool_state member_state admin events unharmed quiet);
+
+# vhost => name:port where two have a pool of that name.
+sub pool_state ($h, $pool, %o) {
+    my @found = grep {
+        $_->{name} eq $pool && (!$o{vhost} || $_->{vhost} eq $o{vhost})
+    } @{$h->json->{pools}};
+    return $found[0] // die "no pool $pool\n";
+}
+
+sub member_state ($h, $pool, $route, %o) {
+    my ($found) = grep { $_->{route} eq $route }
+        @{pool_state($h, $pool, %o)->{members}};
+    return $found;
+}
+
+# Returns the member as it is then.
+sub admin ($h, $pool, $member, $action, %field) {
+    my $r = $h->post('/lb-status/admin',
+        {pool => $pool, member => $member, action => $action, %field},
+        headers => [['LBSticky-Admin', '1']]);
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    Test::More::is($r->status, 200, "$action $member of $pool")
+        or Test::More::diag($r->body);
+    return $r->status == 200 ? $r->json : {};
+}
+
+# The members that an event was told of, the oldest first.
+sub events ($h, $event) {
+    return map { $_->{member} } sort { $a->{at} <=> $b->{at} }
+        grep { $_->{event} eq $event } @{$h->json->{events}};
+}
+
+# What a crowd saw: nothing that a visitor would mind.
+sub unharmed ($seen, $what) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $ok = Test::More::is_deeply([@$seen{qw(moved failed broken hung)}],
+        [0, 0, 0, 0],
+        "$what: of $seen->{visits} visits none moved, failed, broken, hung");
+    Test::More::diag($_) for $ok ? () : @{$seen->{notes}};
+    return $ok;
+}
+
+# Nothing is in flight, anywhere, within `patience` seconds.
+sub quiet ($h, $patience = 5) {
+    my $end = time + $patience;
+    my @busy;
+    do {
+        my $state = $h->json;
+        @busy = map { my $p = $_; map { "$p->{name} " . ($_->{route} // "") . ": $_->{inflight}" }
+                      grep { $_->{inflight} != 0 } $p, @{$p->{members}} }
+            @{$state->{pools}};
+        sleep 0.05 if @busy;
+    } while (@busy && time < $end);
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return Test::More::is("@busy", '', 'in flight comes back to 0');
+}
+
+1;
