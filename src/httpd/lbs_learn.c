@@ -27,6 +27,7 @@ static void remember(const lbs_request_t *req, apr_uint64_t hash,
     lbs_table_t *table = lbs_runtime()->table;
     apr_uint32_t slot = pool->member[req->member].slot;
     lbs_table_hit_t hit;
+    lbs_table_hit_t old = {.slot = slot};
 
     if (req->temporary) {
         if (pool->set.failback->mode != LBS_FAILBACK_STAY
@@ -38,7 +39,10 @@ static void remember(const lbs_request_t *req, apr_uint64_t hash,
         return;
     }
     /* A bind that loses to others is one session that is picked anew. */
-    (void)lbs_table_bind(table, hash, slot, now, timeout->idle, NULL);
+    (void)lbs_table_bind(table, hash, slot, now, timeout->idle, &old);
+    if (old.slot != slot) {
+        lbs_runtime_count_sessions(slot);
+    }
     if (pool->max_slot >= 0) {
         (void)lbs_table_claim(table, lbs_decide_max(hash),
                               (apr_uint32_t)pool->max_slot, now, timeout->max,

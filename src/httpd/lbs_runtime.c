@@ -245,3 +245,13 @@ void lbs_runtime_finish_gone(void)
         }
     }
 }
+
+void lbs_runtime_count_sessions(apr_uint32_t slot)
+{
+    lbs_gauge_t *gauges = lbs_registry_gauges(runtime->registry);
+
+    /* Of two that write at once the older count may win, until the next. */
+    lbs_atomic_store32_relaxed(
+        &gauges[slot].sessions,
+        (apr_uint32_t)lbs_table_sessions(runtime->slots, slot));
+}

@@ -70,6 +70,10 @@ void lbs_runtime_child_gone(apr_uint32_t pid);
  * about once a second. */
 void lbs_runtime_finish_gone(void);
 
+/** Show a member's count of sessions to the picks. Whenever it changed, so
+ * that a burst of first visits spreads, and at each tick, for the sweep. */
+void lbs_runtime_count_sessions(apr_uint32_t slot);
+
 /** Microseconds on the monotonic clock; all intervals use it. */
 apr_time_t lbs_runtime_now(void);
 

@@ -41,6 +41,7 @@ static void tick_pool(lbs_hpool_t *pool)
         follow_manager(&pool->member[i], &now);
         (void)lbs_admin_tick(lbs_runtime()->registry, pool->member[i].slot,
                              &now);
+        lbs_runtime_count_sessions(pool->member[i].slot);
     }
     lbs_health_tick(pool);
     (void)lbs_plan_rebuild(pool->plan,

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* least-sessions: the fewest live sessions per weight.
  *
- * The gauge's count is as old as the last recount unless who binds a session
- * adds it at once, which is what makes a burst of first visits spread. Among
- * equals the fewest in flight decide, which covers visits whose session is
- * not yet bound. */
+ * Who binds a session brings the gauge's count up to date at once, which is
+ * what makes a burst of first visits spread. Among equals the fewest in flight
+ * decide, which covers visits whose session is not yet bound. */
 #include "src/pick/lbs_pick_int.h"
 
 static lbs_pick_count_t sessions(const lbs_gauge_t *g)
