@@ -69,6 +69,12 @@ sub shares ($got, @want) {
     } grep { $want[$_] } 0 .. $#want;
 }
 
+sub sessions ($name) {
+    my ($pool) = grep { $_->{name} eq $name } @{$h->json->{pools}};
+    return {map { ('web' . substr($_->{route}, 1) => $_->{sessions}) }
+            @{$pool->{members}}};
+}
+
 subtest 'every method uses every member' => sub {
     for my $method (@METHODS) {
         # Those who go by what is in flight or how long it took need some load.
@@ -93,17 +99,18 @@ subtest 'weights' => sub {
     for (split ' ', shares($got, 1, 2, 3)) {
         cmp_ok abs($_ - 1), '<', 0.35, "least-busy: $_ of its share";
     }
-    # The plan that knows the sessions is made ten times a second.
-    for (1 .. 12) {
-        $h->get('/w-least-sessions/?size=1') for 1 .. 10;
-        sleep 0.11;
-    }
-    $got = {map { ('web' . substr($_->{route}, 1) => $_->{sessions}) }
-        map { @{$_->{members}} } grep { $_->{name} eq 'w-least-sessions' }
-        @{$h->json->{pools}}};
-    for (split ' ', shares($got, 1, 2, 3)) {
-        cmp_ok abs($_ - 1), '<', 0.35, "least-sessions: $_ of its share";
-    }
+    $h->get('/w-least-sessions/?size=1') for 1 .. 120;
+    is_deeply sessions('w-least-sessions'), {web1 => 20, web2 => 40, web3 => 60},
+        'least-sessions: exactly, also in a burst';
+    # What is gone from a member is filled up there first.
+    is $h->post('/lb-status/admin', {pool => 'w-least-sessions',
+        member => 'r3', action => 'forget'},
+        headers => [['LBSticky-Admin', '1']])->status, 200, 'web3 forgets';
+    is sessions('w-least-sessions')->{web3}, 0, 'all of them';
+    sleep 0.3;    # the picks hear of it with the next tick
+    $h->get('/w-least-sessions/?size=1') for 1 .. 60;
+    is_deeply sessions('w-least-sessions'), {web1 => 20, web2 => 40, web3 => 60},
+        'new visitors come to who has the fewest';
     $got = spread(map { $h->get('/w-hash/?size=1', headers => client($_)) }
                   0 .. 254);
     for (split ' ', shares($got, 1, 2, 3)) {
