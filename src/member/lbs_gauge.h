@@ -19,7 +19,7 @@
  *     byte 40  heard_at   when the member last answered anything, microseconds
  *     byte 48  probe      half-open: token of the row that probes, 0: nobody
  *     byte 52  spare      0
- *     byte 56  at_home    lbset and tier, see lbs_plan.h
+ *     byte 56  unused     0
  */
 #ifndef LBS_GAUGE_H
 #define LBS_GAUGE_H
@@ -60,7 +60,7 @@ typedef struct lbs_gauge_t {
     lbs_atomic64_t heard_at;
     lbs_atomic32_t probe;
     lbs_atomic32_t spare;
-    lbs_atomic64_t at_home;
+    lbs_atomic64_t unused;
 } lbs_gauge_t;
 
 _Static_assert(sizeof(lbs_gauge_t) == 64, "a gauge is one cache line");
@@ -80,7 +80,7 @@ static inline void lbs_gauge_init(lbs_gauge_t *g)
     lbs_atomic_store64_relaxed(&g->heard_at, 0);
     lbs_atomic_store32_relaxed(&g->probe, 0);
     lbs_atomic_store32_relaxed(&g->spare, 0);
-    lbs_atomic_store64_relaxed(&g->at_home, 0);
+    lbs_atomic_store64_relaxed(&g->unused, 0);
 }
 
 /** @return the flags that count: LBS_F_DOWN is masked out under panic. */

@@ -21,7 +21,8 @@
  *
  * @param entry   out: n entries, in the order of item
  * @param item    n numbers that draws return
- * @param weight  n weights, none 0, below 2^32 altogether with n below 2^16
+ * @param weight  n weights, none 0; the product of their sum and n fits 52
+ * bits
  * @param rest    scratch, n numbers
  * @param work    scratch, n numbers
  */

@@ -38,7 +38,7 @@ typedef struct lbs_pick_pool_t {
 /* One question. */
 typedef struct lbs_pick_ask_t {
     apr_uint64_t hash;         /* hash: of the key, keyed; others: unused */
-    lbs_rand_t *rand;          /* of this thread */
+    lbs_rand_t *rand;          /* of this thread; hash does not use it */
     apr_int64_t now;           /* microseconds; no method asks for it today:
                                   what ages is aged by the plan's builder */
     const apr_uint16_t *tried; /* indexes not to be chosen again */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What least-busy and least-sessions have in common. */
+/* What least-busy and least-sessions have in common: all members of a small
+ * front are compared, of a large one a sample, so that no pick grows with the
+ * pool. */
 #include <string.h>
 
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_pick_int.h"
 
-#define EXACT_MAX                                                             \
-    16               /* members; more are sampled: no pick grows with a pool  \
-                      */
+#define EXACT_MAX 16 /* members; of more, so many are sampled */
 #define DRAWS_MAX 48 /* to find that many different open ones */
 #define SET_SIZE 64  /* places for at most DRAWS_MAX indexes */
 #define SET_EMPTY 0xffff

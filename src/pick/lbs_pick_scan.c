@@ -42,12 +42,14 @@ static void consider(scan_t *scan, apr_uint32_t index, const lbs_gauge_t *g)
 {
     lbs_pick_count_t has = {0, 0};
     apr_uint32_t weight = lbs_pick_weight(g);
-    int accepted = lbs_pick_accepts(g, scan->ask->rand);
-    int order = scan->accepted - accepted;
+    int accepted = 1;
+    int order;
 
     if (scan->count != NULL) {
         has = scan->count(g);
+        accepted = lbs_pick_accepts(g, scan->ask->rand);
     }
+    order = scan->accepted - accepted;
     if (order == 0) {
         order = lbs_pick_compare(has, weight, scan->has, scan->weight);
     }

@@ -27,6 +27,13 @@ static apr_size_t take(apr_size_t *used, apr_size_t count, apr_size_t each)
     return at;
 }
 
+/* The address of a table; NULL if it has no entries: whoever picks with a
+ * method that the plan was not made for shall not read what lies there. */
+static void *table_at(char *base, apr_size_t at, apr_size_t count)
+{
+    return count != 0 ? base + at : NULL;
+}
+
 /* Lay out one side from *used on. @param base  NULL: only measure */
 static void lay_side(lbs_plan_side_t *side, char *base, apr_size_t *used,
                      apr_uint32_t members, apr_uint32_t with)
@@ -41,11 +48,11 @@ static void lay_side(lbs_plan_side_t *side, char *base, apr_size_t *used,
     at[3] = take(used, slots, sizeof(lbs_plan_cell_t));
     at[4] = take(used, slots, sizeof(lbs_plan_cell_t));
     if (base != NULL) {
-        side->counts = (lbs_atomic64_t *)(void *)(base + at[0]);
-        side->alias = (lbs_atomic64_t *)(void *)(base + at[1]);
-        side->sequence = (lbs_plan_cell_t *)(void *)(base + at[2]);
-        side->home = (lbs_plan_cell_t *)(void *)(base + at[3]);
-        side->detour = (lbs_plan_cell_t *)(void *)(base + at[4]);
+        side->counts = table_at(base, at[0], 1);
+        side->alias = table_at(base, at[1], members);
+        side->sequence = table_at(base, at[2], sequence);
+        side->home = table_at(base, at[3], slots);
+        side->detour = table_at(base, at[4], slots);
     }
 }
 

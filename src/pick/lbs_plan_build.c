@@ -9,9 +9,7 @@
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_sequence.h"
 
-#define CLAIM_LASTS                                                           \
-    1000000                  /* microseconds; copying takes less than one ms  \
-                              */
+#define CLAIM_LASTS 1000000  /* microseconds; copying takes under 1 ms */
 #define SILENCE 1000000      /* microseconds; then response times decay */
 #define HOT_PERCENTILE 84    /* about one standard deviation above the mean */
 #define WEIGHT_MAX 0xffffffu /* sums and products stay within 64 bits */

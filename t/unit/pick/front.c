@@ -64,7 +64,7 @@ int main(void)
     CHOSEN("23", "two for two", 0, 0, U | SPARE, U | SPARE, U, U);
     CHOSEN("03", "not a spare that is down itself", U, 0, SPARE, U | SPARE, U,
            U);
-    CHOSEN("013", "a half-open member still needs its spare", U, U | PROBE, 0,
+    CHOSEN("0123", "a half-open member still needs its spare", U, U | PROBE, U,
            U | SPARE, U, U);
     CHOSEN("3", "a standby serves when nobody else does", 0, 0, SPARE,
            U | STANDBY, U, U);

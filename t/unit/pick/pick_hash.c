@@ -86,6 +86,8 @@ static void test_one_down(void)
     is_int(moved(before, after, -1), 0, "and stay");
     pool_set_weight(pool, 5, 0);
     pool_rebuild(pool);
+    all_keys(pool, during);
+    is_int(moved(before, during, 5), 0, "weight 0: nobody else's keys move");
     pool_set_weight(pool, 5, 100);
     pool_rebuild(pool);
     all_keys(pool, after);

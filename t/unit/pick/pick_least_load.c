@@ -72,6 +72,11 @@ static void test_hot(void)
     pool_set_inflight(pool, 7, 20);
     count_picks(pool, count);
     ok(count[7] > 600, "when all are hot the least bad is taken");
+    for (i = 0; i < 20; i++) {
+        gauge_of(pool, i)->ramp = 0;
+    }
+    count_picks(pool, count);
+    ok(count[7] > 600, "and when no ramp lets anybody through, too");
     pool_destroy(pool);
 }
 

@@ -71,6 +71,29 @@ static void test_rebuild(void)
     pool_destroy(pool);
 }
 
+/* A reader that is overtaken, be it by one rebuild, which leaves what it
+ * reads, or by two, which do not. */
+static void test_overtaken(void)
+{
+    pool_t *pool = pool_create(4, LBS_PICK_LEAST_LOAD);
+    lbs_plan_reading_t reading = {0};
+    int rebuilds;
+
+    pool_rebuild(pool);
+    for (rebuilds = 0; rebuilds < 3; rebuilds++) {
+        int i;
+
+        ok(lbs_plan_begin(pool->plan, &reading), "a reader begins");
+        for (i = 0; i < rebuilds; i++) {
+            pool_set_weight(pool, 0, gauge_of(pool, 0)->weight + 1);
+            pool_rebuild(pool);
+        }
+        is_int(lbs_plan_whole(pool->plan, &reading), rebuilds == 0,
+               "after %d rebuilds what it read counts or not", rebuilds);
+    }
+    pool_destroy(pool);
+}
+
 /* Another view formats the block, as a new generation does. */
 static void test_older_generation(void)
 {
@@ -319,7 +342,7 @@ static void test_killed(void)
         read_once(pool->plan, &seen);
         /* Later than any time the child gave. */
         pool->now += 3600LL * 1000000;
-        flip(pool, i % 2);
+        flip(pool, (i + 1) % 2); /* not as this process saw it last */
         pool_rebuild(pool);
         stuck +=
             lbs_plan_front(pool->plan) != HALF || pool->plan->head->claim != 0;
@@ -340,6 +363,7 @@ int main(void)
     test_sizes();
     test_refused();
     test_rebuild();
+    test_overtaken();
     test_older_generation();
     test_two_builders();
     test_threads();
