@@ -323,7 +323,8 @@ subtest 'names that two would share' => sub {
             (map { "    BalancerMember $_\n" } @urls), "</Proxy>\n"
     };
     for my $pair (['http://h:1', '"http://H:1" route=b'],
-                  ['HTTP://h:1/a', 'http://h:1/a']) {
+                  ['HTTP://h:1/a', 'http://h:1/a'],
+                  ['unix:/a|http://h/', 'unix:/b|http://h/']) {
         ($ok, $said) = try_conf("LBSticky cookie\n" . $urls->(@$pair));
         ok !$ok, "one URL twice: @$pair";
         my $n = line_of($pair->[0]);
@@ -339,7 +340,8 @@ subtest 'names that two would share' => sub {
     }
     local $h->{modules} = ['proxy_http2'];
     ($ok, $said) = try_conf("LBSticky cookie\n" . $urls->(qw(http://h:1/a
-        http://h:1/A http://h:1 http://h:2 h2c://h:1/a)));
+        http://h:1/A http://h:1 http://h:2 h2c://h:1/a unix:/a|http://a/
+        unix:/a|http://b/)));
     ok $ok, 'paths, ports and schemes are distinct' or diag $said;
 
     my $host = sub ($ip, $name = 'www') {

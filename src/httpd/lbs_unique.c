@@ -46,8 +46,8 @@ static int check_members(apr_pool_t *ptemp, const server_rec *s,
     return status;
 }
 
-/* The URL of a BalancerMember line as mod_proxy compares it: scheme and host
- * without regard to case, the path with.
+/* The URL of a BalancerMember line as mod_proxy compares it: without the path
+ * of a socket, scheme and host without regard to case.
  *
  * @param host_end  out: bytes of scheme and host
  */
@@ -55,10 +55,14 @@ static const char *folded_url(apr_pool_t *ptemp, const char *args,
                               apr_size_t *host_end)
 {
     char *url = ap_getword_conf(ptemp, &args);
-    char *host = strstr(url, "://");
-    char *end = host != NULL ? host + 3 + strcspn(host + 3, "/") : url;
-    char *p;
+    char *bar = strchr(url, '|');
+    char *host, *end, *p;
 
+    if (ap_cstr_casecmpn(url, "unix:", 5) == 0 && bar != NULL) {
+        url = bar + 1;
+    }
+    host = strstr(url, "://");
+    end = host != NULL ? host + 3 + strcspn(host + 3, "/") : url;
     for (p = url; p < end; p++) {
         *p = (char)apr_tolower(*p);
     }
@@ -104,7 +108,7 @@ static int check_lines(apr_pool_t *ptemp, const server_rec *s,
                 LBSNO(1803) "pool %s: BalancerMember %s on line %d of %s "
                             "begins with the URL of line %d; mod_proxy would "
                             "make one member of both: write each URL once, "
-                            "and the longer one first",
+                            "behind unix: too, and the longer one first",
                 name, url, line->line_num, line->filename, other->line_num);
             status = HTTP_INTERNAL_SERVER_ERROR;
         }
