@@ -8,6 +8,7 @@
 #include "src/httpd/lbs_body.h"
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_learn.h"
+#include "src/httpd/lbs_local.h"
 #include "src/httpd/lbs_persist.h"
 #include "src/httpd/lbs_request.h"
 #include "src/httpd/lbs_start.h"
@@ -24,6 +25,7 @@ static void register_hooks(apr_pool_t *pool)
     lbs_backend_register();
     lbs_body_register();
     lbs_learn_register();
+    lbs_local_register();
     lbs_modstatus_register();
     apr_dynamic_fn_register("lbsticky_answer",
                             (apr_opt_fn_t *)lbs_request_answer);

@@ -414,6 +414,29 @@ static const char *set_forward(cmd_parms *cmd, void *dir, int argc,
     return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, forward), set);
 }
 
+static const char *set_local(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    lbs_set_local_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
+    const char *error =
+        argc == 0 ? lbs_setter_wants(cmd, "", cmd->cmd->errmsg) : NULL;
+    int i;
+
+    (void)dir;
+    for (i = 0; i < argc && !lbs_setter_is_only(argc, argv, "off"); i++) {
+        int *what = ap_cstr_casecmp(argv[i], "files") == 0  ? &set->files
+                    : ap_cstr_casecmp(argv[i], "self") == 0 ? &set->self
+                                                            : NULL;
+
+        if (what == NULL || *what) {
+            error = lbs_setter_wants(cmd, argv[i], cmd->cmd->errmsg);
+            break;
+        }
+        *what = 1;
+    }
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, local), set);
+}
+
 /* The whole server ---------------------------------------------------------
  */
 
@@ -524,6 +547,8 @@ const command_rec lbs_directives[] = {
                       "off, or inflight=N [queue=N] [wait=DURATION]"),
     AP_INIT_TAKE_ARGV("LBStickyForward", set_forward, NULL, P,
                       "[host=on|off] [proto=on|off]"),
+    AP_INIT_TAKE_ARGV("LBStickyLocal", set_local, NULL, V,
+                      "off, or files or self or both of them, each once"),
     AP_INIT_TAKE1("LBStickySecret", set_secret, NULL, S,
                   "random, file:PATH or exec:COMMAND"),
     AP_INIT_TAKE_ARGV("LBStickyTable", set_table, NULL, S, "sessions=N"),

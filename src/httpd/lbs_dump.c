@@ -201,6 +201,17 @@ static const char *write_limit(apr_pool_t *pool, const lbs_settings_t *set)
                               duration(pool, limit->wait));
 }
 
+static const char *write_local(apr_pool_t *pool, const lbs_settings_t *set)
+{
+    const lbs_set_local_t *local = set->local;
+
+    (void)pool;
+    if (local->files) {
+        return local->self ? "files self" : "files";
+    }
+    return local->self ? "self" : "off";
+}
+
 static const char *write_forward(apr_pool_t *pool, const lbs_settings_t *set)
 {
     return apr_pstrcat(pool, "host=", on_off(set->forward->host),
@@ -229,6 +240,7 @@ static const struct {
     {"LBStickyPanic", write_panic},
     {"LBStickySlowStart", write_slowstart},
     {"LBStickyLimit", write_limit},
+    {"LBStickyLocal", write_local},
     {"LBStickyForward", write_forward},
     {"LBStickyAdmin", write_admin},
 };

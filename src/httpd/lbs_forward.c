@@ -11,6 +11,8 @@
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_headers.h"
 #include "src/httpd/lbs_learn.h"
+#include "src/httpd/lbs_local_hop.h"
+#include "src/httpd/lbs_local_self.h"
 #include "src/httpd/lbs_retry.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/httpd/lbs_verdict.h"
@@ -174,6 +176,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     if (wants_fresh(req)) {
         apr_table_setn(r->subprocess_env, FRESH, "1");
     }
+    lbs_local_hop_mark(r, req, url);
     lbs_worker_ready(r, m->worker, route->conf);
     /* On a kept-alive connection of the client mod_proxy_http would answer a
      * reset by closing it without a word; it must look new to get a status.
@@ -359,16 +362,18 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     const char *name = lbs_config_pool_name(r->pool, *url);
     lbs_hpool_t *pool = name != NULL ? lbs_pools_find(r->server, name) : NULL;
     lbs_request_t *req;
-    int status;
 
     (void)conf;
     if (pool == NULL) {
         return DECLINED;
     }
-    req = lbs_request_begin(r, pool, *url);
-    status = lbs_decide(r, req);
-    if (status != OK) {
-        return refused(r, req, status);
+    req = lbs_local_self_decided(r, pool, *url);
+    if (req == NULL) {
+        req = lbs_request_begin(r, pool, *url);
+        (void)lbs_decide(r, req);
+    }
+    if (req->decision == LBS_DECISION_REFUSED) {
+        return refused(r, req, HTTP_SERVICE_UNAVAILABLE);
     }
     *balancer = pool->balancer;
     *worker = pool->member[req->member].worker;

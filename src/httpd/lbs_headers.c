@@ -47,9 +47,8 @@ static void strip_cookie(request_rec *r, apr_table_t *headers,
 /* X-Forwarded-*
  * ---------------------------------------------------------------- */
 
-/* A header that Connection names is hop-by-hop: mod_proxy takes it out. A
- * client must not get rid of ours that way. */
-static void protect(request_rec *r, apr_table_t *headers, const char *name)
+void lbs_headers_protect(request_rec *r, apr_table_t *headers,
+                         const char *name)
 {
     const char *field = apr_table_get(headers, "Connection");
     const char *rest = "";
@@ -91,23 +90,27 @@ static void set_forwarded(request_rec *r, apr_table_t *headers)
     if (!trusted || apr_table_get(headers, "X-Forwarded-Proto") == NULL) {
         apr_table_setn(headers, "X-Forwarded-Proto", https ? "https" : "http");
     }
-    protect(r, headers, "X-Forwarded-Proto");
-    protect(r, headers, "X-Forwarded-Port");
+    lbs_headers_protect(r, headers, "X-Forwarded-Proto");
+    lbs_headers_protect(r, headers, "X-Forwarded-Port");
+}
+
+static void rewrite(request_rec *r, const lbs_request_t *req)
+{
+    r->headers_in = apr_table_copy(r->pool, r->headers_in);
+    if (req->pool->set.cookie->strip) {
+        strip_cookie(r, r->headers_in, req->pool->cookie_name);
+    }
+    if (req->pool->set.forward->proto) {
+        set_forwarded(r, r->headers_in);
+    }
 }
 
 lbs_headers_t lbs_headers_forward(request_rec *r, const lbs_request_t *req)
 {
-    const lbs_settings_t *set = &req->pool->set;
     lbs_headers_t saved = {r->headers_in, r->per_dir_config};
 
-    r->headers_in = apr_table_copy(r->pool, saved.headers_in);
-    if (set->cookie->strip) {
-        strip_cookie(r, r->headers_in, req->pool->cookie_name);
-    }
-    if (set->forward->proto) {
-        set_forwarded(r, r->headers_in);
-    }
-    if (set->forward->host) {
+    rewrite(r, req);
+    if (req->pool->set.forward->host) {
         (void)lbs_worker_keep_host(r);
     }
     return saved;
@@ -117,4 +120,17 @@ void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved)
 {
     r->headers_in = saved->headers_in;
     r->per_dir_config = saved->per_dir_config;
+}
+
+void lbs_headers_here(request_rec *r, lbs_request_t *req)
+{
+    if (req->client_headers == NULL) {
+        req->client_headers = r->headers_in;
+    }
+    rewrite(r, req);
+}
+
+void lbs_headers_back(request_rec *r, const lbs_request_t *req)
+{
+    r->headers_in = req->client_headers;
 }

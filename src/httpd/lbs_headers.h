@@ -25,4 +25,18 @@ lbs_headers_t lbs_headers_forward(request_rec *r, const lbs_request_t *req);
 /** Put back what the client sent: logs and later handlers read that. */
 void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved);
 
+/**
+ * The same for a request that is answered in process: what its handler sees
+ * is what a member would see, but for Host, which is the client's anyway.
+ */
+void lbs_headers_here(request_rec *r, lbs_request_t *req);
+void lbs_headers_back(request_rec *r, const lbs_request_t *req);
+
+/**
+ * Keep a header of ours from being taken for hop-by-hop: mod_proxy takes out
+ * what Connection names, and a client must not get rid of ours that way.
+ */
+void lbs_headers_protect(request_rec *r, apr_table_t *headers,
+                         const char *name);
+
 #endif

@@ -34,6 +34,7 @@ typedef struct lbs_hmember_t {
     apr_uint64_t token_id; /* in cookies: the same on every server */
     lbs_gauge_t *gauge;
     lbs_member_t *record;
+    int own;     /* it is this httpd, with LBStickyLocal self */
     int created; /* this configuration pass found it new, or back again */
     lbs_atomic64_t used_at; /* this process gave a connection back; mono */
 } lbs_hmember_t;

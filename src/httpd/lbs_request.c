@@ -28,6 +28,11 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
     return req;
 }
 
+void lbs_request_share(request_rec *r, lbs_request_t *req)
+{
+    ap_set_module_config(r->request_config, &lbsticky_module, req);
+}
+
 int lbs_request_tried(const lbs_request_t *req, int member)
 {
     unsigned i;

@@ -57,8 +57,16 @@ typedef struct lbs_request_t {
     apr_uint32_t repeated; /* of these, counted against tries= */
     int waited;            /* in a queue: once is enough */
     int counted;           /* the decision is in the counters */
+    int decided;           /* before mod_proxy asked */
     int learned;
     const char *cookie_line; /* Set-Cookie that still has to go out, or NULL */
+
+    /* Served by this httpd itself, see lbs_local.h. */
+    int here;                    /* for its own member */
+    int marked;                  /* for a peer */
+    int started;                 /* as an attempt */
+    const request_rec *serving;  /* whose handler that is */
+    apr_table_t *client_headers; /* headers_in as they came */
 
     /* The attempt under way. */
     lbs_flight_t flight;
@@ -80,6 +88,9 @@ lbs_request_t *lbs_request_of(const request_rec *r);
 /** Begin: make the state of a request that is for a governed pool. */
 lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
                                  const char *from);
+
+/** An internal redirect goes on with the state of the request it is from. */
+void lbs_request_share(request_rec *r, lbs_request_t *req);
 
 /** Was this member sent to already? */
 int lbs_request_tried(const lbs_request_t *req, int member);

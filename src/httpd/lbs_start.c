@@ -5,6 +5,7 @@
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_dump.h"
 #include "src/httpd/lbs_forward.h"
+#include "src/httpd/lbs_local_own.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_persist.h"
 #include "src/httpd/lbs_pools.h"
@@ -40,12 +41,17 @@ int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
                            apr_pool_t *ptemp, server_rec *main_server)
 {
     lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
+    int status;
 
     (void)plog;
     if (!conf->persist_set) {
         conf->persist = ap_runtime_dir_relative(pconf, LBS_DEFAULT_PERSIST);
     }
-    return lbs_require_is_used() ? lbs_unique_check(ptemp, main_server) : OK;
+    if (!lbs_require_is_used()) {
+        return OK;
+    }
+    status = lbs_unique_check(ptemp, main_server);
+    return status == OK ? lbs_local_own_check(ptemp, main_server) : status;
 }
 
 void lbs_start_test_config(apr_pool_t *pconf, server_rec *main_server)
@@ -67,6 +73,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         || lbs_pools_build(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    lbs_local_own_find(ptemp);
     lbs_persist_load(main_server, ptemp);
     lbs_runtime_take_secret(main_server);
     lbs_pools_settle();

@@ -183,6 +183,7 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
 
     m->name = from->name;
     m->route = from->route;
+    m->self = from->own;
     m->id = "";
     if (lbs_registry_member_info(registry, from->slot, &info) == APR_SUCCESS) {
         m->id = apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);

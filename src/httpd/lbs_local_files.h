@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_local_files.h - LBStickyLocal files: what this httpd has as a file is
+ * served from there, everything else goes to the pool.
+ *
+ * Only GET and HEAD, only regular files, only paths in which no name begins
+ * with a dot. Whether a file may be seen is up to <Directory>: a file that
+ * is there and denied is denied, never asked for elsewhere.
+ */
+#ifndef LBS_LOCAL_FILES_H
+#define LBS_LOCAL_FILES_H
+
+#include <httpd.h>
+
+/**
+ * Is there a file for the URL of this request, which ProxyPass took?
+ *
+ * Cost: one translation and one stat for a GET or HEAD.
+ *
+ * @return 1: the request is mapped to the file now; 0: nothing was changed
+ */
+int lbs_local_files_map(request_rec *r);
+
+#endif

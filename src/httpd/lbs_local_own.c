@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_local_own.c - see lbs_local_own.h. */
+#include "src/httpd/lbs_local_own.h"
+
+#include <ap_listen.h>
+#include <apr_network_io.h>
+#include <apr_strings.h>
+#include <apr_uri.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_pools.h"
+
+/* What a member's address is to this process. */
+typedef enum where_t {
+    ELSEWHERE,
+    THIS_MACHINE, /* but nobody of us listens there */
+    THIS_HTTPD
+} where_t;
+
+/* Addresses -------------------------------------------------------------- */
+
+static int is_loopback(const apr_sockaddr_t *addr)
+{
+    if (addr->family == APR_INET) {
+        return (ntohl(addr->sa.sin.sin_addr.s_addr) >> 24) == 127;
+    }
+    return IN6_IS_ADDR_LOOPBACK(&addr->sa.sin6.sin6_addr);
+}
+
+static int has_address(const struct sockaddr *sa, const apr_sockaddr_t *addr)
+{
+    if (sa == NULL || sa->sa_family != addr->family) {
+        return 0;
+    }
+    if (sa->sa_family == AF_INET) {
+        return memcmp(
+                   &((const struct sockaddr_in *)(const void *)sa)->sin_addr,
+                   &addr->sa.sin.sin_addr, sizeof(struct in_addr))
+               == 0;
+    }
+    return memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr,
+                  &addr->sa.sin6.sin6_addr, sizeof(struct in6_addr))
+           == 0;
+}
+
+static int is_this_machine(const apr_sockaddr_t *addr)
+{
+    struct ifaddrs *all, *one;
+    int found = is_loopback(addr);
+
+    if (found || getifaddrs(&all) != 0) {
+        return found;
+    }
+    for (one = all; one != NULL && !found; one = one->ifa_next) {
+        found = has_address(one->ifa_addr, addr);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* Listening to every address counts for addresses of this machine only. */
+static int is_listened_to(const apr_sockaddr_t *addr, int here)
+{
+    const ap_listen_rec *listen;
+
+    for (listen = ap_listeners; listen != NULL; listen = listen->next) {
+        const apr_sockaddr_t *bound = listen->bind_addr;
+
+        if (bound == NULL || bound->port != addr->port) {
+            continue;
+        }
+        if (apr_sockaddr_is_wildcard(bound)
+                ? here
+                : apr_sockaddr_equal(bound, addr)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* @param url  of a member, as mod_proxy has it */
+static where_t find_where(apr_pool_t *ptemp, const char *url)
+{
+    where_t where = ELSEWHERE;
+    apr_sockaddr_t *addr;
+    apr_uri_t uri;
+
+    if (apr_uri_parse(ptemp, url, &uri) != APR_SUCCESS || uri.hostname == NULL
+        || uri.scheme == NULL || strncmp(uri.scheme, "http", 4) != 0) {
+        return ELSEWHERE;
+    }
+    if (uri.port == 0) {
+        uri.port = apr_uri_port_of_scheme(uri.scheme);
+    }
+    /* A name that cannot be resolved is nobody's of this machine. */
+    if (apr_sockaddr_info_get(&addr, uri.hostname, APR_UNSPEC, uri.port, 0,
+                              ptemp)
+        != APR_SUCCESS) {
+        return ELSEWHERE;
+    }
+    for (; addr != NULL; addr = addr->next) {
+        int here = is_this_machine(addr);
+
+        if (is_listened_to(addr, here)) {
+            return THIS_HTTPD;
+        }
+        where = here ? THIS_MACHINE : where;
+    }
+    return where;
+}
+
+void lbs_local_own_find(apr_pool_t *ptemp)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        apr_size_t k;
+
+        for (k = 0; pool->set.local->self && k < pool->count; k++) {
+            lbs_hmember_t *m = &pool->member[k];
+
+            m->own = find_where(ptemp, m->name) == THIS_HTTPD;
+        }
+    }
+}
+
+/* Checks ------------------------------------------------------------------ */
+
+/* One that is here while another is this httpd may be a second server on
+ * this machine; where none is this httpd, somebody forgot a Listen. */
+static int check_members(apr_pool_t *ptemp, const server_rec *s,
+                         const char *name, const proxy_balancer *balancer)
+{
+    const char *here = NULL;
+    int n = lbs_worker_count(balancer);
+    int i;
+
+    for (i = 0; i < n; i++) {
+        const char *url = lbs_worker_name(lbs_worker_at(balancer, i));
+
+        switch (find_where(ptemp, url)) {
+        case THIS_HTTPD:
+            return OK;
+        case THIS_MACHINE:
+            here = url;
+            break;
+        default:
+            break;
+        }
+    }
+    if (here == NULL) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+                 LBSNO(2200) "LBStickyLocal: \"self\": member %s of pool %s "
+                             "is this machine, but this httpd does not listen "
+                             "there; write Listen with that address and port, "
+                             "or take self out if another program serves it",
+                 here, name);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int check_secret(const server_rec *s, const server_rec *main_server)
+{
+    if (lbs_config_of(main_server)->main->secret_source == LBS_SECRET_GIVEN) {
+        return OK;
+    }
+    ap_log_error(
+        APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+        LBSNO(2201) "LBStickyLocal: \"self\": wanted a secret that "
+                    "all servers of the pool share; write "
+                    "LBStickySecret file:/etc/apache2/lbsticky.secret "
+                    "with the same file on each of them");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int check_pool(apr_pool_t *ptemp, const server_rec *s,
+                      const proxy_balancer *balancer,
+                      const server_rec *main_server)
+{
+    const char *name =
+        lbs_config_pool_name(ptemp, lbs_worker_pool_url(balancer));
+    lbs_settings_t set;
+    int status;
+
+    if (name == NULL) {
+        return OK;
+    }
+    lbs_config_resolve(&set, s, name,
+                       s != main_server
+                           && lbs_worker_is_inherited(balancer, main_server));
+    if (!set.sticky->on || !set.local->self) {
+        return OK;
+    }
+    status = check_secret(s, main_server);
+    return status == OK ? check_members(ptemp, s, name, balancer) : status;
+}
+
+int lbs_local_own_check(apr_pool_t *ptemp, server_rec *main_server)
+{
+    const server_rec *s;
+
+    for (s = main_server; s != NULL; s = s->next) {
+        proxy_balancer *balancer;
+        int n = lbs_worker_pools(s, &balancer);
+
+        for (; n > 0; n--, balancer++) {
+            int status = check_pool(ptemp, s, balancer, main_server);
+
+            if (status != OK) {
+                return status;
+            }
+        }
+    }
+    return OK;
+}
