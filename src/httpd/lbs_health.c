@@ -56,6 +56,35 @@ void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
     }
 }
 
+/* Who served visitors all the time, because of a panic, is warm. */
+static void warm_up_unless_panic(const lbs_hpool_t *pool,
+                                 const lbs_hmember_t *m)
+{
+    if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_PANIC) == 0) {
+        lbs_health_warm_up(pool, m);
+    }
+}
+
+void lbs_health_checked(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                        lbs_check_turn_t turn, const char *text)
+{
+    const char *name = *m->route ? m->route : m->name;
+
+    if (turn == LBS_CHECK_UP) {
+        warm_up_unless_panic(pool, m);
+        tell(pool, m, LBS_EVENT_UP, text);
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1602) "pool %s: member %s is up: %s", pool->name,
+                     name, text);
+    }
+    else if (turn == LBS_CHECK_DOWN) {
+        tell(pool, m, LBS_EVENT_DOWN, text);
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1603) "pool %s: member %s is down: %s", pool->name,
+                     name, text);
+    }
+}
+
 /* The tick -------------------------------------------------------------------
  */
 

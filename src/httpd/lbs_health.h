@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_health.h - ejection and slow start, joined to pools and told to people.
+/* lbs_health.h - ejection, checks and slow start, joined to pools and told to
+ * people.
  */
 #ifndef LBS_HEALTH_H
 #define LBS_HEALTH_H
@@ -15,6 +16,11 @@ lbs_eject_on_t lbs_health_eject_on(const lbs_hpool_t *pool,
  * events and the log, and begin the slow start where it is due. */
 void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
                        lbs_eject_turn_t turn, lbs_eject_why_t why);
+
+/** A member turned by its check: tell it, and begin the slow start where it is
+ * due. @param text  what the check found */
+void lbs_health_checked(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                        lbs_check_turn_t turn, const char *text);
 
 /** Begin the slow start of a member, as LBStickySlowStart says. */
 void lbs_health_warm_up(const lbs_hpool_t *pool, const lbs_hmember_t *m);

@@ -9,6 +9,7 @@
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_persist.h"
 #include "src/httpd/lbs_pools.h"
+#include "src/httpd/lbs_prober.h"
 #include "src/httpd/lbs_require.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/httpd/lbs_tick.h"
@@ -77,6 +78,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     lbs_persist_load(main_server, ptemp);
     lbs_runtime_take_secret(main_server);
     lbs_pools_settle();
+    lbs_prober_prepare(pconf);
     if (lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -9,6 +9,7 @@
 #include "src/httpd/lbs_housekeeping.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_pools.h"
+#include "src/httpd/lbs_prober.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_manager.h"
@@ -66,7 +67,10 @@ static void tick_pools(apr_time_t now)
         }
         tick_pool(pool);
     }
-    second_at = is_second ? now : second_at;
+    if (is_second) {
+        lbs_prober_second();
+        second_at = now;
+    }
 }
 
 void lbs_tick_first(void)
@@ -89,6 +93,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     switch (state) {
     case AP_WATCHDOG_STATE_STARTING:
         lbs_housekeeping_start(lbs_runtime()->pool);
+        lbs_prober_start();
         break;
     case AP_WATCHDOG_STATE_RUNNING:
         (void)pool;
@@ -96,6 +101,9 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
             tick_pools(lbs_runtime_now());
             lbs_housekeeping_tick(lbs_runtime_now());
         }
+        break;
+    case AP_WATCHDOG_STATE_STOPPING:
+        lbs_prober_stop();
         break;
     default:
         break;

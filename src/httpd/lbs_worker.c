@@ -142,6 +142,15 @@ const char *lbs_worker_name(const proxy_worker *worker)
     return worker->s->name_ex;
 }
 
+lbs_worker_place_t lbs_worker_place(const proxy_worker *worker)
+{
+    const proxy_worker_shared *s = worker->s;
+    lbs_worker_place_t place = {s->scheme, s->hostname_ex, s->port,
+                                *s->uds_path ? s->uds_path : NULL};
+
+    return place;
+}
+
 const char *lbs_worker_route(const proxy_worker *worker)
 {
     return worker->s->route;

@@ -62,6 +62,17 @@ proxy_worker *lbs_worker_at(const proxy_balancer *pool, int i);
 /** URL of a member as configured, such as http://10.0.0.11:8000. */
 const char *lbs_worker_name(const proxy_worker *worker);
 
+/* Where a member listens. */
+typedef struct lbs_worker_place_t {
+    const char *scheme;
+    const char *host; /* name or address, IPv6 without brackets */
+    apr_port_t port;  /* also where the URL has none */
+    const char *path; /* of a unix: member's socket; NULL: TCP */
+} lbs_worker_place_t;
+
+/** The texts live as long as the member. */
+lbs_worker_place_t lbs_worker_place(const proxy_worker *worker);
+
 /** route= of a member; "" when it has none. */
 const char *lbs_worker_route(const proxy_worker *worker);
 

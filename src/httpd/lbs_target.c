@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_target.c - see lbs_target.h. */
+#include "src/httpd/lbs_target.h"
+
+#include <ap_listen.h>
+#include <apr_strings.h>
+#include <apr_uri.h>
+#include <http_protocol.h>
+
+#define HTTPS_PORT 443
+#define HTTP_PORT 80
+
+/* The virtual host as visitors reach it ------------------------------------
+ */
+
+/* How a site is reached. */
+typedef struct site_t {
+    const char *name; /* of Host, with a port where it is not the usual one */
+    const char *bare; /* without */
+    const char *proto;
+    apr_port_t port;
+} site_t;
+
+/* The hook that knows (mod_ssl's, or the core's for ServerName https://...)
+ * asks for a request, and looks at its server only. */
+static const char *scheme_of(apr_pool_t *memory, server_rec *s)
+{
+    conn_rec *c = apr_pcalloc(memory, sizeof(*c));
+    request_rec *r = apr_pcalloc(memory, sizeof(*r));
+
+    c->pool = memory;
+    c->base_server = s;
+    c->notes = apr_table_make(memory, 1);
+    r->pool = memory;
+    r->connection = c;
+    r->server = s;
+    r->headers_in = apr_table_make(memory, 1);
+    r->notes = apr_table_make(memory, 1);
+    r->subprocess_env = apr_table_make(memory, 1);
+    return ap_run_http_scheme(r);
+}
+
+static apr_port_t usual_port(const char *proto)
+{
+    return strcmp(proto, "https") == 0 ? HTTPS_PORT : HTTP_PORT;
+}
+
+/* The port in ServerName, or in <VirtualHost>, or of a Listen. */
+static apr_port_t port_of(const server_rec *s, const char *proto)
+{
+    apr_port_t usual = usual_port(proto);
+    const ap_listen_rec *l;
+
+    if (s->port != 0) {
+        return s->port;
+    }
+    if (s->addrs != NULL && s->addrs->host_port != 0) {
+        return s->addrs->host_port;
+    }
+    for (l = ap_listeners; l != NULL; l = l->next) {
+        if (l->bind_addr->port == usual) {
+            return usual;
+        }
+    }
+    return ap_listeners != NULL ? ap_listeners->bind_addr->port : usual;
+}
+
+/* Without a port: "www.example.com:8080", "[::1]:80". */
+static const char *without_port(apr_pool_t *memory, const char *host)
+{
+    const char *end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
+
+    if (*host == '[') {
+        end = end != NULL ? end + 1 : NULL;
+    }
+    return end == NULL
+               ? host
+               : apr_pstrmemdup(memory, host, (apr_size_t)(end - host));
+}
+
+static const char *bracketed(apr_pool_t *memory, const char *host)
+{
+    return *host != '[' && strchr(host, ':') != NULL
+               ? apr_pstrcat(memory, "[", host, "]", NULL)
+               : host;
+}
+
+static site_t site_of(apr_pool_t *memory, const lbs_hpool_t *pool)
+{
+    const lbs_set_check_t *set = pool->set.check;
+    /* The hook takes no const; it does not change the server. */
+    server_rec *s = (server_rec *)pool->server;
+    const char *own = scheme_of(memory, s);
+    site_t site = {.proto = own};
+
+    if (set->proto != NULL) {
+        site.proto =
+            ap_cstr_casecmp(set->proto, "https") == 0 ? "https" : "http";
+    }
+    /* Reached otherwise than this server is: somebody stands in front. */
+    site.port = strcmp(site.proto, own) == 0 ? port_of(s, own)
+                                             : usual_port(site.proto);
+    site.name = set->host;
+    if (site.name == NULL) {
+        site.name = bracketed(memory, s->server_hostname);
+        if (site.port != usual_port(site.proto)) {
+            site.name = apr_psprintf(memory, "%s:%u", site.name, site.port);
+        }
+    }
+    site.bare = without_port(memory, site.name);
+    return site;
+}
+
+/* The member -----------------------------------------------------------------
+ */
+
+static const struct {
+    const char *scheme;
+    lbs_target_kind_t kind;
+    int tls;
+} schemes[] = {
+    {"http", LBS_TARGET_HTTP, 0}, {"https", LBS_TARGET_HTTP, 1},
+    {"ws", LBS_TARGET_HTTP, 0},   {"wss", LBS_TARGET_HTTP, 1},
+    {"h2c", LBS_TARGET_H2, 0},    {"h2", LBS_TARGET_H2, 1},
+};
+
+static int find_scheme(const char *scheme, lbs_target_kind_t *kind)
+{
+    unsigned i;
+
+    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (ap_cstr_casecmp(schemes[i].scheme, scheme) == 0) {
+            *kind = schemes[i].kind;
+            return schemes[i].tls;
+        }
+    }
+    *kind = LBS_TARGET_CONNECT;
+    return 0;
+}
+
+/* The name in the TLS handshake is the one mod_ssl uses for visitors: the
+ * visitor's Host where that is forwarded, else the member's own. */
+static int asks_for_site(const lbs_hpool_t *pool, const lbs_trust_t *trust)
+{
+    return trust->keep_host >= 0 ? trust->keep_host : pool->set.forward->host;
+}
+
+void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
+                         const lbs_hmember_t *m, const lbs_trust_t *trust,
+                         lbs_target_t *target)
+{
+    lbs_worker_place_t place = lbs_worker_place(m->worker);
+    site_t site = site_of(memory, pool);
+    const char *host = bracketed(memory, place.host);
+    int tls;
+
+    memset(target, 0, sizeof(*target));
+    tls = find_scheme(place.scheme, &target->kind);
+    target->url = apr_pstrcat(
+        memory, tls ? "https://" : "http://",
+        tls && asks_for_site(pool, trust) ? site.bare : host, "/", NULL);
+    target->host = place.host;
+    target->path = pool->set.check->path;
+    target->trust = trust;
+    if (place.path != NULL) {
+        target->socket = place.path;
+        target->url = apr_pstrcat(memory, tls ? "https://" : "http://",
+                                  site.bare, "/", NULL);
+    }
+    else {
+        target->connect_to = apr_psprintf(memory, "::%s:%u", host, place.port);
+    }
+    target->headers[0] = apr_pstrcat(memory, "Host: ", site.name, NULL);
+    target->headers[1] =
+        apr_pstrcat(memory, "X-Forwarded-Proto: ", site.proto, NULL);
+    target->headers[2] =
+        apr_psprintf(memory, "X-Forwarded-Port: %u", site.port);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_target.h - what a check of a member looks like.
+ *
+ * A check is a visitor's request in small: it names the virtual host and says
+ * by which scheme and port that is reached, so that an application that looks
+ * at them (Django's ALLOWED_HOSTS and SECURE_SSL_REDIRECT) answers it as it
+ * answers a visitor.
+ */
+#ifndef LBS_TARGET_H
+#define LBS_TARGET_H
+
+#include "src/httpd/lbs_pools.h"
+#include "src/httpd/lbs_trust.h"
+
+typedef enum lbs_target_kind_t {
+    LBS_TARGET_CONNECT, /* no http member: is there a connection to be had? */
+    LBS_TARGET_HTTP,
+    LBS_TARGET_H2, /* HTTP/2, by ALPN where there is TLS */
+    LBS_TARGET_KINDS
+} lbs_target_kind_t;
+
+typedef struct lbs_target_t {
+    lbs_target_kind_t kind;
+    const char *url;        /* scheme and name asked for, no path */
+    const char *connect_to; /* "::host:port", for libcurl; NULL: socket */
+    const char *socket;     /* path of a unix socket; NULL: connect_to */
+    const char *host;       /* of the member, for texts */
+    const char *path;       /* as it stands in the request line */
+    const char *headers[4]; /* NULL behind the last one */
+    const lbs_trust_t *trust;
+} lbs_target_t;
+
+/**
+ * Describe the checks of a member. In a child: whether a virtual host is
+ * reached by https is known when all modules have seen the configuration.
+ *
+ * @param trust   of its pool
+ * @param target  out: the texts live as long as pool and `memory` do
+ */
+void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
+                         const lbs_hmember_t *m, const lbs_trust_t *trust,
+                         lbs_target_t *target);
+
+#endif
