@@ -367,10 +367,12 @@ static int answer(apply_t *a)
     pool = lbs_view_pool_find(view, a->view_pool->name, a->view_pool->vhost);
     member =
         pool != NULL ? lbs_view_member_find(pool, a->view_member->id) : NULL;
-    out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
-    if (member == NULL || lbs_json_write_member(out, member) != APR_SUCCESS) {
-        return HTTP_INTERNAL_SERVER_ERROR;
+    if (member == NULL) {
+        /* Removed by a reload since: changed, but there is nothing to show. */
+        return HTTP_NOT_FOUND;
     }
+    out = lbs_reply_open(a->r, LBS_OUT_JSON);
+    lbs_json_write_member(out, member);
     return lbs_reply_send(a->r, out, HTTP_OK, "application/json");
 }
 

@@ -14,6 +14,10 @@
 
 #define LBS_ESCAPE_MAX 8 /* most bytes one character is replaced by */
 
+/** @return bytes at the beginning of text that stand for themselves: most of
+ *          it, as a rule, in one step */
+apr_size_t lbs_escape_plain(lbs_out_escape_t how, const char *text);
+
 /**
  * Look at the next character.
  *

@@ -7,17 +7,13 @@
 #include "src/status/lbs_view.h"
 
 /**
- * Write the whole state as one object. Cost: linear in members; one member's
- * objects are held at a time.
+ * Write the whole state as one object. Cost: linear in members.
  *
- * @param out  opened with any way of escaping: JSON has its own
- * @return APR_SUCCESS; APR_ENOMEM: no more memory, the document is not whole;
- *         what the sink returned
+ * @param out  opened with LBS_OUT_JSON
  */
-apr_status_t lbs_json_write(lbs_out_t *out, const lbs_view_t *view);
+void lbs_json_write(lbs_out_t *out, const lbs_view_t *view);
 
-/** Write one member's object, as it stands in the state. @return likewise */
-apr_status_t lbs_json_write_member(lbs_out_t *out,
-                                   const lbs_view_member_t *member);
+/** Write one member's object, as it stands in the state, and a newline. */
+void lbs_json_write_member(lbs_out_t *out, const lbs_view_member_t *member);
 
 #endif

@@ -215,10 +215,10 @@ static void write_gauges(metrics_t *m)
     for (g = 0; g < sizeof(gauges) / sizeof(*gauges); g++) {
         head(m, gauges[g].name, "gauge", gauges[g].help);
         for (i = 0; i < m->count; i++) {
-            double value = gauges[g].value(m->series[i].member);
-
             open_series(m, gauges[g].name, m->series[i].labels);
-            lbs_out_put(m->out, value < 1e9 ? "} %.10g\n" : "} %.0f\n", value);
+            lbs_out_raw(m->out, "} ");
+            lbs_out_real(m->out, gauges[g].value(m->series[i].member), 2);
+            lbs_out_raw(m->out, "\n");
         }
     }
 }
@@ -290,8 +290,9 @@ static void write_histogram(metrics_t *m, const series_t *series)
         open_series(m, "lbsticky_member_request_duration_seconds_bucket",
                     series->labels);
         if (i + 1 < h->ranges) {
-            lbs_out_put(m->out, ",le=\"%.10g\"} %llu\n", h->upper_s[i],
-                        (unsigned long long)sum);
+            lbs_out_raw(m->out, ",le=\"");
+            lbs_out_real(m->out, h->upper_s[i], 6);
+            lbs_out_put(m->out, "\"} %llu\n", (unsigned long long)sum);
         }
         else {
             lbs_out_put(m->out, ",le=\"+Inf\"} %llu\n",
@@ -300,7 +301,9 @@ static void write_histogram(metrics_t *m, const series_t *series)
     }
     open_series(m, "lbsticky_member_request_duration_seconds_sum",
                 series->labels);
-    lbs_out_put(m->out, "} %.6f\n", h->sum_s);
+    lbs_out_raw(m->out, "} ");
+    lbs_out_real(m->out, h->sum_s, 6);
+    lbs_out_raw(m->out, "\n");
     open_series(m, "lbsticky_member_request_duration_seconds_count",
                 series->labels);
     lbs_out_put(m->out, "} %llu\n", (unsigned long long)sum);

@@ -54,28 +54,90 @@ void lbs_out_raw(lbs_out_t *out, const char *text)
 
 void lbs_out_text(lbs_out_t *out, const char *text)
 {
-    const char *from = text;
-
     if (text == NULL) {
         return;
     }
-    while (*text != '\0') {
+    for (;;) {
         char instead[LBS_ESCAPE_MAX];
-        apr_size_t taken;
-        apr_size_t len = lbs_escape_next(out->escape, text, &taken, instead);
+        apr_size_t plain = lbs_escape_plain(out->escape, text);
+        apr_size_t taken, len;
 
-        if (len > 0) {
-            lbs_out_write(out, from, (apr_size_t)(text - from));
-            lbs_out_write(out, instead, len);
-            from = text + taken;
+        lbs_out_write(out, text, plain);
+        text += plain;
+        if (*text == '\0') {
+            return;
         }
+        len = lbs_escape_next(out->escape, text, &taken, instead);
+        lbs_out_write(out, len > 0 ? instead : text, len > 0 ? len : taken);
         text += taken;
     }
-    lbs_out_write(out, from, (apr_size_t)(text - from));
 }
 
-/* One conversion of a number, spec as in "%.1f". The compiler checked the
- * argument's type against the format at the call. */
+void lbs_out_count(lbs_out_t *out, apr_uint64_t count)
+{
+    char digits[20];
+    apr_size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + count % 10);
+        count /= 10;
+    } while (count > 0);
+    lbs_out_write(out, digits + at, sizeof(digits) - at);
+}
+
+void lbs_out_real(lbs_out_t *out, double value, int decimals)
+{
+    apr_uint64_t one = 1, whole, rest;
+    char digits[10];
+    int i;
+
+    lbs_assert(decimals >= 1 && decimals <= 9);
+    for (i = 0; i < decimals; i++) {
+        one *= 10;
+    }
+    if (value < 0) {
+        lbs_out_write(out, "-", 1);
+        value = -value;
+    }
+    value = value >= 0 ? value * (double)one + 0.5 : 0;
+    whole = value < 9.2e18 ? (apr_uint64_t)value
+                           : APR_UINT64_C(9200000000000000000);
+    rest = whole % one;
+    lbs_out_count(out, whole / one);
+    digits[0] = '.';
+    for (i = decimals; i > 0; i--) {
+        digits[i] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    while (decimals > 1 && digits[decimals] == '0') {
+        decimals--;
+    }
+    lbs_out_write(out, digits, (apr_size_t)decimals + 1);
+}
+
+/* A whole number without width: most of all there are. */
+static void put_plain(lbs_out_t *out, int longs, char kind, va_list *args)
+{
+    long long value;
+
+    if (kind == 'u') {
+        lbs_out_count(out, longs == 2   ? va_arg(*args, unsigned long long)
+                           : longs == 1 ? va_arg(*args, unsigned long)
+                                        : va_arg(*args, unsigned));
+        return;
+    }
+    value = longs == 2   ? va_arg(*args, long long)
+            : longs == 1 ? va_arg(*args, long)
+                         : va_arg(*args, int);
+    if (value < 0) {
+        lbs_out_write(out, "-", 1);
+    }
+    lbs_out_count(out,
+                  value < 0 ? 0 - (apr_uint64_t)value : (apr_uint64_t)value);
+}
+
+/* Any other number, spec as in "%.1f". The compiler checked the argument's
+ * type against the format at the call. */
 static void put_number(lbs_out_t *out, const char *spec, int longs, char kind,
                        va_list *args)
 {
@@ -84,7 +146,7 @@ static void put_number(lbs_out_t *out, const char *spec, int longs, char kind,
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    if (kind == 'f' || kind == 'g') {
+    if (kind == 'f') {
         len = snprintf(text, sizeof(text), spec, va_arg(*args, double));
     }
     else if (longs == 2) {
@@ -123,8 +185,11 @@ static const char *put_one(lbs_out_t *out, const char *fmt, va_list *args)
         lbs_out_text(out, va_arg(*args, const char *));
         return fmt + 1;
     }
-    lbs_assert(*fmt == 'd' || *fmt == 'u' || *fmt == 'x' || *fmt == 'f'
-               || *fmt == 'g');
+    if ((*fmt == 'd' || *fmt == 'u') && len == 1 + (size_t)longs) {
+        put_plain(out, longs, *fmt, args);
+        return fmt + 1;
+    }
+    lbs_assert(*fmt == 'd' || *fmt == 'u' || *fmt == 'x' || *fmt == 'f');
     put_number(out, spec, longs, *fmt, args);
     return fmt + 1;
 }

@@ -19,6 +19,7 @@
 typedef enum lbs_out_escape_t {
     LBS_OUT_PLAIN, /* text/plain: control characters become spaces */
     LBS_OUT_HTML,  /* element content and double-quoted attributes */
+    LBS_OUT_JSON,  /* a string of JSON, between its quotes */
     LBS_OUT_LABEL  /* a quoted label value of the Prometheus text format */
 } lbs_out_escape_t;
 
@@ -52,11 +53,24 @@ void lbs_out_text(lbs_out_t *out, const char *text);
 /**
  * Write by a format: the literal parts as they are, each %s escaped.
  *
- * @param fmt  %s, %% and d, u, x, f, g with precision, width, l or ll; nothing
+ * @param fmt  %s, %% and d, u, x, f with precision, width, l or ll; nothing
  *             else, which is a bug here and ends the process
  */
 void lbs_out_put(lbs_out_t *out, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** Write a whole number. */
+void lbs_out_count(lbs_out_t *out, apr_uint64_t count);
+
+/**
+ * Write a number with a point: 1.0, 0.25, 87.5. At least one decimal, no more
+ * than are needed.
+ *
+ * @param value     what is no number is written as 0.0, what is too large as
+ *                  the largest that can be: 9.2e18 without the decimals
+ * @param decimals  at most, 1 to 9
+ */
+void lbs_out_real(lbs_out_t *out, double value, int decimals);
 
 /**
  * Hand on what is left.

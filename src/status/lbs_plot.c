@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_plot.c - plots as inline SVG.
  *
- * A plot is drawn in a box of 300 by 60 that the style sheet stretches to the
- * room there is; lines keep their width. Text stands outside of the SVG,
+ * A plot is drawn in a box of 1000 by 200 that the style sheet stretches to
+ * the room there is; lines keep their width. Text stands outside of the SVG,
  * where it is neither stretched nor unreachable.
  */
 #include "src/status/lbs_plot.h"
@@ -11,8 +11,9 @@
 
 #include "src/status/lbs_human.h"
 
-#define WIDE 300.0
-#define HIGH 60.0
+#define WIDE 1000
+#define HIGH 200
+#define MARGIN 4 /* a line at the edge is seen whole */
 
 /* One of the three plots: what it shows and how its values are written. */
 typedef struct kind_t {
@@ -88,13 +89,18 @@ static void put_line(lbs_out_t *out, const lbs_view_plot_t *plot,
                      double (*value)(const lbs_view_plot_t *, apr_uint32_t),
                      double top)
 {
-    double step = plot->count > 1 ? WIDE / (plot->count - 1) : WIDE;
+    apr_uint32_t last = plot->count > 1 ? plot->count - 1 : 1;
     apr_uint32_t i;
 
+    lbs_out_raw(out, "M");
     for (i = 0; i < plot->count; i++) {
-        double y = HIGH - value(plot, i) / top * (HIGH - 2) - 1;
+        double part = value(plot, i) / top;
 
-        lbs_out_put(out, "%s%.0f %.1f", i == 0 ? "M" : "L", i * step, y);
+        lbs_out_count(out, i * WIDE / last);
+        lbs_out_raw(out, " ");
+        lbs_out_count(
+            out, (apr_uint64_t)(HIGH - MARGIN - part * (HIGH - 2 * MARGIN)));
+        lbs_out_raw(out, i < plot->count - 1 ? " " : "");
     }
 }
 
@@ -110,8 +116,8 @@ static void put_curve(lbs_out_t *out, const lbs_view_plot_t *plot,
     }
     lbs_out_raw(out, "<path class=\"area\" d=\"");
     put_line(out, plot, kind->value, top);
-    lbs_out_put(out, "L%.0f %.0fL0 %.0fZ\"/><path class=\"line\" d=\"", WIDE,
-                HIGH, HIGH);
+    lbs_out_put(out, "L%d %dL0 %dZ\"/><path class=\"line\" d=\"", WIDE, HIGH,
+                HIGH);
     put_line(out, plot, kind->value, top);
     lbs_out_raw(out, "\"/>");
 }
@@ -139,13 +145,13 @@ static void put_figure(lbs_out_t *out, const lbs_view_plot_t *plot,
                 kind->css, kind->columns, kind->title, now_text, kind->key,
                 top_text);
     lbs_out_put(out,
-                "<svg viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\" "
+                "<svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "
                 "role=\"img\" aria-label=\"%s of %s, last %s: now %s, "
-                "at most %s\"><path class=\"grid\" d=\"M0 1H%.0fM0 %.0fH%.0f"
-                "M0 %.0fH%.0f\"/>",
+                "at most %s\"><path class=\"grid\" d=\"M0 %dH%dM0 %dH%d"
+                "M0 %dH%d\"/>",
                 WIDE, HIGH, kind->title, of, span, now_text,
-                kind->text(out->pool, most), WIDE, HIGH / 2, WIDE, HIGH - 1,
-                WIDE);
+                kind->text(out->pool, most), MARGIN, WIDE, HIGH / 2, WIDE,
+                HIGH - MARGIN, WIDE);
     put_curve(out, plot, kind, top);
     lbs_out_put(out,
                 "</svg><div class=\"ends\"><span>%s ago</span>"
@@ -212,7 +218,7 @@ void lbs_plot_write_small(lbs_out_t *out, const lbs_view_plot_t *plot)
     }
     most = most_of(plot, kind);
     lbs_out_put(out,
-                "<svg class=\"small\" viewBox=\"0 0 %.0f %.0f\" "
+                "<svg class=\"small\" viewBox=\"0 0 %d %d\" "
                 "preserveAspectRatio=\"none\" role=\"img\" "
                 "aria-label=\"Requests, last %s: now %s, at most %s\">",
                 WIDE, HIGH, span_of(out->pool, plot),

@@ -35,12 +35,9 @@ typedef struct document_t {
 
 static int serve_json(request_rec *r)
 {
-    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_PLAIN);
+    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_JSON);
 
-    if (lbs_json_write(out, lbs_collect_view(r->pool, r->server, NULL))
-        != APR_SUCCESS) {
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
+    lbs_json_write(out, lbs_collect_view(r->pool, r->server, NULL));
     return lbs_reply_send(r, out, HTTP_OK, "application/json");
 }
 

@@ -7,9 +7,9 @@
 static char *written(apr_pool_t *pool, const lbs_view_t *view)
 {
     sample_text_t text;
-    lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
+    lbs_out_t *out = sample_out(pool, LBS_OUT_JSON, &text);
 
-    is_int(lbs_json_write(out, view), APR_SUCCESS, "written");
+    lbs_json_write(out, view);
     is_int(lbs_out_close(out), APR_SUCCESS, "taken");
     return text.text;
 }
@@ -172,11 +172,10 @@ static void one_member(apr_pool_t *pool)
 {
     lbs_view_t *view = sample_view(pool, 2, 0);
     sample_text_t text;
-    lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
+    lbs_out_t *out = sample_out(pool, LBS_OUT_JSON, &text);
     json_t *alone, *state = json_loads(written(pool, view), 0, NULL);
 
-    is_int(lbs_json_write_member(out, &view->pools[0].members[1]), APR_SUCCESS,
-           "written");
+    lbs_json_write_member(out, &view->pools[0].members[1]);
     (void)lbs_out_close(out);
     alone = json_loads(text.text, 0, NULL);
     ok(json_equal(alone, member_of(state, 1)),

@@ -26,8 +26,8 @@ static void names(const char *text)
         "\nlbsticky_retries_total{pool=\"app\",vhost=\"www.example.com:80\","
         "result=\"done\"} 17\n",
         "\nlbsticky_member_up{pool=\"app\",vhost=\"www.example.com:80\","
-        "member=\"web1\"} 1\n",
-        "member=\"web3\"} 0\n",
+        "member=\"web1\"} 1.0\n",
+        "member=\"web3\"} 0.0\n",
         ",member=\"web2\",state=\"drain\"} 1\n",
         ",member=\"web2\",state=\"up\"} 0\n",
         "\nlbsticky_member_weight{",
@@ -56,9 +56,9 @@ static void histogram(const char *text)
     static const char *const rows[] = {"_bucket{L,le=\"0.001\"} 10\n",
                                        "_bucket{L,le=\"0.01\"} 210\n",
                                        "_bucket{L,le=\"0.1\"} 240\n",
-                                       "_bucket{L,le=\"1\"} 244\n",
+                                       "_bucket{L,le=\"1.0\"} 244\n",
                                        "_bucket{L,le=\"+Inf\"} 249\n",
-                                       "_sum{L} 12.500000\n",
+                                       "_sum{L} 12.5\n",
                                        "_count{L} 249\n"};
     static const char labels[] =
         "pool=\"app\",vhost=\"www.example.com:80\",member=\"web1\"";

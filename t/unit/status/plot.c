@@ -17,22 +17,23 @@ static int inside(const char *html)
 {
     const char *path = html;
 
-    while ((path = strstr(path, "d=\"M0 ")) != NULL) {
+    while ((path = strstr(path, "d=\"M")) != NULL) {
         const char *end = strchr(path + 3, '"');
         char *at = (char *)(apr_uintptr_t)(path + 3);
 
-        while (at < end && strchr("MLZ", *at) != NULL) {
+        while (at < end) {
             double x, y;
 
+            at += strspn(at, "ML ");
             if (*at == 'Z') {
                 break;
             }
-            x = strtod(at + 1, &at);
+            x = strtod(at, &at);
             if (*at == 'H') {
                 break;
             }
             y = strtod(at, &at);
-            if (!(x >= 0 && x <= 300 && y >= 0 && y <= 60)) {
+            if (!(x >= 0 && x <= 1000 && y >= 0 && y <= 200)) {
                 diag("%g %g", x, y);
                 return 0;
             }
