@@ -68,10 +68,22 @@ static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
     return rv;
 }
 
-/* The unit of the table's expiry clock for this pool's sessions. */
+/* The unit of the table's expiry clock for this pool's sessions. How long one
+ * was idle is read from its expiry, so it is finer where LBStickyFailback
+ * idle= asks for a shorter time: a 32nd of that, or what the clock can hold,
+ * about a second with sessions of two hours. */
 static apr_uint64_t quantum_of(const lbs_hpool_t *pool)
 {
-    return lbs_table_quantum(pool->set.timeout->idle, pool->set.timeout->max);
+    const lbs_set_timeout_t *timeout = pool->set.timeout;
+    const lbs_set_failback_t *failback = pool->set.failback;
+    apr_interval_time_t fine = timeout->idle;
+    apr_interval_time_t longest =
+        timeout->max > timeout->idle ? timeout->max : timeout->idle;
+
+    if (failback->mode == LBS_FAILBACK_IDLE && failback->idle < fine / 8) {
+        fine = failback->idle * 8;
+    }
+    return lbs_table_quantum(fine, longest);
 }
 
 static void set_quantum(const lbs_hpool_t *pool, apr_uint32_t slot)
