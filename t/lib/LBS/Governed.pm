@@ -28,6 +28,8 @@ our @EXPORT = qw(governed governed_text verdict decided member_of source_of
 
 my @FIELDS = qw(DECISION REASON MEMBER SOURCE TRIES);
 my $FORMAT = join '|', map { "%{LBSTICKY_$_}e" } @FIELDS;
+# With an ErrorDocument the first request knows, not the page.
+my $LOGGED = join '|', map { "%<{LBSTICKY_$_}e" } @FIELDS;
 my %KNOWN = map { $_ => 1 } qw(server mount header start modules without mpm
     children threads env more);
 
@@ -35,7 +37,7 @@ my %KNOWN = map { $_ => 1 } qw(server mount header start modules without mpm
 sub governed_text ($backends, %o) {
     my $text = '';
     $text .= qq(Header always set X-Decision "$FORMAT"\n) if $o{header} // 1;
-    $text .= qq(LogFormat "%U|$FORMAT" decisions\n)
+    $text .= qq(LogFormat "%U|$LOGGED" decisions\n)
         . qq(CustomLog "\@ROOT\@/logs/decisions" decisions\n);
     $text .= ($o{server} // '') . "\n";
     for my $name (sort grep { !$KNOWN{$_} } keys %o) {
