@@ -4,8 +4,7 @@
 
 #include <ap_listen.h>
 #include <apr_strings.h>
-#include <apr_uri.h>
-#include <http_protocol.h>
+#include <http_core.h>
 
 #define HTTPS_PORT 443
 #define HTTP_PORT 80
@@ -21,23 +20,20 @@ typedef struct site_t {
     apr_port_t port;
 } site_t;
 
-/* The hook that knows (mod_ssl's, or the core's for ServerName https://...)
- * asks for a request, and looks at its server only. */
-static const char *scheme_of(apr_pool_t *memory, server_rec *s)
+/* By https as the configuration says, or by its port. httpd's own hook would
+ * ask mod_ssl, which looks at a visitor's connection, and there is none. */
+static const char *scheme_of(const server_rec *s, const lbs_trust_t *trust)
 {
-    conn_rec *c = apr_pcalloc(memory, sizeof(*c));
-    request_rec *r = apr_pcalloc(memory, sizeof(*r));
+    const char *listens = ap_get_server_protocol((server_rec *)s);
 
-    c->pool = memory;
-    c->base_server = s;
-    c->notes = apr_table_make(memory, 1);
-    r->pool = memory;
-    r->connection = c;
-    r->server = s;
-    r->headers_in = apr_table_make(memory, 1);
-    r->notes = apr_table_make(memory, 1);
-    r->subprocess_env = apr_table_make(memory, 1);
-    return ap_run_http_scheme(r);
+    if (s->server_scheme != NULL) {
+        return strcmp(s->server_scheme, "https") == 0 ? "https" : "http";
+    }
+    return trust->engine || s->port == HTTPS_PORT
+                   || (s->addrs != NULL && s->addrs->host_port == HTTPS_PORT)
+                   || (listens != NULL && strcmp(listens, "https") == 0)
+               ? "https"
+               : "http";
 }
 
 static apr_port_t usual_port(const char *proto)
@@ -85,12 +81,12 @@ static const char *bracketed(apr_pool_t *memory, const char *host)
                : host;
 }
 
-static site_t site_of(apr_pool_t *memory, const lbs_hpool_t *pool)
+static site_t site_of(apr_pool_t *memory, const lbs_hpool_t *pool,
+                      const lbs_trust_t *trust)
 {
     const lbs_set_check_t *set = pool->set.check;
-    /* The hook takes no const; it does not change the server. */
-    server_rec *s = (server_rec *)pool->server;
-    const char *own = scheme_of(memory, s);
+    const server_rec *s = pool->server;
+    const char *own = scheme_of(s, trust);
     site_t site = {.proto = own};
 
     if (set->proto != NULL) {
@@ -150,7 +146,7 @@ void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
                          lbs_target_t *target)
 {
     lbs_worker_place_t place = lbs_worker_place(m->worker);
-    site_t site = site_of(memory, pool);
+    site_t site = site_of(memory, pool, trust);
     const char *host = bracketed(memory, place.host);
     int tls;
 

@@ -31,8 +31,7 @@ typedef struct lbs_target_t {
 } lbs_target_t;
 
 /**
- * Describe the checks of a member. In a child: whether a virtual host is
- * reached by https is known when all modules have seen the configuration.
+ * Describe the checks of a member. Cost: some allocations.
  *
  * @param trust   of its pool
  * @param target  out: the texts live as long as pool and `memory` do

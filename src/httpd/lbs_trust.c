@@ -13,6 +13,7 @@
 
 /* The first word behind each directive, NULL when it was not written. */
 typedef struct words_t {
+    const char *engine;
     const char *verify;
     const char *ca_file;
     const char *ca_path;
@@ -29,6 +30,7 @@ static const struct {
     const char *directive;
     apr_size_t at;
 } fields[] = {
+    {"SSLEngine", offsetof(words_t, engine)},
     {"SSLProxyVerify", offsetof(words_t, verify)},
     {"SSLProxyCACertificateFile", offsetof(words_t, ca_file)},
     {"SSLProxyCACertificatePath", offsetof(words_t, ca_path)},
@@ -147,12 +149,13 @@ const lbs_trust_t *lbs_trust_read(apr_pool_t *pconf, const server_rec *s,
 {
     lbs_trust_t *trust = apr_pcalloc(pconf, sizeof(*trust));
     const ap_directive_t *host = find_host(s);
-    words_t words = {.verify = NULL};
+    words_t words = {.engine = NULL};
 
     overlay(pconf, &words, ap_conftree);
     overlay(pconf, &words, host);
     overlay_sections(pconf, &words, ap_conftree, name);
     overlay_sections(pconf, &words, host, name);
+    trust->engine = is_word(words.engine, "on");
     trust->verify =
         is_word(words.verify, "require") || is_word(words.verify, "optional");
     /* On unless switched off, even where nothing is verified. */

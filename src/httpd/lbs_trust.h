@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_trust.h - whom the checks of https members trust: mod_ssl's directives.
+/* lbs_trust.h - mod_ssl's directives: whom the checks of https members trust.
  *
  * Visitors' requests go to https members by mod_ssl and its SSLProxy*
  * directives, checks by libcurl. What the administrator wrote for the one has
@@ -8,7 +8,7 @@
  * of the main server, of the virtual host, of <Proxy *> and of the pool's own
  * <Proxy "balancer://...">, an inner one replacing an outer one.
  *
- * Read are SSLProxyVerify, SSLProxyCACertificateFile, ...Path,
+ * Read are SSLEngine, SSLProxyVerify, SSLProxyCACertificateFile, ...Path,
  * SSLProxyCARevocationFile, SSLProxyMachineCertificateFile (the first
  * certificate in it), SSLProxyCheckPeerName, ...CN, ...Expire, and
  * ProxyPreserveHost. Files are read here, by the parent: the children may not.
@@ -21,6 +21,7 @@
 #include "src/base/lbs_slice.h"
 
 typedef struct lbs_trust_t {
+    int engine;           /* SSLEngine: visitors reach this server by https */
     int verify;           /* the certificate comes from one of the CAs */
     int check_name;       /* it is for the name that was asked for */
     int check_expiry;     /* it is valid today */
