@@ -74,6 +74,7 @@ static void test_hot(void)
     ok(count[7] > 600, "when all are hot the least bad is taken");
     for (i = 0; i < 20; i++) {
         gauge_of(pool, i)->ramp = 0;
+        pool_set_inflight(pool, i, 2);
     }
     count_picks(pool, count);
     ok(count[7] > 600, "and when no ramp lets anybody through, too");
