@@ -14,7 +14,7 @@
 
 #define LBS_PICK_NONE 0xffffffffu /* no index: nobody was found */
 #define LBS_PICK_READS 3 /* of a plan being rebuilt; it takes 100 ms */
-#define LBS_PICK_INLINE static inline __attribute__((always_inline))
+#define LBS_PICK_INLINE inline __attribute__((always_inline))
 
 /* As lbs_pick_member(). */
 typedef apr_status_t lbs_pick_method_fn(const lbs_pick_pool_t *pool,
@@ -96,11 +96,9 @@ apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
  * @param count   as for lbs_pick_scan()
  * @return as lbs_pick_member()
  */
-LBS_PICK_INLINE apr_status_t lbs_pick_planned(const lbs_pick_pool_t *pool,
-                                              const lbs_pick_ask_t *ask,
-                                              lbs_pick_planned_fn *choose,
-                                              lbs_pick_count_fn *count,
-                                              apr_uint32_t *index)
+static LBS_PICK_INLINE apr_status_t lbs_pick_planned(
+    const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
+    lbs_pick_planned_fn *choose, lbs_pick_count_fn *count, apr_uint32_t *index)
 {
     lbs_plan_reading_t reading;
     int reads;

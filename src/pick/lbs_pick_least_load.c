@@ -57,9 +57,9 @@ static inline apr_uint64_t wait_at(apr_uint64_t time, apr_uint32_t inflight,
 
 /* @return 1 if nothing speaks against a member. Asked only for one that is
  * the best so far: of four draws that are two on average. */
-LBS_PICK_INLINE int is_fit(const pick_t *pick, const lbs_gauge_t *g,
-                           apr_uint32_t index, apr_uint32_t inflight,
-                           apr_uint32_t weight)
+static LBS_PICK_INLINE int is_fit(const pick_t *pick, const lbs_gauge_t *g,
+                                  apr_uint32_t index, apr_uint32_t inflight,
+                                  apr_uint32_t weight)
 {
     apr_uint64_t load = (apr_uint64_t)inflight * LBS_PLAN_PER_WEIGHT;
     apr_uint32_t flags = lbs_atomic_load32_relaxed(&g->flags);
@@ -71,7 +71,7 @@ LBS_PICK_INLINE int is_fit(const pick_t *pick, const lbs_gauge_t *g,
            && (lbs_pick_accepts(g, pick->ask->rand) || pick->cold);
 }
 
-LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
+static LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
 {
     apr_uint32_t index =
         lbs_alias_draw(pick->alias, pick->front, random) & pick->mask;
