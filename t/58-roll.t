@@ -8,7 +8,7 @@ use LBS::Test timeout => 120;
 
 my $VISITORS = 24;
 my @web = map { LBS::Backend->new(name => "web$_") } 1 .. 3;    # a process each
-my $h = LBS::Httpd->new(backends => \@web, conf => <<'CONF');
+my $h = LBS::Httpd->new(backends => \@web, children => 4, conf => <<'CONF');
 LBSticky cookie
 LBStickyAdmin on
 LBStickySlowStart 1s

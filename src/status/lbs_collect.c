@@ -161,8 +161,10 @@ static void fill_overrides(const collect_t *c, apr_uint32_t slot,
     }
 }
 
+/* Past its deadline a member serves nobody any more: whoever is still bound to
+ * it moves when he comes. */
 static void fill_drain(const collect_t *c, apr_uint32_t slot,
-                       lbs_view_member_t *m)
+                       apr_uint32_t flags, lbs_view_member_t *m)
 {
     lbs_admin_drain_t drain;
 
@@ -170,7 +172,7 @@ static void fill_drain(const collect_t *c, apr_uint32_t slot,
     if (drain.since != 0) {
         m->drain_since = apr_time_sec(drain.since);
         m->drain_deadline = unix_of(c, (apr_uint64_t)drain.deadline);
-        m->drain_left = m->sessions;
+        m->drain_left = (flags & LBS_F_DRAINED) != 0 ? 0 : m->sessions;
     }
 }
 
@@ -194,7 +196,7 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
     fill_counts(c, &numbers, m);
     fill_check(c, &numbers.check, &m->check);
     fill_overrides(c, from->slot, m);
-    fill_drain(c, from->slot, m);
+    fill_drain(c, from->slot, numbers.flags, m);
     fill_member_plots(c, from->slot, m);
 }
 
