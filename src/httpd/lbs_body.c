@@ -14,6 +14,7 @@ struct lbs_body_t {
     apr_uint64_t limit;
     apr_uint64_t bytes;
     int given_up; /* it is longer than that */
+    ap_filter_t *filter;
 };
 
 static ap_filter_rec_t *body_filter;
@@ -97,6 +98,7 @@ static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
 lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit)
 {
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    int plain = r->input_filters == r->proto_input_filters;
     lbs_body_t *body;
 
     if (!ap_request_has_body(r)) {
@@ -106,8 +108,22 @@ lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit)
     body->kept = apr_brigade_create(r->pool, alloc);
     body->replay = apr_brigade_create(r->pool, alloc);
     body->limit = limit;
-    ap_add_input_filter_handle(body_filter, body, r, r->connection);
+    body->filter =
+        ap_add_input_filter_handle(body_filter, body, r, r->connection);
+    /* What the protocol's filters have read to its end they say once. So this
+     * one has to be in front of them; and mod_proxy streams a body of known
+     * length only while nobody but the protocol filters it. */
+    if (plain) {
+        r->proto_input_filters = r->input_filters;
+    }
     return body;
+}
+
+void lbs_body_detach(lbs_body_t *body)
+{
+    if (body != NULL) {
+        ap_remove_input_filter(body->filter);
+    }
 }
 
 int lbs_body_is_whole(const lbs_body_t *body)
@@ -141,8 +157,6 @@ void lbs_body_rewind(request_rec *r, lbs_body_t *body)
 
 void lbs_body_register(void)
 {
-    /* mod_proxy streams a body of known length only while nobody but the
-     * protocol filters it: so this is one of those. */
-    body_filter =
-        ap_register_input_filter("LBS_BODY", body_in, NULL, AP_FTYPE_PROTOCOL);
+    body_filter = ap_register_input_filter(
+        "LBS_BODY", body_in, NULL, (ap_filter_type)(AP_FTYPE_PROTOCOL - 1));
 }

@@ -23,6 +23,9 @@ void lbs_body_register(void);
  */
 lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit);
 
+/** The request has been forwarded: read its body no more. */
+void lbs_body_detach(lbs_body_t *body);
+
 /** @return 1 when everything read so far can be read again (NULL: 1) */
 int lbs_body_is_whole(const lbs_body_t *body);
 
