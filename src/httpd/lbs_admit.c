@@ -2,17 +2,36 @@
 /* lbs_admit.c - see lbs_admit.h. */
 #include "src/httpd/lbs_admit.h"
 
+#include "src/httpd/lbs_retry.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/member/lbs_queue.h"
 
 /* How long a waiting request sleeps between two looks. */
 #define NAP apr_time_from_msec(2)
 
+/* So long a member that is half-open waits for a request that can be repeated,
+ * should it fail once more. */
+#define PICKY apr_time_from_msec(500)
+
+/* A request that cannot be repeated does not try out a member, unless nobody
+ * else comes. */
+static int is_too_dear(const lbs_request_t *req)
+{
+    apr_uint64_t since =
+        lbs_eject_half_open_at(&req->pool->member[req->member].record->eject);
+
+    return since != 0 && !lbs_retry_is_repeatable(req)
+           && (apr_uint64_t)lbs_runtime_now() < since + PICKY;
+}
+
 static apr_status_t enter(lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_hmember_t *m = &req->pool->member[req->member];
 
+    if (is_too_dear(req)) {
+        return APR_EAGAIN;
+    }
     return lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight);
 }
 

@@ -20,7 +20,7 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req);
 /**
  * All members are full: choose one to wait for.
  *
- * Cost: looks at eight members at the most.
+ * Cost: looks at every member, as the pick did before.
  *
  * @return index, or LBS_NO_MEMBER when nobody may wait
  */

@@ -162,6 +162,8 @@ void lbs_health_tick(const lbs_hpool_t *pool)
     apr_size_t i;
 
     lbs_health_recount(pool);
+    lbs_atomic_store64_relaxed(&pool->record->eject.stall_us,
+                               (apr_uint64_t)news.stall_us);
     for (i = 0; i < pool->count; i++) {
         const lbs_hmember_t *m = &pool->member[i];
 

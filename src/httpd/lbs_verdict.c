@@ -76,6 +76,12 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
     case LBS_CAUSE_TIMEOUT:
         fail(req, LBS_FAIL_TIMEOUT);
         break;
+    case LBS_CAUSE_STALL:
+        /* It was found out already, but for the one that tries again. */
+        if (req->flight.probe) {
+            fail(req, LBS_FAIL_TIMEOUT);
+        }
+        break;
     case LBS_CAUSE_STATUS:
         /* It answered, only not what the administrator wants to see. */
         lbs_verdict_answered(r, req);

@@ -455,6 +455,13 @@ apr_uint64_t lbs_eject_until(const lbs_eject_t *record)
     return PHASE_OF(seen) == HELD ? TIME_OF(seen) : 0;
 }
 
+apr_uint64_t lbs_eject_half_open_at(const lbs_eject_t *record)
+{
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&record->hold);
+
+    return PHASE_OF(seen) == HALF_OPEN ? TIME_OF(seen) : 0;
+}
+
 apr_uint64_t lbs_eject_count(const lbs_eject_t *record)
 {
     return lbs_atomic_load64_relaxed(&record->count);

@@ -56,6 +56,7 @@ typedef struct lbs_eject_pool_t {
     lbs_atomic64_t doubt;     /* tick: ejected, when last found wrong */
     lbs_atomic32_t members;   /* configured */
     lbs_atomic32_t available; /* of these, closed by nothing but ejection */
+    lbs_atomic64_t stall_us;  /* tick: so long a silence is a stall; 0: none */
 } lbs_eject_pool_t;
 
 /* What one call works on; conf NULL: ejection is off, nothing ever turns. */
@@ -153,6 +154,10 @@ int lbs_eject_out(const lbs_eject_t *record);
 
 /** @return end of the hold, monotonic microseconds; 0: not held */
 apr_uint64_t lbs_eject_until(const lbs_eject_t *record);
+
+/** @return since when it may be probed, monotonic microseconds; 0: it is not
+ * half-open */
+apr_uint64_t lbs_eject_half_open_at(const lbs_eject_t *record);
 
 /** @return holds since the record is new */
 apr_uint64_t lbs_eject_count(const lbs_eject_t *record);
