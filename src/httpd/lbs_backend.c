@@ -49,6 +49,7 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     connection_t *connection = f->ctx;
     apr_time_t now = lbs_runtime_now();
+    apr_status_t rv;
 
     if (current != NULL) {
         current->seen = 1;
@@ -61,7 +62,11 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
         current->sent = 1;
     }
     connection->used_at = now;
-    return ap_pass_brigade(f->next, bb);
+    rv = ap_pass_brigade(f->next, bb);
+    if (current != NULL && rv != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(rv)) {
+        current->lost = 1;
+    }
+    return rv;
 }
 
 /* Receiving

@@ -21,6 +21,7 @@ typedef struct lbs_backend_t {
     int connected;  /* a new connection was opened for it */
     int seen;       /* the connection passed through our filters */
     int sent;       /* something was written */
+    int lost;       /* while writing: the other side is gone */
     int received;   /* something was read */
     int refused;    /* we refused the connection: nothing was sent */
     int broken_off; /* we gave up waiting: the member hangs */

@@ -47,6 +47,54 @@ static int refused(request_rec *r, lbs_request_t *req, int status)
     return status;
 }
 
+/* Somebody else
+ * ------------------------------------------------------------------- */
+
+static lbs_reason_t reason_for(lbs_cause_t cause)
+{
+    switch (cause) {
+    case LBS_CAUSE_FULL:
+        return LBS_REASON_FULL;
+    case LBS_CAUSE_CLOSED:
+    case LBS_CAUSE_STALL:
+        return LBS_REASON_EJECTED;
+    default:
+        return LBS_REASON_DOWN;
+    }
+}
+
+/* Choose who is asked after the attempt under way, before what that brought
+ * is thrown away: if there is nobody, or the budget is spent, it stands.
+ *
+ * @return OK: req->next is chosen, the decision is for it; DECLINED: nobody,
+ *         all is as it was; else the status of a request nobody can take */
+static int find_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
+{
+    const lbs_decision_t decision = req->decision;
+    const lbs_reason_t reason = req->reason;
+    const int member = req->member;
+    const int temporary = req->temporary;
+    int status;
+
+    if (!lbs_retry_expected(r, req, cause)) {
+        return DECLINED;
+    }
+    status = lbs_decide_again(r, req, reason_for(cause));
+    if (status != OK && lbs_retry_is_unseen(cause)) {
+        return status;
+    }
+    if (status == OK && lbs_retry_take(req, cause)) {
+        req->next = req->member;
+        req->member = member;
+        return OK;
+    }
+    req->decision = decision;
+    req->reason = reason;
+    req->member = member;
+    req->temporary = temporary;
+    return DECLINED;
+}
+
 /* One attempt
  * -------------------------------------------------------------------- */
 
@@ -58,7 +106,7 @@ void lbs_forward_answering(request_rec *r, lbs_request_t *req)
 int lbs_forward_answered(request_rec *r, lbs_request_t *req)
 {
     if (lbs_statuses_has(&req->pool->set.retry->status, r->status)
-        && lbs_retry_elsewhere(r, req, LBS_CAUSE_STATUS)) {
+        && find_next(r, req, LBS_CAUSE_STATUS) == OK) {
         req->discarding = 1;
         return 0;
     }
@@ -105,11 +153,18 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
     if (seen->broken_off) {
         return LBS_CAUSE_STALL;
     }
-    if (r->connection->aborted || (status >= 400 && status < 500)) {
+    /* mod_proxy gives these the status of a bad request or a time-out. */
+    if (seen->refused || (seen->lost && !seen->connected)) {
+        return LBS_CAUSE_STALE;
+    }
+    if (r->connection->aborted) {
         return LBS_CAUSE_CLIENT;
     }
-    if (seen->refused) {
-        return LBS_CAUSE_STALE;
+    if (seen->lost) {
+        return LBS_CAUSE_RESET;
+    }
+    if (status >= 400 && status < 500) {
+        return LBS_CAUSE_CLIENT;
     }
     if (is_unsent(req, status)) {
         return lbs_worker_pool_empty(req->pool->member[req->member].worker)
@@ -137,16 +192,29 @@ static void on_first(void *baton)
     lbs_row_heard(&rt->rows, &rt->row, &req->flight);
 }
 
-/* A member that hangs is ejected. One that is disabled, drained, removed or
- * fails its check takes nobody any more, but who waits there already may well
- * get the answer. */
+/* Is there no use in waiting for the member? Not when it was ejected, nor
+ * longer than a stall lasts for the one that tries it out afterwards. One
+ * that is disabled, drained, removed or fails its check takes nobody any
+ * more, but who waits there already may well get the answer. */
+static int is_hopeless(const lbs_request_t *req)
+{
+    apr_uint32_t flags = lbs_gauge_flags(req->pool->member[req->member].gauge);
+    apr_uint64_t stall =
+        lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
+
+    if (req->flight.probe) {
+        return stall != 0
+               && (apr_uint64_t)(lbs_runtime_now() - req->sent_at) >= stall;
+    }
+    return (flags & (LBS_F_EJECTED | LBS_F_HALF_OPEN)) != 0;
+}
+
+/* Those who wait for such a member are served elsewhere, where they can. */
 static int is_out(void *baton)
 {
-    const lbs_request_t *req = baton;
+    lbs_request_t *req = baton;
 
-    return (lbs_gauge_flags(req->pool->member[req->member].gauge)
-            & LBS_F_EJECTED)
-           != 0;
+    return is_hopeless(req) && find_next(req->r, req, LBS_CAUSE_STALL) == OK;
 }
 
 /* A request that cannot be repeated goes out on a connection that is new, or
@@ -266,19 +334,6 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     req->discarding = 0;
 }
 
-static lbs_reason_t reason_for(lbs_cause_t cause)
-{
-    switch (cause) {
-    case LBS_CAUSE_FULL:
-        return LBS_REASON_FULL;
-    case LBS_CAUSE_CLOSED:
-    case LBS_CAUSE_STALL:
-        return LBS_REASON_EJECTED;
-    default:
-        return LBS_REASON_DOWN;
-    }
-}
-
 /* Aim the next attempt. @return 1: go on; 0: *status is the answer */
 static int go_on(request_rec *r, lbs_request_t *req, const route_t *route,
                  lbs_cause_t cause, char **url, int *status)
@@ -292,15 +347,14 @@ static int go_on(request_rec *r, lbs_request_t *req, const route_t *route,
         req->fresh = 1;
     }
     else {
-        if (!req->discarding && !lbs_retry_elsewhere(r, req, cause)) {
-            return 0;
-        }
-        req->fresh = 0;
-        other = lbs_decide_again(r, req, reason_for(cause));
+        other = req->next != LBS_NO_MEMBER ? OK : find_next(r, req, cause);
         if (other != OK) {
-            *status = refused(r, req, other);
+            *status = other == DECLINED ? *status : refused(r, req, other);
             return 0;
         }
+        req->member = req->next;
+        req->next = LBS_NO_MEMBER;
+        req->fresh = 0;
     }
     if (req->backend.sent || cause == LBS_CAUSE_STALE) {
         lbs_body_rewind(r, req->body);
@@ -341,6 +395,8 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     if (req == NULL || req->forwarding) {
         return DECLINED;
     }
+    lbs_budget_request(&req->pool->record->budget,
+                       (apr_uint64_t)lbs_runtime_now());
     route.headers_out = apr_table_copy(r->pool, r->headers_out);
     req->idempotent = lbs_retry_is_idempotent(r);
     req->body = lbs_body_attach(
@@ -350,6 +406,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     saved = lbs_headers_forward(r, req);
     status = send_along(r, req, &route, url);
     lbs_headers_restore(r, &saved);
+    lbs_body_detach(req->body);
     lbs_request_count(req);
     lbs_request_settle(r, req);
     return status;

@@ -19,11 +19,13 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
 {
     lbs_request_t *req = apr_pcalloc(r->pool, sizeof(*req));
 
+    req->r = r;
     req->pool = pool;
     req->from = apr_pstrdup(r->pool, from);
     req->source = -1;
     req->home = LBS_NO_MEMBER;
     req->member = LBS_NO_MEMBER;
+    req->next = LBS_NO_MEMBER;
     ap_set_module_config(r->request_config, &lbsticky_module, req);
     return req;
 }
@@ -118,12 +120,10 @@ static void set_env(request_rec *r, const lbs_request_t *req)
 
 void lbs_request_count(lbs_request_t *req)
 {
-    apr_time_t now = lbs_runtime_now();
-
     if (!req->counted) {
         req->counted = 1;
-        lbs_pool_decided(req->pool->record, req->decision, req->reason, now);
-        lbs_budget_request(&req->pool->record->budget, (apr_uint64_t)now);
+        lbs_pool_decided(req->pool->record, req->decision, req->reason,
+                         lbs_runtime_now());
     }
 }
 

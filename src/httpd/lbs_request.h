@@ -30,6 +30,7 @@ typedef struct lbs_hkey_t {
 } lbs_hkey_t;
 
 typedef struct lbs_request_t {
+    request_rec *r;
     lbs_hpool_t *pool;
     const char *from; /* balancer://name/path, as mod_proxy mapped it */
 
@@ -55,6 +56,7 @@ typedef struct lbs_request_t {
     lbs_body_t *body; /* NULL: it has none */
     int attempts;
     apr_uint32_t repeated; /* of these, counted against tries= */
+    int denied;            /* the budget had no repetition for it */
     int waited;            /* in a queue: once is enough */
     int counted;           /* the decision is in the counters */
     int decided;           /* before mod_proxy asked */
@@ -79,6 +81,7 @@ typedef struct lbs_request_t {
     int answered;        /* the member's answer has begun to come */
     int broken;          /* the answer broke off */
     int discarding;      /* and is thrown away: another one is asked */
+    int next;            /* that one; LBS_NO_MEMBER: not chosen */
     apr_uint64_t bytes_out;
 } lbs_request_t;
 

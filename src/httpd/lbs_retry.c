@@ -42,17 +42,20 @@ static apr_uint32_t cause_bit(lbs_cause_t cause)
     }
 }
 
-/* The member has not seen the request: that is no repetition. */
-static int is_unseen(lbs_cause_t cause)
+int lbs_retry_is_unseen(lbs_cause_t cause)
 {
     return cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED
            || cause == LBS_CAUSE_CONNECT;
 }
 
-int lbs_retry_expected(const lbs_request_t *req, lbs_cause_t cause)
+int lbs_retry_expected(const request_rec *r, const lbs_request_t *req,
+                       lbs_cause_t cause)
 {
     const lbs_set_retry_t *set = req->pool->set.retry;
 
+    if (r->connection->aborted || req->answered) {
+        return 0;
+    }
     if (cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED) {
         return 1;
     }
@@ -62,25 +65,25 @@ int lbs_retry_expected(const lbs_request_t *req, lbs_cause_t cause)
             && (set->causes & cause_bit(cause)) == 0)) {
         return 0;
     }
-    return is_unseen(cause)
+    return lbs_retry_is_unseen(cause)
            || (req->repeated < set->tries && lbs_retry_is_repeatable(req));
 }
 
-int lbs_retry_elsewhere(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
+int lbs_retry_take(lbs_request_t *req, lbs_cause_t cause)
 {
     lbs_pool_t *record = req->pool->record;
 
-    if (r->connection->aborted || req->answered
-        || !lbs_retry_expected(req, cause)) {
-        return 0;
-    }
-    if (is_unseen(cause)) {
+    if (lbs_retry_is_unseen(cause)) {
         return 1;
     }
     if (lbs_budget_take(&record->budget, req->pool->set.retry->budget,
                         (apr_uint64_t)lbs_runtime_now())
         != APR_SUCCESS) {
-        lbs_atomic_add64_relaxed(&record->retries_denied, 1);
+        /* Who waits at a member that hangs asks again and again. */
+        if (!req->denied) {
+            req->denied = 1;
+            lbs_atomic_add64_relaxed(&record->retries_denied, 1);
+        }
         return 0;
     }
     lbs_atomic_add64_relaxed(&record->retries, 1);

@@ -33,17 +33,27 @@ int lbs_retry_is_idempotent(const request_rec *r);
 /** May it be sent again as things stand: idempotent, body at hand? */
 int lbs_retry_is_repeatable(const lbs_request_t *req);
 
+/** Did the member not see the request? Then going on is no repetition. */
+int lbs_retry_is_unseen(lbs_cause_t cause);
+
 /**
- * Decide whether an attempt that ended this way is followed by another, on
- * another member. Takes one from the retry budget when it says so.
+ * May an attempt that ended this way be followed by another one, on another
+ * member? Asks, takes nothing.
+ *
+ * @return 1: yes, if there is such a member and lbs_retry_take() agrees; 0:
+ *         what the attempt brought is the answer
+ */
+int lbs_retry_expected(const request_rec *r, const lbs_request_t *req,
+                       lbs_cause_t cause);
+
+/**
+ * Take a repetition from the pool's budget and from the request's tries; what
+ * is no repetition takes nothing.
  *
  * Cost: a few counters, shared by all processes; no lock.
  *
- * @return 1: go on; 0: the client gets the error
+ * @return 1: go on; 0: the budget is spent
  */
-int lbs_retry_elsewhere(request_rec *r, lbs_request_t *req, lbs_cause_t cause);
-
-/** Would lbs_retry_elsewhere() say so? Asks, takes nothing. */
-int lbs_retry_expected(const lbs_request_t *req, lbs_cause_t cause);
+int lbs_retry_take(lbs_request_t *req, lbs_cause_t cause);
 
 #endif
