@@ -24,7 +24,7 @@ use Exporter qw(import);
 use LBS::Httpd;
 
 our @EXPORT = qw(governed governed_text verdict decided member_of source_of
-                 tries_of token_in cookie_of);
+                 attempts_of tries_of token_in cookie_of);
 
 my @FIELDS = qw(DECISION REASON MEMBER SOURCE TRIES);
 my $FORMAT = join '|', map { "%{LBSTICKY_$_}e" } @FIELDS;
@@ -77,6 +77,7 @@ sub verdict ($r) {
 
 sub member_of ($r) { return fields($r->header('X-Decision'))->{MEMBER} }
 sub source_of ($r) { return fields($r->header('X-Decision'))->{SOURCE} }
+sub attempts_of ($r) { return fields($r->header('X-Decision'))->{TRIES} }
 
 # The log's lines, the last `n` of them, as hashes; a line is written after
 # the client has its answer, so this waits for as many as there should be.
