@@ -13,7 +13,8 @@
  *               five seconds; the first ten seconds count
  *
  * Same seed, same numbers: no clock is read. `sim_tail SEED WORKERS` takes
- * others. The return, short as it is, is told five times and summed up.
+ * others. Each story is told some times and summed up; at the same time of the
+ * same telling a member has the same speed under all policies and loads.
  * Lines marked with a minus are this module's least-load without a guard.
  */
 #include <math.h>
@@ -30,13 +31,14 @@
 #define MEMBERS 100
 #define SERVICE 0.040         /* seconds at speed 1, mean */
 #define SECOND 1000000        /* the unit of time is the microsecond */
-#define WARM_UP (30 * SECOND) /* before anything is counted */
-#define COUNTED(story) ((story) == RETURN ? RAMP : 30 * SECOND)
+#define WARM_UP (15 * SECOND) /* before anything is counted */
+#define COUNTED(story) ((story) == RETURN ? RAMP : 20 * SECOND)
 #define TICK (SECOND / 10)
 #define REDRAW (5.0 * SECOND) /* mean time between two speeds */
 #define RAMP (10 * SECOND)
 #define COLD (5 * SECOND)
 #define COLD_SPEED 0.5
+#define TIMES(story) ((story) == RETURN ? 15 : 3) /* told, with other dice */
 #define FAILING 2 /* members 0 and 1, of the fast half */
 #define RETURNING 5
 #define FAIL_TIME 1000 /* microseconds in which a failing member answers */
@@ -104,7 +106,10 @@ typedef struct sim_t {
     story_t story;
     double load;
     int workers;
-    lbs_rand_t rand;
+    lbs_rand_t rand; /* of the picks */
+    lbs_rand_t arrivals;
+    lbs_rand_t services;
+    lbs_rand_t speeds; /* the same for all policies and loads */
     apr_int64_t now;
     server_t server[MEMBERS];
     lbs_gauge_t *gauges;
@@ -119,9 +124,9 @@ typedef struct sim_t {
 
 /* Numbers ---------------------------------------------------------------- */
 
-static double exponential(sim_t *sim, double mean)
+static double exponential(lbs_rand_t *rand, double mean)
 {
-    return -mean * log(1 - lbs_rand_unit(&sim->rand));
+    return -mean * log(1 - lbs_rand_unit(rand));
 }
 
 static void tail_add(tail_t *tail, apr_int64_t time)
@@ -208,7 +213,7 @@ static void start(sim_t *sim, apr_uint32_t member, apr_int64_t began)
     }
     took = is_failing(sim, member)
                ? FAIL_TIME
-               : exponential(sim, SERVICE * SECOND / speed);
+               : exponential(&sim->services, SERVICE * SECOND / speed);
     server->busy++;
     schedule(sim,
              (event_t){sim->now + (apr_int64_t)took, began, DONE, member});
@@ -277,9 +282,11 @@ static void draw_speed(sim_t *sim, apr_uint32_t member)
 {
     server_t *server = &sim->server[member];
 
-    server->speed = server->base * (0.5 + lbs_rand_unit(&sim->rand));
-    schedule(sim, (event_t){sim->now + (apr_int64_t)exponential(sim, REDRAW),
-                            0, SPEED, member});
+    server->speed = server->base * (0.5 + lbs_rand_unit(&sim->speeds));
+    schedule(
+        sim,
+        (event_t){sim->now + (apr_int64_t)exponential(&sim->speeds, REDRAW), 0,
+                  SPEED, member});
 }
 
 /* What the module's 100 ms tick does. */
@@ -442,7 +449,7 @@ static void run(sim_t *sim)
         switch (event.kind) {
         case ARRIVE:
             take(sim, choose(sim));
-            arrival += exponential(sim, gap);
+            arrival += exponential(&sim->arrivals, gap);
             schedule(sim, (event_t){(apr_int64_t)arrival + 2, 0, ARRIVE, 0});
             break;
         case DONE:
@@ -514,18 +521,20 @@ static void simulate(sim_t *sim)
 static void tell(story_t story, double load, policy_t policy,
                  apr_uint64_t seed, int workers)
 {
-    int times = story == RETURN ? 5 : 1;
     result_t *result = calloc(1, sizeof(*result));
     sim_t *sim = malloc(sizeof(*sim));
     int i;
 
-    for (i = 0; i < times; i++) {
+    for (i = 0; i < TIMES(story); i++) {
         memset(sim, 0, sizeof(*sim));
         sim->policy = policy;
         sim->story = story;
         sim->load = load;
         sim->workers = workers;
-        sim->rand.state = lbs_hash_mix(seed + (apr_uint64_t)i);
+        sim->rand.state = lbs_hash_mix(4 * (seed + (apr_uint64_t)i));
+        sim->arrivals.state = lbs_hash_mix(4 * (seed + (apr_uint64_t)i) + 1);
+        sim->services.state = lbs_hash_mix(4 * (seed + (apr_uint64_t)i) + 2);
+        sim->speeds.state = lbs_hash_mix(4 * (seed + (apr_uint64_t)i) + 3);
         sim->result = result;
         simulate(sim);
     }
