@@ -226,6 +226,7 @@ void lbs_runtime_child_gone(apr_uint32_t pid)
     if (runtime == NULL) {
         return;
     }
+    lbs_lease_drop(&runtime->shared->notes->tick, pid);
     for (i = 0; i < runtime->rows.rows; i++) {
         if (lbs_row_pid(&runtime->rows, i) == pid
             && lbs_row_condemn(&runtime->rows, i, pid, &row) == APR_SUCCESS) {

@@ -45,6 +45,7 @@ static apr_port_t usual_port(const char *proto)
 static apr_port_t port_of(const server_rec *s, const char *proto)
 {
     apr_port_t usual = usual_port(proto);
+    apr_port_t first = usual;
     const ap_listen_rec *l;
 
     if (s->port != 0) {
@@ -53,12 +54,14 @@ static apr_port_t port_of(const server_rec *s, const char *proto)
     if (s->addrs != NULL && s->addrs->host_port != 0) {
         return s->addrs->host_port;
     }
+    /* The list's end is the first Listen. */
     for (l = ap_listeners; l != NULL; l = l->next) {
-        if (l->bind_addr->port == usual) {
-            return usual;
+        first = l->bind_addr->port;
+        if (first == usual) {
+            break;
         }
     }
-    return ap_listeners != NULL ? ap_listeners->bind_addr->port : usual;
+    return first;
 }
 
 /* Without a port: "www.example.com:8080", "[::1]:80". */

@@ -4,6 +4,7 @@
 
 #include <apr_optional.h>
 #include <mod_watchdog.h>
+#include <unistd.h>
 
 #include "src/httpd/lbs_health.h"
 #include "src/httpd/lbs_housekeeping.h"
@@ -12,6 +13,7 @@
 #include "src/httpd/lbs_prober.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
+#include "src/state/lbs_lease.h"
 #include "src/state/lbs_manager.h"
 
 #define NAME "_lbsticky_"
@@ -87,26 +89,55 @@ static int is_current(void)
            == lbs_runtime()->generation;
 }
 
+/* This process does the work. Atomic, because mod_watchdog may stop it from
+ * the main thread. */
+static lbs_atomic32_t leads;
+
+static void begin(void)
+{
+    lbs_atomic_store32_relaxed(&leads, 1);
+    second_at = 0;
+    lbs_housekeeping_start(lbs_runtime()->pool);
+    lbs_prober_start();
+}
+
+static void end(void)
+{
+    lbs_atomic_store32_relaxed(&leads, 0);
+    lbs_prober_stop();
+    lbs_lease_drop(&lbs_runtime()->shared->notes->tick,
+                   (apr_uint32_t)getpid());
+}
+
+static void step(apr_time_t now)
+{
+    lbs_lease_t *lease = &lbs_runtime()->shared->notes->tick;
+    int does = (int)lbs_atomic_load32_relaxed(&leads);
+    int shall =
+        is_current() && lbs_lease_hold(lease, (apr_uint32_t)getpid(), now);
+
+    if (shall && !does) {
+        begin();
+    }
+    else if (!shall && does) {
+        end();
+    }
+    if (shall) {
+        tick_pools(now);
+        lbs_housekeeping_tick(now);
+    }
+}
+
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
     (void)data;
-    switch (state) {
-    case AP_WATCHDOG_STATE_STARTING:
-        lbs_housekeeping_start(lbs_runtime()->pool);
-        lbs_prober_start();
-        break;
-    case AP_WATCHDOG_STATE_RUNNING:
-        (void)pool;
-        if (is_current()) {
-            tick_pools(lbs_runtime_now());
-            lbs_housekeeping_tick(lbs_runtime_now());
-        }
-        break;
-    case AP_WATCHDOG_STATE_STOPPING:
-        lbs_prober_stop();
-        break;
-    default:
-        break;
+    (void)pool;
+    if (state == AP_WATCHDOG_STATE_RUNNING) {
+        step(lbs_runtime_now());
+    }
+    else if (state == AP_WATCHDOG_STATE_STOPPING
+             && lbs_atomic_load32_relaxed(&leads)) {
+        end();
     }
     return APR_SUCCESS;
 }
@@ -122,7 +153,7 @@ apr_status_t lbs_tick_start(apr_pool_t *pconf, server_rec *main_server)
     register_callback =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     if (get_instance != NULL && register_callback != NULL) {
-        rv = get_instance(&watchdog, NAME, 0, 1, pconf);
+        rv = get_instance(&watchdog, NAME, 0, 0, pconf);
         if (rv == APR_SUCCESS) {
             rv = register_callback(watchdog, INTERVAL, NULL, tick);
         }
