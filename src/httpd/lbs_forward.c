@@ -100,7 +100,10 @@ static int find_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
 
 void lbs_forward_answering(request_rec *r, lbs_request_t *req)
 {
-    r->connection->keepalives = req->keepalives;
+    if (req->keepalives >= 0) {
+        r->connection->keepalives = req->keepalives;
+        req->keepalives = -1;
+    }
 }
 
 int lbs_forward_answered(request_rec *r, lbs_request_t *req)
@@ -248,7 +251,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     lbs_worker_ready(r, m->worker, route->conf);
     /* On a kept-alive connection of the client mod_proxy_http would answer a
      * reset by closing it without a word; it must look new to get a status.
-     * lbs_forward_answering() puts the number back before it is used. */
+     * lbs_forward_answering() puts the number back before it is counted. */
     req->keepalives = r->connection->keepalives;
     r->connection->keepalives = 0;
     req->forwarding = 1;
@@ -257,7 +260,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
                             route->proxyport);
     lbs_backend_end(before);
     req->forwarding = 0;
-    r->connection->keepalives = req->keepalives;
+    lbs_forward_answering(r, req);
     apr_table_unset(r->subprocess_env, FRESH);
     lbs_atomic_store64_relaxed(&m->used_at, (apr_uint64_t)lbs_runtime_now());
     return status;
@@ -381,6 +384,14 @@ static int send_along(request_rec *r, lbs_request_t *req, const route_t *route,
     return status;
 }
 
+/* A request that LBStickyLocal serves may still be sent to somebody else, by
+ * a RewriteRule with [P] in its <Directory>. */
+static int is_for(const lbs_request_t *req, const proxy_worker *worker)
+{
+    return req->member != LBS_NO_MEMBER
+           && req->pool->member[req->member].worker == worker;
+}
+
 /* Instead of the scheme's own handler, which lbs_worker_run() reaches. */
 static int scheme_handler(request_rec *r, proxy_worker *worker,
                           proxy_server_conf *conf, char *url,
@@ -391,8 +402,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     lbs_headers_t saved;
     int status;
 
-    (void)worker;
-    if (req == NULL || req->forwarding) {
+    if (req == NULL || req->forwarding || !is_for(req, worker)) {
         return DECLINED;
     }
     lbs_budget_request(&req->pool->record->budget,
@@ -441,10 +451,11 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
 static int post_request(proxy_worker *worker, proxy_balancer *balancer,
                         request_rec *r, proxy_server_conf *conf)
 {
+    const lbs_request_t *req = lbs_request_of(r);
+
     (void)worker;
-    (void)balancer;
     (void)conf;
-    return lbs_request_of(r) != NULL ? OK : DECLINED;
+    return req != NULL && req->pool->balancer == balancer ? OK : DECLINED;
 }
 
 const lbs_worker_hooks_t lbs_forward_hooks = {

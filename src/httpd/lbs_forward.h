@@ -17,7 +17,7 @@
 /** What lbs_worker_import() shall hook into mod_proxy. */
 extern const lbs_worker_hooks_t lbs_forward_hooks;
 
-/** Something is about to go to the client: put its connection right. */
+/** Something is about to go to the client: put its connection right, once. */
 void lbs_forward_answering(request_rec *r, lbs_request_t *req);
 
 /**

@@ -32,6 +32,12 @@ static int strip_field(void *baton, const char *key, const char *field)
     return 1;
 }
 
+static int add_field(void *headers, const char *key, const char *field)
+{
+    apr_table_addn(headers, key, field);
+    return 1;
+}
+
 static void strip_cookie(request_rec *r, apr_table_t *headers,
                          lbs_slice_t name)
 {
@@ -40,7 +46,7 @@ static void strip_cookie(request_rec *r, apr_table_t *headers,
     apr_table_do(strip_field, &strip, headers, "Cookie", NULL);
     if (strip.found) {
         apr_table_unset(headers, "Cookie");
-        apr_table_overlap(headers, strip.kept, APR_OVERLAP_TABLES_SET);
+        apr_table_do(add_field, headers, strip.kept, NULL);
     }
 }
 

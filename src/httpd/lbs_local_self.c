@@ -125,13 +125,12 @@ lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_hpool_t *pool,
 /* The attempt --------------------------------------------------------------
  */
 
-static void start(request_rec *r, lbs_request_t *req)
+static void start(lbs_request_t *req)
 {
     const lbs_hmember_t *m = &req->pool->member[req->member];
 
     req->started = 1;
     req->attempts++;
-    req->keepalives = r->connection->keepalives;
     req->sent_at = lbs_runtime_now();
     lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
 }
@@ -181,7 +180,7 @@ int lbs_local_self_handler(request_rec *r)
         }
         return DECLINED;
     }
-    start(r, req);
+    start(req);
     status = run(r, req);
     if (status != SUSPENDED) {
         answer_late(r, req,
@@ -201,7 +200,7 @@ void lbs_local_self_error(request_rec *r)
         return;
     }
     if (!req->started) {
-        start(r, req);
+        start(req);
     }
     answer_late(r, req, r->status);
     (void)leave(req);

@@ -23,6 +23,7 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
     req->pool = pool;
     req->from = apr_pstrdup(r->pool, from);
     req->source = -1;
+    req->keepalives = -1;
     req->home = LBS_NO_MEMBER;
     req->member = LBS_NO_MEMBER;
     req->next = LBS_NO_MEMBER;

@@ -76,12 +76,12 @@ typedef struct lbs_request_t {
     apr_time_t sent_at;  /* monotonic */
     apr_time_t first_at; /* the first byte came back; 0: not seen */
     int fresh;           /* only on a new connection */
-    int keepalives;      /* of the client's connection, see lbs_forward.c */
-    int forwarding;      /* inside the scheme's own handler */
-    int answered;        /* the member's answer has begun to come */
-    int broken;          /* the answer broke off */
-    int discarding;      /* and is thrown away: another one is asked */
-    int next;            /* that one; LBS_NO_MEMBER: not chosen */
+    int keepalives; /* of the client's connection, while we hide them; -1 */
+    int forwarding; /* inside the scheme's own handler */
+    int answered;   /* the member's answer has begun to come */
+    int broken;     /* the answer broke off */
+    int discarding; /* and is thrown away: another one is asked */
+    int next;       /* that one; LBS_NO_MEMBER: not chosen */
     apr_uint64_t bytes_out;
 } lbs_request_t;
 
