@@ -19,10 +19,11 @@ ROOMS   = $(sort $(patsubst src/%/,%,$(wildcard src/*/)))
 PURE_SRC  = $(sort $(foreach room,$(PURE),$(wildcard src/$(room)/*.c)))
 MOD_SRC   = mod_lbsticky.c $(sort $(wildcard src/*/*.c))
 UNIT_SRC  = $(sort $(wildcard t/unit/*/*.c))
+TOOL_SRC  = $(sort $(wildcard t/tools/*.c))
 FUZZ_SRC  = $(sort $(wildcard fuzz/fuzz_*.c))
 BENCH_SRC = $(sort $(wildcard bench/bench_*.c bench/sim_*.c))
 C_FILES   = $(sort $(wildcard *.[ch] src/*/*.[ch] t/unit/*.h t/unit/*/*.[ch] \
-                              fuzz/*.[ch] bench/*.[ch]))
+                              t/tools/*.c fuzz/*.[ch] bench/*.[ch]))
 
 # Of src/status what only writes plain values; the rest needs httpd.
 STATUS_SRC = $(filter-out $(foreach part,apply collect explain lookup modstatus reply \
@@ -33,6 +34,7 @@ PURE_OBJ  = $(PURE_SRC:%.c=$(B)/%.o)
 STATUS_OBJ = $(STATUS_SRC:%.c=$(B)/%.o)
 MOD_OBJ   = $(MOD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  = $(UNIT_SRC:%.c=$(B)/%)
+TOOL_BIN  = $(TOOL_SRC:%.c=$(B)/%)
 FUZZ_BIN  = $(FUZZ_SRC:%.c=$(B)/%)
 REPLAY    = $(FUZZ_SRC:fuzz/%.c=$(B)/fuzz/replay_%)
 BENCH_BIN = $(BENCH_SRC:%.c=$(B)/%)
@@ -65,8 +67,8 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-built install check lint unit unit-built corpus \
-        replay-built asan tsan bench fuzz fuzz-built format dist clean help FORCE
+.PHONY: all run test test-built install check lint unit unit-built \
+        tools-built corpus replay-built asan tsan bench fuzz fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -104,7 +106,7 @@ $(LIB): $(PURE_OBJ) $(STATUS_OBJ) $(B)/objects
 	@rm -f $@
 	$(call say,AR) ar rcs $@ $(PURE_OBJ) $(STATUS_OBJ)
 
-$(UNIT_BIN) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
+$(UNIT_BIN) $(TOOL_BIN) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LINK) $(CC) $(EXTRA) -o $@ $< $(LIB) $(TEST_LIBS)
 
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(LIB)
@@ -121,7 +123,7 @@ run:                           ## the demonstration, ready to look at
 test:                          ## everything; the last line counts it
 	tools/bootstrap build run test
 	$(SELF) test-built
-test-built: all unit-built
+test-built: all unit-built tools-built
 	$(SELF) $(ASAN) replay-built
 	LBS_BUILD=$(B) tools/test
 
@@ -133,6 +135,7 @@ lint: all $(LIB)               ## source guards: includes, names, docs, format
 unit: unit-built               ## unit tests
 	LBS_BUILD=$(B) tools/test unit
 unit-built: $(UNIT_BIN)
+tools-built: $(TOOL_BIN)
 
 corpus:                        ## what the fuzzers once found, replayed
 	$(SELF) $(ASAN) replay-built
@@ -141,6 +144,7 @@ replay-built: $(REPLAY)
 
 # The preloaded libraries belong to gcc; the harness hands them to httpd.
 asan:                          ## unit tests and t/*.t with ASan and UBSan
+	$(SELF) tools-built
 	$(SELF) $(ASAN) all unit-built replay-built
 	LBS_BUILD=build/asan tools/test unit
 	LBS_MODULE=$(CURDIR)/build/asan/mod_lbsticky.so \
@@ -191,5 +195,5 @@ help:                          ## this list
 clean:                         ## remove all build products
 	rm -rf build
 
--include $(wildcard $(B)/*.d $(B)/src/*/*.d $(B)/t/unit/*/*.d $(B)/fuzz/*.d \
-                    $(B)/bench/*.d)
+-include $(wildcard $(B)/*.d $(B)/src/*/*.d $(B)/t/unit/*/*.d \
+                    $(B)/t/tools/*.d $(B)/fuzz/*.d $(B)/bench/*.d)

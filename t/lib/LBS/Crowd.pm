@@ -110,8 +110,8 @@ sub headers_of ($v) {
     return [];
 }
 
-sub visit_one ($line, $v, $seen) {
-    my $uri = "/$v->{kind}/?size=2";
+sub visit_one ($line, $v, $seen, $query = undef) {
+    my $uri = "/$v->{kind}/?size=2" . ($query ? "&$query" : '');
     $uri .= "&cookie=sid%3Ds$v->{n}" if $v->{kind} eq 'session' && !$v->{home};
     my $r = $line->ask($uri, headers_of($v), $seen);
     my $who = "$v->{kind} $v->{n}";
@@ -143,7 +143,7 @@ sub visit_one ($line, $v, $seen) {
 # Let processes visit everybody round and round, each its share, until
 # stop(), which returns the sum of what they saw. What they learned (a new
 # home, a newer token) stays with them. At most `limit` seconds. pause: between
-# two visits of a process, in seconds.
+# two visits of a process, in seconds. query: for the backend, `delay=0.1`.
 sub walk ($self, $processes, %o) {
     my @workers;
     for my $i (0 .. $processes - 1) {
@@ -173,13 +173,14 @@ sub walk_on ($port, $share, $until, %o) {
     my $end = time + ($o{limit} // 120);
     my $line = LBS::Crowd::Line->new($port);
     my $seen = fresh();
-    while (1) {
+    while (@$share) {
         for my $v (@$share) {
             return $seen if time > $end || $until->can_read(0);
-            visit_one($line, $v, $seen);
+            visit_one($line, $v, $seen, $o{query});
             sleep $o{pause} if $o{pause};
         }
     }
+    return $seen;
 }
 
 # Sum up what several saw.
@@ -198,7 +199,8 @@ package LBS::Crowd::Walk;
 use v5.36;
 
 sub stop ($self) {
-    close $_->{stop} for @{$self->{workers}};
+    # Closing it would not do: walkers forked later hold it open, too.
+    syswrite $_->{stop}, '.' for @{$self->{workers}};
     my @seen;
     for my $w (splice @{$self->{workers}}) {
         my $from = $w->{from};

@@ -9,10 +9,12 @@ package LBS::State;
 use v5.36;
 
 use Exporter qw(import);
+use JSON::PP ();
 use Test::More ();
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = qw(pool_state member_state admin events unharmed quiet);
+our @EXPORT = qw(pool_state member_state admin events unharmed quiet sound);
+my $VALIDATE = ($ENV{LBS_BUILD} // 'build') . '/t/tools/validate';
 
 # vhost => name:port where two have a pool of that name.
 sub pool_state ($h, $pool, %o) {
@@ -68,6 +70,20 @@ sub quiet ($h, $patience = 5) {
     } while (@busy && time < $end);
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return Test::More::is("@busy", '', 'in flight comes back to 0');
+}
+
+# The session table in shared memory is as it should be. Returns what was
+# found there (t/tools/validate.c).
+sub sound ($h, $what = 'the session table is sound') {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $line = qx($VALIDATE @{[$h->pid]} 2>&1);
+    my $status = $? >> 8;
+  SKIP: {
+        Test::More::skip("$what: only root may look", 1)
+            if $status == 2 && $> != 0;
+        Test::More::is($status, 0, $what) or Test::More::diag($line);
+    }
+    return $status == 2 ? {} : JSON::PP->new->decode($line);
 }
 
 1;
