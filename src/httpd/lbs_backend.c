@@ -7,8 +7,14 @@
 
 #include "src/httpd/lbs_runtime.h"
 
+/* Above TLS, where a handshake is not yet the request nor its answer. */
+#define SEE_TYPE AP_FTYPE_CONNECTION
+
 /* Beneath TLS, which cannot be interrupted while it reads a record. */
-#define FILTER_TYPE ((ap_filter_type)(AP_FTYPE_NETWORK - 2))
+#define WAIT_TYPE ((ap_filter_type)(AP_FTYPE_NETWORK - 2))
+
+/* Where mod_ssl notes on a connection how the handshake went. */
+#define HANDSHAKE "SSL_connect_rv"
 
 /* A connection that was in use so recently is taken to be alive. */
 #define TRUSTED apr_time_from_sec(1)
@@ -23,8 +29,9 @@ typedef struct connection_t {
     apr_time_t used_at; /* monotonic */
 } connection_t;
 
-static ap_filter_rec_t *in_filter;
 static ap_filter_rec_t *out_filter;
+static ap_filter_rec_t *in_filter;
+static ap_filter_rec_t *wait_filter;
 
 /* mod_proxy works on a request in one thread from end to end. */
 static __thread lbs_backend_t *current;
@@ -45,6 +52,14 @@ void lbs_backend_end(lbs_backend_t *before)
 /* Sending
  * --------------------------------------------------------------------- */
 
+/* The first write begins with TLS's handshake. */
+static int is_shaken(conn_rec *c)
+{
+    const char *how = apr_table_get(c->notes, HANDSHAKE);
+
+    return how == NULL || strcmp(how, "err") != 0;
+}
+
 static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     connection_t *connection = f->ctx;
@@ -63,8 +78,9 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     connection->used_at = now;
     rv = ap_pass_brigade(f->next, bb);
-    if (current != NULL && rv != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(rv)) {
-        current->lost = 1;
+    if (current != NULL && rv != APR_SUCCESS) {
+        current->unshaken = !is_shaken(f->c);
+        current->lost = !APR_STATUS_IS_TIMEUP(rv);
     }
     return rv;
 }
@@ -108,21 +124,25 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
     return rv;
 }
 
+static apr_status_t backend_wait(ap_filter_t *f, apr_bucket_brigade *bb,
+                                 ap_input_mode_t mode, apr_read_type_e block,
+                                 apr_off_t bytes)
+{
+    if (current != NULL && current->repeatable && !current->received
+        && block == APR_BLOCK_READ
+        && (mode == AP_MODE_GETLINE || mode == AP_MODE_READBYTES)) {
+        return wait_in_slices(f, bb, mode, bytes);
+    }
+    return ap_get_brigade(f->next, bb, mode, block, bytes);
+}
+
 static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
                                ap_input_mode_t mode, apr_read_type_e block,
                                apr_off_t bytes)
 {
     connection_t *connection = f->ctx;
-    apr_status_t rv;
+    apr_status_t rv = ap_get_brigade(f->next, bb, mode, block, bytes);
 
-    if (current != NULL && current->repeatable && !current->received
-        && block == APR_BLOCK_READ
-        && (mode == AP_MODE_GETLINE || mode == AP_MODE_READBYTES)) {
-        rv = wait_in_slices(f, bb, mode, bytes);
-    }
-    else {
-        rv = ap_get_brigade(f->next, bb, mode, block, bytes);
-    }
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
         connection->used_at = lbs_runtime_now();
         if (current != NULL && current->sent && !current->received
@@ -150,15 +170,18 @@ static int pre_connection(conn_rec *c, void *socket)
     connection->socket = socket;
     connection->used_at = lbs_runtime_now();
     ap_add_input_filter_handle(in_filter, connection, NULL, c);
+    ap_add_input_filter_handle(wait_filter, connection, NULL, c);
     ap_add_output_filter_handle(out_filter, connection, NULL, c);
     return OK;
 }
 
 void lbs_backend_register(void)
 {
-    in_filter = ap_register_input_filter("LBS_BACKEND_IN", backend_in, NULL,
-                                         FILTER_TYPE);
     out_filter = ap_register_output_filter("LBS_BACKEND_OUT", backend_out,
-                                           NULL, FILTER_TYPE);
+                                           NULL, SEE_TYPE);
+    in_filter =
+        ap_register_input_filter("LBS_BACKEND_IN", backend_in, NULL, SEE_TYPE);
+    wait_filter = ap_register_input_filter("LBS_BACKEND_WAIT", backend_wait,
+                                           NULL, WAIT_TYPE);
     ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
 }

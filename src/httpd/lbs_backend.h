@@ -3,7 +3,7 @@
  *
  * mod_proxy tells by a status how an attempt ended, and little else. What may
  * be repeated depends on more: was the connection new or kept alive, was
- * anything sent, did anything come back. Two filters on the connections that
+ * anything sent, did anything come back. Filters on the connections that
  * mod_proxy opens for this module's attempts see that. They also refuse a
  * kept-alive connection that a request which cannot be repeated should not
  * trust, and break off waiting for a member that was found to hang.
@@ -21,6 +21,7 @@ typedef struct lbs_backend_t {
     int connected;  /* a new connection was opened for it */
     int seen;       /* the connection passed through our filters */
     int sent;       /* something was written */
+    int unshaken;   /* TLS was not agreed on: nothing was sent after all */
     int lost;       /* while writing: the other side is gone */
     int received;   /* something was read */
     int refused;    /* we refused the connection: nothing was sent */

@@ -156,6 +156,12 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
     if (seen->broken_off) {
         return LBS_CAUSE_STALL;
     }
+    /* A connection that could not be opened, but what was read of the body
+     * is gone if it was not kept. */
+    if (seen->unshaken) {
+        return lbs_body_is_whole(req->body) ? LBS_CAUSE_CONNECT
+                                            : LBS_CAUSE_RESET;
+    }
     /* mod_proxy gives these the status of a bad request or a time-out. */
     if (seen->refused || (seen->lost && !seen->connected)) {
         return LBS_CAUSE_STALE;
