@@ -131,6 +131,28 @@ subtest 'forgetting sessions' => sub {
     cmp_ok member($home)->{sessions}, '>', 0, 'others are still there';
     is act(member => $home, action => 'forget')->json->{sessions}, 0,
         'all sessions of a member';
+
+    # The module's own cookie names a member also without the table.
+    my @jars = map { LBS::Jar->new } 1, 2;
+    my @home = map { $h->get('/', jar => $jars[$_], headers => [['User-Agent', "f$_"]])->member } 0, 1;
+    my $token = $jars[0]->value('LBSTICKY_app');
+    is act(member => $home[0], action => 'forget', cookie => $token)->status, 200, 'a cookie';
+    my $e = $h->get("/lb-status/explain?pool=app&cookie=$token")->json;
+    is "$e->{decision} $e->{reason}", 'new unknown', 'is of no use any more';
+    $h->get('/', jar => $jars[0]);
+    isnt $jars[0]->value('LBSTICKY_app'), $token, 'the visitor gets another';
+    $e = $h->get('/lb-status/explain?pool=app&cookie=' . $jars[0]->value('LBSTICKY_app'))->json;
+    is $e->{decision}, 'kept', 'which counts';
+    $token = $jars[1]->value('LBSTICKY_app');
+    is $h->get("/lb-status/explain?pool=app&cookie=$token")->json->{decision}, 'kept', 'others stay';
+    act(member => $home[1], action => 'forget');
+    is $h->get("/lb-status/explain?pool=app&cookie=$token")->json->{decision}, 'new',
+        'until their member is forgotten';
+    sleep 1.1;    # tokens are dated by the second
+    $h->get('/', jar => $jars[1]);
+    $token = $jars[1]->value('LBSTICKY_app');
+    is $h->get("/lb-status/explain?pool=app&cookie=$token")->json->{decision}, 'kept',
+        'and later ones count again';
 };
 
 subtest 'forms without scripts, with a nonce' => sub {

@@ -141,6 +141,12 @@ static int look_at_token(void *baton, lbs_slice_t value)
         }
         m = apr_hash_get(req->pool->by_token_id, &token.member,
                          sizeof(token.member));
+        if (m != NULL
+            && lbs_forgotten_has(&lbs_runtime()->shared->notes->forgotten,
+                                 m->slot, token.issued, key->hash)) {
+            look->worst = LBS_REASON_UNKNOWN;
+            return 0;
+        }
         key->slot = m != NULL ? (int)m->slot : -1;
     }
     req->has_token = 1;

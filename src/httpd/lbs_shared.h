@@ -14,6 +14,7 @@
 
 #include "src/base/lbs_atomic.h"
 #include "src/state/lbs_lease.h"
+#include "src/table/lbs_forgotten.h"
 #include "src/table/lbs_table.h"
 
 #define LBS_SHARED_TABLES (1 + LBS_TABLE_CHAIN)
@@ -28,7 +29,8 @@ typedef struct lbs_shared_table_t {
 /* What processes tell each other beside the registry. */
 typedef struct lbs_shared_notes_t {
     lbs_atomic64_t saved_at; /* Unix microseconds of the state file; 0: none */
-    lbs_lease_t tick;        /* of the process that ticks */
+    lbs_forgotten_t forgotten;
+    lbs_lease_t tick; /* of the process that ticks */
 } lbs_shared_notes_t;
 
 typedef struct lbs_shared_t {

@@ -227,6 +227,8 @@ static void forget_all(apply_t *a)
     lbs_runtime_t *rt = lbs_runtime();
     lbs_sweep_t *sweep;
 
+    lbs_forgotten_add_member(&rt->shared->notes->forgotten, a->member->slot,
+                             lbs_runtime_token_now());
     lbs_sweep_create(&sweep, rt->table, a->r->pool);
     (void)lbs_sweep_run(sweep, 0, lbs_runtime_now(), is_of_slot,
                         &a->member->slot, NULL);
@@ -247,10 +249,13 @@ static const char *forget_one(apply_t *a)
     if (wrong != NULL) {
         return wrong;
     }
-    if (!found.found || found.member == LBS_NO_MEMBER
+    if (!found.has_hash || found.member == LBS_NO_MEMBER
         || &a->pool->member[found.member] != a->member) {
         return "the member has no such session";
     }
+    /* The visitor's token would bring it back. */
+    lbs_forgotten_add_session(&lbs_runtime()->shared->notes->forgotten,
+                              found.hash);
     (void)lbs_table_forget(table, lbs_decide_away(found.hash), now, NULL);
     (void)lbs_table_forget(table, lbs_decide_max(found.hash), now, NULL);
     (void)lbs_table_forget(table, found.hash, now, NULL);

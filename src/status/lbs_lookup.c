@@ -120,6 +120,12 @@ static void look_at_token(look_t *look)
     }
     member = apr_hash_get(look->pool->by_token_id, &token.member,
                           sizeof(token.member));
+    if (member != NULL
+        && lbs_forgotten_has(&lbs_runtime()->shared->notes->forgotten,
+                             member->slot, token.issued, look->found->hash)) {
+        look->found->why = LBS_REASON_UNKNOWN;
+        return;
+    }
     look->found->named = 1;
     if (member != NULL) {
         look->found->member = lbs_pools_index(look->pool, member);

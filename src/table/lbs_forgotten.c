@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_forgotten.c - sessions that an administrator wants forgotten. */
+#include "src/table/lbs_forgotten.h"
+
+void lbs_forgotten_add_member(lbs_forgotten_t *forgotten, apr_uint32_t slot,
+                              apr_uint32_t now)
+{
+    if (slot < LBS_TABLE_SLOTS) {
+        lbs_atomic_store32_relaxed(&forgotten->until[slot], now);
+    }
+}
+
+void lbs_forgotten_add_session(lbs_forgotten_t *forgotten, apr_uint64_t hash)
+{
+    apr_uint32_t place = lbs_atomic_add32_relaxed(&forgotten->next, 1);
+
+    lbs_atomic_store64_relaxed(
+        &forgotten->session[place % LBS_FORGOTTEN_SESSIONS], hash);
+}
+
+int lbs_forgotten_has(const lbs_forgotten_t *forgotten, apr_uint32_t slot,
+                      apr_uint32_t issued, apr_uint64_t hash)
+{
+    apr_uint32_t i;
+
+    /* A token of the very second may be younger. Its visitor then gets a new
+     * one once more, and nobody else's is kept by accident. */
+    if (slot < LBS_TABLE_SLOTS
+        && issued <= lbs_atomic_load32_relaxed(&forgotten->until[slot])) {
+        return 1;
+    }
+    for (i = 0; i < LBS_FORGOTTEN_SESSIONS; i++) {
+        if (lbs_atomic_load64_relaxed(&forgotten->session[i]) == hash
+            && hash != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_forgotten.h - sessions that an administrator wants forgotten although
+ * the visitor's token still names a member.
+ *
+ * A token is good without an entry in the table, so removing the entry alone
+ * forgets nothing. Beside the table stands, for each member, up to when its
+ * tokens are forgotten, and the last so many single sessions. It is asked only
+ * for tokens that the table does not know. Shared memory, all zero when new;
+ * every word stands for itself, nothing locks.
+ */
+#ifndef LBS_FORGOTTEN_H
+#define LBS_FORGOTTEN_H
+
+#include <apr.h>
+
+#include "src/base/lbs_atomic.h"
+#include "src/table/lbs_table.h"
+
+#define LBS_FORGOTTEN_SESSIONS 1024 /* single ones; the oldest goes */
+
+typedef struct lbs_forgotten_t {
+    lbs_atomic32_t until[LBS_TABLE_SLOTS]; /* Unix seconds */
+    lbs_atomic64_t session[LBS_FORGOTTEN_SESSIONS];
+    lbs_atomic32_t next;
+    lbs_atomic32_t pad;
+} lbs_forgotten_t;
+
+/**
+ * Forget all sessions of a member that have a token by now.
+ *
+ * @param slot  of the member; one that is out of range is ignored
+ * @param now   seconds on the clock of the tokens
+ */
+void lbs_forgotten_add_member(lbs_forgotten_t *forgotten, apr_uint32_t slot,
+                              apr_uint32_t now);
+
+/** Forget one session. @param hash  as the table knows it */
+void lbs_forgotten_add_session(lbs_forgotten_t *forgotten, apr_uint64_t hash);
+
+/**
+ * Is a token of no use any more? Cost: LBS_FORGOTTEN_SESSIONS reads.
+ *
+ * @param slot    of the member it names
+ * @param issued  its date
+ * @param hash    of its session, as the table knows it
+ */
+int lbs_forgotten_has(const lbs_forgotten_t *forgotten, apr_uint32_t slot,
+                      apr_uint32_t issued, apr_uint64_t hash);
+
+#endif
