@@ -192,10 +192,22 @@ static int is_past(const lbs_probe_t *probe, CURLINFO when)
     return curl_easy_getinfo(probe->curl, when, &us) == CURLE_OK && us > 0;
 }
 
+/* To libcurl a connection by TLS is one after the handshake, but it knows
+ * whom it is connected to before. */
+static int is_connected(const lbs_probe_t *probe)
+{
+    const char *peer = NULL;
+
+    return is_past(probe, CURLINFO_CONNECT_TIME_T)
+           || (curl_easy_getinfo(probe->curl, CURLINFO_PRIMARY_IP, &peer)
+                   == CURLE_OK
+               && peer != NULL && *peer != '\0');
+}
+
 /* How far it came, from the times at which libcurl left each step. */
 static step_t find_step(const lbs_probe_t *probe)
 {
-    if (!is_past(probe, CURLINFO_CONNECT_TIME_T)) {
+    if (!is_connected(probe)) {
         return is_past(probe, CURLINFO_NAMELOOKUP_TIME_T) ? STEP_CONNECT
                                                           : STEP_RESOLVE;
     }
@@ -318,7 +330,7 @@ void lbs_probe_judge(const lbs_probe_t *probe, lbs_check_result_t *result,
 
     result->text = text;
     result->good = 0;
-    result->connected = is_past(probe, CURLINFO_CONNECT_TIME_T);
+    result->connected = is_connected(probe);
     if (!is_complete(probe)) {
         say_failure(probe, text);
     }
