@@ -10,6 +10,10 @@
 /* mod_proxy leaves a request alone that has this in its environment. */
 #define NO_PROXY "no-proxy"
 
+/* Where this stands mod_rewrite takes the filename for its own work. As at a
+ * member, its rules look at the URL that came out of them the first time. */
+#define REWRITTEN "mod_rewrite_rewritten"
+
 /* ProxyPass ... mapping=encoded: the path has not been decoded. */
 static int is_encoded(const request_rec *r)
 {
@@ -52,6 +56,7 @@ static int translate(request_rec *r)
     int status;
 
     apr_table_setn(r->subprocess_env, NO_PROXY, "1");
+    apr_table_unset(r->notes, REWRITTEN);
     status = ap_run_translate_name(r);
     apr_table_unset(r->subprocess_env, NO_PROXY);
     if (status != OK && status != DONE) {
