@@ -148,6 +148,23 @@ CONF
     $alone->no_unexpected_log;
 };
 
+subtest 'one key that makes most of the requests is noticed' => sub {
+    my $busy = LBS::Httpd->new(backends => \@web, conf => "LBSticky header=X-User\n"
+        . $conf =~ s/^LBSticky cookie\n//r);
+    $busy->start;
+    my $c = $busy->connect;
+    my $ask = sub ($user) {
+        $c = $busy->connect if !$c || $c->{asked}++ >= 90;
+        $busy->get('/', on => $c, headers => [['X-User', $user]]);
+    };
+    $ask->("u$_") for 1 .. 800;
+    ok index($busy->get('/lb-status')->body, 'one key makes') < 0, 'many users: nothing';
+    $ask->(rand() < 0.9 ? 'robot' : "u$_") for 1 .. 1500;
+    like $busy->get('/lb-status')->body =~ s/.*(one key makes \S+ %).*/$1/sr,
+        qr/^one key makes (?:[89]\d|100) %$/, 'a robot: its share';
+    $busy->no_unexpected_log;
+};
+
 subtest 'links lead where they should' => sub {
     for my $uri ('/lb-status', '/lb-status/') {
         my $body = $h->get($uri)->body;

@@ -119,9 +119,28 @@ static void set_env(request_rec *r, const lbs_request_t *req)
     set_balancer_env(r, req);
 }
 
+/* One request in so many is looked at: does one key make most of them? */
+static void note_key(const lbs_request_t *req)
+{
+    const lbs_hkey_t *key = NULL;
+    int i;
+
+    if (lbs_rand_below(lbs_runtime_rand(), LBS_BUSY_ONE_IN) != 0) {
+        return;
+    }
+    for (i = 0; i < req->pool->set.sticky->count && key == NULL; i++) {
+        key = req->key[i].hash != 0 ? &req->key[i] : NULL;
+    }
+    if (key != NULL) {
+        lbs_busy_note(&lbs_runtime()->shared->notes->busy[req->pool->slot],
+                      key->hash, (apr_uint64_t)lbs_runtime_now());
+    }
+}
+
 void lbs_request_count(lbs_request_t *req)
 {
     if (!req->counted) {
+        note_key(req);
         req->counted = 1;
         lbs_pool_decided(req->pool->record, req->decision, req->reason,
                          lbs_runtime_now());

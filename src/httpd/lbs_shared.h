@@ -14,6 +14,8 @@
 
 #include "src/base/lbs_atomic.h"
 #include "src/state/lbs_lease.h"
+#include "src/state/lbs_registry.h"
+#include "src/table/lbs_busy.h"
 #include "src/table/lbs_forgotten.h"
 #include "src/table/lbs_table.h"
 
@@ -30,7 +32,8 @@ typedef struct lbs_shared_table_t {
 typedef struct lbs_shared_notes_t {
     lbs_atomic64_t saved_at; /* Unix microseconds of the state file; 0: none */
     lbs_forgotten_t forgotten;
-    lbs_lease_t tick; /* of the process that ticks */
+    lbs_busy_t busy[LBS_REGISTRY_POOLS]; /* by slot of the pool */
+    lbs_lease_t tick;                    /* of the process that ticks */
 } lbs_shared_notes_t;
 
 typedef struct lbs_shared_t {

@@ -186,6 +186,7 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
     m->name = from->name;
     m->route = from->route;
     m->self = from->own;
+    m->self = from->own;
     m->id = "";
     if (lbs_registry_member_info(registry, from->slot, &info) == APR_SUCCESS) {
         m->id = apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);
@@ -282,7 +283,8 @@ static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
     p->name = from->name;
     p->vhost = from->vhost;
     p->method = lbs_pick_method_name(from->set.method->method);
-    p->busy_key_percent = -1;
+    p->busy_key_percent = lbs_busy_percent(
+        &c->rt->shared->notes->busy[from->slot], (apr_uint64_t)c->now.mono);
     p->may_change = may_change(c, from);
     fill_sources(c, from->set.sticky, p);
     fill_decisions(from->record, p);
