@@ -260,6 +260,25 @@ static void build_ejection(lbs_hpool_t *pool)
     }
 }
 
+/* mod_proxy_hcheck would close members behind our back. */
+static void warn_of_checks(const lbs_hpool_t *pool)
+{
+    int n = lbs_worker_count(pool->balancer);
+    int i;
+
+    for (i = 0; i < n; i++) {
+        const proxy_worker *worker = lbs_worker_at(pool->balancer, i);
+
+        if (lbs_worker_is_checked(worker)) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
+                         LBSNO(1107) "pool %s: hcmethod= of member %s is "
+                                     "ignored here; write LBStickyCheck "
+                                     "path=/PATH",
+                         pool->name, lbs_worker_name(worker));
+        }
+    }
+}
+
 /* mod_proxy's own parameters of a balancer, and what is in force of them. */
 static void build_parameters(lbs_hpool_t *pool, int inherited)
 {
@@ -272,6 +291,9 @@ static void build_parameters(lbs_hpool_t *pool, int inherited)
     if (pool->set.failover == lbs_settings_defaults()->failover
         && lbs_worker_pool_nofailover(pool->balancer)) {
         pool->failover = 0;
+    }
+    if (!inherited) {
+        warn_of_checks(pool);
     }
     if (sticky != NULL && !inherited) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
@@ -347,12 +369,14 @@ static lbs_hpool_t *find_twin(const proxy_balancer *balancer)
 static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
                                lbs_hpool_t *pool, const lbs_hpool_t *twin)
 {
-    lbs_settings_t set = pool->set;
-    proxy_balancer *balancer = pool->balancer;
-
-    *pool = *twin;
-    pool->set = set;
-    pool->balancer = balancer;
+    pool->vhost = twin->vhost;
+    pool->slot = twin->slot;
+    pool->record = twin->record;
+    pool->token_pool = twin->token_pool;
+    pool->count = twin->count;
+    pool->member = twin->member;
+    pool->by_route = twin->by_route;
+    pool->by_token_id = twin->by_token_id;
     return build_settings(pconf, ptemp, pool);
 }
 

@@ -35,6 +35,22 @@ static void follow_manager(const lbs_hmember_t *m, const lbs_clock_t *now)
     }
 }
 
+/* BalancerGrowth lets balancer-manager add members. This module has places
+ * for those of the configuration. */
+static void look_for_added(lbs_hpool_t *pool)
+{
+    int seats = lbs_worker_pool_seats(pool->balancer);
+
+    if (pool->seats != 0 && seats > pool->seats) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
+                     LBSNO(1401) "pool %s: balancer-manager added a member; "
+                                 "nothing is sent to it before it stands in "
+                                 "the configuration and httpd is reloaded",
+                     pool->name);
+    }
+    pool->seats = seats;
+}
+
 static void tick_pool(lbs_hpool_t *pool)
 {
     lbs_clock_t now = lbs_runtime_clock();
@@ -66,6 +82,7 @@ static void tick_pools(apr_time_t now)
 
         if (is_second) {
             lbs_health_second(pool);
+            look_for_added(pool);
         }
         tick_pool(pool);
     }

@@ -127,6 +127,22 @@ const apr_array_header_t *lbs_worker_pool_statuses(const proxy_balancer *pool)
     return pool->errstatuses;
 }
 
+int lbs_worker_pool_seats(const proxy_balancer *pool)
+{
+    int seats = 0;
+    int i;
+
+    for (i = 0; i < pool->max_workers; i++) {
+        void *seat = NULL;
+
+        if (pool->storage->dptr(pool->wslot, (unsigned)i, &seat) == APR_SUCCESS
+            && ((const proxy_worker_shared *)seat)->hash.def != 0) {
+            seats++;
+        }
+    }
+    return seats;
+}
+
 int lbs_worker_count(const proxy_balancer *pool)
 {
     return pool->workers->nelts;
@@ -224,6 +240,11 @@ void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight)
     worker->s->lbfactor = (int)weight;
 }
 
+int lbs_worker_is_checked(const proxy_worker *worker)
+{
+    return worker->s->method != NONE;
+}
+
 void lbs_worker_govern(proxy_worker *worker)
 {
     proxy_worker_shared *shared = worker->s;
@@ -231,6 +252,7 @@ void lbs_worker_govern(proxy_worker *worker)
     /* With this bit no failure puts the member into mod_proxy's error state
      * and its retry= never acts. */
     shared->status |= PROXY_WORKER_IGNORE_ERRORS;
+    shared->method = NONE;
     shared->status &=
         ~(unsigned)(PROXY_WORKER_IN_ERROR | PROXY_WORKER_HC_FAIL);
     /* A machine without power refuses nothing: it is silent. Unless

@@ -55,6 +55,10 @@ int lbs_worker_pool_maxattempts(const proxy_balancer *pool);
 /** Add the statuses of failonstatus= to a list of ints, NULL when none. */
 const apr_array_header_t *lbs_worker_pool_statuses(const proxy_balancer *pool);
 
+/** Number of members in mod_proxy's shared memory: those of the configuration,
+ * and those that balancer-manager has added in any process. */
+int lbs_worker_pool_seats(const proxy_balancer *pool);
+
 /** Number of members, and one of them. */
 int lbs_worker_count(const proxy_balancer *pool);
 proxy_worker *lbs_worker_at(const proxy_balancer *pool, int i);
@@ -92,8 +96,12 @@ apr_uint32_t lbs_worker_flags(const proxy_worker *worker);
 void lbs_worker_set_flags(proxy_worker *worker, apr_uint32_t flags);
 void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight);
 
-/** Take a member's error handling out of mod_proxy's hands, and give up
- * opening a connection after two seconds unless connectiontimeout= is set. */
+/** @return 1 when mod_proxy_hcheck is told to check the member. */
+int lbs_worker_is_checked(const proxy_worker *worker);
+
+/** Take a member's error handling and checks out of mod_proxy's hands, and
+ * give up opening a connection after two seconds unless connectiontimeout= is
+ * set. */
 void lbs_worker_govern(proxy_worker *worker);
 
 /** @return 1 when the member's scheme sends through httpd's connection

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# What mod_proxy and its modules are told about the members of a governed pool:
+# checks, members added at run time, pools that virtual hosts inherit.
+use lib 't/lib';
+use LBS::Test;
+use LBS::Governed;
+
+subtest 'hcmethod= says that it is ignored, and is' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = governed(\@web, modules => ['proxy_hcheck'], app => <<'POOL');
+LBSticky none
+BalancerMember "http://@B1@" route=r1 hcmethod=GET hcuri=/no hcinterval=1 hcfails=1
+BalancerMember "http://@B2@" route=r2
+POOL
+    $h->announce(qr/LBS1107: pool app: hcmethod= of member \S+ is ignored/);
+    ok $h->wait_log(qr/LBS1107/), 'at start';
+    is scalar(my @said = $h->error_log(qr/LBS1107/)), 1, 'for that member only';
+    $web[0]->set(status => 500);
+    sleep 2.5;    # mod_proxy_hcheck would have seen that
+    is $web[0]->deliveries, 0, 'nobody checks';
+    $web[0]->set;
+    my $got = spread(map { $h->get('/app/x') } 1 .. 20);
+    cmp_ok $got->{$_->name}, '>', 2, $_->name . ' is used' for @web;
+};
+
+subtest 'a member that balancer-manager adds' => sub {
+    my @web = LBS::Backend->many(3);
+    my $h = governed(\@web, children => 1, more => <<'MORE', app => <<'POOL');
+<Location "/manager">
+    SetHandler balancer-manager
+</Location>
+MORE
+LBSticky none
+BalancerMember "http://@B1@" route=r1
+BalancerMember "http://@B2@" route=r2
+ProxySet growth=4
+POOL
+    $h->announce(qr/LBS1401: pool app: balancer-manager added a member/);
+    my $from = ['Referer', 'http://localhost:' . $h->port . '/manager'];
+    my ($nonce) = $h->request('GET', '/manager', headers => [$from])->body =~ /nonce=([0-9a-f-]{36})/;
+    sleep 1.5;    # until somebody counted
+    my $r = $h->request('POST', '/manager', body => "b=app&b_wyes=1&nonce=$nonce"
+        . '&b_nwrkr=http%3A%2F%2F' . $web[2]->addr,
+        headers => [$from, ['Content-Type', 'application/x-www-form-urlencoded']]);
+    is $r->status, 200, 'added';
+    ok $h->wait_log(qr/LBS1401/, 10), 'the log tells of it';
+    my $got = spread(map { $h->get('/app/x') } 1 .. 20);
+    is join(' ', sort keys %$got), join(' ', sort map { $_->name } @web[0, 1]),
+        'and the others go on';
+};
+
+subtest 'a virtual host has a say in a pool that it inherits' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = governed(\@web, app => 'LBSticky route=R', more => <<'HOSTS');
+<VirtualHost 127.0.0.1:@PORT@>
+    ServerName main
+    ProxyPass "/app/" "balancer://app/"
+</VirtualHost>
+<VirtualHost 127.0.0.1:@PORT@>
+    ServerName firm
+    LBStickyFailover off
+    LBStickyEject status=503 failures=1
+    ProxyPass "/app/" "balancer://app/"
+</VirtualHost>
+HOSTS
+    $h->announce(qr/\[proxy(?:_http)?:error\]/);
+    $web[0]->refuse;
+    my $ask = sub ($host) {
+        $h->request('GET', '/app/x', host => $host,
+                    headers => cookie_of(R => 'x.r1'));
+    };
+    is $ask->('main')->status, 200, 'one moves the visitor';
+    is $ask->('firm')->status, 503, 'the other does not';
+};
+
+done_testing;
