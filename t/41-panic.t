@@ -99,7 +99,8 @@ subtest 'every check fails: visitors are served all the same' => sub {
 
     # The process that checks dies: the panic is known to the next one.
     my ($pid) = map { /\[pid (\d+)/ } grep { /LBS3000/ } $h->log_lines;
-    $h->kill_child('KILL', $pid);
+    $h->announce(qr/child pid $pid exit signal/);
+    kill KILL => $pid;
     sleep 1.5;
     is visitors($h)->{404}, 30, 'without the child that found it';
     is scalar(told($h)), 1, 'it goes on';
