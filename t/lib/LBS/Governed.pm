@@ -35,7 +35,7 @@ my %KNOWN = map { $_ => 1 } qw(server mount header start modules without mpm
 
 # The configuration alone, for a graceful restart with other pools.
 sub governed_text ($backends, %o) {
-    my $text = '';
+    my $text = "MaxKeepAliveRequests 0\n";
     $text .= qq(Header always set X-Decision "$FORMAT"\n) if $o{header} // 1;
     $text .= qq(LogFormat "%U|$LOGGED" decisions\n)
         . qq(CustomLog "\@ROOT\@/logs/decisions" decisions\n);
