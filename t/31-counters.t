@@ -106,6 +106,7 @@ subtest '10 000 requests of 8 clients' => sub {
     $served += $_->deliveries for @web;
     is $served, $total, 'as the members counted';
     is pool('calm')->{requests}, 0, 'the pool beside it counted nothing';
+    $h->no_unexpected_log;
 };
 
 # Clients that hang up, members that break off, a child that is killed: each
