@@ -39,11 +39,9 @@ static apr_int64_t unix_of(const collect_t *c, apr_uint64_t mono)
 
 /* Plots ------------------------------------------------------------------ */
 
-/* The rings' samples as points; a step nobody counted is one of nothing. */
 static void fill_plot(const collect_t *c, const lbs_ring_t *ring,
                       lbs_view_span_t span, lbs_view_plot_t *plot)
 {
-    static lbs_ring_sample_t nobody;
     apr_uint32_t count = span == LBS_VIEW_DAY ? LBS_RING_LONG : LBS_RING_SHORT;
     lbs_ring_sample_t samples[LBS_RING_LONG];
     lbs_view_point_t *points = apr_palloc(c->pool, count * sizeof(*points));
@@ -53,9 +51,9 @@ static void fill_plot(const collect_t *c, const lbs_ring_t *ring,
     apr_uint32_t i;
 
     for (i = 0; i < count; i++) {
-        const lbs_ring_sample_t *from =
-            samples[i].known ? &samples[i] : &nobody;
+        const lbs_ring_sample_t *from = &samples[i];
 
+        points[i].known = from->known;
         points[i].requests = from->requests;
         points[i].errors = from->errors;
         points[i].p50_ms = (double)from->p50_us / 1000;

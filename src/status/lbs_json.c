@@ -195,9 +195,9 @@ void lbs_json_write(lbs_out_t *out, const lbs_view_t *view)
         write_pool(out, &view->pools[i]);
     }
     lbs_out_raw(out, "],\n\"events\":[");
-    for (i = 0; i < view->events_count; i++) {
-        lbs_out_raw(out, i > 0 ? ",\n" : "\n");
-        write_event(out, &view->events[i]);
+    for (i = view->events_count; i > 0; i--) {
+        lbs_out_raw(out, i < view->events_count ? ",\n" : "\n");
+        write_event(out, &view->events[i - 1]);
     }
     lbs_out_raw(out, "]}\n");
 }

@@ -7,7 +7,8 @@
 #include "src/status/lbs_view.h"
 
 /**
- * Write the whole state as one object. Cost: linear in members.
+ * Write the whole state as one object, events in order of time. Cost: linear
+ * in members.
  *
  * @param out  opened with LBS_OUT_JSON
  */

@@ -33,6 +33,12 @@ lbs_out_t *lbs_out_open(apr_pool_t *pool, lbs_out_escape_t escape,
 
 void lbs_out_write(lbs_out_t *out, const char *data, apr_size_t len)
 {
+    /* Nearly always there is room. */
+    if (len < sizeof(out->buf) - out->used) {
+        memcpy(out->buf + out->used, data, len);
+        out->used += len;
+        return;
+    }
     while (len > 0) {
         apr_size_t room = sizeof(out->buf) - out->used;
         apr_size_t part = len < room ? len : room;

@@ -85,22 +85,51 @@ static double round_up(double value)
                                 : 10 * power;
 }
 
-static void put_line(lbs_out_t *out, const lbs_view_plot_t *plot,
-                     double (*value)(const lbs_view_plot_t *, apr_uint32_t),
-                     double top)
+typedef double value_at_t(const lbs_view_plot_t *plot, apr_uint32_t i);
+
+static apr_uint32_t x_of(const lbs_view_plot_t *plot, apr_uint32_t i)
 {
-    apr_uint32_t last = plot->count > 1 ? plot->count - 1 : 1;
+    return i * WIDE / (plot->count > 1 ? plot->count - 1 : 1);
+}
+
+/* A line through the points [from, to); a single one is a dash. */
+static void put_run(lbs_out_t *out, const lbs_view_plot_t *plot,
+                    value_at_t *value, double top, apr_uint32_t from,
+                    apr_uint32_t to)
+{
     apr_uint32_t i;
 
-    lbs_out_raw(out, "M");
-    for (i = 0; i < plot->count; i++) {
-        double part = value(plot, i) / top;
+    for (i = from; i < to; i++) {
+        double y = HIGH - MARGIN - value(plot, i) / top * (HIGH - 2 * MARGIN);
 
-        lbs_out_count(out, i * WIDE / last);
+        lbs_out_raw(out, i == from ? "M" : " ");
+        lbs_out_count(out, x_of(plot, i));
         lbs_out_raw(out, " ");
-        lbs_out_count(
-            out, (apr_uint64_t)(HIGH - MARGIN - part * (HIGH - 2 * MARGIN)));
-        lbs_out_raw(out, i < plot->count - 1 ? " " : "");
+        lbs_out_count(out, (apr_uint64_t)y);
+    }
+    if (to - from == 1) {
+        lbs_out_raw(out, from > 0 ? "h-6" : "h6");
+    }
+}
+
+/* The points of a plot as one path; where nothing is known it is broken.
+ *
+ * @param filled  the area below the line, instead of the line */
+static void put_path(lbs_out_t *out, const lbs_view_plot_t *plot,
+                     value_at_t *value, double top, int filled)
+{
+    apr_uint32_t from, to;
+
+    for (from = 0; from < plot->count; from = to + 1) {
+        for (to = from; to < plot->count && plot->points[to].known; to++) {
+        }
+        if (to == from) {
+            continue;
+        }
+        put_run(out, plot, value, top, from, to);
+        if (filled) {
+            lbs_out_put(out, "V%dH%uZ", HIGH, x_of(plot, from));
+        }
     }
 }
 
@@ -111,14 +140,13 @@ static void put_curve(lbs_out_t *out, const lbs_view_plot_t *plot,
 {
     if (kind->upper != NULL) {
         lbs_out_raw(out, "<path class=\"upper\" d=\"");
-        put_line(out, plot, kind->upper, top);
+        put_path(out, plot, kind->upper, top, 0);
         lbs_out_raw(out, "\"/>");
     }
     lbs_out_raw(out, "<path class=\"area\" d=\"");
-    put_line(out, plot, kind->value, top);
-    lbs_out_put(out, "L%d %dL0 %dZ\"/><path class=\"line\" d=\"", WIDE, HIGH,
-                HIGH);
-    put_line(out, plot, kind->value, top);
+    put_path(out, plot, kind->value, top, 1);
+    lbs_out_raw(out, "\"/><path class=\"line\" d=\"");
+    put_path(out, plot, kind->value, top, 0);
     lbs_out_raw(out, "\"/>");
 }
 
@@ -225,6 +253,6 @@ void lbs_plot_write_small(lbs_out_t *out, const lbs_view_plot_t *plot)
                 lbs_human_rate(out->pool, kind->value(plot, plot->count - 1)),
                 lbs_human_rate(out->pool, most));
     lbs_out_raw(out, "<path class=\"line\" d=\"");
-    put_line(out, plot, kind->value, round_up(most));
+    put_path(out, plot, kind->value, round_up(most), 0);
     lbs_out_raw(out, "\"/></svg>");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_reply.c - sending a document that was written into memory. */
+/* lbs_reply.c - sending a document, whole or while it is written. */
 #include "src/status/lbs_reply.h"
 
 #include <http_protocol.h>
@@ -60,6 +60,57 @@ int lbs_reply_send(request_rec *r, lbs_out_t *out, int status,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return hand_over(r, out->ctx, status, type);
+}
+
+#define PART 65536 /* bytes that are sent at once */
+
+typedef struct stream_t {
+    request_rec *r;
+    apr_bucket_brigade *part;
+    apr_size_t held; /* bytes in part */
+} stream_t;
+
+static apr_status_t pass_on(stream_t *stream)
+{
+    apr_status_t rv = ap_pass_brigade(stream->r->output_filters, stream->part);
+
+    apr_brigade_cleanup(stream->part);
+    stream->held = 0;
+    return rv;
+}
+
+static apr_status_t hold(void *ctx, const char *data, apr_size_t len)
+{
+    stream_t *stream = ctx;
+    apr_status_t rv = keep(stream->part, data, len);
+
+    stream->held += len;
+    return rv == APR_SUCCESS && stream->held >= PART ? pass_on(stream) : rv;
+}
+
+lbs_out_t *lbs_reply_stream(request_rec *r, lbs_out_escape_t escape,
+                            const char *type)
+{
+    stream_t *stream = apr_palloc(r->pool, sizeof(*stream));
+
+    stream->r = r;
+    stream->part = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    stream->held = 0;
+    ap_set_content_type(r, type);
+    return lbs_out_open(r->pool, escape, hold, stream);
+}
+
+int lbs_reply_finish(lbs_out_t *out)
+{
+    stream_t *stream = out->ctx;
+
+    if (lbs_out_close(out) == APR_SUCCESS) {
+        APR_BRIGADE_INSERT_TAIL(
+            stream->part, apr_bucket_eos_create(stream->part->bucket_alloc));
+        /* Whoever went away does not miss the rest. */
+        (void)pass_on(stream);
+    }
+    return OK;
 }
 
 int lbs_reply_bytes(request_rec *r, const char *data, apr_size_t len,

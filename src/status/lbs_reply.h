@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_reply.h - sending a document that was written into memory. */
+/* lbs_reply.h - sending a document, whole or while it is written. */
 #ifndef LBS_REPLY_H
 #define LBS_REPLY_H
 
@@ -26,6 +26,18 @@ lbs_out_t *lbs_reply_open(request_rec *r, lbs_out_escape_t escape);
  */
 int lbs_reply_send(request_rec *r, lbs_out_t *out, int status,
                    const char *type);
+
+/**
+ * Open a document that is sent while it is written, so that one of thousands
+ * of members takes no more memory than one of two. Its status is 200.
+ *
+ * @param type  for Content-Type
+ */
+lbs_out_t *lbs_reply_stream(request_rec *r, lbs_out_escape_t escape,
+                            const char *type);
+
+/** Send the rest of it. @return OK, for the handler to return */
+int lbs_reply_finish(lbs_out_t *out);
 
 /** Send bytes that never change. @return for the handler to return */
 int lbs_reply_bytes(request_rec *r, const char *data, apr_size_t len,

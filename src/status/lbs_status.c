@@ -35,18 +35,18 @@ typedef struct document_t {
 
 static int serve_json(request_rec *r)
 {
-    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_JSON);
+    lbs_out_t *out = lbs_reply_stream(r, LBS_OUT_JSON, "application/json");
 
     lbs_json_write(out, lbs_collect_view(r->pool, r->server, NULL));
-    return lbs_reply_send(r, out, HTTP_OK, "application/json");
+    return lbs_reply_finish(out);
 }
 
 static int serve_metrics(request_rec *r)
 {
-    lbs_out_t *out = lbs_reply_open(r, LBS_OUT_LABEL);
+    lbs_out_t *out = lbs_reply_stream(r, LBS_OUT_LABEL, LBS_METRICS_TYPE);
 
     lbs_metrics_write(out, lbs_collect_view(r->pool, r->server, NULL));
-    return lbs_reply_send(r, out, HTTP_OK, LBS_METRICS_TYPE);
+    return lbs_reply_finish(out);
 }
 
 /* "lb-status" on /lb-status, "." on /lb-status/. What the client asked for

@@ -18,6 +18,7 @@
 
 /* What happened within one step of a plot. */
 typedef struct lbs_view_point_t {
+    int known; /* 0: nobody was there to count, the rest is 0 */
     apr_uint64_t requests;
     apr_uint64_t errors;
     double p50_ms; /* 0: there were no answers */

@@ -8,7 +8,7 @@ use LBS::Page;
 
 plan skip_all => LBS::Browser->missing if LBS::Browser->missing;
 
-my $p = LBS::Page->new(members => 3, conf => 'LBStickyAdmin on');
+my $p = LBS::Page->new(members => 3, conf => "LBStickyAdmin on\nLBStickyCheck path=/ interval=2s");
 my ($b, $h) = ($p->browser, $p->httpd);
 
 sub visit ($n) {
@@ -101,8 +101,26 @@ JS
     is_deeply [grep { !/net::ERR_/ } $b->console], [], 'nothing else on the console';
 };
 
+# For pictures there is to be something to see: two minutes of visitors.
+sub crowd ($seconds) {
+    my $end = time + $seconds;
+    in_parallel(8, sub ($number) {
+        my @jars = map { LBS::Jar->new } 1 .. 12;
+        while (time < $end) {
+            my $some = int rand @jars;
+            $jars[$some] = LBS::Jar->new if rand() < 0.02;
+            $h->get(sprintf('/?delay=%.3f', 0.004 + 0.02 * rand() ** 4),
+                    jar => $jars[$some], headers => [['User-Agent', "$number $some " . rand]]);
+            sleep 0.02 + 0.06 * (1 + sin(time / 9)) * rand;
+        }
+        return {};
+    });
+    return;
+}
+
 subtest 'every size, light and dark' => sub {
     visit(40);
+    crowd(120) if $ENV{LBS_SCREENSHOTS};
     $h->post('/lb-status/admin', {pool => 'app', member => 'web2', action => 'drain',
         deadline => '10min'}, headers => [['LBSticky-Admin', '1']]);
     for my $row ([400, 'light', 'status-narrow'], [768, 'light'], [2560, 'light'],

@@ -24,13 +24,15 @@ static int inside(const char *html)
         while (at < end) {
             double x, y;
 
-            at += strspn(at, "ML ");
-            if (*at == 'Z') {
-                break;
+            at += strspn(at, "M ");
+            if (strchr("HVZh", *at) != NULL) {
+                at++;
+                at += strspn(at, "-0123456789");
+                continue;
             }
             x = strtod(at, &at);
             if (*at == 'H') {
-                break;
+                continue;
             }
             y = strtod(at, &at);
             if (!(x >= 0 && x <= 1000 && y >= 0 && y <= 200)) {
@@ -56,6 +58,28 @@ static void drawing(apr_pool_t *pool)
     ok(inside(html), "nothing is drawn outside");
 }
 
+/* d="..." of the line of requests. */
+static const char *line_of(apr_pool_t *pool, const lbs_view_plot_t *plot)
+{
+    static const char class[] = "class=\"line\" d=\"";
+    const char *from = strstr(written(pool, plot), class) + strlen(class);
+
+    return apr_pstrndup(pool, from, strcspn(from, "\""));
+}
+
+static void gaps(apr_pool_t *pool)
+{
+    static lbs_view_point_t points[11];
+    lbs_view_plot_t plot = {SAMPLE_NOW, 5, 11, points};
+
+    is_str(line_of(pool, &plot), "", "nobody was there");
+    points[10].known = 1;
+    is_str(line_of(pool, &plot), "M1000 196h-6", "just begun");
+    points[0].known = points[1].known = points[2].known = 1;
+    is_str(line_of(pool, &plot), "M0 196 100 196 200 196M1000 196h-6",
+           "a gap is a gap");
+}
+
 static void extremes(apr_pool_t *pool)
 {
     static lbs_view_point_t points[3];
@@ -63,6 +87,8 @@ static void extremes(apr_pool_t *pool)
     char *html = written(pool, &plot);
 
     ok(inside(html), "nothing happened");
+    points[0].known = 0;
+    points[1].known = points[2].known = 1;
     points[1].requests = APR_UINT64_C(18446744073709551615);
     points[1].p50_ms = 1e12;
     points[1].p99_ms = 2e12;
@@ -72,6 +98,7 @@ static void extremes(apr_pool_t *pool)
     ok(strstr(html, "inf") == NULL && strstr(html, "nan") == NULL,
        "is a number");
     plot.count = 1;
+    points[0].known = 1;
     ok(inside(written(pool, &plot)), "a single point");
     plot.count = 0;
     ok(strstr(written(pool, &plot), "Nothing was counted yet") != NULL,
@@ -83,6 +110,7 @@ int main(void)
     apr_pool_t *pool = sample_memory();
 
     drawing(pool);
+    gaps(pool);
     extremes(pool);
     return done_testing();
 }

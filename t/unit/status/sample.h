@@ -91,6 +91,7 @@ TAP_FUNC lbs_view_plot_t sample_plot(apr_pool_t *pool, apr_uint64_t seed,
     for (i = 0; i < count; i++) {
         level += ((float)lbs_rand_unit(&rand) - 0.5f) * 0.3f;
         level = level < 0.2f ? 0.2f : level > 2 ? 2 : level;
+        points[i].known = 1;
         points[i].requests = (apr_uint64_t)(level * (float)(load * step));
         points[i].errors = lbs_rand_below(&rand, 40) == 0 ? 1 : 0;
         points[i].p50_ms = 12 * (double)level;

@@ -1,0 +1,48 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# CPU that one poll of lb-status costs httpd, everything included: microseconds
+# of all its children, kept-alive connection, with 10, 100 and 1000 members.
+# What httpd itself takes is in the row of a document that is a file. TSV.
+use v5.36;
+use lib 't/lib';
+use LBS::Httpd;
+use POSIX ();
+
+my $POLLS = $ENV{LBS_POLLS} // 300;
+my $HZ = POSIX::sysconf(POSIX::_SC_CLK_TCK());
+
+sub cpu_us ($h) {
+    my $ticks = 0;
+    for my $pid ($h->children) {
+        my @stat = split ' ', LBS::Httpd::slurp("/proc/$pid/stat") =~ s/^.*\) //r;
+        $ticks += $stat[11] + $stat[12];
+    }
+    return $ticks * 1e6 / $HZ;
+}
+
+say join "\t", qw(document members cpu_us bytes);
+for my $count (10, 100, 1000) {
+    my $members = join '', map { sprintf qq(BalancerMember "http://127.0.0.1:%d" route=web%d\n), 40_000 + $_, $_ } 1 .. $count;
+    my $h = LBS::Httpd->new(children => 1, conf => <<"CONF");
+LBSticky cookie
+MaxKeepAliveRequests 0
+<Proxy "balancer://app">
+$members</Proxy>
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+ProxyPass "/app/" "balancer://app/"
+CONF
+    $h->start;
+    for my $uri ('/index.html', map { "/lb-status$_" } '/json', '/metrics', '') {
+        my $c = $h->connect;
+        my $bytes;
+        $h->get($uri, on => $c) for 1 .. 5;
+        my $before = cpu_us($h);
+        $bytes = length $h->get($uri, on => $c)->body for 1 .. $POLLS;
+        say join "\t", $uri, $count, int((cpu_us($h) - $before) / $POLLS), $bytes;
+        $c->close;
+    }
+    $h->announce(qr/AH10159/);    # one child is all there is to be
+    $h->stop;
+}
