@@ -15,17 +15,20 @@
 #include "src/state/lbs_restore.h"
 #include "src/state/lbs_snapshot.h"
 
-/* httpd's parent asks about every ten seconds; a little less, so that a tick
- * that comes early is not skipped. */
-#define EVERY apr_time_from_msec(9500)
+/* httpd's parent asks every ten seconds, and more often while children die.
+ * When it will ask next nobody knows, so what is due is written at once, but
+ * writing takes at most a tenth of the parent's time. */
+#define SHARE 10
 #define FILE_MODE (APR_FPROT_UREAD | APR_FPROT_UWRITE)
 
 /* What the parent remembers of writing; per configuration. */
 static struct {
     pid_t parent;
-    apr_time_t tried_at;   /* monotonic */
-    apr_uint64_t activity; /* what had happened by the last good writing */
-    int failing;           /* it was logged */
+    apr_time_t tried_at;      /* monotonic */
+    apr_interval_time_t took; /* the last writing */
+    apr_uint64_t activity;    /* what had happened by the last good writing */
+    int quiet;                /* nothing between the last two of them */
+    int failing;              /* it was logged */
 } writing;
 
 /* Reading -------------------------------------------------------------------
@@ -305,6 +308,7 @@ static apr_uint64_t find_activity(void)
 static void save(server_rec *s, apr_pool_t *pool)
 {
     const lbs_main_conf_t *conf = lbs_config_of(s)->main;
+    apr_time_t began = lbs_runtime_now();
     apr_uint64_t activity = find_activity();
     unsigned char *bytes;
     apr_size_t len;
@@ -315,10 +319,12 @@ static void save(server_rec *s, apr_pool_t *pool)
         free(bytes);
     }
     if (rv == APR_SUCCESS) {
+        writing.quiet = writing.activity == activity;
         writing.activity = activity;
     }
     report(s, conf->persist, rv);
     writing.tried_at = lbs_runtime_now();
+    writing.took = writing.tried_at - began;
 }
 
 /* The configuration ends: a graceful restart, or a stop after all children
@@ -351,14 +357,20 @@ void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server)
     apr_pool_pre_cleanup_register(pconf, main_server, save_at_end);
 }
 
+/* A request is counted before its session is bound: what was bound a moment
+ * after the last writing shows in no number, hence one more than seems due. */
+static int is_due(void)
+{
+    return lbs_runtime_now() - writing.tried_at >= SHARE * writing.took
+           && !(writing.quiet && find_activity() == writing.activity);
+}
+
 int lbs_persist_monitor(apr_pool_t *pool, server_rec *main_server)
 {
     apr_pool_t *own;
 
     if (lbs_runtime() == NULL
-        || lbs_config_of(main_server)->main->persist == NULL
-        || lbs_runtime_now() - writing.tried_at < EVERY
-        || find_activity() == writing.activity) {
+        || lbs_config_of(main_server)->main->persist == NULL || !is_due()) {
         return OK;
     }
     apr_pool_create(&own, pool);

@@ -113,7 +113,7 @@ apr_status_t lbs_runtime_fit_tables(server_rec *main_server)
     return rv == APR_SUCCESS ? lbs_runtime_open_tables() : rv;
 }
 
-static apr_status_t open_views(lbs_runtime_t *rt)
+static apr_status_t open_views(lbs_runtime_t *rt, server_rec *s)
 {
     const lbs_shared_t *shared = rt->shared;
     apr_status_t rv =
@@ -125,6 +125,12 @@ static apr_status_t open_views(lbs_runtime_t *rt)
         rt->slots = lbs_registry_slots(rt->registry);
         rt->rows = *lbs_registry_rows(rt->registry);
         rv = open_tables(rt, shared, rt->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     LBSNO(1900) "the shared memory of an earlier "
+                                 "configuration cannot be used; stop and "
+                                 "start httpd");
     }
     return rv;
 }
@@ -142,19 +148,13 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
     runtime->pool = pconf;
     runtime->shared = shared;
     if (!shared->fresh) {
-        rv = open_views(runtime);
+        rv = open_views(runtime, main_server);
     }
     if (rv == APR_SUCCESS) {
         rv = fit_tables(runtime, conf->sessions, main_server);
     }
     if (rv == APR_SUCCESS) {
-        rv = open_views(runtime);
-    }
-    if (rv != APR_SUCCESS) {
-        ap_log_error(
-            APLOG_MARK, APLOG_CRIT, rv, main_server,
-            LBSNO(1900) "the shared memory cannot be used; if this "
-                        "is a graceful restart, stop and start httpd");
+        rv = open_views(runtime, main_server);
     }
     return rv;
 }
