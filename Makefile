@@ -20,10 +20,11 @@ PURE_SRC  = $(sort $(foreach room,$(PURE),$(wildcard src/$(room)/*.c)))
 MOD_SRC   = mod_lbsticky.c $(sort $(wildcard src/*/*.c))
 UNIT_SRC  = $(sort $(wildcard t/unit/*/*.c))
 TOOL_SRC  = $(sort $(wildcard t/tools/*.c))
+LOAD_SRC  = $(sort $(wildcard t/preload/*.c))
 FUZZ_SRC  = $(sort $(wildcard fuzz/fuzz_*.c))
 BENCH_SRC = $(sort $(wildcard bench/bench_*.c bench/sim_*.c))
 C_FILES   = $(sort $(wildcard *.[ch] src/*/*.[ch] t/unit/*.h t/unit/*/*.[ch] \
-                              t/tools/*.c fuzz/*.[ch] bench/*.[ch]))
+                              t/tools/*.c t/preload/*.c fuzz/*.[ch] bench/*.[ch]))
 
 # Of src/status what only writes plain values; the rest needs httpd.
 STATUS_SRC = $(filter-out $(foreach part,apply collect explain lookup modstatus reply \
@@ -34,7 +35,7 @@ PURE_OBJ  = $(PURE_SRC:%.c=$(B)/%.o)
 STATUS_OBJ = $(STATUS_SRC:%.c=$(B)/%.o)
 MOD_OBJ   = $(MOD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  = $(UNIT_SRC:%.c=$(B)/%)
-TOOL_BIN  = $(TOOL_SRC:%.c=$(B)/%)
+TOOL_BIN  = $(TOOL_SRC:%.c=$(B)/%) $(LOAD_SRC:%.c=$(B)/%.so)
 FUZZ_BIN  = $(FUZZ_SRC:%.c=$(B)/%)
 REPLAY    = $(FUZZ_SRC:fuzz/%.c=$(B)/fuzz/replay_%)
 BENCH_BIN = $(BENCH_SRC:%.c=$(B)/%)
@@ -106,8 +107,12 @@ $(LIB): $(PURE_OBJ) $(STATUS_OBJ) $(B)/objects
 	@rm -f $@
 	$(call say,AR) ar rcs $@ $(PURE_OBJ) $(STATUS_OBJ)
 
-$(UNIT_BIN) $(TOOL_BIN) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
+$(UNIT_BIN) $(TOOL_SRC:%.c=$(B)/%) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LINK) $(CC) $(EXTRA) -o $@ $< $(LIB) $(TEST_LIBS)
+
+# For LD_PRELOAD, in front of an httpd that is to be tested.
+$(B)/t/preload/%.so: $(B)/t/preload/%.o
+	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $< -ldl
 
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LINK) $(CC) $(EXTRA) -fsanitize=fuzzer -o $@ $< $(LIB) $(TEST_LIBS)
@@ -196,4 +201,5 @@ clean:                         ## remove all build products
 	rm -rf build
 
 -include $(wildcard $(B)/*.d $(B)/src/*/*.d $(B)/t/unit/*/*.d \
-                    $(B)/t/tools/*.d $(B)/fuzz/*.d $(B)/bench/*.d)
+                    $(B)/t/tools/*.d $(B)/t/preload/*.d $(B)/fuzz/*.d \
+                    $(B)/bench/*.d)

@@ -203,7 +203,8 @@ sub in_env ($self, $code) {
     local %ENV = (%ENV, %{$self->{env}});
     if (my $preload = delete $ENV{LBS_PRELOAD}) {
         my $log = "log_path=$self->{root}/san/log";
-        $ENV{LD_PRELOAD} = $preload;
+        # A sanitizer's library must be the first.
+        $ENV{LD_PRELOAD} = join ' ', $preload, $ENV{LD_PRELOAD} // ();
         $ENV{ASAN_OPTIONS} = "detect_leaks=0:$log";
         $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:$log";
     }

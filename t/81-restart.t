@@ -1,0 +1,163 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# A stop and start, a crash of everything, a crash of the parent alone: what
+# the state file carries over, and how old it may be.
+use lib 't/lib';
+use LBS::Test timeout => 240;
+use LBS::Crowd;
+use LBS::Governed;
+use LBS::State;
+
+my @KINDS = qw(cookie session ip);
+my @web = LBS::Backend->many(4);
+my $STATUS = <<'CONF';
+LBStickyAdmin on
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+CONF
+
+sub visit ($h, $n, %o) {
+    return $h->get('/app/', %o, headers => [['Cookie', "sid=s$n"]]);
+}
+
+sub saved_at ($h) { return (Time::HiRes::stat($h->root . '/run/lbsticky.state'))[9] // 0 }
+
+# The figures that must outlive everything, by the members' ids.
+sub figures ($h, $pool) {
+    my $p = pool_state($h, $pool);
+    return [$p->{requests}, $p->{decisions},
+            {map { $_->{id} => [@$_{qw(route state weight requests sessions
+                                       bytes_in override)}] } @{$p->{members}}}];
+}
+
+subtest 'a full stop and start' => sub {
+    my $h = LBS::Httpd->new(backends => \@web, conf => crowd_conf([1 .. 4]));
+    $h->start;
+    my $crowd = LBS::Crowd->new($h, map { $_ => 1000 } @KINDS);
+    unharmed($crowd->arrive, 'arriving');
+    admin($h, 'session', 'r2', 'drain', idle => '1h');
+    admin($h, 'session', 'r3', 'weight', weight => '2.5');
+    quiet($h);
+    my $before = {map { $_ => figures($h, $_) } @KINDS};
+    my $started = $h->json->{started};
+    $h->stop;
+    is sprintf('%04o', (stat $h->root . '/run/lbsticky.state')[2] & 07777), '0600',
+        'the file is for nobody else';
+    ok !-e $h->root . '/run/lbsticky.state.new', 'no other is left beside it';
+    $h->start;
+    is_deeply {map { $_ => figures($h, $_) } @KINDS}, $before,
+        'counters, sessions, changes: all as before';
+    is $h->json->{generation}, 1, 'but it is a start';
+    cmp_ok $h->json->{started}, '>=', $started, 'with its own time';
+    unharmed($crowd->visit, '3000 visitors of three kinds');
+    sound($h);
+    is scalar($h->error_log(qr/LBS1700/)), 1, 'the log says what was read';
+    # Another order, another size: the file is read by identity.
+    $h->stop;
+    $h->conf(crowd_conf([3, 1, 4, 2], server => 'LBStickyTable sessions=7000'));
+    $h->start;
+    unharmed($crowd->visit, 'a start with another order and table size');
+    is member_state($h, 'session', 'r2')->{state}, 'drain', 'drained stays drained';
+    is member_state($h, 'session', 'r3')->{weight}, 2.5, 'and so do weights';
+    is $h->json->{table}{capacity}, 7000, 'the table has its new size';
+    sound($h);
+    $h->no_unexpected_log;
+};
+
+# Sessions come steadily; the youngest that was saved tells the file's age.
+subtest 'kill -9 of the parent and every child' => sub {
+    my $h = LBS::Httpd->new(backends => \@web, conf => crowd_conf([1 .. 4]));
+    $h->announce(qr/AH00098/);
+    $h->start;
+    my $crowd = LBS::Crowd->new($h, map { $_ => 200 } @KINDS);
+    unharmed($crowd->arrive, 'arriving');
+    my ($wrote, $longest, @late) = (saved_at($h), 0);
+    my $until = time + 24;
+    while (time < $until) {
+        my $one = LBS::Crowd->new($h, session => 1);
+        $one->{all}[0]{n} = 1000 + @late;
+        my $came = $one->arrive;
+        push @late, [time, $one] if !$came->{failed} && !$came->{broken};
+        my $now = saved_at($h);
+        $longest = $now - $wrote if $now - $wrote > $longest;
+        $wrote = $now;
+        sleep 0.1;
+    }
+    cmp_ok $longest, '>', 0, 'the file is written while it runs';
+    cmp_ok $longest, '<', 10.5, sprintf 'every %.2f s at most', $longest;
+    my $killed = time;
+    $h->kill_all;
+    $h->start;
+    unharmed($crowd->visit, 'everybody older than the file');
+    my @lost = grep { $_->[1]->visit->{moved} } @late;
+    my $age = @lost ? $killed - (sort map { $_->[0] } @lost)[0] : 0;
+    note sprintf 'file %.2f s old, oldest session that moved %.2f s',
+        $killed - $wrote, $age;
+    cmp_ok $age, '<', 10.5, 'learned sessions: what is lost is not older than 10 s';
+    sound($h);
+    quiet($h);
+    $h->no_unexpected_log;
+};
+
+subtest 'cookies need no file' => sub {
+    my $h = governed(\@web, app => 'LBSticky cookie', start => 0,
+        server => $STATUS . "LBStickySecret file:\@ROOT\@/conf/secret\nLBStickyPersist off");
+    $h->write('conf/secret', "a secret that is long enough\n", 0600);
+    $h->announce(qr/AH00098/);
+    $h->start;
+    my %home;
+    for my $n (1 .. 100) {
+        my $jar = LBS::Jar->new;
+        $home{$n} = [$jar, $h->get('/app/', jar => $jar)->member];
+    }
+    is $h->json->{table}{persist}, 'off', 'nothing is written';
+    $h->kill_all;
+    $h->start;
+    is_deeply [grep { $h->get('/app/', jar => $home{$_}[0])->member ne $home{$_}[1] }
+               keys %home], [], 'none of 100 moved, seconds after a crash';
+    ok !-e $h->root . '/run/lbsticky.state', 'there was no file';
+    $h->no_unexpected_log;
+};
+
+subtest 'kill -9 of the parent alone, and a start again' => sub {
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    $h->announce(qr/AH00098/);
+    my %home = map { $_ => visit($h, $_)->member } 1 .. 50;
+    $h->graceful;    # writes the file
+    ok wait_for(sub { my @all = $h->children; @all == 2 }, 5), "a new generation";
+    my @orphans = $h->kill_parent;
+    cmp_ok scalar @orphans, '>', 0, 'children are left';
+    is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
+        'who go on serving, nobody moves';
+    is pool_state($h, 'app')->{inflight}, 0, 'nothing in flight';
+    kill KILL => @orphans;
+    ok wait_for(sub { !grep { LBS::Httpd::alive($_) } @orphans }, 5), 'now they are gone, too';
+    $h->start;
+    is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
+        'nobody moved after the start';
+    is scalar @{pool_state($h, 'app')->{members}}, 4, 'each member once';
+    sound($h);
+    $h->no_unexpected_log;
+};
+
+subtest 'expiry goes on while httpd is stopped' => sub {
+    my $h = governed(\@web, server => $STATUS,
+        app => "LBSticky session=sid\nLBStickyTimeout idle=3s");
+    my %home = map { $_ => visit($h, $_)->member } 1 .. 20;
+    $h->stop;
+    sleep 1.2;
+    $h->start;
+    is_deeply [grep { verdict(visit($h, $_)) ne 'kept' } 1 .. 10], [],
+        'within its idle time a session is known';
+    $h->stop;
+    sleep 2.2;
+    $h->start;
+    is_deeply [grep { verdict(visit($h, $_)) ne 'kept' } 1 .. 10], [],
+        'and its time began anew with its last use';
+    is_deeply [grep { verdict(visit($h, $_)) !~ /^new/ } 11 .. 20], [],
+        'others are over';
+    $h->no_unexpected_log;
+};
+
+done_testing;

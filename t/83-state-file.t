@@ -1,0 +1,183 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# State files that are damaged, foreign, truncated, from the future, or cannot
+# be read or written: refused whole, said once, and the service goes on.
+use lib 't/lib';
+use LBS::Test timeout => 240;
+use LBS::Governed;
+use LBS::State;
+
+my @web = LBS::Backend->many(3);
+my $STATUS = <<'CONF';
+LBStickyAdmin on
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+CONF
+my $JUMP = ($ENV{LBS_BUILD} // 'build') . '/t/preload/jump.so';
+
+sub pools () { return (app => 'LBSticky session=sid') }
+
+sub visit ($h, $n, %o) {
+    return $h->get('/app/', %o, headers => [['Cookie', "sid=s$n"]]);
+}
+
+# What a stopped httpd left, with 30 sessions in it.
+my $h = governed(\@web, pools(), server => $STATUS);
+my %home = map { $_ => visit($h, $_)->member } 1 .. 30;
+$h->stop;
+my $FILE = $h->root . '/run/lbsticky.state';
+my $good = LBS::Httpd::slurp($FILE);
+$h->no_unexpected_log;
+
+sub put ($bytes) { return $h->write('run/lbsticky.state', $bytes, 0600) }
+
+# Start with such a file: one line, the file kept aside, everything new.
+sub refused ($bytes, $what, $why) {
+    unlink "$FILE.refused";
+    put($bytes);
+    my @before = $h->error_log(qr/LBS1701/);
+    $h->announce(qr/LBS1701/);
+    $h->start;
+    my @lines = $h->error_log(qr/LBS1701/);
+    splice @lines, 0, scalar @before;
+    my $r = visit($h, 1);
+    is_deeply [scalar @lines, LBS::Httpd::slurp("$FILE.refused") eq $bytes,
+               $r->status, verdict($r)], [1, 1, 200, 'new unknown'],
+        "$what: one line, kept aside, fresh start, service";
+    like $lines[0] // '', qr/\Q$FILE\E refused: .*$why/, 'which says why';
+    is pool_state($h, 'app')->{sessions}, 1, 'nothing of it was taken';
+    is_deeply [map { $_->{reason} } grep { $_->{event} eq 'state-file' }
+               @{$h->json->{events}}], [$lines[0] =~ /refused: (.*?); /],
+        'the event says the same';
+    $h->stop;
+    return;
+}
+
+subtest 'as it was it is taken' => sub {
+    put($good);
+    $h->start;
+    is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
+        'all 30 sessions stay';
+    sound($h);
+    $h->stop;
+};
+
+# Every byte and every length: t/unit/state/restore.c, fuzz/fuzz_snapshot.c.
+subtest 'a flipped bit anywhere' => sub {
+    my $length = length $good;
+    my %at = map { $_ => 1 } 0, 8, 12, 16, 47, 64, 100, $length - 1,
+        map { int($length * $_ / 7) } 1 .. 6;
+    for my $at (sort { $a <=> $b } keys %at) {
+        my $bytes = $good;
+        substr($bytes, $at, 1) ^.= chr(1 << $at % 8);
+        refused($bytes, "byte $at of $length", qr/it /);
+    }
+};
+
+subtest 'cut off, or with something at its end' => sub {
+    refused(substr($good, 0, $_), "$_ bytes", qr/truncated|not a state file/)
+        for 0, 1, 8, 95, 96, int(length($good) / 2), length($good) - 1;
+    refused("$good\0", 'a byte more', qr/truncated or has something at its end/);
+};
+
+subtest 'not ours' => sub {
+    refused("<html>\n" x 100, 'something else', qr/not a state file/);
+    my $later = $good;
+    substr $later, 8, 4, pack 'V', 99;
+    refused($later, 'a later version', qr/later version/);
+};
+
+subtest 'from the future' => sub {
+    my $jump = LBS::Httpd->new(backends => \@web, conf => governed_text(\@web, pools(),
+        server => $STATUS), env => {LD_PRELOAD => $JUMP, LBS_JUMP => ''});
+    $jump->{env}{LBS_JUMP} = $jump->write('jump', 3 * 86_400);
+    $jump->start;
+    visit($jump, $_) for 1 .. 5;
+    $jump->stop;
+    refused(LBS::Httpd::slurp($jump->root . '/run/lbsticky.state'),
+            'written in three days', qr/from the future/);
+    $jump->no_unexpected_log;
+};
+
+subtest 'of another secret' => sub {
+    my $conf = sub ($secret) {
+        return governed_text(\@web, pools(),
+                             server => "$STATUS\nLBStickySecret file:$secret");
+    };
+    my ($one, $two) = map { $h->write("conf/$_", "$_ secret, long enough\n", 0600) }
+        qw(one two);
+    put($good);
+    $h->conf($conf->($one));
+    refused($good, 'a secret instead of a random one', qr/another LBStickySecret/);
+    my $of_one = LBS::Httpd::slurp($FILE);
+    $h->conf($conf->($two));
+    refused($of_one, 'another file', qr/another LBStickySecret/);
+    # A secret that still verifies is one of ours.
+    $h->write('conf/two', "two secret, long enough\none secret, long enough\n", 0600);
+    put($of_one);
+    $h->start;
+    is verdict(visit($h, 1)), 'kept', 'a rotated one is known';
+    $h->stop;
+    $h->conf(governed_text(\@web, pools(), server => $STATUS));
+};
+
+subtest 'a file that cannot be read' => sub {
+    unlink $FILE, "$FILE.refused";
+    mkdir $FILE or die "$FILE: $!";
+    $h->announce(qr/LBS1701/);
+    $h->start;
+    is scalar($h->error_log(qr/LBS1701.*\Q$FILE\E refused: it cannot be read/)), 1,
+        'a directory in its place: one line';
+    is visit($h, 1)->status, 200, 'service goes on';
+    $h->stop;
+    ok -f $FILE, 'and the file is written';
+    rmdir "$FILE.refused";
+};
+
+subtest 'a directory that is not there, or not for writing' => sub {
+    for my $path ($h->root . '/no/such/dir/state', '/proc/lbsticky.state') {
+        my $other = governed(\@web, pools(), start => 0,
+            server => "$STATUS\nLBStickyPersist \"$path\"");
+        is +($other->configtest)[0], 0, "$path passes -t";
+        $other->announce(qr/LBS1702/);
+        $other->start;
+        my @lines = $other->error_log(qr/LBS1702/);
+        is scalar @lines, 1, 'a warning at the start';
+        like $lines[0], qr/:warn\].*\Q$path\E cannot be written/, 'names it';
+        is verdict(visit($other, 1)), 'new unknown', 'service goes on';
+        $other->graceful;
+        is verdict(visit($other, 1)), 'kept', 'a reload keeps sessions all the same';
+        is +($other->json->{events}[0] // {})->{event}, 'state-file',
+            'the events tell of it';
+        $other->no_unexpected_log;
+    }
+};
+
+subtest 'the directory appears while it runs' => sub {
+    my $other = governed(\@web, pools(), start => 0,
+        server => "$STATUS\nLBStickyPersist \@ROOT\@/late/state");
+    $other->announce(qr/LBS1702/);
+    $other->start;
+    mkdir $other->root . '/late' or die $!;
+    visit($other, 1);
+    ok $other->wait_log(qr/LBS1703/, 15), 'written, and said, within ten seconds';
+    ok -s $other->root . '/late/state', 'there it is';
+    is scalar($other->error_log(qr/LBS1702/)), 1, 'the warning came once';
+    $other->no_unexpected_log;
+};
+
+subtest 'a table too large for memory' => sub {
+    my $other = LBS::Httpd->new(backends => \@web, conf => governed_text(\@web,
+        pools(), server => "$STATUS\nLBStickyTable sessions=4000000000"));
+    $other->announce(qr/LBS1000|AH00020/);
+    ok !eval { $other->start }, 'no start';
+    my @lines = $other->error_log(qr/lbsticky:crit/);
+    is scalar @lines, 1, 'one line';
+    like $lines[0], qr/LBS1000: no memory for the session table: wanted 53333\d+ bytes.*LBStickyTable/,
+        'with the size wanted and the directive';
+    $other->no_unexpected_log;
+};
+
+$h->no_unexpected_log;
+done_testing;
