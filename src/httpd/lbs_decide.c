@@ -311,6 +311,7 @@ static apr_status_t pick(request_rec *r, lbs_request_t *req)
         .now = lbs_runtime_now(),
         .tried = req->tried,
         .ntried = req->ntried,
+        .steady = !req->idempotent,
         .bound_centi = pool->set.method->bound_centi,
     };
     apr_uint32_t index;

@@ -414,7 +414,6 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     lbs_budget_request(&req->pool->record->budget,
                        (apr_uint64_t)lbs_runtime_now());
     route.headers_out = apr_table_copy(r->pool, r->headers_out);
-    req->idempotent = lbs_retry_is_idempotent(r);
     req->body = lbs_body_attach(
         r, req->pool->set.retry->on ? req->pool->set.retry->body : 0);
     lbs_learn_attach(r);

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <http_config.h>
 
+#include "src/httpd/lbs_retry.h"
 #include "src/httpd/lbs_runtime.h"
 
 extern module AP_MODULE_DECLARE_DATA lbsticky_module;
@@ -21,6 +22,7 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
 
     req->r = r;
     req->pool = pool;
+    req->idempotent = lbs_retry_is_idempotent(r);
     req->from = apr_pstrdup(r->pool, from);
     req->source = -1;
     req->keepalives = -1;

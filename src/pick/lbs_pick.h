@@ -43,6 +43,8 @@ typedef struct lbs_pick_ask_t {
                                   what ages is aged by the plan's builder */
     const apr_uint16_t *tried; /* indexes not to be chosen again */
     unsigned ntried;           /* how many; 0: tried may be NULL */
+    int steady;                /* least-load: 1 when the request should not be
+                                  the one that tries out a half-open member */
     unsigned bound_centi;      /* hash: 105 to 400, in flight is bounded to
                                   that multiple of the mean; 0: no bound */
 } lbs_pick_ask_t;

@@ -13,6 +13,8 @@
  * - No silent member's response time is believed to fall under half the
  *   pool's median. The plan's builder sees to it, and to the decay, so that
  *   a pick does not compute it four times; see lbs_plan_build.c.
+ * - A half-open member's time is that of its failures: it would wait for a
+ *   new chance for minutes. So it comes first, for the one attempt it has.
  * - A failed attempt was charged as a slow one when the average was written,
  *   and a member that returns starts at the median; see lbs_ewma.h.
  */
@@ -118,6 +120,7 @@ static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
 {
     const lbs_plan_t *plan = pool->plan;
     apr_uint32_t median = lbs_atomic_load32_relaxed(&plan->head->median);
+    apr_uint32_t trial = lbs_atomic_load32_relaxed(&plan->head->trial);
     pick_t pick = {.gauges = pool->gauges,
                    .slot = plan->slot,
                    .alias = side->alias,
@@ -130,6 +133,10 @@ static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
                    .clearly = APR_UINT64_MAX};
     int round;
 
+    if (trial != 0 && !ask->steady
+        && lbs_pick_open(pool, ask, trial - 1) != NULL) {
+        return trial - 1;
+    }
     for (round = 0; round < ROUNDS_MAX; round++) {
         apr_uint64_t one = lbs_rand_next(ask->rand);
         apr_uint64_t two = stretch(one);

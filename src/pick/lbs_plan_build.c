@@ -394,6 +394,7 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
     apr_uint64_t inflights = 0;
     apr_uint64_t hot = APR_UINT32_MAX;
     apr_uint32_t median = median_of(plan, gauges, now);
+    apr_uint32_t trial = 0;
     apr_uint32_t i;
 
     for (i = 0; i < b->count; i++) {
@@ -404,6 +405,10 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
         age(g, median, now);
         weights += weight;
         inflights += inflight;
+        if ((b->state[b->front[i]] & LBS_FRONT_PROBE) != 0
+            && lbs_gauge_open_new(g)) {
+            trial = b->front[i] + 1u;
+        }
         /* Rounded up: who is at the percentile is not above it. */
         b->rest[i] = (inflight * LBS_PLAN_PER_WEIGHT + weight - 1) / weight;
     }
@@ -416,6 +421,7 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
                                                      ? (apr_uint32_t)hot
                                                      : APR_UINT32_MAX);
     lbs_atomic_store32_relaxed(&plan->head->median, median);
+    lbs_atomic_store32_relaxed(&plan->head->trial, trial);
 }
 
 int lbs_plan_rebuild(lbs_plan_t *plan, lbs_gauge_t *gauges, apr_int64_t now)

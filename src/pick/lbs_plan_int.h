@@ -26,7 +26,10 @@ typedef struct lbs_plan_head_t {
     lbs_atomic32_t hot;      /* the 84th percentile of in flight per weight,
                                 in LBS_PLAN_PER_WEIGHT */
     lbs_atomic32_t median;   /* of the response times, microseconds */
-    lbs_atomic64_t unused0[4];
+    lbs_atomic32_t trial;    /* index + 1 of a half-open member that nobody
+                                tries out, 0: none */
+    lbs_atomic32_t unused;
+    lbs_atomic64_t unused0[3];
     lbs_atomic64_t ticket; /* round-robin: turns taken */
     lbs_atomic64_t unused1[7];
     lbs_atomic64_t claim; /* when the process that copies began, or 0 */

@@ -47,6 +47,35 @@ static void test_choice(void)
     pool_destroy(pool);
 }
 
+/* Its time is that of its failures, so it would not be chosen for minutes. */
+static void test_trial(void)
+{
+    pool_t *pool = pool_create(20, LBS_PICK_LEAST_LOAD);
+    apr_uint32_t i;
+    int count[20];
+
+    for (i = 0; i < 20; i++) {
+        set_time(pool, i, i == 7 ? LBS_EWMA_FAILURE_US : 10000);
+    }
+    (void)lbs_gauge_set(gauge_of(pool, 7), LBS_F_HALF_OPEN);
+    pool_rebuild(pool);
+    is_int(pool_pick(pool), 7, "a half-open member is tried out");
+    gauge_of(pool, 7)->probe = 1;
+    count_picks(pool, count);
+    is_int(count[7], 0, "by one");
+    pool_rebuild(pool);
+    gauge_of(pool, 7)->probe = 0;
+    count_picks(pool, count);
+    is_int(count[7], 0, "not until the plan knows that it needs another");
+    pool_rebuild(pool);
+    is_int(pool_pick(pool), 7, "then again");
+    (void)lbs_gauge_clear(gauge_of(pool, 7), LBS_F_HALF_OPEN);
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    is_int(count[7], 0, "an open one is chosen by its time");
+    pool_destroy(pool);
+}
+
 /* Above the 84th percentile of in flight a member is passed over even if its
  * response time looks best. */
 static void test_hot(void)
@@ -334,6 +363,7 @@ int main(void)
 {
     apr_initialize();
     test_choice();
+    test_trial();
     test_hot();
     test_guards();
     test_decay();
