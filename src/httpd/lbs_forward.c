@@ -198,6 +198,8 @@ static void on_first(void *baton)
     lbs_runtime_t *rt = lbs_runtime();
 
     req->first_at = lbs_runtime_now();
+    lbs_atomic_store64_relaxed(&req->pool->member[req->member].gauge->heard_at,
+                               (apr_uint64_t)req->first_at);
     lbs_row_heard(&rt->rows, &rt->row, &req->flight);
 }
 
@@ -297,6 +299,7 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     req->bytes_out = 0;
     req->first_at = 0;
     req->broken = 0;
+    req->judged = 0;
     req->sent_at = lbs_runtime_now();
     lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
     *status = run(r, req, route, url);
@@ -309,6 +312,9 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     }
     if (cause != LBS_CAUSE_NONE) {
         lbs_verdict_failed(r, req, cause);
+    }
+    else if (req->answered) {
+        lbs_verdict_sound(req);
     }
     lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
     if (*status == SUSPENDED) {

@@ -12,6 +12,10 @@
 #include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_forward.h"
 #include "src/httpd/lbs_runtime.h"
+#include "src/httpd/lbs_verdict.h"
+
+/* Bytes of an answer after which it counts as one, whatever becomes of it. */
+#define SOUND 65536
 
 static ap_filter_rec_t *answer_filter;
 static ap_filter_rec_t *learn_filter;
@@ -275,6 +279,14 @@ static int is_broken(apr_bucket_brigade *bb)
     return 0;
 }
 
+/* The whole answer, or enough of it. */
+static int is_sound(const lbs_request_t *req, apr_bucket_brigade *bb)
+{
+    return req->bytes_out >= SOUND
+           || (!APR_BRIGADE_EMPTY(bb)
+               && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb)));
+}
+
 static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     lbs_request_t *req = lbs_request_of(f->r);
@@ -294,6 +306,9 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     if (req->discarding) {
         apr_brigade_cleanup(bb);
         return APR_SUCCESS;
+    }
+    if (!req->broken && is_sound(req, bb)) {
+        lbs_verdict_sound(req);
     }
     lbs_forward_answering(f->r, req);
     return ap_pass_brigade(f->next, bb);

@@ -80,6 +80,7 @@ typedef struct lbs_request_t {
     int forwarding; /* inside the scheme's own handler */
     int answered;   /* the member's answer has begun to come */
     int broken;     /* the answer broke off */
+    int judged;     /* ejection knows that it was an answer */
     int discarding; /* and is thrown away: another one is asked */
     int next;       /* that one; LBS_NO_MEMBER: not chosen */
     apr_uint64_t bytes_out;

@@ -45,19 +45,30 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_hmember_t *m = member_of(req);
-    lbs_eject_attempt_t attempt = attempt_of(req);
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
 
     lbs_row_heard(&rt->rows, &rt->row, &req->flight);
     lbs_member_answered(m->record, m->gauge, r->status, time_of(req, now),
                         now);
     if (lbs_statuses_has(&req->pool->eject_status, r->status)) {
+        req->judged = 1;
         fail(req, LBS_FAIL_STATUS);
-        return;
     }
-    lbs_health_turned(req->pool, m, lbs_eject_answered(&on, &attempt, now),
-                      LBS_EJECT_FOR_PROBE);
+}
+
+void lbs_verdict_sound(lbs_request_t *req)
+{
+    const lbs_hmember_t *m = member_of(req);
+    lbs_eject_attempt_t attempt = attempt_of(req);
+    lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
+
+    if (!req->judged) {
+        req->judged = 1;
+        lbs_health_turned(
+            req->pool, m,
+            lbs_eject_answered(&on, &attempt, (apr_uint64_t)lbs_runtime_now()),
+            LBS_EJECT_FOR_PROBE);
+    }
 }
 
 void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
@@ -85,6 +96,7 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
     case LBS_CAUSE_STATUS:
         /* It answered, only not what the administrator wants to see. */
         lbs_verdict_answered(r, req);
+        lbs_verdict_sound(req);
         break;
     default:
         break;

@@ -13,8 +13,13 @@
 #include "src/httpd/lbs_request.h"
 #include "src/httpd/lbs_retry.h"
 
-/** The member answered; r->status is what. */
+/** The member answered; r->status is what. Whether the answer is a good one
+ * is only known when there is more of it. */
 void lbs_verdict_answered(request_rec *r, lbs_request_t *req);
+
+/** So much of the answer came that the member does its work. Calling it again
+ * does nothing. */
+void lbs_verdict_sound(lbs_request_t *req);
 
 /** The attempt ended without an answer. Not every cause is a failure of the
  * member: a client that hung up, a full pool, a stale connection are none. */

@@ -313,6 +313,17 @@ static int stalled(const lbs_eject_on_t *on, const lbs_eject_news_t *news,
            && news->others_heard + stall / 2 >= now;
 }
 
+/* A probe may be a download of an hour, or a stream of events: what answers
+ * and does not break off at once is back. */
+static int probe_goes_on(const lbs_eject_on_t *on, apr_uint64_t seen,
+                         apr_uint64_t now)
+{
+    apr_uint64_t heard = lbs_atomic_load64_relaxed(&on->gauge->heard_at);
+
+    return lbs_atomic_load32_relaxed(&on->gauge->probe) != 0
+           && heard > TIME_OF(seen) && now >= heard + LBS_EJECT_PROBE_US;
+}
+
 const char *lbs_eject_reason(lbs_eject_why_t why)
 {
     switch (why) {
@@ -403,6 +414,10 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
             hold_word(HALF_OPEN, LEVEL_OF(seen), TIME_OF(seen)))) {
         sync_flags(on);
         return LBS_EJECT_HALF_OPEN;
+    }
+    if (PHASE_OF(seen) == HALF_OPEN && probe_goes_on(on, seen, now)
+        && reopen(on, seen, LEVEL_OF(seen) + 1, now)) {
+        return LBS_EJECT_UP;
     }
     return LBS_EJECT_NONE;
 }

@@ -25,7 +25,10 @@
 #define LBS_EJECT_STALL_MIN_US 1000000 /* the least that `auto` means */
 #define LBS_EJECT_STALL_WAITING 3u     /* fewer unanswered are no stall */
 #define LBS_EJECT_SHARE_MIN 10u        /* requests before half of them count */
-#define LBS_EJECT_CELLS 8              /* parts of the window */
+#define LBS_EJECT_PROBE_US                                                    \
+    1000000               /* an answer to a probe that goes on so             \
+                             long is a good one */
+#define LBS_EJECT_CELLS 8 /* parts of the window */
 
 typedef struct lbs_eject_conf_t {
     apr_uint32_t failures;    /* in a row; 0: no number of them ejects */
@@ -120,11 +123,11 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
                                   apr_uint64_t now, lbs_eject_why_t *why);
 
 /**
- * The ends of holds, stalls, and repairs. One process, about every 100 ms;
- * two at once do no harm.
+ * The ends of holds, stalls, probes that were answered but do not end, and
+ * repairs. One process, about every 100 ms; two at once do no harm.
  *
  * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
- * @return any turn but LBS_EJECT_UP
+ * @return any turn
  */
 lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
                                 const lbs_eject_news_t *news, apr_uint64_t now,

@@ -268,6 +268,27 @@ static void last_open_member_stays(void)
     is_int(out, 1, "of the two that are open, one stays");
 }
 
+/* An answer that is a stream of events has no end that could be waited for. */
+static void a_probe_that_goes_on(void)
+{
+    start(&defaults, 4);
+    (void)fail(0);
+    (void)fail(0);
+    is_int(fail(0), LBS_EJECT_EJECTED, "held");
+    now += SEC;
+    is_int(tick(0), LBS_EJECT_HALF_OPEN, "half-open");
+    gauge[0].probe = 7;
+    now += 3 * SEC;
+    is_int(tick(0), LBS_EJECT_NONE, "a probe without an answer");
+    gauge[0].heard_at = now;
+    now += SEC - MS;
+    is_int(tick(0), LBS_EJECT_NONE, "an answer that may break off yet");
+    now += MS;
+    is_int(tick(0), LBS_EJECT_UP, "and one that goes on");
+    is_int(flags(0), 0, "open");
+    is_int(tick(0), LBS_EJECT_NONE, "once");
+}
+
 static void stall_is_found(void)
 {
     lbs_eject_news_t news = {3, (apr_int64_t)SEC, 0};
@@ -519,6 +540,7 @@ int main(void)
     late_failures_of_the_old_attempts();
     cap_holds();
     last_open_member_stays();
+    a_probe_that_goes_on();
     stall_is_found();
     no_stall();
     stall_times();
