@@ -58,7 +58,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test run help clean format dist fuzz
+NO_CONFIG = test run help clean format dist fuzz chaos
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -69,7 +69,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test test-built install check lint unit unit-built \
-        tools-built corpus replay-built asan tsan bench fuzz fuzz-built format dist clean help FORCE
+        tools-built corpus replay-built asan tsan bench chaos fuzz fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -163,6 +163,11 @@ tsan:                          ## unit tests with the thread sanitizer
 bench: all $(BENCH_BIN)        ## benchmarks and simulations, TSV
 	@for b in $(BENCH_BIN) $(wildcard bench/*.sh); do \
 	    echo "# $$b"; ./$$b || exit 1; done
+
+chaos:                         ## members that fail, beside stock, nginx and HAProxy
+	tools/bootstrap build run chaos
+	$(SELF) all
+	tools/chaos
 
 fuzz:                          ## libFuzzer, FUZZ_TIME=60 seconds per target
 	tools/bootstrap build fuzz
