@@ -15,11 +15,12 @@
 
 #include "src/base/lbs_atomic.h"
 
-#define LBS_BUSY_ONE_IN 8        /* requests, one is looked at */
-#define LBS_BUSY_LEAST 64u       /* looked at before anything is said */
-#define LBS_BUSY_HALVE 1024u     /* looked at: older ones count half */
-#define LBS_BUSY_OLD_US 60000000 /* nothing new that long: nothing is known   \
-                                  */
+#define LBS_BUSY_ONE_IN 8    /* requests, one is looked at */
+#define LBS_BUSY_LEAST 64u   /* looked at before anything is said */
+#define LBS_BUSY_HALVE 1024u /* looked at: older ones count half */
+#define LBS_BUSY_OLD_US                                                       \
+    60000000 /* nothing new that long: nothing is known                       \
+              */
 
 typedef struct lbs_busy_t {
     lbs_atomic64_t key; /* hash of the candidate */
