@@ -171,3 +171,21 @@ void lbs_local_hop_mark(request_rec *r, const lbs_request_t *req,
     apr_table_setn(r->headers_in, HEADER, text);
     lbs_headers_protect(r, r->headers_in, HEADER);
 }
+
+void lbs_local_hop_line(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                        lbs_hop_about_t about, char *line)
+{
+    char marker[LBS_HOP_LEN + 1];
+    lbs_hash_key_t key;
+
+    line[0] = '\0';
+    if (!pool->set.local->self) {
+        return;
+    }
+    about.pool = pool->token_pool;
+    about.member = m->token_id;
+    lbs_secret_key(&key, lbs_runtime()->secret, 0, PURPOSE);
+    lbs_hop_write(marker, &key, &about, 1,
+                  (apr_uint32_t)apr_time_sec(apr_time_now()));
+    apr_snprintf(line, LBS_LOCAL_HOP_LINE, "%s: %s", HEADER, marker);
+}

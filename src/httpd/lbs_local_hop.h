@@ -11,6 +11,7 @@
 
 #include <httpd.h>
 
+#include "src/affinity/lbs_hop.h"
 #include "src/httpd/lbs_request.h"
 
 /* What a request's marker says about who serves it. */
@@ -38,5 +39,17 @@ lbs_local_hop_t lbs_local_hop_find(request_rec *r, const lbs_hpool_t *pool);
  */
 void lbs_local_hop_mark(request_rec *r, const lbs_request_t *req,
                         const char *url);
+
+#define LBS_LOCAL_HOP_LINE 64 /* bytes */
+
+/**
+ * The marker of a check: the member shall answer itself, not balance it.
+ *
+ * @param about  what the check will say; pool and member are filled in
+ * @param line   out, LBS_LOCAL_HOP_LINE bytes: the header, "" where the pool's
+ *               members are no servers like this one
+ */
+void lbs_local_hop_line(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                        lbs_hop_about_t about, char *line);
 
 #endif

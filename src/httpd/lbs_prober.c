@@ -197,6 +197,7 @@ static void begin(seat_t *seat)
         != APR_SUCCESS) {
         return;
     }
+    lbs_target_date(seat->pool, seat->member, &seat->target);
     seat->probe =
         lbs_probe_begin(prober.multi, &seat->target, seat->conf, seat);
     if (seat->probe == NULL) {

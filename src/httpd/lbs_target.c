@@ -170,8 +170,22 @@ void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
         target->connect_to = apr_psprintf(memory, "::%s:%u", host, place.port);
     }
     target->headers[0] = apr_pstrcat(memory, "Host: ", site.name, NULL);
+    target->proto = site.proto;
+    target->port = apr_psprintf(memory, "%u", site.port);
     target->headers[1] =
-        apr_pstrcat(memory, "X-Forwarded-Proto: ", site.proto, NULL);
+        apr_pstrcat(memory, "X-Forwarded-Proto: ", target->proto, NULL);
     target->headers[2] =
-        apr_psprintf(memory, "X-Forwarded-Port: %u", site.port);
+        apr_pstrcat(memory, "X-Forwarded-Port: ", target->port, NULL);
+}
+
+void lbs_target_date(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                     lbs_target_t *target)
+{
+    lbs_hop_about_t about = {.method = "GET",
+                             .target = target->path,
+                             .proto = target->proto,
+                             .port = target->port};
+
+    lbs_local_hop_line(pool, m, about, target->hop);
+    target->headers[3] = target->hop[0] != '\0' ? target->hop : NULL;
 }

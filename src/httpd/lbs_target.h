@@ -9,6 +9,7 @@
 #ifndef LBS_TARGET_H
 #define LBS_TARGET_H
 
+#include "src/httpd/lbs_local_hop.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_trust.h"
 
@@ -26,7 +27,10 @@ typedef struct lbs_target_t {
     const char *socket;     /* path of a unix socket; NULL: connect_to */
     const char *host;       /* of the member, for texts */
     const char *path;       /* as it stands in the request line */
-    const char *headers[4]; /* NULL behind the last one */
+    const char *headers[5]; /* NULL behind the last one */
+    const char *proto;      /* as in the headers */
+    const char *port;
+    char hop[LBS_LOCAL_HOP_LINE]; /* one of the headers, or "" */
     const lbs_trust_t *trust;
 } lbs_target_t;
 
@@ -39,5 +43,9 @@ typedef struct lbs_target_t {
 void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
                          const lbs_hmember_t *m, const lbs_trust_t *trust,
                          lbs_target_t *target);
+
+/** Date what is dated in a check, shortly before it is made. */
+void lbs_target_date(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                     lbs_target_t *target);
 
 #endif
