@@ -3,6 +3,7 @@
 # checks, members added at run time, pools that virtual hosts inherit.
 use lib 't/lib';
 use LBS::Test;
+use LBS::Gateway;
 use LBS::Governed;
 
 subtest 'hcmethod= says that it is ignored, and is' => sub {
@@ -71,6 +72,38 @@ HOSTS
     };
     is $ask->('main')->status, 200, 'one moves the visitor';
     is $ask->('firm')->status, 503, 'the other does not';
+};
+
+subtest 'no page names a member' => sub {
+    my $h = governed([], header => 0, name => <<'POOL', port => <<'POOL');
+LBSticky none
+LBStickyRetry off
+BalancerMember "http://secret-host.invalid:8099"
+POOL
+LBSticky none
+LBStickyRetry off
+BalancerMember "http://127.0.0.1:@FREE1@"
+POOL
+    $h->announce(qr/\[proxy(?:_http)?:error\]/);
+    for my $pool (qw(name port)) {
+        my $r = $h->get("/$pool/x");
+        cmp_ok $r->status, '>=', 500, "$pool: an error";
+        my $port = $h->free_port(1);
+        unlike join("\n", $r->body, map { "@$_" } @{$r->headers}),
+            qr/secret-host|8099|127\.0\.0\.1|$port/, "$pool: nobody is named";
+    }
+};
+
+subtest 'bytes of an answer whose length nobody says are counted' => sub {
+    my $member = LBS::Gateway->new(scheme => 'scgi');
+    my $h = governed([$member], modules => ['proxy_scgi'],
+        app => qq(LBSticky none\nBalancerMember "scgi://\@B1\@"),
+        more => qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>));
+    my $r = $h->get('/app/x');
+    is $r->status, 200, 'answered';
+    ok wait_for(sub {
+        $h->json->{pools}[0]{members}[0]{bytes_out} >= length $r->body
+    }, 2), 'and counted';
 };
 
 done_testing;

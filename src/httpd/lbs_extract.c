@@ -4,6 +4,7 @@
 
 #include <ap_expr.h>
 #include <apr_strings.h>
+#include <http_config.h>
 #include <http_protocol.h>
 #include <string.h>
 
@@ -186,10 +187,22 @@ apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,
 /* The proxy in front
  * ----------------------------------------------------------- */
 
+/* The PROXY protocol (RemoteIPProxyProtocol) tells who the client is, but all
+ * that follows is the client's own: no field in it is a proxy's word. */
+static int is_framed(const conn_rec *c)
+{
+    const module *remoteip = ap_find_linked_module("mod_remoteip.c");
+
+    c = c->master != NULL ? c->master : c;
+    return remoteip != NULL
+           && ap_get_module_config(c->conn_config, remoteip) != NULL;
+}
+
 int lbs_extract_trusted(const request_rec *r)
 {
-    return r->useragent_addr != r->connection->client_addr
-           || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL;
+    return (r->useragent_addr != r->connection->client_addr
+            || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL)
+           && !is_framed(r->connection);
 }
 
 int lbs_extract_https(const request_rec *r)

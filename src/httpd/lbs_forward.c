@@ -297,6 +297,7 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     }
     req->attempts++;
     req->bytes_out = 0;
+    req->unmeasured = 0;
     req->first_at = 0;
     req->broken = 0;
     req->judged = 0;
@@ -315,6 +316,9 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     }
     else if (req->answered) {
         lbs_verdict_sound(req);
+    }
+    if (req->unmeasured) {
+        req->bytes_out = (apr_uint64_t)r->bytes_sent;
     }
     lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
     if (*status == SUSPENDED) {
@@ -396,6 +400,19 @@ static int send_along(request_rec *r, lbs_request_t *req, const route_t *route,
     return status;
 }
 
+/* Where a member's name is not found mod_proxy's page would show it. */
+static void hide_member(request_rec *r, const lbs_request_t *req)
+{
+    const char *text = apr_table_get(r->notes, "error-notes");
+
+    if (text != NULL && req->member != LBS_NO_MEMBER
+        && strstr(text,
+                  lbs_worker_place(req->pool->member[req->member].worker).host)
+               != NULL) {
+        apr_table_unset(r->notes, "error-notes");
+    }
+}
+
 /* A request that LBStickyLocal serves may still be sent to somebody else, by
  * a RewriteRule with [P] in its <Directory>. */
 static int is_for(const lbs_request_t *req, const proxy_worker *worker)
@@ -428,6 +445,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     status = send_along(r, req, &route, url);
     lbs_headers_restore(r, &saved);
     lbs_body_detach(req->body);
+    hide_member(r, req);
     lbs_request_count(req);
     lbs_request_settle(r, req);
     return status;

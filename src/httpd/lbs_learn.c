@@ -297,6 +297,7 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     (void)apr_brigade_length(bb, 0, &length);
     req->bytes_out += length > 0 ? (apr_uint64_t)length : 0;
+    req->unmeasured |= length < 0;
     if (is_broken(bb)) {
         req->broken = 1;
     }

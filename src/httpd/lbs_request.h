@@ -84,6 +84,7 @@ typedef struct lbs_request_t {
     int discarding; /* and is thrown away: another one is asked */
     int next;       /* that one; LBS_NO_MEMBER: not chosen */
     apr_uint64_t bytes_out;
+    int unmeasured; /* a part of it came as a socket (scgi) */
 } lbs_request_t;
 
 /** The module's state of a request; NULL when no governed pool is involved. */
