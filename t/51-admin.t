@@ -72,6 +72,7 @@ subtest 'every action' => sub {
     is scalar(grep { $_ eq 'drain' } @events), 1, 'one event for the drain';
     like((grep { $_->{event} eq 'weight' } @{$h->json->{events}})[0]{reason},
          qr/127\.0\.0\.1/, 'which says where it came from');
+    ok scalar($h->error_log(qr/LBS2101: pool app: member web3: weight, from 127\.0\.0\.1/)), 'and so does the log';
     my @at = map { $_->{at} } @{$h->json->{events}};
     is_deeply \@at, [sort { $a <=> $b } @at], 'events stand in order of time';
 };

@@ -329,6 +329,16 @@ static const char *change_state(apply_t *a)
     return wrong;
 }
 
+static void log_done(const apply_t *a)
+{
+    ap_log_rerror(
+        APLOG_MARK, APLOG_INFO, 0, a->r,
+        LBSNO(2101) "pool %s: member %s: %s, %s",
+        ap_escape_logitem(a->r->pool, a->pool->name),
+        ap_escape_logitem(a->r->pool, lbs_view_member_label(a->view_member)),
+        lbs_change_action_name(a->change.action), who(a->r));
+}
+
 static const char *do_it(apply_t *a)
 {
     if (a->change.action != LBS_CHANGE_FORGET) {
@@ -433,5 +443,9 @@ int lbs_apply_serve(request_rec *r)
         return refuse(&a, status, wrong);
     }
     wrong = do_it(&a);
-    return wrong == NULL ? answer(&a) : refuse(&a, HTTP_BAD_REQUEST, wrong);
+    if (wrong != NULL) {
+        return refuse(&a, HTTP_BAD_REQUEST, wrong);
+    }
+    log_done(&a);
+    return answer(&a);
 }
