@@ -72,7 +72,9 @@ each_mpm {
     my $pid = ($h->children)[-1];
     kill KILL => $pid;
     ok wait_for(sub { !LBS::Httpd::alive($pid) }), 'a child was killed';
-    is $h->get('/app/', jar => $jar)->member, $there, 'after a crash of a child';
+    $r = $h->get('/app/', jar => $jar);
+    is $r->member, $there, 'after a crash of a child'
+        or diag $r->status, ' ', $r->error // '';
     $h->graceful;
     is $h->get('/app/', jar => $jar)->member, $there, 'after a reload';
     is verdict($h->get('/sess/', headers => [['Cookie', 'APP=s0-1']])), 'kept',

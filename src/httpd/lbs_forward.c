@@ -228,15 +228,25 @@ static int is_out(void *baton)
     return is_hopeless(req) && find_next(req->r, req, LBS_CAUSE_STALL) == OK;
 }
 
-/* A request that cannot be repeated goes out on a connection that is new, or
- * was in use a moment ago: the one given back last is the one taken next. */
-static int wants_fresh(const lbs_request_t *req)
+static lbs_atomic64_t *used_at(lbs_hmember_t *m, apr_uint32_t busy)
 {
+    return &m->used_at[busy < LBS_POOLS_DEPTHS ? busy : LBS_POOLS_DEPTHS - 1];
+}
+
+/* A request that cannot be repeated goes out on a connection that is new, or
+ * was in use a moment ago.
+ *
+ * @param busy  connections in use without this one
+ */
+static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
+{
+    lbs_hmember_t *m = &req->pool->member[req->member];
+
     return req->fresh
            || (!lbs_retry_is_repeatable(req)
                && lbs_runtime_now()
                           - (apr_time_t)lbs_atomic_load64_relaxed(
-                              &req->pool->member[req->member].used_at)
+                              used_at(m, busy))
                       > RECENT);
 }
 
@@ -245,6 +255,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
 {
     lbs_hmember_t *m = &req->pool->member[req->member];
     lbs_backend_t *before;
+    apr_uint32_t busy;
     int status;
 
     memset(&req->backend, 0, sizeof(req->backend));
@@ -252,7 +263,8 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     req->backend.is_out = is_out;
     req->backend.on_first = on_first;
     req->backend.baton = req;
-    if (wants_fresh(req)) {
+    busy = lbs_atomic_add32_relaxed(&m->busy, 1);
+    if (wants_fresh(req, busy)) {
         apr_table_setn(r->subprocess_env, FRESH, "1");
     }
     lbs_local_hop_mark(r, req, url);
@@ -270,7 +282,9 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     req->forwarding = 0;
     lbs_forward_answering(r, req);
     apr_table_unset(r->subprocess_env, FRESH);
-    lbs_atomic_store64_relaxed(&m->used_at, (apr_uint64_t)lbs_runtime_now());
+    busy = lbs_atomic_sub32_relaxed(&m->busy, 1) - 1;
+    lbs_atomic_store64_relaxed(used_at(m, busy),
+                               (apr_uint64_t)lbs_runtime_now());
     return status;
 }
 
@@ -282,6 +296,18 @@ static apr_status_t leave(void *baton)
     lbs_row_leave(&rt->rows, &rt->row, req->pool->member[req->member].gauge,
                   &req->flight);
     return APR_SUCCESS;
+}
+
+static void count_bytes(lbs_request_t *req)
+{
+    if (req->backend.refused) {
+        /* Nothing was sent on this connection, so it was no attempt. */
+        req->attempts--;
+        lbs_member_unsent(req->pool->member[req->member].record);
+    }
+    else {
+        lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
+    }
 }
 
 static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
@@ -320,7 +346,7 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     if (req->unmeasured) {
         req->bytes_out = (apr_uint64_t)r->bytes_sent;
     }
-    lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
+    count_bytes(req);
     if (*status == SUSPENDED) {
         apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
     }

@@ -26,6 +26,9 @@
  * no URL of a member, and views leave it out. */
 #define LBS_POOLS_MAX_URL "max:"
 
+/* So many connections to a member are told apart, the others are one. */
+#define LBS_POOLS_DEPTHS 32
+
 typedef struct lbs_hmember_t {
     proxy_worker *worker;
     const char *name;      /* its URL */
@@ -36,7 +39,11 @@ typedef struct lbs_hmember_t {
     lbs_member_t *record;
     int own;     /* it is this httpd, with LBStickyLocal self */
     int created; /* this configuration pass found it new, or back again */
-    lbs_atomic64_t used_at; /* this process gave a connection back; mono */
+    /* mod_proxy's connections of this process: the one given back last is
+     * taken next. busy counts those in use; used_at[n] is when one was given
+     * back that left n, which is the one that is taken when n are in use. */
+    lbs_atomic32_t busy;
+    lbs_atomic64_t used_at[LBS_POOLS_DEPTHS]; /* monotonic */
 } lbs_hmember_t;
 
 typedef struct lbs_hpool_t {

@@ -25,6 +25,11 @@ void lbs_member_sent(lbs_member_t *m, apr_uint64_t now)
     lbs_atomic_store64_relaxed(&m->last_use, now);
 }
 
+void lbs_member_unsent(lbs_member_t *m)
+{
+    count(m, LBS_COUNT_REQUESTS, ~(apr_uint64_t)0); /* one less */
+}
+
 void lbs_member_answered(lbs_member_t *m, lbs_gauge_t *g, int status,
                          apr_uint64_t latency_us, apr_uint64_t now)
 {

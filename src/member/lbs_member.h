@@ -98,6 +98,9 @@ const char *lbs_fail_name(lbs_fail_t kind);
 /** An attempt is sent. */
 void lbs_member_sent(lbs_member_t *m, apr_uint64_t now);
 
+/** It was not, after all: takes one lbs_member_sent() back. */
+void lbs_member_unsent(lbs_member_t *m);
+
 /**
  * An attempt is answered: count the answer, take its time.
  *

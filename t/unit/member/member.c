@@ -54,6 +54,8 @@ static void what_is_counted_is_shown(void)
         lbs_member_sent(m, now + 50);
         lbs_member_failed(m, &g, (lbs_fail_t)i, now + 50);
     }
+    lbs_member_sent(m, now + 50);
+    lbs_member_unsent(m);
     lbs_member_failed(m, &g, LBS_FAIL_RESET, now + 60);
     lbs_member_bytes(m, 10, 0);
     lbs_member_bytes(m, 5, APR_UINT64_C(0x200000000));
