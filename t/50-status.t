@@ -77,6 +77,17 @@ subtest 'JSON counts what happened' => sub {
     is pool()->{decisions}{kept}, $p->{decisions}{kept}, 'and nothing forgotten';
 };
 
+subtest 'requests of a pool that is not sticky count, too' => sub {
+    my $none = LBS::Httpd->new(backends => \@web, conf => $conf =~ s/^LBSticky cookie/LBSticky none/r);
+    $none->start;
+    is $none->get('/')->status, 200, 'a request' for 1 .. 5;
+    my ($p) = @{$none->json->{pools}};
+    is $p->{requests}, 5, 'is one of the pool';
+    is_deeply $p->{sources}, [], 'which has no sources';
+    like $none->get('/lb-status')->body =~ s/.*(not sticky, [\w-]+).*/$1/sr, qr/^not sticky, least-load$/, 'says the page';
+    $none->no_unexpected_log;
+};
+
 subtest 'metrics' => sub {
     my $r = $h->get('/lb-status/metrics');
     is $r->status, 200, 'status';

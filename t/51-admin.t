@@ -307,5 +307,33 @@ CONF
     $two->no_unexpected_log;
 };
 
+subtest 'a pool of the main server belongs to all who inherit it' => sub {
+    my $host = sub ($name, $more) { <<"CONF" };
+<VirtualHost *:\@PORT\@>
+    ServerName $name
+    $more
+    <Location "/lb-status">
+        SetHandler lb-status
+    </Location>
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+CONF
+    my $shared = LBS::Httpd->new(backends => \@web, conf => <<"CONF");
+LBSticky cookie
+LBStickyAdmin on
+<Proxy "balancer://app">
+    BalancerMember "http://\@B1\@" route=web1
+</Proxy>
+@{[$host->('a.example', 'LBSticky ip'), $host->('b.example', 'LBSticky header=X'),
+   $host->('c.example', 'LBStickyAdmin off')]}
+CONF
+    $shared->start;
+    is scalar(@{$shared->json('/lb-status/json', host => 'a.example')->{pools}}), 1, 'it is shown once';
+    my %want = ('a.example' => 200, 'b.example' => 200, 'c.example' => 403);
+    is $shared->post('/lb-status/admin', {pool => 'app', member => 'web1', action => 'enable'},
+                     @SCRIPT, host => $_)->status, $want{$_}, "changed from $_" for sort keys %want;
+    $shared->no_unexpected_log;
+};
+
 $h->no_unexpected_log;
 done_testing;

@@ -208,15 +208,22 @@ int lbs_collect_admin(const server_rec *s)
     return admin != NULL && *admin;
 }
 
+/* Virtual hosts that inherit a pool see the one state of it, each with
+ * settings of its own. */
+static int uses(const server_rec *s, const lbs_hpool_t *pool)
+{
+    const lbs_hpool_t *own = lbs_pools_find(s, pool->name);
+
+    return own != NULL && own->slot == pool->slot;
+}
+
 static int has_pools(const server_rec *s)
 {
     const apr_array_header_t *all = lbs_pools_all();
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
-
-        if (lbs_pools_find(s, pool->name) == pool) {
+        if (uses(s, APR_ARRAY_IDX(all, i, lbs_hpool_t *))) {
             return 1;
         }
     }
@@ -232,7 +239,7 @@ static int may_change(const collect_t *c, const lbs_hpool_t *pool)
     if (!lbs_collect_admin(c->server)) {
         return 0;
     }
-    if (lbs_pools_find(c->server, pool->name) == pool) {
+    if (uses(c->server, pool)) {
         return 1;
     }
     return *pool->set.admin
