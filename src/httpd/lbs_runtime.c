@@ -135,6 +135,14 @@ static apr_status_t open_views(lbs_runtime_t *rt, server_rec *s)
     return rv;
 }
 
+/* Where dlclose() keeps a module, what is static here outlives pconf. */
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    runtime = NULL;
+    return APR_SUCCESS;
+}
+
 apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
 {
     const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
@@ -145,6 +153,7 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
         return rv;
     }
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
+    apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
     runtime->pool = pconf;
     runtime->shared = shared;
     if (!shared->fresh) {

@@ -37,7 +37,8 @@ typedef struct lbs_runtime_t {
     int secret_is_random;
 } lbs_runtime_t;
 
-/** This process's view; NULL before the first post_config. */
+/** This process's view; NULL before post_config, and where no pool is
+ * governed. */
 lbs_runtime_t *lbs_runtime(void);
 
 /**

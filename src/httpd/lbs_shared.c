@@ -6,13 +6,17 @@
 #include <apr_strings.h>
 #include <http_config.h>
 
+#include "mod_lbsticky.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/httpd/lbs_shm.h"
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_first.h"
 
-#define RETAINED "mod_lbsticky"
+/* Another version of the module, loaded by a reload, makes blocks of its own
+ * and finds in the state file what was in these. */
+#define RETAINED "mod_lbsticky " LBSTICKY_VERSION
+
 #define MIN_CHILDREN 1024 /* rows, if the MPM may not have more than half */
 
 static apr_status_t share(void **base, apr_size_t bytes, apr_pool_t *pool,
