@@ -68,15 +68,20 @@ static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
     return rv;
 }
 
+/* A drain may ask at any time who was idle for some seconds: sessions that
+ * live for longer than this are told apart as finely as those that do. */
+#define FINE_LIFE apr_time_from_sec(128)
+
 /* The unit of the table's expiry clock for this pool's sessions. How long one
- * was idle is read from its expiry, so it is finer where LBStickyFailback
- * idle= asks for a shorter time: a 32nd of that, or what the clock can hold,
- * about a second with sessions of two hours. */
+ * was idle is read from its expiry, so it is at most half a second, and finer
+ * where LBStickyFailback idle= asks for a shorter time: a 32nd of that; or
+ * what the clock can hold, about a second with sessions of two hours. */
 static apr_uint64_t quantum_of(const lbs_hpool_t *pool)
 {
     const lbs_set_timeout_t *timeout = pool->set.timeout;
     const lbs_set_failback_t *failback = pool->set.failback;
-    apr_interval_time_t fine = timeout->idle;
+    apr_interval_time_t fine =
+        timeout->idle < FINE_LIFE ? timeout->idle : FINE_LIFE;
     apr_interval_time_t longest =
         timeout->max > timeout->idle ? timeout->max : timeout->idle;
 

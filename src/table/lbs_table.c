@@ -121,7 +121,7 @@ apr_uint64_t lbs_table_quantum(apr_interval_time_t idle_us,
     apr_uint64_t coarse =
         longest_us <= idle_us
             ? 1
-            : (apr_uint64_t)longest_us / (LBS_CLOCK_AHEAD - 1) * 2 + 2;
+            : (apr_uint64_t)longest_us / (LBS_CLOCK_AHEAD / 2) * 2 + 2;
     apr_uint64_t quantum = fine > coarse ? fine : coarse;
 
     return APR_UINT64_C(1) << lbs_quantum_shift(quantum);

@@ -118,7 +118,9 @@ apr_uint64_t lbs_table_count(const lbs_table_t *table);
 
 /**
  * The unit for a slot's expiry clock: fine enough that a session ends less
- * than 1/256 of idle late, coarse enough that the clock does not wrap.
+ * than 1/256 of idle late, coarse enough that the longest life takes half of
+ * what the clock can tell: an end is still known for one when it is as long
+ * past.
  *
  * @param idle_us     idle time of the sessions
  * @param longest_us  longest life a bind may ask for; 0: idle_us

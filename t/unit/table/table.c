@@ -531,6 +531,24 @@ static void test_chain_moves(void)
     is_sound(table, move, "in the chain");
 }
 
+/* Lives from a second to ten years, told apart by parts of a second: what the
+ * clock tells of an end holds for as long a time behind it. */
+static void test_quantum(void)
+{
+    apr_interval_time_t life;
+    int wrong = 0, coarse = 0;
+
+    for (life = SECOND; life < 315360000 * SECOND; life += life / 3) {
+        apr_uint64_t most =
+            lbs_table_quantum(life < SECOND ? life : SECOND, life);
+
+        wrong += (apr_uint64_t)life / most + 2 > 0x2000;
+        coarse += most > 4096 && (apr_uint64_t)life / most < 0x0fff;
+    }
+    ok(wrong == 0, "no life is longer than half of what the clock tells");
+    ok(coarse == 0, "and none is told coarser than need be");
+}
+
 int main(void)
 {
     static lbs_table_slots_t *slots;
@@ -545,6 +563,7 @@ int main(void)
     test_backwards_clock();
     test_promotion();
     test_quiet_renew();
+    test_quantum();
     slots = make_slots(8);
     test_random(make_table(5000, slots), 200000, "one table");
     slots = make_slots(8);
