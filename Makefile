@@ -187,6 +187,7 @@ install: all                   ## into httpd's module directory; DESTDIR
 	install -D -m 644 -t '$(DESTDIR)$(HTTPD_MODULES)' $(SO)
 	install -D -m 644 -t '$(DESTDIR)$(HTTPD_HEADERS)' mod_lbsticky.h
 	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/bin' bin/lbctl
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/man/man1' docs/lbctl.1
 	@echo 'Load it with:' \
 	    'LoadModule lbsticky_module $(HTTPD_MODULES)/mod_lbsticky.so'
 
