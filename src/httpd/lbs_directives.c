@@ -437,6 +437,37 @@ static const char *set_local(cmd_parms *cmd, void *dir, int argc,
     return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, local), set);
 }
 
+static const char *set_store(cmd_parms *cmd, void *dir, int argc,
+                             char *const argv[])
+{
+    static const lbs_arg_t keys[] = {
+        {"timeout", LBS_ARG_DURATION, offsetof(lbs_set_store_t, timeout), MS,
+         0, NULL},
+        {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+    };
+    lbs_set_store_t *set =
+        NEW(cmd, lbs_set_store_t, lbs_settings_defaults()->store);
+    const char *error = NULL;
+    const char *colon;
+
+    (void)dir;
+    if (argc == 0 || *argv[0] == '\0' || *argv[0] == ':') {
+        error =
+            lbs_setter_wants(cmd, argc == 0 ? "" : argv[0], cmd->cmd->errmsg);
+    }
+    else if (!lbs_setter_is_only(argc, argv, "off")) {
+        colon = strchr(argv[0], ':');
+        set->provider = colon == NULL
+                            ? apr_pstrdup(cmd->pool, argv[0])
+                            : apr_pstrndup(cmd->pool, argv[0],
+                                           (apr_size_t)(colon - argv[0]));
+        set->args = colon == NULL ? NULL : apr_pstrdup(cmd->pool, colon + 1);
+        error = argc > 1 ? lbs_setter_read(cmd, keys, argc - 1, argv + 1, set)
+                         : NULL;
+    }
+    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, store), set);
+}
+
 /* The whole server ---------------------------------------------------------
  */
 
@@ -549,6 +580,9 @@ const command_rec lbs_directives[] = {
                       "[host=on|off] [proto=on|off]"),
     AP_INIT_TAKE_ARGV("LBStickyLocal", set_local, NULL, V,
                       "off, or files or self or both of them, each once"),
+    AP_INIT_TAKE_ARGV("LBStickyStore", set_store, NULL, P,
+                      "off, or PROVIDER[:ARGS] [timeout=DURATION] such as "
+                      "redis:10.0.0.5:6379"),
     AP_INIT_TAKE1("LBStickySecret", set_secret, NULL, S,
                   "random, file:PATH or exec:COMMAND"),
     AP_INIT_TAKE_ARGV("LBStickyTable", set_table, NULL, S, "sessions=N"),

@@ -218,6 +218,18 @@ static const char *write_forward(apr_pool_t *pool, const lbs_settings_t *set)
                        " proto=", on_off(set->forward->proto), NULL);
 }
 
+static const char *write_store(apr_pool_t *pool, const lbs_settings_t *set)
+{
+    const lbs_set_store_t *store = set->store;
+
+    if (store->provider == NULL) {
+        return "off";
+    }
+    return apr_pstrcat(pool, store->provider, store->args != NULL ? ":" : "",
+                       store->args != NULL ? store->args : "",
+                       " timeout=", duration(pool, store->timeout), NULL);
+}
+
 static const char *write_admin(apr_pool_t *pool, const lbs_settings_t *set)
 {
     (void)pool;
@@ -242,6 +254,7 @@ static const struct {
     {"LBStickyLimit", write_limit},
     {"LBStickyLocal", write_local},
     {"LBStickyForward", write_forward},
+    {"LBStickyStore", write_store},
     {"LBStickyAdmin", write_admin},
 };
 #define WRITERS (sizeof(writers) / sizeof(writers[0]))

@@ -22,11 +22,13 @@
 
 /* One source's key in this request. */
 typedef struct lbs_hkey_t {
-    int present;        /* it shows a value that can be learned */
-    int known;          /* the table has it */
-    apr_uint64_t hash;  /* as the table knows it */
-    int slot;           /* the member it names; -1: none */
-    apr_time_t expires; /* when known; on the monotonic clock */
+    int present;         /* it shows a value that can be learned */
+    int known;           /* the table has it */
+    apr_uint64_t hash;   /* as the table knows it */
+    int slot;            /* the member it names; -1: none */
+    apr_time_t expires;  /* when known; on the monotonic clock */
+    const char *name;    /* in LBStickyStore; NULL: it is not stored */
+    apr_uint64_t stored; /* Unix seconds: when it began, of the store; or 0 */
 } lbs_hkey_t;
 
 typedef struct lbs_request_t {

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_share_call.c - see lbs_share_call.h. */
+#include "src/httpd/lbs_share_call.h"
+
+#include <apr_global_mutex.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_pool.h>
+#include <http_config.h>
+#include <stdlib.h>
+#include <util_mutex.h>
+
+#include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_runtime.h"
+#include "src/httpd/lbs_shm.h"
+
+#define MUTEX "lbsticky-store"
+#define THREADS 4  /* calls of one process at a time */
+#define PATIENCE 3 /* failures in a row before it is left alone */
+#define REST apr_time_from_sec(2) /* between tries while it is left alone */
+#define WARN_EVERY apr_time_from_sec(60)
+
+/* Shared by all processes of this configuration. */
+typedef struct breaker_t {
+    lbs_atomic32_t failures;  /* in a row */
+    lbs_atomic32_t down;      /* 1: it is left alone */
+    lbs_atomic64_t try_at;    /* monotonic: the next try */
+    lbs_atomic64_t warned_at; /* monotonic */
+} breaker_t;
+
+struct lbs_share_store_t {
+    const ap_socache_provider_t *provider;
+    ap_socache_instance_t *instance;
+    const char *spelling;
+    server_rec *server;
+    apr_global_mutex_t *mutex; /* NULL: the provider needs none */
+    breaker_t *breaker;
+};
+
+/* One call; the last of the caller and the thread frees it. */
+typedef struct call_t {
+    lbs_share_store_t *store;
+    lbs_share_op_t op;
+    apr_time_t expiry;
+    char name[LBS_STORE_NAME_LEN + 1];
+    unsigned char value[LBS_STORE_VALUE_LEN];
+    apr_status_t rv;
+    int done; /* both under the lock */
+    int abandoned;
+} call_t;
+
+/* Of this process. */
+static struct {
+    apr_thread_pool_t *threads;
+    apr_thread_mutex_t *lock; /* done and abandoned of all calls */
+    apr_thread_cond_t *over;
+} process;
+
+static apr_array_header_t *stores; /* lbs_share_store_t *, from pconf */
+
+void lbs_share_call_pre_config(apr_pool_t *pconf)
+{
+    stores = apr_array_make(pconf, 2, sizeof(lbs_share_store_t *));
+    (void)ap_mutex_register(pconf, MUTEX, NULL, APR_LOCK_DEFAULT, 0);
+}
+
+static apr_status_t init(lbs_share_store_t *store, apr_pool_t *pconf)
+{
+    static const struct ap_socache_hints hints = {
+        LBS_STORE_NAME_LEN, LBS_STORE_VALUE_LEN, apr_time_from_sec(60)};
+    apr_status_t rv = store->provider->init(store->instance, "lbsticky",
+                                            &hints, store->server, pconf);
+    void *block;
+
+    if (rv == APR_SUCCESS
+        && (store->provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) != 0) {
+        rv = ap_global_mutex_create(&store->mutex, NULL, MUTEX,
+                                    store->spelling, store->server, pconf, 0);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = lbs_shm_create(&block, sizeof(breaker_t), pconf);
+    }
+    if (rv == APR_SUCCESS) {
+        store->breaker = block;
+    }
+    return rv;
+}
+
+apr_status_t lbs_share_call_open(lbs_share_store_t **store,
+                                 const ap_socache_provider_t *provider,
+                                 const char *spelling, const char *args,
+                                 server_rec *s, apr_pool_t *pconf,
+                                 apr_pool_t *ptemp)
+{
+    lbs_share_store_t *made = apr_pcalloc(pconf, sizeof(*made));
+    const char *error;
+    apr_status_t rv = APR_EINVAL;
+
+    made->provider = provider;
+    made->spelling = spelling;
+    made->server = s;
+    error = provider->create(&made->instance, args, ptemp, pconf);
+    if (error == NULL) {
+        rv = init(made, pconf);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     LBSNO(2500) "LBStickyStore %s cannot be opened%s%s",
+                     spelling, error != NULL ? ": " : "",
+                     error != NULL ? error : "");
+        return rv;
+    }
+    APR_ARRAY_PUSH(stores, lbs_share_store_t *) = made;
+    *store = made;
+    return APR_SUCCESS;
+}
+
+void lbs_share_call_child(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    process.threads = NULL;
+    if (stores == NULL || stores->nelts == 0) {
+        return;
+    }
+    for (i = 0; i < stores->nelts && rv == APR_SUCCESS; i++) {
+        lbs_share_store_t *store =
+            APR_ARRAY_IDX(stores, i, lbs_share_store_t *);
+
+        if (store->mutex != NULL) {
+            rv = apr_global_mutex_child_init(
+                &store->mutex, apr_global_mutex_lockfile(store->mutex),
+                pchild);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_mutex_create(&process.lock, APR_THREAD_MUTEX_DEFAULT,
+                                     pchild);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&process.over, pchild);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_pool_create(&process.threads, 0, THREADS, pchild);
+    }
+    if (rv != APR_SUCCESS) {
+        process.threads = NULL;
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server,
+                     LBSNO(2501) "this process cannot use LBStickyStore: no "
+                                 "threads for its calls");
+    }
+}
+
+/* The breaker --------------------------------------------------------------
+ */
+
+static void tell(const lbs_share_store_t *store, lbs_event_kind_t kind)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_registry_tell(lbs_runtime()->registry, &now, LBS_EVENTS_NO_SLOT,
+                      LBS_EVENTS_NO_SLOT, kind, store->spelling);
+}
+
+static int take_turn(lbs_atomic64_t *at, apr_uint64_t now, apr_int64_t pause)
+{
+    apr_uint64_t next = lbs_atomic_load64_relaxed(at);
+
+    return now >= next
+           && lbs_atomic_cas64(at, &next, now + (apr_uint64_t)pause);
+}
+
+/* @return 1 when the store may be called now */
+static int may_call(const lbs_share_store_t *store)
+{
+    breaker_t *breaker = store->breaker;
+
+    return !lbs_atomic_load32_relaxed(&breaker->down)
+           || take_turn(&breaker->try_at, (apr_uint64_t)lbs_runtime_now(),
+                        REST);
+}
+
+static void failed(const lbs_share_store_t *store, apr_status_t rv)
+{
+    breaker_t *breaker = store->breaker;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint32_t up = 0;
+
+    if (lbs_atomic_add32_relaxed(&breaker->failures, 1) + 1 >= PATIENCE) {
+        lbs_atomic_store64_relaxed(&breaker->try_at, now + (apr_uint64_t)REST);
+        if (lbs_atomic_cas32(&breaker->down, &up, 1)) {
+            tell(store, LBS_EVENT_STORE_DOWN);
+        }
+    }
+    if (take_turn(&breaker->warned_at, now, WARN_EVERY)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, store->server,
+                     LBSNO(2502) "LBStickyStore %s does not answer: requests "
+                                 "go on, sessions are not shared meanwhile",
+                     store->spelling);
+    }
+}
+
+static void worked(const lbs_share_store_t *store)
+{
+    breaker_t *breaker = store->breaker;
+    apr_uint32_t down = 1;
+
+    if (lbs_atomic_load32_relaxed(&breaker->failures) != 0) {
+        lbs_atomic_store32_relaxed(&breaker->failures, 0);
+    }
+    if (lbs_atomic_load32_relaxed(&breaker->down)
+        && lbs_atomic_cas32(&breaker->down, &down, 0)) {
+        tell(store, LBS_EVENT_STORE_UP);
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, store->server,
+                     LBSNO(2503) "LBStickyStore %s answers again",
+                     store->spelling);
+    }
+}
+
+/* Redis and memcached that are known to be dead are reported as "not found":
+ * only what is written tells that they live. */
+static void judge(lbs_share_store_t *store, lbs_share_op_t op, apr_status_t rv)
+{
+    if (rv == APR_SUCCESS) {
+        worked(store);
+    }
+    else if (rv != APR_NOTFOUND || op == LBS_SHARE_PUT) {
+        failed(store, rv);
+    }
+    else if (lbs_atomic_load32_relaxed(&store->breaker->down)) {
+        lbs_atomic_store64_relaxed(&store->breaker->try_at, 0);
+    }
+}
+
+/* The call -----------------------------------------------------------------
+ */
+
+static apr_status_t ask(call_t *call, apr_pool_t *pool)
+{
+    const ap_socache_provider_t *provider = call->store->provider;
+    ap_socache_instance_t *instance = call->store->instance;
+    const unsigned char *id = (const unsigned char *)call->name;
+    unsigned int len = LBS_STORE_VALUE_LEN;
+    apr_status_t rv;
+
+    switch (call->op) {
+    case LBS_SHARE_PUT:
+        return provider->store(instance, call->store->server, id,
+                               LBS_STORE_NAME_LEN, call->expiry, call->value,
+                               len, pool);
+    case LBS_SHARE_REMOVE:
+        return provider->remove(instance, call->store->server, id,
+                                LBS_STORE_NAME_LEN, pool);
+    default:
+        rv = provider->retrieve(instance, call->store->server, id,
+                                LBS_STORE_NAME_LEN, call->value, &len, pool);
+        return rv == APR_SUCCESS && len != LBS_STORE_VALUE_LEN ? APR_NOTFOUND
+                                                               : rv;
+    }
+}
+
+static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
+{
+    call_t *call = data;
+    apr_global_mutex_t *mutex = call->store->mutex;
+    apr_pool_t *pool;
+    apr_status_t rv = apr_pool_create(&pool, NULL);
+    int abandoned;
+
+    (void)thread;
+    if (rv == APR_SUCCESS) {
+        if (mutex == NULL || apr_global_mutex_lock(mutex) == APR_SUCCESS) {
+            rv = ask(call, pool);
+            if (mutex != NULL) {
+                (void)apr_global_mutex_unlock(mutex);
+            }
+        }
+        apr_pool_destroy(pool);
+    }
+    (void)apr_thread_mutex_lock(process.lock);
+    call->rv = rv;
+    call->done = 1;
+    abandoned = call->abandoned;
+    (void)apr_thread_cond_broadcast(process.over);
+    (void)apr_thread_mutex_unlock(process.lock);
+    if (abandoned) {
+        free(call);
+    }
+    return NULL;
+}
+
+/* @return 1 when it was done in time; 0: the thread frees it */
+static int wait_for(call_t *call, apr_interval_time_t timeout)
+{
+    apr_time_t until = lbs_runtime_now() + timeout;
+    apr_time_t left = timeout;
+    int done;
+
+    (void)apr_thread_mutex_lock(process.lock);
+    while (!call->done && left > 0) {
+        (void)apr_thread_cond_timedwait(process.over, process.lock, left);
+        left = until - lbs_runtime_now();
+    }
+    done = call->done;
+    call->abandoned = !done;
+    (void)apr_thread_mutex_unlock(process.lock);
+    return done;
+}
+
+apr_status_t lbs_share_call(lbs_share_store_t *store, lbs_share_op_t op,
+                            const char *name,
+                            unsigned char value[LBS_STORE_VALUE_LEN],
+                            apr_time_t expiry, apr_interval_time_t timeout)
+{
+    call_t *call;
+    apr_status_t rv = APR_TIMEUP;
+
+    if (process.threads == NULL || !may_call(store)) {
+        return APR_EAGAIN;
+    }
+    call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        return APR_ENOMEM;
+    }
+    call->store = store;
+    call->op = op;
+    call->expiry = expiry;
+    memcpy(call->name, name, LBS_STORE_NAME_LEN);
+    if (op == LBS_SHARE_PUT) {
+        memcpy(call->value, value, LBS_STORE_VALUE_LEN);
+    }
+    if (apr_thread_pool_push(process.threads, run, call,
+                             APR_THREAD_TASK_PRIORITY_NORMAL, NULL)
+        != APR_SUCCESS) {
+        free(call);
+        return APR_EAGAIN;
+    }
+    if (wait_for(call, timeout)) {
+        rv = call->rv;
+        if (rv == APR_SUCCESS && op == LBS_SHARE_GET) {
+            memcpy(value, call->value, LBS_STORE_VALUE_LEN);
+        }
+        free(call);
+    }
+    judge(store, op, rv);
+    return rv;
+}
