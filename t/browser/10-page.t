@@ -149,6 +149,33 @@ subtest 'every size, light and dark' => sub {
     is_deeply [grep { !/status of 404|favicon/ } $b->console], [], 'the console is empty';
 };
 
+subtest 'when something is wrong' => sub {
+    my $act = sub ($member, $action) {
+        $h->post('/lb-status/admin', {pool => 'app', member => $member, action => $action},
+                 headers => [['LBSticky-Admin', '1']]);
+    };
+    $act->('web1', 'standby');
+    $act->('web2', 'disable');
+    $p->{web}[2]->set(status => 500);
+    ok wait_for(sub { (grep { $_->{state} eq 'down' } @{$h->json->{pools}[0]{members}}) == 1 }, 20),
+        'a member is down';
+    $p->scheme('light');
+    $p->open;
+    like $b->text('#alerts li.warn'), qr/web3 is down .*HTTP 500, want 200-399/, 'and it is said why';
+    $act->('web1', 'disable');
+    ok $b->text_becomes('#alerts li:first-child', qr/^Visitors are hurt app: panic: every check fails/, 20),
+        'the last one, too: the worst first';
+    like $b->title, qr/^\(\d\) /, 'the title counts';
+    $p->fits('trouble, light');
+    $p->screenshot('trouble');
+    $p->scheme('dark');
+    $p->fits('trouble, dark');
+    $p->{web}[2]->set(status => undef);
+    $act->($_, 'enable') for qw(web1 web2);
+    ok $b->text_becomes('#alerts', qr/All is well/, 20), 'and it is over without a reload';
+    is_deeply [$b->console], [], 'nothing on the console';
+};
+
 # The browser keeps its connections, so old children stay a while.
-$h->no_unexpected_log(qr/AH03490: scoreboard is full/);
+$h->no_unexpected_log(qr/AH03490: scoreboard is full/, qr/LBS3000: pool app: panic/);
 done_testing;
