@@ -527,15 +527,14 @@ int lbs_decide(request_rec *r, lbs_request_t *req)
     return decide_by_pick(r, req, LBS_DECISION_NEW, reason);
 }
 
-int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
+static int pick_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
 {
     const lbs_hpool_t *pool = req->pool;
 
     lbs_request_try(req, req->member);
     if ((pool->max_members != 0 && req->ntried >= (unsigned)pool->max_members)
         || req->ntried >= LBS_MAX_TRIED) {
-        return refuse(req,
-                      reason == LBS_REASON_FULL ? reason : LBS_REASON_DOWN);
+        return refuse(req, LBS_REASON_DOWN);
     }
     if (req->decision == LBS_DECISION_KEPT) {
         if (req->home == LBS_NO_MEMBER) {
@@ -544,4 +543,15 @@ int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
         return move(r, req, reason);
     }
     return decide_by_pick(r, req, req->decision, req->reason);
+}
+
+int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
+{
+    int status = pick_again(r, req, reason);
+
+    /* Nobody is left who was not tried: that they were full is why. */
+    if (status != OK && reason == LBS_REASON_FULL) {
+        req->reason = LBS_REASON_FULL;
+    }
+    return status;
 }
