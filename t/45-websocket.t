@@ -1,0 +1,151 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# WebSockets (upgrade=websocket): they go where the session is, count while
+# they are open, and otherwise are as mod_proxy does them: each thing is asked
+# of a pool without this module as well.
+use lib 't/lib';
+use LBS::Test timeout => 120;
+
+use LBS::Governed;
+
+my $STATUS = qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>);
+
+sub start ($web, $more = '') {
+    my $list = join "\n", map { qq(BalancerMember "http://\@B$_\" route=r$_ )
+        . 'upgrade=websocket timeout=2' } 1 .. @$web;
+    $list =~ s/(\@B\d+)"/$1@"/g;
+    my $h = governed($web, more => $STATUS, server => 'LBStickySlowStart off',
+        app => "LBSticky cookie\n$more\n$list",
+        stock => "LBSticky off\n$list");
+    $h->announce(qr/\[proxy(?:_http)?:(?:error|warn)\]/);
+    return $h;
+}
+
+sub member ($h, $name) {
+    my ($pool) = grep { $_->{name} eq 'app' } @{$h->json->{pools}};
+    my ($m) = grep { $_->{name} =~ /:\Q$name\E$/ } @{$pool->{members}};
+    return $m;
+}
+
+# Shake hands; the connection and the answer.
+sub open_ws ($h, $uri, %o) {
+    my $c = $h->connect;
+    my @cookie = defined $o{cookie} ? (['Cookie', $o{cookie}]) : ();
+    my $r = $c->request('GET', $uri, headers => [['Connection', 'Upgrade'],
+        ['Upgrade', 'websocket'], ['Sec-WebSocket-Version', '13'],
+        ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='], @cookie]);
+    return ($c, $r);
+}
+
+sub echo ($c, $text) {
+    $c->write($text);
+    return $c->read_bytes(length $text, 3);
+}
+
+subtest 'it goes where the session is, and counts while it is open' => sub {
+    my @web = LBS::Backend->many(3);
+    my $h = start(\@web);
+    for my $n (1 .. 6) {
+        my $jar = LBS::Jar->new;
+        my $home = $h->get('/app/', jar => $jar)->member;
+        my ($b) = grep { $_->name eq $home } @web;
+        my ($c, $r) = open_ws($h, '/app/',
+            cookie => $jar->header(host => 'localhost', path => '/app/'));
+        is $r->status . ' ' . $r->member, "101 $home", 'the same member';
+        is echo($c, "hello $n"), "hello $n", 'bytes go and come back';
+        is member($h, $b->port)->{inflight}, 1, 'in flight';
+        is echo($c, 'x' x 50_000), 'x' x 50_000, 'many of them';
+        $c->close;
+        ok wait_for(sub { member($h, $b->port)->{inflight} == 0 }, 5),
+            'until it is closed';
+        is member($h, $b->port)->{failures}, 0, 'which is no failure';
+    }
+    my ($c, $r) = open_ws($h, '/app/');
+    is $r->status, 101, 'without a session, too';
+    $c->close;
+};
+
+subtest 'no connection, no upgrade' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = start(\@web);
+    my $jar = LBS::Jar->new;
+    my $home = $h->get('/app/', jar => $jar)->member;
+    my ($b) = grep { $_->name eq $home } @web;
+    $b->refuse;
+    my $cookie = $jar->header(host => 'localhost', path => '/app/');
+    my ($c, $r) = open_ws($h, '/app/', cookie => $cookie);
+    is $r->status, 101, 'the member is gone: another one takes it';
+    isnt $r->member, $home, 'not the one that is gone';
+    is echo($c, 'hello'), 'hello', 'and it works';
+    $c->close;
+    $b->accept;
+    ($c, $r) = open_ws($h, '/app/?garbage=1');
+    is $r->status, 502, 'who does not speak HTTP';
+    $r = $h->get('/app/');
+    is $r->status, 200, 'and requests without upgrade go on';
+};
+
+# How a tunnel behaves: what the client reads, and after which time it ends,
+# if it does within 5 s: the members' time-out is 2 s.
+sub behaviour ($h, $uri, $what) {
+    my ($c, $r) = open_ws($h, $uri);
+    my $start = time;
+    my $read = $what->($c);
+    my $rest = $c->slurp(5);
+    return {status => $r->status, read => $read, rest => $rest,
+            ended => sprintf '%.0f', time - $start};
+}
+
+subtest 'idle for twice the time-out, half closed: as mod_proxy does it' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = start(\@web);
+    for (['idle', sub ($c) { '' }],
+         ['busy, then idle', sub ($c) {
+             my $got = '';
+             for (1 .. 3) { $got .= echo($c, 'ping'); sleep 0.9 }
+             return $got }],
+         ['half closed', sub ($c) {
+             $c->write('last words'); $c->shutdown; return '' }]) {
+        my ($name, $what) = @$_;
+        my @both = in_parallel(2, sub ($i) {
+            behaviour($h, $i ? '/stock/' : '/app/', $what) });
+        is_deeply $both[0], $both[1], "$name: the same";
+        is $both[0]{status}, 101, 'it was open';
+    }
+    ok wait_for(sub { !grep { $_->{inflight} } map { member($h, $_->port) }
+        @web }, 5), 'none in flight';
+    is_deeply [map { member($h, $_->port)->{failures} } @web], [0, 0],
+        'no failures';
+};
+
+subtest 'silence in a tunnel is no stall' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = start(\@web, 'LBStickyEject stall=1s');
+    my @tunnels = map { (open_ws($h, '/app/'))[0] } 1 .. 10;
+    is echo($tunnels[0], 'a'), 'a', 'ten are open';
+    my $end = time + 1.7;
+    while (time < $end) {
+        is $h->get('/app/')->status, 200, 'while others are answered'
+            for 1 .. 2;
+        sleep 0.1;
+    }
+    is join(' ', map { member($h, $_->port)->{state} } @web), 'up up',
+        'both are up';
+    is scalar(grep { $_->{event} eq 'ejected' } @{$h->json->{events}}), 0,
+        'and were';
+    is echo($tunnels[0], 'b'), 'b', 'the tunnels work';
+    $_->close for @tunnels;
+};
+
+subtest 'the child that holds a tunnel is killed' => sub {
+    my @web = LBS::Backend->many(1);
+    my $h = start(\@web);
+    my @open = map { (open_ws($h, '/app/'))[0] } 1 .. 4;
+    is member($h, $web[0]->port)->{inflight}, 4, 'four are open';
+    $h->kill_child('KILL', $_) for $h->children;
+    ok wait_for(sub { member($h, $web[0]->port)->{inflight} == 0 }, 5),
+        'none is in flight';
+    $_->close for @open;
+};
+
+done_testing;
