@@ -8,7 +8,8 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 
-/** Prepare; in the process that ticks. @param pool  lives as long as it */
+/** Prepare; in the process that ticks, by its thread.
+ * @param pool  that thread's own; may be cleared before the next call */
 void lbs_housekeeping_start(apr_pool_t *pool);
 
 /** The share of one tick: a piece of the sweep, and once a second a look for

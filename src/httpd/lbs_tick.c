@@ -110,11 +110,28 @@ static int is_current(void)
  * the main thread. */
 static lbs_atomic32_t leads;
 
+/* Requests allocate from the configuration's pool, in mod_proxy under a lock
+ * that this thread does not have. Never destroyed: end() may run beside a step
+ * of this thread. */
+static apr_pool_t *own_memory(void)
+{
+    static apr_pool_t *memory;
+
+    if (memory == NULL) {
+        apr_pool_create(&memory, NULL);
+        apr_pool_tag(memory, "lbsticky tick");
+    }
+    else {
+        apr_pool_clear(memory);
+    }
+    return memory;
+}
+
 static void begin(void)
 {
     lbs_atomic_store32_relaxed(&leads, 1);
     second_at = 0;
-    lbs_housekeeping_start(lbs_runtime()->pool);
+    lbs_housekeeping_start(own_memory());
     lbs_prober_start();
 }
 
