@@ -13,6 +13,7 @@ my $weighted = join "\n", map {
 } 1 .. 3;
 
 my %pools = map { ("m-$_" => "LBSticky none\nLBStickyMethod $_\n",
+                   "d-$_" => "LBSticky cookie\nLBStickyMethod $_\n",
                    "w-$_" => "LBSticky cookie\nLBStickyMethod $_\n$weighted")
 } @METHODS;
 my $h = governed(\@web, %pools,
@@ -128,6 +129,19 @@ subtest 'least-load sends less to a slow member' => sub {
     my $got = load('/m-least-load/?delay=0.06&at=web1', 4, 60);
     my @others = map { $got->{"web$_"} // 0 } 2 .. 4;
     cmp_ok $got->{web1} // 0, '<', $_ / 2, 'web1 has the least' for @others;
+};
+
+# What one visitor did is over: it is no reason to keep others away.
+subtest 'sticky load is no debt' => sub {
+    for my $method (grep { $_ ne 'hash' } @METHODS) {
+        my $jar = LBS::Jar->new;
+        my $home = $h->get("/d-$method/", jar => $jar)->member;
+        my $c = $h->connect;
+        $h->get("/d-$method/?size=1", on => $c, jar => $jar) for 1 .. 300;
+        my $got = load("/d-$method/?delay=0.02", 8, 5);
+        cmp_ok $got->{$home} // 0, '>=', 4,
+            "$method: of 40 new ones its member gets some";
+    }
 };
 
 subtest 'weights that are none' => sub {
