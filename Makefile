@@ -7,6 +7,7 @@
 B       = build
 APXS    = apxs
 FUZZ_TIME = 60
+MINUTES = 5
 DESTDIR =
 PREFIX  = /usr/local
 VERSION = 1.0
@@ -69,7 +70,8 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test test-built install check lint unit unit-built \
-        tools-built corpus replay-built asan tsan bench chaos fuzz fuzz-built format dist clean help FORCE
+        tools-built soak corpus replay-built asan tsan bench chaos fuzz \
+        fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -168,6 +170,9 @@ chaos:                         ## members that fail, beside stock, nginx and HAP
 	tools/bootstrap build run chaos
 	$(SELF) all
 	tools/chaos
+
+soak: all tools-built          ## random load and accidents, MINUTES=5, SEED=
+	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
 
 fuzz:                          ## libFuzzer, FUZZ_TIME=60 seconds per target
 	tools/bootstrap build fuzz
