@@ -323,6 +323,35 @@ POOL
     $h->no_unexpected_log;
 };
 
+subtest 'hosts that share a pool share its checks' => sub {
+    my @web = LBS::Backend->many(1, name => 'web');
+    my $host = sub ($name, @lines) { join "\n", '<VirtualHost *:@PORT2@>',
+        "ServerName $name", @lines, 'ProxyPass "/" "balancer://app/"',
+        '</VirtualHost>' };
+    my $h = LBS::Httpd->new(backends => \@web, conf => join "\n", $STATUS,
+        'LBSticky cookie', 'LBStickyPanic off', <<'CONF',
+<Proxy "balancer://app">
+    BalancerMember "http://@B1@" route=r1
+</Proxy>
+Listen 127.0.0.1:@PORT2@
+CONF
+        $host->('one.example.test'),
+        $host->('two.example.test', 'LBStickyCheck path=/two interval=500ms fall=1'),
+        $host->('three.example.test', 'LBStickyCheck path=/three interval=100ms'));
+    $h->start;
+    becomes($h, 'app', 'r1', qr/HTTP 200/);
+    $web[0]->clear;
+    sleep 2.2;
+    is checks_at($web[0], '/three'), 0, 'the first host with checks decides';
+    my $checks = checks_at($web[0], '/two');
+    ok $checks >= 3 && $checks <= 6, "how often, too: $checks in 2.2 s";
+    $web[0]->set(status => 500);
+    becomes($h, 'app', 'r1', 'down');
+    is $h->get('/', n => 2, host => "$_.example.test")->status, 503,
+        "$_: nobody is sent there" for qw(one two three);
+    $h->no_unexpected_log;
+};
+
 subtest 'a dead member stays dead over a reload and a restart' => sub {
     my @web = LBS::Backend->many(3, name => 'web');
     my %conf = (server => "LBStickyTimeout idle=30s\n$STATUS");

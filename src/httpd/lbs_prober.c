@@ -60,6 +60,17 @@ static int is_checked(const lbs_hpool_t *pool)
     return pool->set.check->path != NULL;
 }
 
+/* In the order of the configuration; httpd lists the main server first, then
+ * the virtual hosts backwards. */
+static int is_before(const apr_array_header_t *all, int a, int b)
+{
+    const lbs_hpool_t *first =
+        APR_ARRAY_IDX(all, a < b ? a : b, lbs_hpool_t *);
+    int main_is_first = lbs_pools_find(ap_server_conf, first->name) == first;
+
+    return main_is_first ? a < b : a > b;
+}
+
 /* Virtual hosts that inherit a pool share its members, and a member has one
  * state: the first of them that has checks decides, else the first of all. */
 static int decides(const apr_array_header_t *all, int number)
@@ -71,8 +82,9 @@ static int decides(const apr_array_header_t *all, int number)
         const lbs_hpool_t *other = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
 
         if (other->slot == pool->slot && i != number
-            && (is_checked(other) != is_checked(pool) ? is_checked(other)
-                                                      : i < number)) {
+            && (is_checked(other) != is_checked(pool)
+                    ? is_checked(other)
+                    : is_before(all, i, number))) {
             return 0;
         }
     }
