@@ -106,6 +106,7 @@ my $h = governed([$web, $other],
     neither => "LBSticky route=R\nLBStickyForward host=off proto=off",
     modules => ['ssl'], server => <<'CONF');
 LBStickyEject off
+LimitRequestFieldSize 100000
 <Location "/app/off/">
     ProxyPreserveHost off
 </Location>
@@ -216,6 +217,18 @@ subtest 'Connection takes none of them away' => sub {
     my $r = $h->get('/app/', headers => [['X-Mine', '1'],
         ['Connection', 'X-Mine, X-Forwarded-Proto']]);
     is got($r, 'X-Mine'), '', 'what is the client\'s to take away goes';
+};
+
+# Names without end in it cost no more than their length.
+subtest 'a Connection field as long as httpd takes it' => sub {
+    for my $piece ('a,', ',', ' ,', 'a ,', 'X-Forwarded-Proto,', '"x",', '"') {
+        my $text = $piece x (64_000 / length $piece);
+        my $begun = time;
+        my $r = $h->get('/app/?size=1', headers => [@R1,
+            ['Connection', "$text, X-Forwarded-Proto, X-Forwarded-Port"]]);
+        is $r->status, 200, "'$piece'";
+        cmp_ok time - $begun, '<', 1, 'in time';
+    }
 };
 
 $h->no_unexpected_log(qr/\[ssl:warn\]/);

@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 #include <http_protocol.h>
+#include <string.h>
 
 #include "src/affinity/lbs_cookie.h"
 #include "src/httpd/lbs_extract.h"
@@ -57,22 +58,30 @@ void lbs_headers_protect(request_rec *r, apr_table_t *headers,
                          const char *name)
 {
     const char *field = apr_table_get(headers, "Connection");
-    const char *rest = "";
+    char *rest, *to;
 
     if (field == NULL || !ap_find_token(r->pool, field, name)) {
         return;
     }
+    /* A token has a separator behind it, and two bytes before it here. */
+    rest = to = apr_pcalloc(r->pool, 2 * strlen(field) + 1);
     while (*field != '\0') {
         const char *token = ap_get_token(r->pool, &field, 0);
+        apr_size_t n = strlen(token);
 
-        if (*token != '\0' && ap_cstr_casecmp(token, name) != 0) {
-            rest = apr_pstrcat(r->pool, rest, *rest ? ", " : "", token, NULL);
+        if (n != 0 && ap_cstr_casecmp(token, name) != 0) {
+            if (to != rest) {
+                *to++ = ',';
+                *to++ = ' ';
+            }
+            memcpy(to, token, n + 1);
+            to += n;
         }
         if (*field != '\0') {
             field++;
         }
     }
-    if (*rest) {
+    if (to != rest) {
         apr_table_setn(headers, "Connection", rest);
     }
     else {
