@@ -21,6 +21,7 @@
 #include "src/httpd/lbs_target.h"
 
 #define STEP_MS 100         /* how long a due check may wait for its begin */
+#define PAUSE_MS 20         /* between two looks for due ones */
 #define OUTSTANDING_MAX 256 /* checks at once: each takes a descriptor */
 
 /* A member that is checked. */
@@ -49,6 +50,7 @@ static struct {
     CURLM *multi;
     int outstanding;
     int next; /* seat to begin with: all get their turn when there are many */
+    apr_time_t begun_at;
     apr_time_t looked_at;
 } prober;
 
@@ -219,11 +221,16 @@ static void begin(seat_t *seat)
     prober.outstanding++;
 }
 
-static void begin_due(void)
+/* Thousands of members are not looked at for each packet that comes in. */
+static void begin_due(apr_time_t now)
 {
     int count = plan.seats->nelts;
     int i;
 
+    if (now - prober.begun_at < apr_time_from_msec(PAUSE_MS)) {
+        return;
+    }
+    prober.begun_at = now;
     for (i = 0; i < count && prober.outstanding < OUTSTANDING_MAX; i++) {
         seat_t *seat =
             &APR_ARRAY_IDX(plan.seats, (prober.next + i) % count, seat_t);
@@ -297,7 +304,7 @@ static void step(void)
     lbs_probe_t *done;
     int running;
 
-    begin_due();
+    begin_due(lbs_runtime_now());
     (void)curl_multi_perform(prober.multi, &running); /* the checks tell */
     while ((done = lbs_probe_done(prober.multi)) != NULL) {
         finish(lbs_probe_baton(done));
