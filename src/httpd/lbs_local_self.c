@@ -145,6 +145,7 @@ static void answer_late(request_rec *r, lbs_request_t *req, int status)
     if (!req->answered && lbs_forward_answered(r, req)) {
         lbs_learn_late(r, req);
     }
+    lbs_verdict_sound(req);
     r->status = before;
 }
 
@@ -185,6 +186,9 @@ int lbs_local_self_handler(request_rec *r)
     if (status != SUSPENDED) {
         answer_late(r, req,
                     status == OK || status == DONE ? r->status : status);
+        if (req->unmeasured) {
+            req->bytes_out = (apr_uint64_t)r->bytes_sent;
+        }
         lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
         (void)leave(req);
         lbs_headers_back(r, req);
