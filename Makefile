@@ -59,7 +59,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test run help clean format dist fuzz chaos
+NO_CONFIG = test run cluster help clean format dist fuzz chaos
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -69,8 +69,8 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-built install check lint unit unit-built \
-        tools-built soak corpus replay-built asan tsan bench chaos fuzz \
+.PHONY: all run cluster test test-built install check lint unit \
+        unit-built tools-built soak corpus replay-built asan tsan bench chaos fuzz \
         fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
@@ -126,6 +126,11 @@ run:                           ## the demonstration, ready to look at
 	tools/bootstrap build run
 	$(SELF) all
 	exec demo/run
+
+cluster:                       ## two machines, either may die; root; ONCE=1
+	tools/bootstrap build cluster
+	$(SELF) all
+	exec demo/cluster/run
 
 test:                          ## everything; the last line counts it
 	tools/bootstrap build run test

@@ -6,6 +6,7 @@
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Gateway;
+use LBS::Ports;
 use LBS::Source qw(slurp);
 
 # What a Debian httpd has enabled, and what lbsticky.load depends on.
@@ -40,6 +41,8 @@ sub localize ($text) {
     $text =~ s{/etc/ssl/[\w.-]+\.(?:pem)}{\@CERT\@}g;
     $text =~ s{/etc/ssl/[\w.-]+\.(?:key)}{\@KEY\@}g;
     $text =~ s{/srv/site/public}{\@ROOT\@/htdocs}g;
+    $text =~ s{/srv/site\b}{\@ROOT\@/site}g;
+    $text =~ s{/etc/apache2/(lbsticky\.secret)}{\@ROOT\@/conf/$1}g;
     $text =~ s{\$\{APACHE_LOG_DIR\}}{\@ROOT\@/logs}g;
     return $text;
 }
@@ -91,6 +94,7 @@ for my $name (@examples) {
         ok !grep({ length > 100 && !/LogFormat/ } split /\n/, $text),
             'is not wide';
         my $h = LBS::Httpd->new(modules_of($text), conf => localize($text));
+        $h->write('conf/lbsticky.secret', "a secret for the examples\n", 0600);
         my ($status, $said) = $h->configtest;
         is $status, 0, 'httpd -t' or diag $said;
         unlike $said, qr/LBS\d{4}/, 'without a warning of ours';
@@ -234,6 +238,41 @@ subtest 'from-mod_proxy_balancer.conf serves' => sub {
             $web[$n - 1]->name, 'which wins over the old';
     }
     done($h);
+};
+
+sub Machine::addr ($self) { return $self->{addr} }
+
+subtest 'two-machines.conf serves' => sub {
+    my @ports = map { LBS::Ports::free() } 1, 2;
+    my @each_other = map { bless {addr => "127.0.0.1:$_"}, 'Machine' } @ports;
+    my @h = map {
+        my $h = httpd_for('two-machines.conf', backends => \@each_other,
+                          ports => {1 => $ports[$_ - 1]});
+        $h->write('conf/lbsticky.secret', "a secret for the examples\n", 0600);
+        $h->write('htdocs/static/site.css', "css\n");
+        $h->write('site/wsgi.py', <<"PY");
+def application(environ, start_response):
+    start_response("200 OK", [("X-Backend", "web$_")])
+    return [environ["REMOTE_ADDR"].encode()]
+PY
+        $h->start
+    } 1, 2;
+    my ($r, $jar) = stays($h[0], 'www.example.com', port => $ports[0]);
+    is $h[1]->get('/', port => $ports[1], host => 'www.example.com',
+                  jar => $jar)->member, $r->member,
+        'who stays also with the other machine in front';
+    is $h[0]->get('/static/site.css', port => $ports[0],
+                  host => 'www.example.com')->body, "css\n", 'files come from here';
+    done($_) for @h;
+};
+
+subtest 'ha-pair' => sub {
+    my $conf = slurp('conf/examples/ha-pair/keepalived.conf');
+    my $check = 'conf/examples/ha-pair/check-site';
+    like $conf, qr{/etc/keepalived/check-site www\.example\.com},
+        'keepalived asks for the site';
+    ok -x $check, 'by a program';
+    unlike slurp($check), qr/pidof|pgrep|kill -0/, 'not for a process';
 };
 
 subtest 'vhosts.conf serves' => sub {
