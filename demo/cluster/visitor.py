@@ -14,17 +14,20 @@ import threading
 import time
 
 PAUSE = 0.1
-PATIENCE = 20
+CONNECT = 20    # seconds; the system repeats what is not answered meanwhile
+ANSWER = 5
 
 
 def ask(address, host, own, jar):
-    connection = http.client.HTTPConnection(address, 80, timeout=PATIENCE,
+    connection = http.client.HTTPConnection(address, 80, timeout=CONNECT,
                                             source_address=(own, 0))
     cookies = "; ".join(f"{name}={value}" for name, value in jar.items())
     headers = {"Host": host, "Connection": "close"}
     if cookies:
         headers["Cookie"] = cookies
     try:
+        connection.connect()
+        connection.sock.settimeout(ANSWER)
         connection.request("GET", "/whoami", headers=headers)
         answer = connection.getresponse()
         body = answer.read()
