@@ -184,7 +184,6 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
     m->name = from->name;
     m->route = from->route;
     m->self = from->own;
-    m->self = from->own;
     m->id = "";
     if (lbs_registry_member_info(registry, from->slot, &info) == APR_SUCCESS) {
         m->id = apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);
@@ -196,6 +195,7 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
     fill_check(c, &numbers.check, &m->check);
     fill_overrides(c, from->slot, m);
     fill_drain(c, from->slot, numbers.flags, m);
+    m->used_at = unix_of(c, lbs_atomic_load64_relaxed(&from->gauge->heard_at));
     fill_member_plots(c, from->slot, m);
 }
 

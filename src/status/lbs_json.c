@@ -108,6 +108,7 @@ static void write_health(lbs_out_t *out, const lbs_view_member_t *m)
     seconds(out, "},\"drain\":{\"since\":", m->drain_since);
     seconds(out, ",\"deadline\":", m->drain_deadline);
     count(out, ",\"sessions_left\":", m->drain_left);
+    seconds(out, ",\"used_at\":", m->used_at);
     lbs_out_raw(out, "}");
 }
 

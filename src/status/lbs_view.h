@@ -81,6 +81,7 @@ typedef struct lbs_view_member_t {
     apr_int64_t drain_since;
     apr_int64_t drain_deadline;
     apr_uint64_t drain_left;     /* sessions */
+    apr_int64_t used_at;         /* last answer to a visitor; 0: none yet */
     apr_uint32_t overrides;      /* of the names in override */
     const char *const *override; /* settings an administrator changed */
     lbs_view_plot_t plot[LBS_VIEW_SPANS];

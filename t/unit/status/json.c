@@ -32,7 +32,7 @@ static const char schema[] =
     "'3xx':0,'4xx':0,'5xx':0},'bytes_in':0,'bytes_out':0,"
     "'latency_ms':{'ewma':0.5,'p50':0.5,'p90':0.5,'p99':0.5},"
     "'check':{'ok':true,'last':'','at':0},'eject':{'until':0,'count':0},"
-    "'drain':{'since':0,'deadline':0,'sessions_left':0},"
+    "'drain':{'since':0,'deadline':0,'sessions_left':0,'used_at':0},"
     "'override':['']}]}],"
     "'events':[{'at':0,'pool':'','member':'','event':'','reason':''}]}";
 
