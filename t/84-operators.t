@@ -168,6 +168,7 @@ subtest 'a drain with a deadline and an idle time' => sub {
     my $began = time;
     is $m->{drain}{sessions_left}, scalar @there, 'sessions left';
     is $m->{inflight}, 1, 'in flight';
+    cmp_ok abs($m->{drain}{used_at} - $began), '<=', 1.1, 'when it was used last';
     cmp_ok abs($m->{drain}{deadline} - $began - 3), '<=', 1.1, 'the deadline';
     cmp_ok abs($m->{drain}{since} - $began), '<=', 1.1, 'since when';
     my @r = map { visit($h, $_) } @idle;
