@@ -49,9 +49,10 @@ static void check_members(lbs_registry_t *reg)
     for (slot = 0; slot < 2; slot++) {
         const lbs_gauge_t *gauge = &lbs_registry_gauges(reg)[slot];
 
-        must((lbs_gauge_flags(gauge)
-              & ~(LBS_ADMIN_FLAGS | LBS_F_DRAINED | LBS_F_EJECTED))
-             == 0);
+        must(
+            (lbs_gauge_flags(gauge)
+             & ~(LBS_ADMIN_FLAGS | LBS_F_DRAINED | LBS_F_EJECTED | LBS_F_DOWN))
+            == 0);
         must(gauge->weight <= LBS_ADMIN_WEIGHT_MAX);
         must(lbs_gauge_inflight(gauge) == 0);
         lbs_admin_reconcile(reg, slot, &file, &now);
@@ -166,5 +167,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         give_back(restore, pool);
     }
     free(bytes);
+    apr_pool_clear(pool); /* the last one has nobody to do it */
     return 0;
 }

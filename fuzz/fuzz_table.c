@@ -45,7 +45,8 @@ static lbs_table_t *make(apr_uint32_t sessions, lbs_table_slots_t *slots,
     lbs_table_t *table;
     apr_uint64_t i;
 
-    block = (void *)APR_ALIGN((apr_uintptr_t)block, LBS_TABLE_ALIGN);
+    block = (void *)APR_ALIGN((apr_uintptr_t)block,
+                              (apr_uintptr_t)LBS_TABLE_ALIGN);
     must(lbs_table_format(block, len, sessions) == APR_SUCCESS);
     must(lbs_table_open(&table, block, len, slots, pool) == APR_SUCCESS);
     for (i = 0; in != NULL && i < table->buckets * LBS_LINE; i++) {
