@@ -256,7 +256,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     lbs_hmember_t *m = &req->pool->member[req->member];
     lbs_backend_t *before;
     apr_uint32_t busy;
-    int status;
+    int status, fresh;
 
     memset(&req->backend, 0, sizeof(req->backend));
     req->backend.repeatable = lbs_retry_is_repeatable(req);
@@ -264,7 +264,10 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     req->backend.on_first = on_first;
     req->backend.baton = req;
     busy = lbs_atomic_add32_relaxed(&m->busy, 1);
-    if (wants_fresh(req, busy)) {
+    /* An administrator may want it for all requests. */
+    fresh = wants_fresh(req, busy)
+            && apr_table_get(r->subprocess_env, FRESH) == NULL;
+    if (fresh) {
         apr_table_setn(r->subprocess_env, FRESH, "1");
     }
     lbs_local_hop_mark(r, req, url);
@@ -281,7 +284,9 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     lbs_backend_end(before);
     req->forwarding = 0;
     lbs_forward_answering(r, req);
-    apr_table_unset(r->subprocess_env, FRESH);
+    if (fresh) {
+        apr_table_unset(r->subprocess_env, FRESH);
+    }
     busy = lbs_atomic_sub32_relaxed(&m->busy, 1) - 1;
     lbs_atomic_store64_relaxed(used_at(m, busy),
                                (apr_uint64_t)lbs_runtime_now());
@@ -477,7 +482,8 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     return status;
 }
 
-/* mod_proxy wants a member for this URL. */
+/* mod_proxy wants a member for this URL. It asks a second time when the first
+ * was closed meanwhile and maxattempts= is written: all was tried by then. */
 static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
                        request_rec *r, proxy_server_conf *conf, char **url)
 {
@@ -488,6 +494,10 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     (void)conf;
     if (pool == NULL) {
         return DECLINED;
+    }
+    req = lbs_request_of(r);
+    if (req != NULL && req->pool == pool && req->attempts > 0) {
+        return refused(r, req, HTTP_SERVICE_UNAVAILABLE);
     }
     req = lbs_local_self_decided(r, pool, *url);
     if (req == NULL) {

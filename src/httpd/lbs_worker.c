@@ -65,7 +65,7 @@ const char *lbs_worker_import(const lbs_worker_hooks_t *hooks)
     return NULL;
 }
 
-proxy_server_conf *lbs_worker_conf(const server_rec *s)
+static proxy_server_conf *conf_of(const server_rec *s)
 {
     return mod_proxy.proxy == NULL
                ? NULL
@@ -74,7 +74,7 @@ proxy_server_conf *lbs_worker_conf(const server_rec *s)
 
 int lbs_worker_pools(const server_rec *s, proxy_balancer **first)
 {
-    proxy_server_conf *conf = lbs_worker_conf(s);
+    proxy_server_conf *conf = conf_of(s);
 
     if (conf == NULL || conf->balancers == NULL) {
         return 0;

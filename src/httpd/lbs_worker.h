@@ -27,9 +27,6 @@ typedef struct lbs_worker_hooks_t {
  */
 const char *lbs_worker_import(const lbs_worker_hooks_t *hooks);
 
-/** mod_proxy's configuration of a server; NULL when it has none. */
-proxy_server_conf *lbs_worker_conf(const server_rec *s);
-
 /** Balancers of a server, its own first and then those it inherits. */
 int lbs_worker_pools(const server_rec *s, proxy_balancer **first);
 
