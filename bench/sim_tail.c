@@ -42,6 +42,7 @@
 #define FAILING 2 /* members 0 and 1, of the fast half */
 #define RETURNING 5
 #define FAIL_TIME 1000 /* microseconds in which a failing member answers */
+#define IN_ROW (10 * SECOND) /* LBStickyEject window= */
 
 /* How the requests are spread. */
 typedef enum policy_t {
@@ -86,6 +87,8 @@ typedef struct server_t {
     apr_uint32_t room;
     apr_uint32_t first;
     apr_uint32_t count;
+    apr_uint32_t in_row; /* failures, none more than IN_ROW apart */
+    apr_int64_t failed_at;
 } server_t;
 
 /* Response times, logarithmic: 256 parts per doubling. */
@@ -247,6 +250,15 @@ static void take(sim_t *sim, apr_uint32_t member)
         sim->now;
 }
 
+/* What the module charges a failure, see lbs_verdict.c. */
+static apr_uint32_t charge(sim_t *sim, server_t *server)
+{
+    server->in_row =
+        sim->now - server->failed_at <= IN_ROW ? server->in_row + 1 : 1;
+    server->failed_at = sim->now;
+    return lbs_plan_failure(sim->view.plan, server->in_row);
+}
+
 static void done(sim_t *sim, const event_t *event)
 {
     server_t *server = &sim->server[event->member];
@@ -256,9 +268,8 @@ static void done(sim_t *sim, const event_t *event)
 
     lbs_atomic_sub64_relaxed(&g->inflight, 1);
     lbs_ewma_update(g,
-                    failed && sim->policy != NO_CHARGE
-                        ? lbs_plan_failure(sim->view.plan)
-                        : (apr_uint64_t)took,
+                    failed && sim->policy != NO_CHARGE ? charge(sim, server)
+                                                       : (apr_uint64_t)took,
                     (apr_uint64_t)sim->now);
     if (!failed) {
         lbs_atomic_store64_relaxed(&g->heard_at, (apr_uint64_t)sim->now);

@@ -28,8 +28,11 @@ static void fail(lbs_request_t *req, lbs_fail_t kind)
     lbs_eject_why_t why = LBS_EJECT_FOR_STREAK;
     lbs_eject_turn_t turn;
 
-    lbs_member_failed(m->record, m->gauge, kind, now);
     turn = lbs_eject_failed(&on, &attempt, now, &why);
+    lbs_member_failed(
+        m->record, m->gauge, kind,
+        lbs_plan_failure(req->pool->plan, lbs_eject_in_row(&m->record->eject)),
+        now);
     lbs_health_turned(req->pool, m, turn, why);
 }
 

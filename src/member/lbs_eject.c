@@ -477,6 +477,11 @@ apr_uint64_t lbs_eject_half_open_at(const lbs_eject_t *record)
     return PHASE_OF(seen) == HALF_OPEN ? TIME_OF(seen) : 0;
 }
 
+apr_uint32_t lbs_eject_in_row(const lbs_eject_t *record)
+{
+    return STREAK_OF(lbs_atomic_load64_relaxed(&record->streak));
+}
+
 apr_uint64_t lbs_eject_count(const lbs_eject_t *record)
 {
     return lbs_atomic_load64_relaxed(&record->count);

@@ -162,6 +162,9 @@ apr_uint64_t lbs_eject_until(const lbs_eject_t *record);
  * half-open */
 apr_uint64_t lbs_eject_half_open_at(const lbs_eject_t *record);
 
+/** @return failures without an answer between; 0: none, or ejection is off */
+apr_uint32_t lbs_eject_in_row(const lbs_eject_t *record);
+
 /** @return holds since the record is new */
 apr_uint64_t lbs_eject_count(const lbs_eject_t *record);
 

@@ -22,7 +22,7 @@
 #include "src/member/lbs_gauge.h"
 
 #define LBS_EWMA_TAU_US 10000000u    /* time constant, microseconds */
-#define LBS_EWMA_FAILURE_US 5000000u /* what a failed attempt is charged */
+#define LBS_EWMA_FAILURE_US 5000000u /* charged for one of many failures */
 #define LBS_EWMA_MAX_US 100000000u   /* longer samples count as this */
 #define LBS_EWMA_STEP_US 20000u      /* lower samples: one in this time */
 #define LBS_EWMA_SHIFT 5             /* the gauge counts 1/32 us */
@@ -83,7 +83,7 @@ static inline void lbs_ewma_set(lbs_gauge_t *g, apr_uint64_t value_us,
 /**
  * Take one sample into the estimate.
  *
- * @param sample_us  time to the answer; LBS_EWMA_FAILURE_US for a failure
+ * @param sample_us  time to the answer, or what a failure is charged
  * @param now        microseconds, monotonic; one older than the last update
  *                   counts as no time passed
  */

@@ -42,10 +42,10 @@ void lbs_member_answered(lbs_member_t *m, lbs_gauge_t *g, int status,
 }
 
 void lbs_member_failed(lbs_member_t *m, lbs_gauge_t *g, lbs_fail_t kind,
-                       apr_uint64_t now)
+                       apr_uint32_t charge_us, apr_uint64_t now)
 {
     count(m, LBS_COUNT_FAILURES + (int)kind, 1);
-    lbs_ewma_update(g, LBS_EWMA_FAILURE_US, now);
+    lbs_ewma_update(g, charge_us, now);
 }
 
 void lbs_member_bytes(lbs_member_t *m, apr_uint64_t in, apr_uint64_t out)

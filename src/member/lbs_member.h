@@ -110,9 +110,10 @@ void lbs_member_unsent(lbs_member_t *m);
 void lbs_member_answered(lbs_member_t *m, lbs_gauge_t *g, int status,
                          apr_uint64_t latency_us, apr_uint64_t now);
 
-/** An attempt failed: count it, and charge LBS_EWMA_FAILURE_US. */
+/** An attempt failed: count it.
+ * @param charge_us  what it counts for as a response time */
 void lbs_member_failed(lbs_member_t *m, lbs_gauge_t *g, lbs_fail_t kind,
-                       apr_uint64_t now);
+                       apr_uint32_t charge_us, apr_uint64_t now);
 
 /** Bytes went to the member (in) and came from it (out). */
 void lbs_member_bytes(lbs_member_t *m, apr_uint64_t in, apr_uint64_t out);

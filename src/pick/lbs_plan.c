@@ -12,7 +12,6 @@
 #include "src/pick/lbs_plan_build_int.h"
 
 #define LINE 64 /* bytes of a cache line; every table begins a new one */
-#define FAILURE_MEDIANS 64
 #define SEQUENCE_MEMBERS_MAX (LBS_SEQUENCE_ROOM / 2)
 
 _Static_assert(LBS_PLAN_MEMBERS < LBS_MAGLEV_NONE, "an index fits a cell");
@@ -183,13 +182,19 @@ apr_uint32_t lbs_plan_median(const lbs_plan_t *plan)
     return lbs_atomic_load32_relaxed(&plan->head->median);
 }
 
-apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan)
+apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan, apr_uint32_t in_row)
 {
+    static const struct {
+        apr_uint32_t least; /* microseconds */
+        apr_uint32_t medians;
+    } charges[] = {{50000, 8}, {500000, 32}, {LBS_EWMA_FAILURE_US, 64}};
+    unsigned last = sizeof(charges) / sizeof(charges[0]);
+    unsigned i = in_row != 0 && in_row < last ? in_row - 1 : last - 1;
     apr_uint64_t charge =
-        (apr_uint64_t)lbs_plan_median(plan) * FAILURE_MEDIANS;
+        (apr_uint64_t)lbs_plan_median(plan) * charges[i].medians;
 
-    if (charge < LBS_EWMA_FAILURE_US) {
-        return LBS_EWMA_FAILURE_US;
+    if (charge < charges[i].least) {
+        return charges[i].least;
     }
     return charge < LBS_EWMA_MAX_US ? (apr_uint32_t)charge : LBS_EWMA_MAX_US;
 }

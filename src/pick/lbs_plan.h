@@ -110,11 +110,16 @@ apr_uint32_t lbs_plan_median(const lbs_plan_t *plan);
 
 /**
  * @return microseconds, what lbs_ewma_update() should be told of a failed
- * attempt: LBS_EWMA_FAILURE_US, but at least 64 times the median. In a slow
- * and busy pool five seconds would be no more than the wait at the others,
- * and a member that fails at once would draw a quarter of a share.
+ * attempt. One failure is 8 times the median, some seconds with fewer new
+ * visitors; the third in a row LBS_EWMA_FAILURE_US, but at least 64 times the
+ * median: in a slow and busy pool five seconds would be no more than the wait
+ * at the others, and a member that fails at once would draw a quarter of a
+ * share.
+ *
+ * @param in_row  failures without an answer between, this one included; 0:
+ *                unknown, counts as many
  */
-apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan);
+apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan, apr_uint32_t in_row);
 
 /** @return members in the front; 0 before the first rebuild or if nobody is
  * open */

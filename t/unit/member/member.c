@@ -52,11 +52,11 @@ static void what_is_counted_is_shown(void)
     }
     for (i = 0; i < LBS_FAILS; i++) {
         lbs_member_sent(m, now + 50);
-        lbs_member_failed(m, &g, (lbs_fail_t)i, now + 50);
+        lbs_member_failed(m, &g, (lbs_fail_t)i, LBS_EWMA_FAILURE_US, now + 50);
     }
     lbs_member_sent(m, now + 50);
     lbs_member_unsent(m);
-    lbs_member_failed(m, &g, LBS_FAIL_RESET, now + 60);
+    lbs_member_failed(m, &g, LBS_FAIL_RESET, LBS_EWMA_FAILURE_US, now + 60);
     lbs_member_bytes(m, 10, 0);
     lbs_member_bytes(m, 5, APR_UINT64_C(0x200000000));
     lbs_member_view(m, &g, now + 60, &view);
@@ -71,7 +71,8 @@ static void what_is_counted_is_shown(void)
     is_int(view.bytes_in, 15, "bytes to it");
     is_int(view.bytes_out, APR_INT64_C(0x200000000), "bytes from it, 64 bits");
     is_int(view.last_use, now + 50, "last use");
-    is_int(view.ewma_us, LBS_EWMA_FAILURE_US, "a failure counts as slow");
+    is_int(view.ewma_us, LBS_EWMA_FAILURE_US,
+           "a failure counts for what is charged");
     is_near(view.p50_us, 20000, 1400, "the median is of answers");
     is_int(view.latency.le[LBS_LATENCY_BOUNDS], 9, "and so is the histogram");
     is_int(g.heard_at, now + 8, "heard when it answered last");
@@ -120,7 +121,7 @@ static void saved_and_loaded(void)
     for (i = 0; i < 3; i++) {
         lbs_member_sent(m, now);
         lbs_member_answered(m, &g, 200, 3000, now);
-        lbs_member_failed(m, &g, LBS_FAIL_CONNECT, now);
+        lbs_member_failed(m, &g, LBS_FAIL_CONNECT, LBS_EWMA_FAILURE_US, now);
         lbs_member_bytes(m, 1, 2);
         attempt.began = now;
         (void)lbs_eject_failed(&on, &attempt, now, &why);

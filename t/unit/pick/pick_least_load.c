@@ -123,7 +123,7 @@ static void test_guards(void)
     is_int(lbs_plan_median(pool->plan), 40000, "the median of those known");
     count_picks(pool, count);
     is_near(count[8], 4000 / 9.0, 110, "one never heard of counts as median");
-    lbs_ewma_set(gauge_of(pool, 8), lbs_plan_failure(pool->plan),
+    lbs_ewma_set(gauge_of(pool, 8), lbs_plan_failure(pool->plan, 3),
                  (apr_uint64_t)pool->now);
     pool_rebuild(pool);
     count_picks(pool, count);
@@ -137,18 +137,26 @@ static void test_guards(void)
             "and who was slow at half the median, not at nothing");
     is_near(gauge_of(pool, 0)->ewma >> LBS_EWMA_SHIFT, 20000, 1,
             "as everybody else");
-    is_int(lbs_plan_failure(pool->plan), LBS_EWMA_FAILURE_US,
-           "a failure is charged five seconds");
+    is_int(lbs_plan_failure(pool->plan, 1), 320000,
+           "one failure is charged eight times the median");
+    is_int(lbs_plan_failure(pool->plan, 2), 1280000, "the second more");
+    is_int(lbs_plan_failure(pool->plan, 3), LBS_EWMA_FAILURE_US,
+           "the third in a row five seconds");
+    is_int(lbs_plan_failure(pool->plan, 100), LBS_EWMA_FAILURE_US,
+           "and all that follow");
+    is_int(lbs_plan_failure(pool->plan, 0), LBS_EWMA_FAILURE_US,
+           "as any when nobody counts them");
     for (i = 0; i < 9; i++) {
         set_time(pool, i, 400000);
     }
     pool_rebuild(pool);
-    is_int(lbs_plan_failure(pool->plan), 25600000, "in a slow pool more");
+    is_int(lbs_plan_failure(pool->plan, 3), 25600000, "in a slow pool more");
     for (i = 0; i < 9; i++) {
         set_time(pool, i, 4000000);
     }
     pool_rebuild(pool);
-    is_int(lbs_plan_failure(pool->plan), LBS_EWMA_MAX_US, "but not endlessly");
+    is_int(lbs_plan_failure(pool->plan, 3), LBS_EWMA_MAX_US,
+           "but not endlessly");
     pool_destroy(pool);
 }
 

@@ -227,7 +227,7 @@ static void eject(lbs_registry_t *reg, const lbs_clock_t *now)
     lbs_eject_recount(on.pool, 2, 2, 0);
     for (i = 0; i < 3; i++) {
         lbs_member_sent(member, (apr_uint64_t)now->mono);
-        lbs_member_failed(member, gauge, LBS_FAIL_CONNECT,
+        lbs_member_failed(member, gauge, LBS_FAIL_CONNECT, 5000000,
                           (apr_uint64_t)now->mono);
         (void)lbs_eject_failed(&on, &attempt, (apr_uint64_t)now->mono, &why);
     }
