@@ -207,7 +207,8 @@ subtest 'a member is removed while 200 requests hold it' => sub {
         return "LBSticky session=sid\n" . join '',
             map { qq(BalancerMember "http://\@B$_\@" route=r$_\n) } @n;
     };
-    my $h = governed(\@web, app => $lines->(1), server => $STATUS, threads => 128);
+    my $h = governed(\@web, app => $lines->(1), server => $STATUS, threads => 128,
+                     mpm => 'event');    # 200 of them are there at once
     visit($h, $_) for 1 .. 200;
     my @open = map { $h->connect } 1 .. 200;
     $open[$_ - 1]->send_request('GET', '/app/?delay=2',
