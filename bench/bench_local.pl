@@ -1,0 +1,64 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# See bench_local.sh.
+use v5.36;
+use LBS::Httpd;
+
+use constant {REQUESTS => 10_000, CLIENTS => 8, ROUNDS => 5};
+
+my $POOL = <<'CONF';
+LBStickySecret "file:@ROOT@/conf/secret"
+LBSticky cookie
+<Proxy "balancer://app">
+    BalancerMember "http://127.0.0.1:@MEMBER@" route=m
+</Proxy>
+ProxyPass "/" "balancer://app/"
+CONF
+
+sub httpd ($conf, %o) {
+    my $h = LBS::Httpd->new(%o);
+    $h->write('conf/secret', "a secret for measuring\n", 0600);
+    $h->write('htdocs/page.html', 'x' x 4096);
+    my $member = $o{member} // $h->port;
+    $conf =~ s/\@MEMBER\@/$member/g;
+    # Lines in a log cost as much everywhere; they are not what is measured.
+    $h->conf("$conf\nLogLevel warn\n");
+    return $h->start;
+}
+
+my $plain = httpd('', without => ['lbsticky']);
+my %set = (
+    'plain httpd' => [$plain],
+    'LBStickyLocal files' => [httpd("LBStickyLocal files\n$POOL")],
+    'LBStickyLocal self' => [httpd("LBStickyLocal self\n$POOL")],
+    'a hop' => [httpd($POOL, member => $plain->port), $plain],
+);
+
+# Processor time of all processes of some httpds, in clock ticks.
+sub ticks (@h) {
+    my $sum = 0;
+    for my $pid (map { $_->pids } @h) {
+        my @stat = split ' ', LBS::Httpd::slurp("/proc/$pid/stat") =~ s/.*\) //sr;
+        $sum += $stat[11] + $stat[12];
+    }
+    return $sum;
+}
+
+my $hz = `getconf CLK_TCK`;
+my %best;
+for my $round (0 .. ROUNDS) {
+    for my $what (sort keys %set) {
+        my @h = @{$set{$what}};
+        my $before = ticks(@h);
+        my $said = qx(h2load --h1 -n ${\REQUESTS} -c ${\CLIENTS} http://127.0.0.1:${\$h[0]->port}/page.html 2>&1);
+        die "$what: $said" if $said !~ /${\REQUESTS} succeeded/;
+        my $us = (ticks(@h) - $before) / $hz / REQUESTS * 1e6;
+        next if $round == 0;    # to warm up
+        $best{$what} = $us if !$best{$what} || $us < $best{$what};
+    }
+}
+say join "\t", 'what', 'us of processor per request', 'ratio';
+for my $what ('plain httpd', 'LBStickyLocal files', 'LBStickyLocal self', 'a hop') {
+    say join "\t", $what, sprintf('%.1f', $best{$what}),
+        sprintf('%.2f', $best{$what} / $best{'plain httpd'});
+}
