@@ -29,7 +29,8 @@ sub httpd ($conf, %o) {
 my $plain = httpd('', without => ['lbsticky']);
 my %set = (
     'plain httpd' => [$plain],
-    'LBStickyLocal files' => [httpd("LBStickyLocal files\n$POOL")],
+    'LBStickyLocal files' => [httpd("LBStickyLocal files\n$POOL",
+                                   member => $plain->port)],
     'LBStickyLocal self' => [httpd("LBStickyLocal self\n$POOL")],
     'a hop' => [httpd($POOL, member => $plain->port), $plain],
 );
@@ -44,13 +45,19 @@ sub ticks (@h) {
     return $sum;
 }
 
+# A visitor who was here before.
+my %cookie = map {
+    my ($cookie) = $set{$_}[0]->post('/page.html')->set_cookies;
+    $_ => ($cookie // 'a=b') =~ s/;.*//sr
+} keys %set;
+
 my $hz = `getconf CLK_TCK`;
 my %best;
 for my $round (0 .. ROUNDS) {
     for my $what (sort keys %set) {
         my @h = @{$set{$what}};
         my $before = ticks(@h);
-        my $said = qx(h2load --h1 -n ${\REQUESTS} -c ${\CLIENTS} http://127.0.0.1:${\$h[0]->port}/page.html 2>&1);
+        my $said = qx(h2load --h1 -n ${\REQUESTS} -c ${\CLIENTS} -H 'Cookie: $cookie{$what}' http://127.0.0.1:${\$h[0]->port}/page.html 2>&1);
         die "$what: $said" if $said !~ /${\REQUESTS} succeeded/;
         my $us = (ticks(@h) - $before) / $hz / REQUESTS * 1e6;
         next if $round == 0;    # to warm up
