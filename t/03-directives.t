@@ -12,7 +12,7 @@ my $POOL = <<'CONF';
 </Proxy>
 CONF
 
-my $h = LBS::Httpd->new;
+my $h = LBS::Httpd->new(modules => ['socache_shmcb']);
 my $TWO_64 = '18446744073709551616';
 
 # `httpd -t` of a text: (accepted, what it printed).
@@ -408,6 +408,8 @@ my %values = (
     LBStickySlowStart => ['90s', 'off'],
     LBStickyLimit => ['inflight=5 queue=6 wait=7s', 'inflight=1 queue=0 wait=5s'],
     LBStickyForward => ['host=off proto=off', 'host=on proto=off'],
+    LBStickyLocal => ['files', 'off'],
+    LBStickyStore => ['shmcb timeout=1s', 'shmcb:x(512000) timeout=2s'],
     LBStickyAdmin => ['on', 'off'],
 );
 
