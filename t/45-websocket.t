@@ -27,6 +27,12 @@ sub member ($h, $name) {
     return $m;
 }
 
+# Nothing is in flight any more.
+sub all_over ($h, @web) {
+    return wait_for(sub {
+        !grep { member($h, $_->port)->{inflight} } @web }, 5);
+}
+
 # Shake hands; the connection and the answer.
 sub open_ws ($h, $uri, %o) {
     my $c = $h->connect;
@@ -63,6 +69,7 @@ subtest 'it goes where the session is, and counts while it is open' => sub {
     my ($c, $r) = open_ws($h, '/app/');
     is $r->status, 101, 'without a session, too';
     $c->close;
+    ok all_over($h, @web), 'that one, too';
 };
 
 subtest 'no connection, no upgrade' => sub {
@@ -135,6 +142,7 @@ subtest 'silence in a tunnel is no stall' => sub {
         'and were';
     is echo($tunnels[0], 'b'), 'b', 'the tunnels work';
     $_->close for @tunnels;
+    ok all_over($h, @web), 'until they are closed';
 };
 
 subtest 'the child that holds a tunnel is killed' => sub {
