@@ -18,6 +18,7 @@
 
 #define NAME "_lbsticky_"
 #define INTERVAL apr_time_from_msec(100)
+#define STOP_NAPS 2000 /* of a millisecond, for a step that is under way */
 
 /* What balancer-manager changed becomes an operator's change, and what others
  * changed is shown there. */
@@ -162,16 +163,42 @@ static void step(apr_time_t now)
     }
 }
 
+/* mod_watchdog says STOPPING from the main thread, perhaps in the middle of a
+ * step, and may run one more step after it. One word keeps the two apart. */
+enum { TICK_IDLE, TICK_BUSY, TICK_STOPPED };
+
+static lbs_atomic32_t phase;
+
+static void stop(void)
+{
+    apr_uint32_t seen = TICK_IDLE;
+    int naps = 0;
+
+    while (!lbs_atomic_cas32(&phase, &seen, TICK_STOPPED)) {
+        if (seen == TICK_STOPPED || ++naps > STOP_NAPS) {
+            return; /* the process ends all the same, and its lease runs out */
+        }
+        seen = TICK_IDLE;
+        apr_sleep(apr_time_from_msec(1)); /* a step takes milliseconds */
+    }
+    if (lbs_atomic_load32_relaxed(&leads)) {
+        end();
+    }
+}
+
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
+    apr_uint32_t seen = TICK_IDLE;
+
     (void)data;
     (void)pool;
-    if (state == AP_WATCHDOG_STATE_RUNNING) {
-        step(lbs_runtime_now());
+    if (state == AP_WATCHDOG_STATE_STOPPING) {
+        stop();
     }
-    else if (state == AP_WATCHDOG_STATE_STOPPING
-             && lbs_atomic_load32_relaxed(&leads)) {
-        end();
+    else if (state == AP_WATCHDOG_STATE_RUNNING
+             && lbs_atomic_cas32(&phase, &seen, TICK_BUSY)) {
+        step(lbs_runtime_now());
+        lbs_atomic_store32_release(&phase, TICK_IDLE);
     }
     return APR_SUCCESS;
 }
