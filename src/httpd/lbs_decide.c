@@ -8,7 +8,7 @@
 #include "src/httpd/lbs_admit.h"
 #include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/httpd/lbs_share.h"
+#include "src/httpd/lbs_peers.h"
 #include "src/state/lbs_admin.h"
 
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
@@ -90,10 +90,10 @@ static int look_at_value(void *baton, lbs_slice_t value)
         look->req->pick_value.p = apr_pmemdup(look->r->pool, value.p, value.n);
         look->req->pick_value.n = value.n;
     }
-    candidate.name = lbs_share_name(look->r, look->req->pool, look->index,
+    candidate.name = lbs_peers_name(look->r, look->req->pool, look->index,
                                     value.p, value.n);
     if (look_up(look, &candidate)
-        || lbs_share_find(look->req->pool, &candidate) || !key->present) {
+        || lbs_peers_find(look->req->pool, &candidate) || !key->present) {
         *key = candidate;
     }
     return candidate.known;

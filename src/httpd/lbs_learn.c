@@ -12,7 +12,7 @@
 #include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_forward.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/httpd/lbs_share.h"
+#include "src/httpd/lbs_peers.h"
 #include "src/httpd/lbs_verdict.h"
 
 /* Bytes of an answer after which it counts as one, whatever becomes of it. */
@@ -104,7 +104,7 @@ static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
         if (key->present) {
             (void)lbs_table_forget(lbs_runtime()->table, key->hash,
                                    lbs_runtime_now(), NULL);
-            lbs_share_forget(req->pool, key);
+            lbs_peers_forget(req->pool, key);
         }
         key->present = 0;
         return;
@@ -113,7 +113,7 @@ static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
     key->known = 0;
     key->hash = lbs_extract_hash(req->pool, index, walk.value.p, walk.value.n);
     key->name =
-        lbs_share_name(r, req->pool, index, walk.value.p, walk.value.n);
+        lbs_peers_name(r, req->pool, index, walk.value.p, walk.value.n);
     key->stored = 0;
 }
 
@@ -236,7 +236,7 @@ static void learn(request_rec *r, lbs_request_t *req)
         }
         if (req->key[i].present) {
             remember(req, req->key[i].hash, now);
-            lbs_share_write(req, &req->key[i]);
+            lbs_peers_write(req, &req->key[i]);
         }
     }
 }

@@ -69,7 +69,7 @@ typedef struct lbs_hpool_t {
     int seats; /* in mod_proxy's memory; kept by the process that ticks */
     apr_hash_t *by_route;            /* route -> lbs_hmember_t */
     apr_hash_t *by_token_id;         /* 8 bytes -> lbs_hmember_t */
-    struct lbs_share_store_t *store; /* LBStickyStore; NULL: off */
+    struct lbs_peers_store_t *store; /* LBStickyStore; NULL: off */
     lbs_plan_t *plan;
     lbs_pick_pool_t pick;
 } lbs_hpool_t;

@@ -12,8 +12,8 @@
 #include "src/httpd/lbs_prober.h"
 #include "src/httpd/lbs_require.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/httpd/lbs_share.h"
-#include "src/httpd/lbs_share_call.h"
+#include "src/httpd/lbs_peers.h"
+#include "src/httpd/lbs_peers_call.h"
 #include "src/httpd/lbs_tick.h"
 #include "src/httpd/lbs_unique.h"
 
@@ -24,7 +24,7 @@ int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
     int status;
 
     (void)plog;
-    lbs_share_call_pre_config(pconf);
+    lbs_peers_call_pre_config(pconf);
     status = lbs_require_modules(ptemp);
     if (status != OK || !lbs_require_is_used()) {
         return status;
@@ -57,7 +57,7 @@ int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (status == OK) {
         status = lbs_local_own_check(ptemp, main_server);
     }
-    return status == OK ? lbs_share_check(ptemp, main_server) : status;
+    return status == OK ? lbs_peers_check(ptemp, main_server) : status;
 }
 
 void lbs_start_test_config(apr_pool_t *pconf, server_rec *main_server)
@@ -82,7 +82,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     lbs_local_own_find(ptemp);
     lbs_persist_load(main_server, ptemp);
     lbs_runtime_take_secret(main_server);
-    if (lbs_share_start(pconf, ptemp, main_server) != APR_SUCCESS) {
+    if (lbs_peers_start(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     lbs_pools_settle();
@@ -99,7 +99,7 @@ void lbs_start_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     if (lbs_runtime() != NULL) {
         lbs_runtime_child(pchild, main_server);
-        lbs_share_call_child(pchild, main_server);
+        lbs_peers_call_child(pchild, main_server);
     }
 }
 

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_share_call.h - one call to a store, bounded in time.
+/* lbs_peers_call.h - one call to a store, bounded in time.
  *
  * Providers block as long as they like, so each call runs in a thread of a
  * small pool while the request waits at most timeout=. A call that fails or
  * is late counts against the store; after three in a row it is left alone for
  * a while, by all processes, but for one call now and then that tries it.
  */
-#ifndef LBS_SHARE_CALL_H
-#define LBS_SHARE_CALL_H
+#ifndef LBS_PEERS_CALL_H
+#define LBS_PEERS_CALL_H
 
 #include <ap_socache.h>
 #include <httpd.h>
 
 #include "src/state/lbs_store.h"
 
-typedef struct lbs_share_store_t lbs_share_store_t; /* opaque, from pconf */
+typedef struct lbs_peers_store_t lbs_peers_store_t; /* opaque, from pconf */
 
-typedef enum lbs_share_op_t {
-    LBS_SHARE_GET,
-    LBS_SHARE_PUT,
-    LBS_SHARE_REMOVE
-} lbs_share_op_t;
+typedef enum lbs_peers_op_t {
+    LBS_PEERS_GET,
+    LBS_PEERS_PUT,
+    LBS_PEERS_REMOVE
+} lbs_peers_op_t;
 
 /** Once per configuration, in pre_config. */
-void lbs_share_call_pre_config(apr_pool_t *pconf);
+void lbs_peers_call_pre_config(apr_pool_t *pconf);
 
 /**
  * Open a store. Parent, in post_config.
@@ -32,14 +32,14 @@ void lbs_share_call_pre_config(apr_pool_t *pconf);
  * @param args      for the provider; NULL: its defaults
  * @return APR_SUCCESS; anything else was logged
  */
-apr_status_t lbs_share_call_open(lbs_share_store_t **store,
+apr_status_t lbs_peers_call_open(lbs_peers_store_t **store,
                                  const ap_socache_provider_t *provider,
                                  const char *spelling, const char *args,
                                  server_rec *s, apr_pool_t *pconf,
                                  apr_pool_t *ptemp);
 
 /** In child_init. */
-void lbs_share_call_child(apr_pool_t *pchild, server_rec *main_server);
+void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server);
 
 /**
  * Call a store.
@@ -51,7 +51,7 @@ void lbs_share_call_child(apr_pool_t *pchild, server_rec *main_server);
  * @return APR_SUCCESS; APR_NOTFOUND: it is not there; APR_EAGAIN: the store is
  *         being left alone; APR_TIMEUP or another error: the store failed
  */
-apr_status_t lbs_share_call(lbs_share_store_t *store, lbs_share_op_t op,
+apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
                             const char *name,
                             unsigned char value[LBS_STORE_VALUE_LEN],
                             apr_time_t expiry, apr_interval_time_t timeout);

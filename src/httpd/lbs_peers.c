@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_share.c - see lbs_share.h. */
-#include "src/httpd/lbs_share.h"
+/* lbs_peers.c - see lbs_peers.h. */
+#include "src/httpd/lbs_peers.h"
 
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -8,7 +8,7 @@
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
-#include "src/httpd/lbs_share_call.h"
+#include "src/httpd/lbs_peers_call.h"
 #include "src/state/lbs_store.h"
 
 /* Names and MACs of each secret: the first writes, the others are read. */
@@ -75,7 +75,7 @@ static int check_pool(apr_pool_t *ptemp, const server_rec *s,
                : OK;
 }
 
-int lbs_share_check(apr_pool_t *ptemp, server_rec *main_server)
+int lbs_peers_check(apr_pool_t *ptemp, server_rec *main_server)
 {
     const server_rec *s;
 
@@ -108,14 +108,14 @@ static apr_status_t open_store(apr_pool_t *pconf, apr_pool_t *ptemp,
 
     pool->store = apr_hash_get(opened, spelling, APR_HASH_KEY_STRING);
     if (pool->store == NULL) {
-        rv = lbs_share_call_open(&pool->store, find_provider(set->provider),
+        rv = lbs_peers_call_open(&pool->store, find_provider(set->provider),
                                  spelling, set->args, s, pconf, ptemp);
         apr_hash_set(opened, spelling, APR_HASH_KEY_STRING, pool->store);
     }
     return rv;
 }
 
-apr_status_t lbs_share_start(apr_pool_t *pconf, apr_pool_t *ptemp,
+apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
                              server_rec *main_server)
 {
     const lbs_secret_t *secret = lbs_runtime()->secret;
@@ -144,7 +144,7 @@ apr_status_t lbs_share_start(apr_pool_t *pconf, apr_pool_t *ptemp,
  */
 
 /* One name for each secret, one behind the other. */
-const char *lbs_share_name(request_rec *r, const lbs_hpool_t *pool, int index,
+const char *lbs_peers_name(request_rec *r, const lbs_hpool_t *pool, int index,
                            const void *value, apr_size_t len)
 {
     const lbs_source_t *source = &pool->set.sticky->source[index];
@@ -172,7 +172,7 @@ static apr_status_t read_one(const lbs_hpool_t *pool, const char *names,
     apr_status_t rv;
 
     apr_cpystrn(name, names + which * LBS_STORE_NAME_LEN, sizeof(name));
-    rv = lbs_share_call(pool->store, LBS_SHARE_GET, name, value, 0,
+    rv = lbs_peers_call(pool->store, LBS_PEERS_GET, name, value, 0,
                         pool->set.store->timeout);
     return rv != APR_SUCCESS
                ? rv
@@ -191,7 +191,7 @@ static int is_too_old(const lbs_hpool_t *pool,
                   > apr_time_sec(max);
 }
 
-int lbs_share_find(const lbs_hpool_t *pool, lbs_hkey_t *key)
+int lbs_peers_find(const lbs_hpool_t *pool, lbs_hkey_t *key)
 {
     apr_time_t now = apr_time_now();
     const lbs_hmember_t *m;
@@ -228,7 +228,7 @@ static int is_due(const lbs_request_t *req, const lbs_hkey_t *key)
            || seen / period != lbs_runtime_now() / period;
 }
 
-void lbs_share_write(const lbs_request_t *req, const lbs_hkey_t *key)
+void lbs_peers_write(const lbs_request_t *req, const lbs_hkey_t *key)
 {
     const lbs_hpool_t *pool = req->pool;
     apr_int64_t idle = pool->set.timeout->idle;
@@ -247,11 +247,11 @@ void lbs_share_write(const lbs_request_t *req, const lbs_hkey_t *key)
     }
     apr_cpystrn(name, key->name, sizeof(name));
     lbs_store_encode(&keys.secret[0], name, &record, value);
-    (void)lbs_share_call(pool->store, LBS_SHARE_PUT, name, value, expiry,
+    (void)lbs_peers_call(pool->store, LBS_PEERS_PUT, name, value, expiry,
                          pool->set.store->timeout);
 }
 
-void lbs_share_forget(const lbs_hpool_t *pool, const lbs_hkey_t *key)
+void lbs_peers_forget(const lbs_hpool_t *pool, const lbs_hkey_t *key)
 {
     unsigned char none[LBS_STORE_VALUE_LEN] = {0};
     char name[LBS_STORE_NAME_LEN + 1];
@@ -259,7 +259,7 @@ void lbs_share_forget(const lbs_hpool_t *pool, const lbs_hkey_t *key)
 
     for (i = 0; key->name != NULL && i < keys.count; i++) {
         apr_cpystrn(name, key->name + i * LBS_STORE_NAME_LEN, sizeof(name));
-        (void)lbs_share_call(pool->store, LBS_SHARE_REMOVE, name, none, 0,
+        (void)lbs_peers_call(pool->store, LBS_PEERS_REMOVE, name, none, 0,
                              pool->set.store->timeout);
     }
 }
