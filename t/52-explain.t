@@ -122,5 +122,31 @@ subtest 'wrong questions' => sub {
     }
 };
 
+subtest 'the method hash: the member that the key will get' => sub {
+    my $hash = LBS::Httpd->new(backends => \@web, conf => <<'CONF');
+LBSticky header=X-Key
+LBStickyMethod hash
+<Proxy "balancer://app">
+    BalancerMember "http://@B1@" route=web1
+    BalancerMember "http://@B2@" route=web2
+    BalancerMember "http://@B3@" route=web3
+</Proxy>
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+ProxyPass "/" "balancer://app/"
+CONF
+    $hash->start;
+    my ($same, %seen) = (0);
+    for my $key (map { "k$_" } 1 .. 30) {
+        my $said = $hash->get("/lb-status/explain?pool=app&key=header%3DX-Key:$key")->json;
+        my $member = $hash->get('/', headers => [['X-Key', $key]])->member;
+        $same += $said->{member} eq $member;
+        $seen{$member}++;
+    }
+    is $same, 30, 'as explained';
+    is keys %seen, 3, 'and to every member';
+};
+
 $h->no_unexpected_log;
 done_testing;

@@ -40,6 +40,7 @@ apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
  * Hash of a key for the method `hash`: the same on every server that has the
  * same secret.
  *
+ * @param r  NULL when there is a value
  * @param value  empty: the client's address is the key
  */
 apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <jansson.h>
 
+#include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/status/lbs_collect.h"
 #include "src/status/lbs_escape.h"
@@ -142,24 +143,6 @@ static const char *why_no_pick(const lbs_view_member_t *member,
     return lbs_state_name(member->state);
 }
 
-/* What the pool's method would compare: less is better. The sampling and the
- * guards of least-load are not in it. */
-static double score_of(const explain_t *e, const lbs_view_member_t *m)
-{
-    double weight = m->effective_weight > 0 ? m->effective_weight : 0.01;
-
-    switch (e->from->set.method->method) {
-    case LBS_PICK_LEAST_LOAD:
-        return m->ewma_ms * ((double)m->inflight + 1) / weight;
-    case LBS_PICK_LEAST_BUSY:
-        return (double)m->inflight / weight;
-    case LBS_PICK_LEAST_SESSIONS:
-        return (double)m->sessions / weight;
-    default:
-        return 0;
-    }
-}
-
 /* Spares and standbys are for when there is nobody else. */
 static int tier_of(const lbs_view_member_t *member)
 {
@@ -168,7 +151,27 @@ static int tier_of(const lbs_view_member_t *member)
                                               : 0;
 }
 
-static void pick(explain_t *e)
+/* The method `hash` is a function of the key: ask it. */
+static void pick_by_hash(explain_t *e)
+{
+    static const lbs_slice_t nothing = {NULL, 0};
+    apr_uint16_t tried = (apr_uint16_t)e->key.member;
+    lbs_pick_ask_t ask = {.rand = lbs_runtime_rand(),
+                          .tried = &tried,
+                          .ntried = e->key.member != LBS_NO_MEMBER,
+                          .bound_centi = e->from->set.method->bound_centi,
+                          .hash = e->key.has_hash ? e->key.pick_hash
+                                                  : lbs_extract_pick_hash(
+                                                      e->r, e->from, nothing)};
+    apr_uint32_t index;
+
+    if (lbs_pick_member(&e->from->pick, &ask, &index) == APR_SUCCESS) {
+        e->member = &e->pool->members[index];
+    }
+}
+
+/* The others by their score, without what chance adds. */
+static void pick_by_score(explain_t *e)
 {
     apr_uint32_t i;
     int best = 3;
@@ -176,7 +179,7 @@ static void pick(explain_t *e)
 
     for (i = 0; i < e->pool->members_count; i++) {
         const lbs_view_member_t *member = &e->pool->members[i];
-        double score = score_of(e, member);
+        double score = lbs_pick_score(&e->from->pick, i);
         int tier = tier_of(member);
 
         if ((int)i != e->key.member
@@ -186,6 +189,16 @@ static void pick(explain_t *e)
             least = score;
             e->member = member;
         }
+    }
+}
+
+static void pick(explain_t *e)
+{
+    if (e->from->set.method->method == LBS_PICK_HASH) {
+        pick_by_hash(e);
+    }
+    else {
+        pick_by_score(e);
     }
 }
 
@@ -240,7 +253,7 @@ static json_t *candidates(const explain_t *e)
                       text(e, label(member)), "state",
                       lbs_state_name(member->state), "eligible", why == NULL,
                       "why", why != NULL ? why : "open to new sessions",
-                      "score", score_of(e, member)));
+                      "score", lbs_pick_score(&e->from->pick, i)));
     }
     return array;
 }

@@ -67,11 +67,13 @@ static void look_in_table(look_t *look, const void *value, apr_size_t len)
 {
     apr_time_t now = lbs_runtime_now();
     lbs_lookup_t *found = look->found;
+    lbs_slice_t key = {value, len};
     lbs_table_hit_t hit;
     apr_status_t rv;
 
     found->has_hash = 1;
     found->hash = lbs_extract_hash(look->pool, look->index, value, len);
+    found->pick_hash = lbs_extract_pick_hash(NULL, look->pool, key);
     rv = lbs_table_find(lbs_runtime()->table, found->hash, now, &hit);
     if (rv == APR_SUCCESS && is_over(look, now)) {
         rv = APR_TIMEUP;

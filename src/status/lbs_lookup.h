@@ -13,12 +13,13 @@ typedef struct lbs_lookup_t {
     const char *source; /* as configured */
     int has_hash;       /* 0: a route, or a cookie that is no token of ours */
     apr_uint64_t hash;  /* as the table knows the key */
-    int found;          /* the table knows the session */
-    apr_time_t expires; /* when found; on the monotonic clock */
-    int member;         /* index in the pool; LBS_NO_MEMBER: none is named,
-                           or it is no longer configured */
-    int named;          /* a member is named, configured or not */
-    lbs_reason_t why;   /* when none is named: why a pick is due */
+    apr_uint64_t pick_hash; /* as the method `hash` does */
+    int found;              /* the table knows the session */
+    apr_time_t expires;     /* when found; on the monotonic clock */
+    int member;             /* index in the pool; LBS_NO_MEMBER: none is named,
+                               or it is no longer configured */
+    int named;              /* a member is named, configured or not */
+    lbs_reason_t why;       /* when none is named: why a pick is due */
 } lbs_lookup_t;
 
 /**
