@@ -160,6 +160,15 @@ class Gunicorn(Process):
             return False
 
 
+def documents():
+    """A DocumentRoot that httpd's children can look into: another user's, when
+    root has the checkout in a home directory. Nothing is served from it."""
+    public = TOP / "demo" / "site" / "public"
+    if all(path.stat().st_mode & 0o001 for path in (public, *public.parents)):
+        return public
+    return "/usr/share/doc"
+
+
 class Httpd(Process):
     """The balancer in front."""
 
@@ -177,6 +186,7 @@ class Httpd(Process):
         """Write httpd.conf from its template and let httpd check it."""
         text = self.place.conf.read_text()
         for word, value in (("TOP", TOP), ("RUN", self.place.run),
+                            ("DOCUMENTS", documents()),
                             ("MODULES", MODULES), ("PORT", self.place.port),
                             ("WEB_PORT", self.place.web_port)):
             text = text.replace(f"@{word}@", str(value))
