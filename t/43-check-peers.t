@@ -36,4 +36,7 @@ for my $h (@h) {
         ['up', 'down'], 'one is up, the other down';
     $h->no_unexpected_log;
 }
+# One httpd is stopped before the other: for the one that is left, or is about
+# to go, nobody is well then.
+$_->announce(qr/LBS3000/) for @h;
 done_testing;
