@@ -8,6 +8,7 @@
 #     bench/bench_pick.sh [build/bench/bench_pick]
 set -eu
 bench=${1:-build/bench/bench_pick}
+[ -x "$bench" ] || { echo "$bench is missing: make bench builds it" >&2; exit 1; }
 short=2000
 long=12000
 

@@ -8,6 +8,7 @@
 #     SIZES="100000 10000000" bench/bench_table.sh [build/bench/bench_table]
 set -eu
 bench=${1:-build/bench/bench_table}
+[ -x "$bench" ] || { echo "$bench is missing: make bench builds it" >&2; exit 1; }
 short=2000
 long=9000
 
