@@ -58,7 +58,8 @@ subtest 'LBStickyFailback stay, return and idle=' => sub {
             sleep 0.3;
         }
         is_deeply [keys %seen], [$away], 'nor in the middle of a visit';
-        sleep 2.3;
+        # The expiry clock of a two-hour session steps by half a second.
+        sleep 3;
         $r = visit($h, $n, pool => $pool);
         is verdict($r), $pool eq 'idle' ? 'moved failback' : 'kept',
             'but after a pause of two seconds' . ($pool eq 'idle' ? '' : ' neither');
@@ -126,7 +127,7 @@ subtest 'LBStickyTimeout, and expiry on time after a reload' => sub {
         is verdict(visit($h, 'x', pool => 'longest')), 'kept', 'and one with max=';
     }
     is member_state($h, 'learned', $_)->{inflight}, 0, 'quiet' for 'r1';
-    sleep 1;
+    sleep 1.3; # a cookie's dates are whole seconds: over after three at most
     is verdict($h->get('/cookie/', jar => $idle)), 'new expired', 'an idle cookie is over';
     like verdict(visit($h, 'idle', pool => 'learned')), qr/^new/, 'an idle learned one';
     is verdict(visit($h, 'busy', pool => 'learned')), 'kept', 'not one in use';
