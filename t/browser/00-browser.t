@@ -29,6 +29,7 @@ is $b->title, 'page', 'a page';
 ok $b->text_becomes('#js', qr/^on$/), 'its script runs';
 $b->type('#q', 'abc');
 $b->click('button');
+wait_for(sub { $b->url =~ /q=abc/ }, 5);
 like $b->url, qr{/app/\?q=abc$}, 'a form is sent';
 like $b->text('pre'), qr/"backend":"web1"/, 'and answered by the member';
 
