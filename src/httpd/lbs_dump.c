@@ -12,7 +12,7 @@
 #include <http_config.h>
 
 #include "src/httpd/lbs_config.h"
-#include "src/httpd/lbs_worker.h"
+#include "src/httpd/lbs_walk.h"
 
 /* Words ------------------------------------------------------------------- */
 
@@ -274,52 +274,32 @@ static void dump_main(apr_file_t *out, const lbs_main_conf_t *conf)
                     conf->persist != NULL ? conf->persist : "off");
 }
 
-static void dump_pool(apr_file_t *out, apr_pool_t *pool, const server_rec *s,
-                      const lbs_settings_t *set, const char *name)
+static void dump_pool(apr_file_t *out, apr_pool_t *pool,
+                      const lbs_walk_t *walk)
 {
     apr_size_t i;
 
-    apr_file_printf(out, "# pool %s of %s\n", name, lbs_config_vhost(pool, s));
+    apr_file_printf(out, "# pool %s of %s\n", walk->name,
+                    lbs_config_vhost(pool, walk->server));
     for (i = 0; i < WRITERS; i++) {
         apr_file_printf(out, "%s %s\n", writers[i].directive,
-                        writers[i].write(pool, set));
-    }
-}
-
-static void dump_server(apr_file_t *out, apr_pool_t *pool, server_rec *s,
-                        const server_rec *main_server)
-{
-    proxy_balancer *balancer;
-    int n = lbs_worker_pools(s, &balancer);
-
-    for (; n > 0; n--, balancer++) {
-        const char *name =
-            lbs_config_pool_name(pool, lbs_worker_pool_url(balancer));
-        lbs_settings_t set;
-
-        if (name != NULL && lbs_worker_count(balancer) > 0) {
-            lbs_config_resolve(
-                &set, s, name,
-                s != main_server
-                    && lbs_worker_is_inherited(balancer, main_server));
-            if (set.sticky->on) {
-                dump_pool(out, pool, s, &set, name);
-            }
-        }
+                        writers[i].write(pool, &walk->set));
     }
 }
 
 void lbs_dump_config(apr_pool_t *pool, server_rec *main_server)
 {
+    lbs_walk_t walk = lbs_walk_all(pool, main_server);
     apr_file_t *out;
-    server_rec *s;
 
     if (!ap_exists_config_define("DUMP_LBSTICKY")
         || apr_file_open_stdout(&out, pool) != APR_SUCCESS) {
         return;
     }
     dump_main(out, lbs_config_of(main_server)->main);
-    for (s = main_server; s != NULL; s = s->next) {
-        dump_server(out, pool, s, main_server);
+    while (lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && lbs_worker_count(walk.balancer) > 0) {
+            dump_pool(out, pool, &walk);
+        }
     }
 }

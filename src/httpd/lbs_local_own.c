@@ -13,6 +13,7 @@
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_pools.h"
+#include "src/httpd/lbs_walk.h"
 
 /* What a member's address is to this process. */
 typedef enum where_t {
@@ -134,15 +135,14 @@ void lbs_local_own_find(apr_pool_t *ptemp)
 
 /* One that is here while another is this httpd may be a second server on
  * this machine; where none is this httpd, somebody forgot a Listen. */
-static int check_members(apr_pool_t *ptemp, const server_rec *s,
-                         const char *name, const proxy_balancer *balancer)
+static int check_members(apr_pool_t *ptemp, const lbs_walk_t *walk)
 {
     const char *here = NULL;
-    int n = lbs_worker_count(balancer);
+    int n = lbs_worker_count(walk->balancer);
     int i;
 
     for (i = 0; i < n; i++) {
-        const char *url = lbs_worker_name(lbs_worker_at(balancer, i));
+        const char *url = lbs_worker_name(lbs_worker_at(walk->balancer, i));
 
         switch (find_where(ptemp, url)) {
         case THIS_HTTPD:
@@ -157,12 +157,12 @@ static int check_members(apr_pool_t *ptemp, const server_rec *s,
     if (here == NULL) {
         return OK;
     }
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->server,
                  LBSNO(2200) "LBStickyLocal: \"self\": member %s of pool %s "
                              "is this machine, but this httpd does not listen "
                              "there; write Listen with that address and port, "
                              "or take self out if another program serves it",
-                 here, name);
+                 here, walk->name);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -180,43 +180,18 @@ static int check_secret(const server_rec *s, const server_rec *main_server)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static int check_pool(apr_pool_t *ptemp, const server_rec *s,
-                      const proxy_balancer *balancer,
-                      const server_rec *main_server)
-{
-    const char *name =
-        lbs_config_pool_name(ptemp, lbs_worker_pool_url(balancer));
-    lbs_settings_t set;
-    int status;
-
-    if (name == NULL) {
-        return OK;
-    }
-    lbs_config_resolve(&set, s, name,
-                       s != main_server
-                           && lbs_worker_is_inherited(balancer, main_server));
-    if (!set.sticky->on || !set.local->self) {
-        return OK;
-    }
-    status = check_secret(s, main_server);
-    return status == OK ? check_members(ptemp, s, name, balancer) : status;
-}
-
 int lbs_local_own_check(apr_pool_t *ptemp, server_rec *main_server)
 {
-    const server_rec *s;
+    lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
+    int status = OK;
 
-    for (s = main_server; s != NULL; s = s->next) {
-        proxy_balancer *balancer;
-        int n = lbs_worker_pools(s, &balancer);
-
-        for (; n > 0; n--, balancer++) {
-            int status = check_pool(ptemp, s, balancer, main_server);
-
-            if (status != OK) {
-                return status;
+    while (status == OK && lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && walk.set.local->self) {
+            status = check_secret(walk.server, main_server);
+            if (status == OK) {
+                status = check_members(ptemp, &walk);
             }
         }
     }
-    return OK;
+    return status;
 }

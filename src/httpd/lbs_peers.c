@@ -5,10 +5,10 @@
 #include <ap_provider.h>
 #include <apr_strings.h>
 
-#include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
-#include "src/httpd/lbs_runtime.h"
 #include "src/httpd/lbs_peers_call.h"
+#include "src/httpd/lbs_runtime.h"
+#include "src/httpd/lbs_walk.h"
 #include "src/state/lbs_store.h"
 
 /* Names and MACs of each secret: the first writes, the others are read. */
@@ -56,42 +56,17 @@ static int check_store(apr_pool_t *ptemp, const server_rec *s,
     return OK;
 }
 
-static int check_pool(apr_pool_t *ptemp, const server_rec *s,
-                      const proxy_balancer *balancer,
-                      const server_rec *main_server)
-{
-    const char *name =
-        lbs_config_pool_name(ptemp, lbs_worker_pool_url(balancer));
-    lbs_settings_t set;
-
-    if (name == NULL) {
-        return OK;
-    }
-    lbs_config_resolve(&set, s, name,
-                       s != main_server
-                           && lbs_worker_is_inherited(balancer, main_server));
-    return set.sticky->on && set.store->provider != NULL
-               ? check_store(ptemp, s, set.store)
-               : OK;
-}
-
 int lbs_peers_check(apr_pool_t *ptemp, server_rec *main_server)
 {
-    const server_rec *s;
+    lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
+    int status = OK;
 
-    for (s = main_server; s != NULL; s = s->next) {
-        proxy_balancer *balancer;
-        int n = lbs_worker_pools(s, &balancer);
-
-        for (; n > 0; n--, balancer++) {
-            int status = check_pool(ptemp, s, balancer, main_server);
-
-            if (status != OK) {
-                return status;
-            }
+    while (status == OK && lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && walk.set.store->provider != NULL) {
+            status = check_store(ptemp, walk.server, walk.set.store);
         }
     }
-    return OK;
+    return status;
 }
 
 /* Pools that name the same store share it. */

@@ -10,6 +10,7 @@
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/httpd/lbs_shm.h"
+#include "src/httpd/lbs_walk.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_identity.h"
 #include "src/state/lbs_manager.h"
@@ -385,64 +386,60 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
     return build_settings(pconf, ptemp, pool);
 }
 
+/* @param names  name -> pool, of the server; its own come first */
+static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
+                             const lbs_walk_t *walk, apr_hash_t *names)
+{
+    const lbs_hpool_t *twin = find_twin(walk->balancer);
+    lbs_hpool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
+    apr_status_t rv;
+
+    pool->name = walk->name;
+    pool->server = walk->owner;
+    pool->balancer = walk->balancer;
+    pool->set = walk->set;
+    build_parameters(pool, lbs_walk_is_inherited(walk));
+    rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
+                      : build_pool(pconf, ptemp, pool);
+    if (rv == APR_SUCCESS) {
+        apr_hash_set(names, pool->name, APR_HASH_KEY_STRING, pool);
+        APR_ARRAY_PUSH(pools->all, lbs_hpool_t *) = pool;
+    }
+    return rv;
+}
+
 static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
                                  server_rec *s, server_rec *main_server)
 {
+    lbs_walk_t walk = lbs_walk_server(pconf, s, main_server);
     apr_hash_t *names = apr_hash_make(pconf);
-    proxy_balancer *balancer;
-    int n = lbs_worker_pools(s, &balancer);
+    apr_status_t rv = APR_SUCCESS;
 
     apr_hash_set(pools->by_server, apr_pmemdup(pconf, &s, sizeof(s)),
                  sizeof(s), names);
-    for (; n > 0; n--, balancer++) {
-        const char *name =
-            lbs_config_pool_name(pconf, lbs_worker_pool_url(balancer));
-        int inherited =
-            s != main_server && lbs_worker_is_inherited(balancer, main_server);
-        lbs_hpool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
-        const lbs_hpool_t *twin = find_twin(balancer);
-        apr_status_t rv;
-
-        if (name == NULL || lbs_worker_count(balancer) == 0
-            || apr_hash_get(names, name, APR_HASH_KEY_STRING) != NULL) {
-            continue;
+    while (rv == APR_SUCCESS && lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && lbs_worker_count(walk.balancer) > 0
+            && apr_hash_get(names, walk.name, APR_HASH_KEY_STRING) == NULL) {
+            rv = add_pool(pconf, ptemp, &walk, names);
         }
-        lbs_config_resolve(&pool->set, s, name, inherited);
-        if (!pool->set.sticky->on) {
-            continue;
-        }
-        pool->name = name;
-        pool->server = inherited ? main_server : s;
-        pool->balancer = balancer;
-        build_parameters(pool, inherited);
-        rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
-                          : build_pool(pconf, ptemp, pool);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        apr_hash_set(names, name, APR_HASH_KEY_STRING, pool);
-        APR_ARRAY_PUSH(pools->all, lbs_hpool_t *) = pool;
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
                              server_rec *main_server)
 {
+    apr_status_t rv = APR_SUCCESS;
     server_rec *s;
 
     pools = apr_pcalloc(pconf, sizeof(*pools));
     pools->all = apr_array_make(pconf, 8, sizeof(lbs_hpool_t *));
     pools->by_server = apr_hash_make(pconf);
     lbs_registry_begin(lbs_runtime()->registry);
-    for (s = main_server; s != NULL; s = s->next) {
-        apr_status_t rv = build_server(pconf, ptemp, s, main_server);
-
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
+    for (s = main_server; s != NULL && rv == APR_SUCCESS; s = s->next) {
+        rv = build_server(pconf, ptemp, s, main_server);
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* Settling ------------------------------------------------------------------

@@ -9,7 +9,7 @@
 
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
-#include "src/httpd/lbs_worker.h"
+#include "src/httpd/lbs_walk.h"
 
 /* By its route, else by its URL: as the registry identifies a member. */
 static const char *member_name(const proxy_worker *worker)
@@ -19,25 +19,25 @@ static const char *member_name(const proxy_worker *worker)
     return *route != '\0' ? route : lbs_worker_name(worker);
 }
 
-static int check_members(apr_pool_t *ptemp, const server_rec *s,
-                         const char *name, const proxy_balancer *balancer)
+static int check_members(apr_pool_t *ptemp, const lbs_walk_t *walk)
 {
     apr_hash_t *seen = apr_hash_make(ptemp);
-    int n = lbs_worker_count(balancer);
+    int n = lbs_worker_count(walk->balancer);
     int status = OK;
     int i;
 
     for (i = 0; i < n; i++) {
-        const proxy_worker *worker = lbs_worker_at(balancer, i);
+        const proxy_worker *worker = lbs_worker_at(walk->balancer, i);
         const char *member = member_name(worker);
         const char *other = apr_hash_get(seen, member, APR_HASH_KEY_STRING);
 
         if (other != NULL) {
-            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0,
+                         walk->owner,
                          LBSNO(1800) "pool %s: members %s and %s are both "
                                      "called %s; give each a route= of its "
                                      "own",
-                         name, other, lbs_worker_name(worker), member);
+                         walk->name, other, lbs_worker_name(worker), member);
             status = HTTP_INTERNAL_SERVER_ERROR;
         }
         apr_hash_set(seen, member, APR_HASH_KEY_STRING,
@@ -161,25 +161,25 @@ static int check_tree(apr_pool_t *ptemp, const server_rec *main_server,
 }
 
 /* @param seen  "vhost pool" -> the balancer of that name */
-static int check_pool(apr_pool_t *ptemp, const server_rec *s, const char *name,
-                      const proxy_balancer *balancer, apr_hash_t *seen)
+static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
+                      apr_hash_t *seen)
 {
-    const char *vhost = lbs_config_vhost(ptemp, s);
-    const char *key = apr_pstrcat(ptemp, vhost, " ", name, NULL);
+    const char *vhost = lbs_config_vhost(ptemp, walk->owner);
+    const char *key = apr_pstrcat(ptemp, vhost, " ", walk->name, NULL);
     const proxy_balancer *other = apr_hash_get(seen, key, APR_HASH_KEY_STRING);
 
     if (other == NULL) {
-        apr_hash_set(seen, key, APR_HASH_KEY_STRING, balancer);
-        return check_members(ptemp, s, name, balancer);
+        apr_hash_set(seen, key, APR_HASH_KEY_STRING, walk->balancer);
+        return check_members(ptemp, walk);
     }
-    if (lbs_worker_same_pool(other, balancer)) {
+    if (lbs_worker_same_pool(other, walk->balancer)) {
         return OK;
     }
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->owner,
                  LBSNO(1801) "two virtual hosts are called %s and have a pool "
                              "%s each; give one another ServerName or pool "
                              "name",
-                 vhost, name);
+                 vhost, walk->name);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -208,33 +208,18 @@ static void check_sections(apr_pool_t *ptemp, const server_rec *s,
     }
 }
 
-static int check_server(apr_pool_t *ptemp, const server_rec *s,
-                        const server_rec *main_server, apr_hash_t *seen)
+static int check_server(apr_pool_t *ptemp, server_rec *s,
+                        server_rec *main_server, apr_hash_t *seen)
 {
+    lbs_walk_t walk = lbs_walk_server(ptemp, s, main_server);
     apr_hash_t *names = apr_hash_make(ptemp);
-    proxy_balancer *balancer;
-    int n = lbs_worker_pools(s, &balancer);
     int status = OK;
 
-    for (; n > 0; n--, balancer++) {
-        const char *name =
-            lbs_config_pool_name(ptemp, lbs_worker_pool_url(balancer));
-        lbs_settings_t set;
-        int inherited;
-
-        if (name == NULL) {
-            continue;
+    while (lbs_walk_next(&walk)) {
+        if (walk.owner == s) {
+            apr_hash_set(names, walk.name, APR_HASH_KEY_STRING, walk.balancer);
         }
-        inherited =
-            s != main_server && lbs_worker_is_inherited(balancer, main_server);
-        if (!inherited) {
-            apr_hash_set(names, name, APR_HASH_KEY_STRING, balancer);
-        }
-        lbs_config_resolve(&set, s, name, inherited);
-        if (set.sticky->on
-            && check_pool(ptemp, inherited ? main_server : s, name, balancer,
-                          seen)
-                   != OK) {
+        if (walk.set.sticky->on && check_pool(ptemp, &walk, seen) != OK) {
             status = HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -245,7 +230,7 @@ static int check_server(apr_pool_t *ptemp, const server_rec *s,
 int lbs_unique_check(apr_pool_t *ptemp, server_rec *main_server)
 {
     apr_hash_t *seen = apr_hash_make(ptemp);
-    const server_rec *s;
+    server_rec *s;
     int status = check_tree(ptemp, main_server, main_server, ap_conftree);
 
     for (s = main_server; s != NULL; s = s->next) {
