@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(memchr(value.p, '&', value.n) == NULL);
     }
     /* No LBSticky path= has a name with a byte that ends a path's value or
-     * the path itself: lbs_source_parse() refuses it. */
+     * the path itself: lbs_source_add() refuses it. */
     if (strpbrk(in.name, PATH_ENDS) == NULL
         && lbs_key_path(in.text, name, &value) == APR_SUCCESS) {
         must(value.n > 0 && input_holds(in.text, value));

@@ -131,9 +131,6 @@ static void operate(lbs_table_t *table, lbs_table_slots_t *slots,
     case 4:
         (void)lbs_table_forget(table, key, *now, &hit);
         break;
-    case 5:
-        (void)lbs_table_rebind_if(table, key, slot, 0, *now, IDLE, &hit);
-        break;
     case 6:
         (void)lbs_sweep_requantise(table, slot, lbs_table_quantum(IDLE, 0),
                                    *now);

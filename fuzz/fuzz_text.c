@@ -50,14 +50,17 @@ static void check_statuses(const char *s)
 
 static void check_source(apr_pool_t *pool, const char *s)
 {
-    lbs_source_t source, again;
+    lbs_source_t list[LBS_SOURCE_MAX], again[LBS_SOURCE_MAX];
+    int n = 0, m = 0;
 
-    if (lbs_source_parse(pool, s, &source) == NULL) {
-        must(lbs_source_parse(pool, source.spelling, &again) == NULL);
-        must(lbs_source_same(&source, &again));
-        must(strcmp(source.spelling, again.spelling) == 0);
-        must(source.v4bits <= LBS_KEY_V4_BITS);
-        must(source.v6bits <= LBS_KEY_V6_BITS);
+    if (lbs_source_add(pool, s, list, &n) == NULL) {
+        must(n == 1);
+        must(list[0].v4bits <= LBS_KEY_V4_BITS);
+        must(list[0].v6bits <= LBS_KEY_V6_BITS);
+        /* Its spelling is the same source, hence not wanted twice. */
+        must(lbs_source_add(pool, list[0].spelling, list, &n) != NULL);
+        must(lbs_source_add(pool, list[0].spelling, again, &m) == NULL);
+        must(strcmp(list[0].spelling, again[0].spelling) == 0);
     }
 }
 

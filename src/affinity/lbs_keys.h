@@ -32,7 +32,7 @@ apr_status_t lbs_key_query(const char *args, lbs_slice_t name,
  *
  * @param path  the request's target, undecoded; read up to `?` or `#`; NULL
  *              is no path
- * @param name  as lbs_source_parse() lets through: without `;`, `/`, `?`, `#`
+ * @param name  as lbs_source_add() lets through: without `;`, `/`, `?`, `#`
  * @return APR_SUCCESS; APR_NOTFOUND: no key, value untouched
  */
 apr_status_t lbs_key_path(const char *path, lbs_slice_t name,

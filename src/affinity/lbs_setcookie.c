@@ -89,9 +89,8 @@ apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
     return APR_SUCCESS;
 }
 
-static char *write_line(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                        lbs_slice_t name, const char *value,
-                        const char *lifetime, int secure)
+char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                           lbs_slice_t name, const char *value, int secure)
 {
     static const char *const samesite[] = {
         [LBS_SAMESITE_LAX] = "; SameSite=Lax",
@@ -99,7 +98,12 @@ static char *write_line(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
         [LBS_SAMESITE_NONE] = "; SameSite=None",
         [LBS_SAMESITE_OFF] = "",
     };
+    const char *lifetime = "";
 
+    if (conf->maxage > 0) {
+        lifetime =
+            apr_psprintf(pool, "; Max-Age=%" APR_INT64_T_FMT, conf->maxage);
+    }
     return apr_pstrcat(pool, apr_pstrmemdup(pool, name.p, name.n), "=", value,
                        conf->path != NULL ? "; Path=" : "",
                        conf->path != NULL ? conf->path : "",
@@ -108,27 +112,6 @@ static char *write_line(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
                        samesite[conf->samesite], secure ? "; Secure" : "",
                        conf->httponly ? "; HttpOnly" : "",
                        conf->partitioned ? "; Partitioned" : "", NULL);
-}
-
-char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                           lbs_slice_t name, const char *value, int secure)
-{
-    const char *lifetime = "";
-
-    if (conf->maxage > 0) {
-        lifetime =
-            apr_psprintf(pool, "; Max-Age=%" APR_INT64_T_FMT, conf->maxage);
-    }
-    return write_line(pool, conf, name, value, lifetime, secure);
-}
-
-char *lbs_setcookie_clear(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                          lbs_slice_t name, int secure)
-{
-    /* Both, for browsers that know only the older one. */
-    return write_line(pool, conf, name, "",
-                      "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-                      secure);
 }
 
 /* The end of a list's element: the next comma not between quotes, or NUL. */

@@ -45,13 +45,6 @@ char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
                            lbs_slice_t name, const char *value, int secure);
 
 /**
- * Write the line that makes the browser forget what lbs_setcookie_format()
- * gave it: with the same path and domain, else it would keep the old one.
- */
-char *lbs_setcookie_clear(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                          lbs_slice_t name, int secure);
-
-/**
  * The Cache-Control for an answer that carries the cookie: no shared cache
  * may keep it. Everything else the application said stays, except `public`,
  * which would contradict.

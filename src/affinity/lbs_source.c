@@ -135,8 +135,9 @@ static const char *parse_ip(apr_pool_t *pool, const char *masks,
     return NULL;
 }
 
-const char *lbs_source_parse(apr_pool_t *pool, const char *arg,
-                             lbs_source_t *source)
+/* @return NULL, or a phrase that says what was wanted; source untouched */
+static const char *parse(apr_pool_t *pool, const char *arg,
+                         lbs_source_t *source)
 {
     apr_size_t n = strcspn(arg, "=/");
     lbs_slice_t word = {arg, n};
@@ -156,7 +157,8 @@ const char *lbs_source_parse(apr_pool_t *pool, const char *arg,
     return parse_named(pool, word, arg + n + 1, source);
 }
 
-int lbs_source_same(const lbs_source_t *a, const lbs_source_t *b)
+/* Do they take their key from the same place, in the same way? */
+static int same(const lbs_source_t *a, const lbs_source_t *b)
 {
     if (a->kind != b->kind || a->v4bits != b->v4bits
         || a->v6bits != b->v6bits) {
@@ -172,14 +174,14 @@ const char *lbs_source_add(apr_pool_t *pool, const char *arg,
                            lbs_source_t *list, int *count)
 {
     lbs_source_t source;
-    const char *wanted = lbs_source_parse(pool, arg, &source);
+    const char *wanted = parse(pool, arg, &source);
     int i;
 
     if (wanted != NULL) {
         return wanted;
     }
     for (i = 0; i < *count; i++) {
-        if (lbs_source_same(&list[i], &source)) {
+        if (same(&list[i], &source)) {
             return WANT_ONCE;
         }
     }

@@ -32,31 +32,19 @@ typedef struct lbs_source_t {
 } lbs_source_t;
 
 /**
- * Read one word: cookie, session=NAME, ip[/V4[/V6]], header=NAME, query=NAME,
- * path=NAME, route=NAME, expr=EXPR. `off` and `none` are the caller's.
- *
- * @param pool    owns the strings of the source
- * @param arg     not kept
- * @param source  out; an expression is not compiled here
- * @return NULL, or a phrase that says what was wanted (source untouched)
- */
-const char *lbs_source_parse(apr_pool_t *pool, const char *arg,
-                             lbs_source_t *source);
-
-/**
- * Read one word and put it at the end of a list, unless it is there already
- * or the list is full.
+ * Read one word and put it at the end of a list: cookie, session=NAME,
+ * ip[/V4[/V6]], header=NAME, query=NAME, path=NAME, route=NAME, expr=EXPR.
+ * `off` and `none` are the caller's; an expression is not compiled here.
  *
  * @param pool   owns the strings of the source
  * @param arg    not kept
  * @param list   room for LBS_SOURCE_MAX sources
  * @param count  in and out: sources in list
- * @return NULL, or a phrase that says what was wanted (list unchanged)
+ * @return NULL, or a phrase that says what was wanted: the word is none of
+ *         these, a source of the list takes its key from the same place, or
+ *         the list is full (list unchanged)
  */
 const char *lbs_source_add(apr_pool_t *pool, const char *arg,
                            lbs_source_t *list, int *count);
-
-/** Do they take their key from the same place, in the same way? */
-int lbs_source_same(const lbs_source_t *a, const lbs_source_t *b);
 
 #endif

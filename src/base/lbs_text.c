@@ -314,15 +314,6 @@ void lbs_statuses_add(lbs_statuses_t *set, int status)
     }
 }
 
-void lbs_statuses_add_set(lbs_statuses_t *set, const lbs_statuses_t *more)
-{
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(set->bits) / sizeof(set->bits[0]); i++) {
-        set->bits[i] |= more->bits[i];
-    }
-}
-
 const char *lbs_text_keyval(const char *arg, lbs_slice_t *key,
                             const char **value)
 {

@@ -95,9 +95,6 @@ int lbs_statuses_has(const lbs_statuses_t *set, int status);
 /** Add one status; others than 100 to 599 are ignored. */
 void lbs_statuses_add(lbs_statuses_t *set, int status);
 
-/** Add the statuses of another set. */
-void lbs_statuses_add_set(lbs_statuses_t *set, const lbs_statuses_t *more);
-
 /**
  * Split `key=value` at the first equals sign.
  *

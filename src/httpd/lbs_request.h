@@ -41,7 +41,6 @@ typedef struct lbs_request_t {
     lbs_slice_t pick_value; /* first value shown, for the method hash */
     int has_token;          /* a token that some known secret signed */
     lbs_token_t token;
-    apr_uint64_t first_key; /* of a client without a cookie; 0: has one */
 
     /* What was decided. */
     lbs_decision_t decision;

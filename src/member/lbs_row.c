@@ -51,7 +51,6 @@
 #define LIVE 1u
 #define DEAD 2u
 
-#define CORRECTION (APR_UINT64_C(1) << 32)
 #define SUM_OF(word) ((apr_uint32_t)(word))
 #define CORRECTIONS_OF(word) ((word) >> 32)
 

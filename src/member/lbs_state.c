@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/member/lbs_state.h"
 
-#include <string.h>
-
-#include <apr_strings.h>
-
 #define HELD (LBS_F_EJECTED | LBS_F_HALF_OPEN)
 
 static const char *const state_names[LBS_STATES] = {
@@ -41,13 +37,6 @@ lbs_state_t lbs_state_of(apr_uint32_t flags, apr_uint32_t inflight,
     return (flags & LBS_F_SPARE) != 0 ? LBS_STATE_SPARE : LBS_STATE_UP;
 }
 
-lbs_state_t lbs_state_now(const lbs_gauge_t *g)
-{
-    return lbs_state_of(lbs_gauge_flags(g), lbs_gauge_inflight(g),
-                        lbs_atomic_load32_relaxed(&g->limit),
-                        lbs_atomic_load32_relaxed(&g->ramp));
-}
-
 const char *lbs_state_name(lbs_state_t state)
 {
     return (unsigned)state < LBS_STATES ? state_names[state] : "";
@@ -58,28 +47,4 @@ int lbs_state_returns(apr_uint32_t before, apr_uint32_t after)
     const apr_uint32_t closed = LBS_F_CLOSED_NEW | LBS_F_HALF_OPEN;
 
     return (before & closed) != 0 && (after & closed) == 0;
-}
-
-void lbs_state_reasons(apr_uint32_t flags, char *text, apr_size_t room)
-{
-    static const struct {
-        apr_uint32_t flag;
-        const char *name;
-    } reasons[] = {
-        {LBS_F_REMOVED, "removed"},   {LBS_F_STOPPED, "stopped"},
-        {LBS_F_DISABLED, "disabled"}, {LBS_F_DRAINED, "drained"},
-        {LBS_F_DRAIN, "drain"},       {LBS_F_DOWN, "down"},
-        {LBS_F_EJECTED, "ejected"},   {LBS_F_HALF_OPEN, "half-open"},
-    };
-    apr_size_t i;
-
-    text[0] = '\0';
-    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if ((flags & reasons[i].flag) != 0) {
-            apr_size_t len = strlen(text);
-
-            apr_snprintf(text + len, room - len, "%s%s", len > 0 ? ", " : "",
-                         reasons[i].name);
-        }
-    }
 }

@@ -50,9 +50,6 @@ typedef enum lbs_state_t {
 lbs_state_t lbs_state_of(apr_uint32_t flags, apr_uint32_t inflight,
                          apr_uint32_t limit, apr_uint32_t ramp);
 
-/** @return the state of a gauge now */
-lbs_state_t lbs_state_now(const lbs_gauge_t *g);
-
 /** @return the state's name in JSON and metrics; "" when out of range */
 const char *lbs_state_name(lbs_state_t state);
 
@@ -64,15 +61,5 @@ const char *lbs_state_name(lbs_state_t state);
  * @return 1 or 0
  */
 int lbs_state_returns(apr_uint32_t before, apr_uint32_t after);
-
-/**
- * What an operator asked for and what stands against it: the reasons that
- * close a member or keep new visitors off it.
- *
- * @param flags  as for lbs_state_of()
- * @param text   out: "disabled, down", "" when it is open
- * @param room   bytes at text, more than 0; what does not fit is cut
- */
-void lbs_state_reasons(apr_uint32_t flags, char *text, apr_size_t room);
 
 #endif

@@ -6,11 +6,6 @@
 #include "src/base/lbs_assert.h"
 #include "src/pick/lbs_pick_int.h"
 
-#define READS_MAX                                                             \
-    3 /* of a plan that is rebuilt meanwhile; it takes 100 ms                 \
-       */
-#define SCAN_ENOUGH 16
-
 typedef struct method_t {
     const char *name;
     lbs_pick_method_fn *pick;

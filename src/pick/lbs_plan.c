@@ -198,10 +198,3 @@ apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan, apr_uint32_t in_row)
     }
     return charge < LBS_EWMA_MAX_US ? (apr_uint32_t)charge : LBS_EWMA_MAX_US;
 }
-
-apr_uint32_t lbs_plan_front(const lbs_plan_t *plan)
-{
-    lbs_plan_reading_t reading;
-
-    return lbs_plan_begin(plan, &reading) ? reading.front : 0;
-}

@@ -121,8 +121,4 @@ apr_uint32_t lbs_plan_median(const lbs_plan_t *plan);
  */
 apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan, apr_uint32_t in_row);
 
-/** @return members in the front; 0 before the first rebuild or if nobody is
- * open */
-apr_uint32_t lbs_plan_front(const lbs_plan_t *plan);
-
 #endif

@@ -169,14 +169,6 @@ apr_uint64_t lbs_table_count(const lbs_table_t *table)
     return count;
 }
 
-void lbs_table_prefetch(const lbs_table_t *table, apr_uint64_t key)
-{
-    lbs_place_t place = lbs_place_of(table, key);
-
-    __builtin_prefetch(place.line[0]);
-    __builtin_prefetch(place.line[1]);
-}
-
 static apr_status_t find_in(const lbs_table_t *table, apr_uint64_t key,
                             apr_time_t now, lbs_table_hit_t *hit)
 {

@@ -140,9 +140,6 @@ apr_uint64_t lbs_table_sessions(const lbs_table_slots_t *slots,
 
 /* --- sessions ----------------------------------------------------------- */
 
-/** Start fetching what a look-up of this key will read. Changes nothing. */
-void lbs_table_prefetch(const lbs_table_t *table, apr_uint64_t key);
-
 /**
  * Find the owner of a session. Changes nothing. Cost: two cache lines.
  *
@@ -194,18 +191,6 @@ apr_status_t lbs_table_claim(lbs_table_t *table, apr_uint64_t key,
                              apr_uint32_t slot, apr_time_t now,
                              apr_interval_time_t idle_us,
                              lbs_table_hit_t *hit);
-
-/**
- * Move a session from one slot to another if it is still there.
- *
- * @param hit  out: the owner; written on APR_EEXIST only
- * @return APR_SUCCESS: moved; APR_EEXIST: not moved, hit has it;
- *         APR_NOTFOUND: nobody has it; APR_EINVAL, APR_EAGAIN: as for bind
- */
-apr_status_t lbs_table_rebind_if(lbs_table_t *table, apr_uint64_t key,
-                                 apr_uint32_t from, apr_uint32_t to,
-                                 apr_time_t now, apr_interval_time_t idle_us,
-                                 lbs_table_hit_t *hit);
 
 /**
  * Forget a session, in the whole chain.

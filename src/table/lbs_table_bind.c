@@ -43,15 +43,13 @@
 #define RANK_NEVER 0x20000
 
 typedef struct wish_t {
-    apr_uint32_t from; /* slot it must have now, LBS_TABLE_NONE, or ANYBODY */
-    apr_uint32_t slot; /* slot it shall have */
+    int claim;            /* only if nobody has it now */
+    apr_uint32_t slot;    /* slot it shall have */
     apr_uint64_t quantum; /* of that slot, when load was made */
     apr_uint64_t load;    /* slot, expiry and seen of a new entry */
     apr_time_t now;
     apr_interval_time_t idle;
 } wish_t;
-
-#define ANYBODY (LBS_TABLE_SLOTS + 1)
 
 /* The first free word of the emptier bucket. @return -1: both are full */
 static int free_word(const lbs_place_t *place)
@@ -258,7 +256,7 @@ static apr_status_t take_over(const lbs_table_t *table, lbs_atomic64_t *at,
     lbs_word_state_t state = lbs_word_read(table, word, wish->now, was);
 
     if (state == LBS_WORD_LIVE) {
-        if (wish->from != ANYBODY && wish->from != was->slot) {
+        if (wish->claim) {
             return APR_EEXIST;
         }
         next = (next & ~LBS_WORD_SEEN)
@@ -271,9 +269,6 @@ static apr_status_t take_over(const lbs_table_t *table, lbs_atomic64_t *at,
     }
     else {
         was->slot = LBS_TABLE_NONE;
-        if (wish->from < LBS_TABLE_SLOTS) {
-            return APR_NOTFOUND;
-        }
     }
     if (lbs_word_slot(next) != lbs_word_slot(word)) {
         lbs_atomic_add64_relaxed(&table->head->changes, 1);
@@ -306,9 +301,6 @@ static apr_status_t bind_in(const lbs_table_t *table, apr_uint64_t key,
         if (i >= 0) {
             rv = take_over(table, lbs_place_word(&place, i), word, wish, was);
         }
-        else if (wish->from < LBS_TABLE_SLOTS) {
-            rv = APR_NOTFOUND;
-        }
         else {
             was->slot = LBS_TABLE_NONE;
             rv = insert(table, &place, wish, try < PATIENCE);
@@ -327,7 +319,7 @@ static int move_over(const lbs_table_t *table, const lbs_table_t *older,
     lbs_table_hit_t hit;
     wish_t wish;
 
-    wish.from = LBS_TABLE_NONE;
+    wish.claim = 1;
     wish.slot = lbs_word_slot(word);
     wish.quantum = lbs_slot_quantum(table, wish.slot);
     wish.load = word & LBS_WORD_LOAD;
@@ -379,10 +371,9 @@ const lbs_table_t *lbs_table_settle(const lbs_table_t *table, apr_uint64_t key,
     return table->older == NULL ? table : settle(table, key, now);
 }
 
-static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key,
-                             apr_uint32_t from, apr_uint32_t slot,
-                             apr_time_t now, apr_interval_time_t idle,
-                             lbs_table_hit_t *was)
+static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key, int claim,
+                             apr_uint32_t slot, apr_time_t now,
+                             apr_interval_time_t idle, lbs_table_hit_t *was)
 {
     wish_t wish;
     int shift;
@@ -390,7 +381,7 @@ static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key,
     if (slot >= LBS_TABLE_SLOTS) {
         return APR_EINVAL;
     }
-    wish.from = from;
+    wish.claim = claim;
     wish.slot = slot;
     wish.quantum = lbs_slot_quantum(table, slot);
     shift = lbs_quantum_shift(wish.quantum);
@@ -409,7 +400,7 @@ apr_status_t lbs_table_bind(lbs_table_t *table, apr_uint64_t key,
                             apr_interval_time_t idle_us, lbs_table_hit_t *old)
 {
     lbs_table_hit_t was = {LBS_TABLE_NONE, 0, 0};
-    apr_status_t rv = bind_key(table, key, ANYBODY, slot, now, idle_us, &was);
+    apr_status_t rv = bind_key(table, key, 0, slot, now, idle_us, &was);
 
     if (rv == APR_SUCCESS && old != NULL) {
         *old = was;
@@ -422,27 +413,8 @@ apr_status_t lbs_table_claim(lbs_table_t *table, apr_uint64_t key,
                              apr_interval_time_t idle_us, lbs_table_hit_t *hit)
 {
     lbs_table_hit_t was;
-    apr_status_t rv =
-        bind_key(table, key, LBS_TABLE_NONE, slot, now, idle_us, &was);
+    apr_status_t rv = bind_key(table, key, 1, slot, now, idle_us, &was);
 
-    if (rv == APR_EEXIST) {
-        *hit = was;
-    }
-    return rv;
-}
-
-apr_status_t lbs_table_rebind_if(lbs_table_t *table, apr_uint64_t key,
-                                 apr_uint32_t from, apr_uint32_t to,
-                                 apr_time_t now, apr_interval_time_t idle_us,
-                                 lbs_table_hit_t *hit)
-{
-    lbs_table_hit_t was;
-    apr_status_t rv;
-
-    if (from >= LBS_TABLE_SLOTS) {
-        return APR_EINVAL;
-    }
-    rv = bind_key(table, key, from, to, now, idle_us, &was);
     if (rv == APR_EEXIST) {
         *hit = was;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_validate.h - is the table what it should be? For tests and for the
- * start after a crash. */
+/* lbs_validate.h - is the table what it should be? For tests, fuzz targets
+ * and t/tools/validate: nothing in the module has to be repaired. */
 #ifndef LBS_VALIDATE_H
 #define LBS_VALIDATE_H
 
