@@ -44,7 +44,7 @@ static void attempt(apr_uint64_t i)
 {
     const lbs_eject_on_t on = {&member->eject, gauges, &pool, &conf};
     apr_uint64_t now = MINUTE + i * 50;
-    lbs_eject_attempt_t tried = {now, 0};
+    lbs_eject_attempt_t tried = {now, 0, 0};
     lbs_flight_t flight;
 
     if (lbs_row_enter(&rows, &row, 0, gauges, &flight) != APR_SUCCESS) {

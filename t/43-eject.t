@@ -215,6 +215,58 @@ subtest 'a member that hangs is left' => sub {
     is((events($h, 'app', 1))[-1][1], 'failed when tried again', 'held again');
 };
 
+subtest 'nothing that cannot be repeated goes where it may be lost' => sub {
+    my @web = LBS::Backend->many(2);
+    my $list = join "\n", map {
+        qq(BalancerMember "http://\@B$_\@" route=r$_ timeout=4) } 1 .. 2;
+    my $h = start(\@web, app => "LBStickyEject hold=30s-60s\n$list",
+        off => 'LBStickyEject off');
+    $h->get('/app/', headers => at($_)) for 1 .. 2;
+    $web[0]->set(hang => 'before');
+    my $start = time;
+    # Three who wait at the member that hangs, others that keep the pool
+    # alive, and a POST at a time when a stall is not yet found.
+    my @got = in_parallel(5, sub ($i) {
+        return $h->get('/app/', headers => at(1))->status if $i < 3;
+        if ($i == 3) {
+            sleep $start + 0.6 - time;
+            my $r = $h->post('/app/', 'x', headers => at(1));
+            return [$r->status . ' ' . verdict($r), $r->elapsed];
+        }
+        while (time < $start + 1.8) {
+            $h->get('/app/', headers => at(2));
+            sleep 0.05;
+        }
+        return 0;
+    });
+    my ($post, $elapsed) = @{$got[3]};
+    is $post, '200 moved ejected',
+        'silent for half a second: a POST waits and is served elsewhere';
+    cmp_ok $elapsed, '>', 0.2, 'once that is known';
+    cmp_ok $elapsed, '<', 2, 'soon';
+    is scalar(grep { $_->{method} eq 'POST' } $web[0]->requests), 0,
+        'it never was where it would have been lost';
+
+    $web[0]->set;
+    my $name = $web[1]->name;
+    my $lose = sub ($pool) {
+        return $h->get("/$pool/?size=9000&reset=100&at=$name", headers => at(2));
+    };
+    for (['app', 0.35, 1], ['off', 0, 0.3]) {
+        my ($pool, $least, $most) = @$_;
+        $lose->($pool);
+        my $r = $h->post("/$pool/", 'x', headers => at(2));
+        is $r->status . ' ' . $r->member, "200 $name",
+            "$pool: after one answer that broke off a POST is sent";
+        cmp_ok $r->elapsed, '>=', $least, "but waits for others ($least s)";
+        cmp_ok $r->elapsed, '<', $most, 'and not for ever';
+    }
+    $lose->('app');
+    $h->get('/app/', headers => at(2));
+    cmp_ok $h->post('/app/', 'x', headers => at(2))->elapsed, '<', 0.3,
+        'not at all after an answer';
+};
+
 subtest 'a member that is slow does not hang' => sub {
     my @web = LBS::Backend->many(3);
     my $h = start(\@web, app => 'LBStickyEject stall=1s');

@@ -11,7 +11,7 @@
 
 /* So long a member that is half-open waits for a request that can be repeated,
  * should it fail once more. */
-#define PICKY apr_time_from_msec(500)
+#define PICKY LBS_EJECT_DOUBT_US
 
 /* A request that cannot be repeated does not try out a member, unless nobody
  * else comes. */
@@ -22,6 +22,30 @@ static int is_too_dear(const lbs_request_t *req)
 
     return since != 0 && !lbs_retry_is_repeatable(req)
            && (apr_uint64_t)lbs_runtime_now() < since + PICKY;
+}
+
+/* Where nobody knows whether the member still answers, what can be repeated
+ * finds out; what cannot waits for that, as long as a stall takes to be
+ * found, and goes elsewhere if that is what comes of it.
+ *
+ * @return APR_SUCCESS: send it; APR_EAGAIN: closed meanwhile */
+static apr_status_t wait_for_sign(const lbs_request_t *req)
+{
+    const lbs_gauge_t *g = req->pool->member[req->member].gauge;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t stall =
+        lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
+    apr_uint64_t end =
+        now + (stall > LBS_EJECT_DOUBT_US ? stall : LBS_EJECT_DOUBT_US);
+
+    while (lbs_gauge_doubtful(g, now) && now < end) {
+        apr_sleep(NAP);
+        now = (apr_uint64_t)lbs_runtime_now();
+        if (!lbs_gauge_open_kept(g)) {
+            return APR_EAGAIN;
+        }
+    }
+    return APR_SUCCESS;
 }
 
 static apr_status_t enter(lbs_request_t *req)
@@ -67,6 +91,10 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     apr_uint64_t now, ticket;
     apr_status_t rv = APR_EBUSY;
 
+    if (!lbs_retry_is_repeatable(req)
+        && wait_for_sign(req) == APR_EAGAIN) {
+        return APR_EAGAIN;
+    }
     if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {
         rv = enter(req);
     }

@@ -146,10 +146,10 @@ static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
     lbs_member_tick(m->record, m->gauge, now);
 }
 
-/* Who has fewer in flight cannot be stalled, and the rows need not be read. */
+/* For who has nothing in flight the rows need not be read. */
 static apr_uint32_t waiting_for(const lbs_hmember_t *m)
 {
-    return lbs_gauge_inflight(m->gauge) < LBS_EJECT_STALL_WAITING
+    return lbs_gauge_inflight(m->gauge) == 0
                ? 0
                : lbs_rows_waiting(&lbs_runtime()->rows, m->slot);
 }

@@ -14,7 +14,7 @@ static const lbs_hmember_t *member_of(const lbs_request_t *req)
 static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
 {
     lbs_eject_attempt_t attempt = {(apr_uint64_t)req->sent_at,
-                                   req->flight.probe};
+                                   req->flight.probe, 0};
 
     return attempt;
 }
@@ -28,6 +28,7 @@ static void fail(lbs_request_t *req, lbs_fail_t kind)
     lbs_eject_why_t why = LBS_EJECT_FOR_STREAK;
     lbs_eject_turn_t turn;
 
+    attempt.lost = kind != LBS_FAIL_CONNECT;
     turn = lbs_eject_failed(&on, &attempt, now, &why);
     lbs_member_failed(
         m->record, m->gauge, kind,

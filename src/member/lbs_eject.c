@@ -40,7 +40,8 @@
 #define FAILED_OF(cell) ((apr_uint32_t)((cell) >> 20) & CELL_MAX)
 #define REQUESTS_OF(cell) ((apr_uint32_t)(cell)&CELL_MAX)
 
-#define RACES 16 /* lost compare-and-swaps before a sample is dropped */
+#define DOUBT_TICK 250000 /* of silence; every tick renews it */
+#define RACES 16          /* lost compare-and-swaps before a sample is dropped */
 
 static apr_uint64_t hold_word(apr_uint32_t phase, apr_uint32_t level,
                               apr_uint64_t when)
@@ -284,33 +285,64 @@ static int reopen(const lbs_eject_on_t *on, apr_uint64_t seen,
     return 1;
 }
 
-/* Three attempts or more wait since this moment, and nothing was heard. */
-static apr_uint64_t silent_since(const lbs_eject_on_t *on,
-                                 apr_uint32_t waiting, apr_uint64_t now)
+/* Write down for how long there were enough who wait. */
+static void note_waiting(const lbs_eject_on_t *on, apr_uint32_t waiting,
+                         apr_uint64_t now)
 {
     apr_uint64_t ticked = lbs_atomic_load64_relaxed(&on->record->tick_at);
-    apr_uint64_t calm = lbs_atomic_load64_relaxed(&on->record->calm_at);
-    apr_uint64_t heard = lbs_atomic_load64_relaxed(&on->gauge->heard_at);
 
     lbs_atomic_store64_relaxed(&on->record->tick_at, now);
     /* After a pause of the tick nobody knows how long they have waited. */
-    if (waiting < LBS_EJECT_STALL_WAITING || ticked == 0
-        || now > ticked + LBS_EJECT_STALL_MIN_US) {
-        lbs_atomic_store64_relaxed(&on->record->calm_at, now);
-        calm = now;
+    if (ticked == 0 || now > ticked + LBS_EJECT_STALL_MIN_US) {
+        waiting = 0;
     }
-    return calm > heard ? calm : heard;
+    if (waiting == 0) {
+        lbs_atomic_store64_relaxed(&on->record->idle_at, now);
+    }
+    if (waiting < LBS_EJECT_STALL_WAITING) {
+        lbs_atomic_store64_relaxed(&on->record->calm_at, now);
+    }
 }
 
-static int stalled(const lbs_eject_on_t *on, const lbs_eject_news_t *news,
-                   apr_uint64_t now)
+/* Did others answer, but this one not for so long, nor since that moment?
+ * Half of a stall: when all fell silent together, it is not this member. */
+static int is_silent(const lbs_eject_on_t *on, const lbs_eject_news_t *news,
+                     const lbs_atomic64_t *moment, apr_uint64_t so_long,
+                     apr_uint64_t now)
 {
-    apr_uint64_t since = silent_since(on, news->waiting, now);
+    apr_uint64_t since = lbs_atomic_load64_relaxed(moment);
+    apr_uint64_t heard = lbs_atomic_load64_relaxed(&on->gauge->heard_at);
     apr_uint64_t stall = (apr_uint64_t)news->stall_us;
 
-    /* Half of it: when all fell silent together, it is not this member. */
-    return stall != 0 && now >= since + stall
+    return stall != 0 && now >= (since > heard ? since : heard) + so_long
            && news->others_heard + stall / 2 >= now;
+}
+
+/* Three attempts or more have waited all the time. */
+static int is_stalled(const lbs_eject_on_t *on, const lbs_eject_news_t *news,
+                      apr_uint64_t now)
+{
+    return is_silent(on, news, &on->record->calm_at,
+                     (apr_uint64_t)news->stall_us, now);
+}
+
+/* Three wait by now, and one or another has waited all the time. */
+static void doubt_silence(const lbs_eject_on_t *on,
+                          const lbs_eject_news_t *news, apr_uint64_t now)
+{
+    if (news->waiting >= LBS_EJECT_STALL_WAITING
+        && is_silent(on, news, &on->record->idle_at,
+                     (apr_uint64_t)news->stall_us / 4, now)) {
+        lbs_atomic_store64_relaxed(&on->gauge->doubt_until,
+                                   now + DOUBT_TICK);
+    }
+}
+
+static void end_doubt(const lbs_eject_on_t *on)
+{
+    if (lbs_atomic_load64_relaxed(&on->gauge->doubt_until) != 0) {
+        lbs_atomic_store64_relaxed(&on->gauge->doubt_until, 0);
+    }
 }
 
 /* A probe may be a download of an hour, or a stream of events: what answers
@@ -344,6 +376,7 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
 {
     apr_uint64_t seen;
 
+    end_doubt(on);
     if (on->conf == NULL) {
         return LBS_EJECT_NONE;
     }
@@ -377,6 +410,10 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
     if (PHASE_OF(seen) != OPEN || attempt->began < TIME_OF(seen)) {
         return LBS_EJECT_NONE;
     }
+    if (attempt->lost) {
+        lbs_atomic_store64_relaxed(&on->gauge->doubt_until,
+                                   now + LBS_EJECT_DOUBT_US);
+    }
     streak = streak_add(on, now);
     window_add(on, 1, now);
     if (on->conf->failures != 0 && streak >= on->conf->failures) {
@@ -395,8 +432,8 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
                                 lbs_eject_why_t *why)
 {
     apr_uint64_t seen = lbs_atomic_load64_acquire(&on->record->hold);
-    int stall = stalled(on, news, now);
 
+    note_waiting(on, news->waiting, now);
     if (on->conf == NULL) { /* switched off by a reload */
         if (PHASE_OF(seen) != OPEN) {
             (void)lbs_eject_lift(on, now);
@@ -404,7 +441,8 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
         return LBS_EJECT_NONE;
     }
     sync_flags(on);
-    if (PHASE_OF(seen) == OPEN && stall) {
+    doubt_silence(on, news, now);
+    if (PHASE_OF(seen) == OPEN && is_stalled(on, news, now)) {
         *why = LBS_EJECT_FOR_STALL;
         return hold_open(on, seen, now);
     }

@@ -13,6 +13,11 @@
  * phase to phase is one compare-and-swap, so of all who would make a turn
  * exactly one does, and tells of it. The gauge's flags follow from the word:
  * who dies between the two is repaired by the next tick.
+ *
+ * Before any turn there is doubt (lbs_gauge_doubtful()): a request was lost,
+ * or the member has been silent for a quarter of what a stall takes. Then
+ * nothing is sent to it that would be lost as well, until an answer comes, or
+ * the turn.
  */
 #ifndef LBS_EJECT_H
 #define LBS_EJECT_H
@@ -28,7 +33,8 @@
 #define LBS_EJECT_PROBE_US                                                    \
     1000000               /* an answer to a probe that goes on so             \
                              long is a good one */
-#define LBS_EJECT_CELLS 8 /* parts of the window */
+#define LBS_EJECT_DOUBT_US 500000 /* what a request that was lost leaves */
+#define LBS_EJECT_CELLS 8         /* parts of the window */
 
 typedef struct lbs_eject_conf_t {
     apr_uint32_t failures;    /* in a row; 0: no number of them ejects */
@@ -46,9 +52,10 @@ typedef struct lbs_eject_t {
     lbs_atomic64_t streak; /* failures in a row, last at */
     lbs_atomic64_t cells[LBS_EJECT_CELLS]; /* requests, failed of them */
     lbs_atomic64_t calm_at; /* tick: when last fewer than three waited */
+    lbs_atomic64_t idle_at; /* tick: when last nobody waited */
     lbs_atomic64_t tick_at; /* tick: the last one */
     lbs_atomic64_t count;   /* holds ever */
-    lbs_atomic64_t pad[3];
+    lbs_atomic64_t pad[2];
 } lbs_eject_t;
 
 _Static_assert(sizeof(lbs_eject_t) == 128, "whole cache lines");
@@ -74,6 +81,7 @@ typedef struct lbs_eject_on_t {
 typedef struct lbs_eject_attempt_t {
     apr_uint64_t began; /* microseconds, monotonic */
     int probe;          /* lbs_flight_t.probe */
+    int lost; /* failed after the member may have had the request */
 } lbs_eject_attempt_t;
 
 /* What the tick knows besides. */

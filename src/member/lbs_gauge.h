@@ -19,7 +19,8 @@
  *     byte 40  heard_at   when the member last answered anything, microseconds
  *     byte 48  probe      half-open: token of the row that probes, 0: nobody
  *     byte 52  spare      0
- *     byte 56  unused     0
+ *     byte 56  doubt_until  nobody knows whether it answers: until then what
+ *                         cannot be repeated waits for a sign of life
  */
 #ifndef LBS_GAUGE_H
 #define LBS_GAUGE_H
@@ -60,7 +61,7 @@ typedef struct lbs_gauge_t {
     lbs_atomic64_t heard_at;
     lbs_atomic32_t probe;
     lbs_atomic32_t spare;
-    lbs_atomic64_t unused;
+    lbs_atomic64_t doubt_until;
 } lbs_gauge_t;
 
 _Static_assert(sizeof(lbs_gauge_t) == 64, "a gauge is one cache line");
@@ -80,7 +81,7 @@ static inline void lbs_gauge_init(lbs_gauge_t *g)
     lbs_atomic_store64_relaxed(&g->heard_at, 0);
     lbs_atomic_store32_relaxed(&g->probe, 0);
     lbs_atomic_store32_relaxed(&g->spare, 0);
-    lbs_atomic_store64_relaxed(&g->unused, 0);
+    lbs_atomic_store64_relaxed(&g->doubt_until, 0);
 }
 
 /** @return the flags that count: LBS_F_DOWN is masked out under panic. */
@@ -127,6 +128,14 @@ static inline int lbs_gauge_open_new(const lbs_gauge_t *g)
     return (lbs_gauge_flags(g) & LBS_F_CLOSED_NEW) == 0
            && lbs_atomic_load32_relaxed(&g->weight) != 0 && !lbs_gauge_full(g)
            && !lbs_gauge_probed(g);
+}
+
+/** @return 1 when the member failed or fell silent a moment ago, and has not
+ * answered since: no reason to leave it, but one to send nothing there that
+ * would be lost. @param now  microseconds, monotonic */
+static inline int lbs_gauge_doubtful(const lbs_gauge_t *g, apr_uint64_t now)
+{
+    return now < lbs_atomic_load64_relaxed(&g->doubt_until);
 }
 
 /** Set a reason. @return 1 if it was not set before. */

@@ -107,8 +107,8 @@ void lbs_row_leave(const lbs_rows_t *view, const lbs_row_t *row,
                    lbs_gauge_t *gauge, lbs_flight_t *flight);
 
 /** @return attempts in all living rows that wait for this member's answer.
- * Cost: one read per row; for the tick, and there only for members with at
- * least LBS_EJECT_STALL_WAITING in flight. */
+ * Cost: one read per row; for the tick, and there only for members with
+ * something in flight. */
 apr_uint32_t lbs_rows_waiting(const lbs_rows_t *view, apr_uint32_t slot);
 
 /** @return the process that owns a row, dead or alive; 0: nobody */

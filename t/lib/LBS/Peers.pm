@@ -39,7 +39,8 @@ sub httpd ($name, $conf, %o) {
     return bless {name => $name, httpd => $h, port => $h->port}, __PACKAGE__;
 }
 
-# As it comes, but for the status that says "failed" here.
+# As it comes, but for the status that says "failed" here, and a check like
+# HAProxy's.
 sub lbsticky ($web, %o) {
     my $list = members($web, 'BalancerMember "http://A" route=webN');
     return httpd('mod_lbsticky', <<"CONF", %o);
@@ -48,6 +49,7 @@ ProxyTimeout $o{timeout}
     LBSticky      cookie
     LBStickyRetry tries=2 status=500
     LBStickyEject status=500
+    LBStickyCheck path=/check interval=1s timeout=1s fall=2 rise=1
     $list
 </Proxy>
 ProxyPass "/" "balancer://app/"

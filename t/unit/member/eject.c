@@ -36,21 +36,21 @@ static void start(const lbs_eject_conf_t *conf, apr_uint32_t members)
 
 static lbs_eject_turn_t fail(int i)
 {
-    lbs_eject_attempt_t attempt = {now, 0};
+    lbs_eject_attempt_t attempt = {now, 0, 0};
 
     return lbs_eject_failed(&on[i], &attempt, now, &why);
 }
 
 static lbs_eject_turn_t answer(int i)
 {
-    lbs_eject_attempt_t attempt = {now, 0};
+    lbs_eject_attempt_t attempt = {now, 0, 0};
 
     return lbs_eject_answered(&on[i], &attempt, now);
 }
 
 static lbs_eject_turn_t probe(int i, int good)
 {
-    lbs_eject_attempt_t attempt = {now, 1};
+    lbs_eject_attempt_t attempt = {now, 1, 0};
 
     return good ? lbs_eject_answered(&on[i], &attempt, now)
                 : lbs_eject_failed(&on[i], &attempt, now, &why);
@@ -205,7 +205,7 @@ static void late_failures_of_the_old_attempts(void)
     int i;
 
     start(&defaults, 4);
-    old = (lbs_eject_attempt_t){now, 0};
+    old = (lbs_eject_attempt_t){now, 0, 0};
     fail(0), fail(0), fail(0);
     now += SEC;
     tick(0);
@@ -310,6 +310,59 @@ static void stall_is_found(void)
            "none answered for a second while others did: ejected");
     is_str(lbs_eject_reason(why), "stalled while others answered", "for that");
     is_int(now - from, SEC, "after exactly that time");
+}
+
+/* Nothing that would be lost is sent where it is doubtful. */
+static void silence_is_doubtful(void)
+{
+    lbs_eject_news_t news = {0, (apr_int64_t)SEC, 0};
+    int i;
+
+    start(&defaults, 4);
+    gauge[0].heard_at = now;
+    for (i = 0; i < 6; i++, now += 100 * MS) {
+        news.waiting = i == 0 ? 0 : i < 3 ? 1 : 3;
+        news.others_heard = now;
+        is_int(lbs_eject_tick(&on[0], &news, now, &why), LBS_EJECT_NONE,
+               "no turn, after %d ms", i * 100);
+        is_int(lbs_gauge_doubtful(&gauge[0], now), i >= 3,
+               "doubt from a quarter of a stall on");
+    }
+    is_int(answer(0), LBS_EJECT_NONE, "an answer");
+    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "ends it");
+
+    gauge[0].heard_at = now - SEC;
+    news.others_heard = now - SEC;
+    tick(0);
+    lbs_eject_tick(&on[0], &news, now, &why);
+    is_int(lbs_gauge_doubtful(&gauge[0], now), 0,
+           "when nobody answers it is not this member");
+    news.others_heard = now;
+    news.waiting = 2;
+    lbs_eject_tick(&on[0], &news, now, &why);
+    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "two may just be slow");
+}
+
+static void what_is_lost_is_doubtful(void)
+{
+    lbs_eject_attempt_t lost = {0, 0, 1};
+
+    start(&defaults, 4);
+    lost.began = now;
+    fail(0);
+    is_int(lbs_gauge_doubtful(&gauge[0], now), 0,
+           "no connection: nothing was lost");
+    lbs_eject_failed(&on[0], &lost, now, &why);
+    is_int(lbs_gauge_doubtful(&gauge[0], now + LBS_EJECT_DOUBT_US - 1), 1,
+           "a request was lost: doubtful");
+    is_int(lbs_gauge_doubtful(&gauge[0], now + LBS_EJECT_DOUBT_US), 0,
+           "for a while");
+    answer(0);
+    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "or until an answer");
+
+    start(NULL, 4);
+    lbs_eject_failed(&on[0], &lost, now, &why);
+    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "never without ejection");
 }
 
 static void no_stall(void)
@@ -433,7 +486,7 @@ typedef struct client_t {
 static void *client(void *arg)
 {
     client_t *c = arg;
-    lbs_eject_attempt_t attempt = {now, c->probe};
+    lbs_eject_attempt_t attempt = {now, c->probe, 0};
     lbs_eject_why_t reason;
 
     pthread_barrier_wait(c->go);
@@ -542,6 +595,8 @@ int main(void)
     last_open_member_stays();
     a_probe_that_goes_on();
     stall_is_found();
+    silence_is_doubtful();
+    what_is_lost_is_doubtful();
     no_stall();
     stall_times();
     switched_off();

@@ -29,7 +29,7 @@ static void start(void)
 
 static void fail(void *unused)
 {
-    lbs_eject_attempt_t attempt = {now, 0};
+    lbs_eject_attempt_t attempt = {now, 0, 0};
     lbs_eject_why_t why;
 
     (void)unused;
@@ -38,7 +38,7 @@ static void fail(void *unused)
 
 static void answer_probe(void *unused)
 {
-    lbs_eject_attempt_t attempt = {now, 1};
+    lbs_eject_attempt_t attempt = {now, 1, 0};
 
     (void)unused;
     (void)lbs_eject_answered(&on, &attempt, now);

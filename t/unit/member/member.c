@@ -113,7 +113,7 @@ static void saved_and_loaded(void)
 {
     lbs_member_view_t before, after;
     lbs_member_saved_t saved;
-    lbs_eject_attempt_t attempt = {now, 0};
+    lbs_eject_attempt_t attempt = {now, 0, 0};
     lbs_eject_why_t why;
     int i;
 

@@ -220,7 +220,7 @@ static void eject(lbs_registry_t *reg, const lbs_clock_t *now)
     lbs_gauge_t *gauge = &lbs_registry_gauges(reg)[slots['a']];
     lbs_eject_on_t on = {&member->eject, gauge,
                          &lbs_registry_pool_record(reg, 0)->eject, &conf};
-    lbs_eject_attempt_t attempt = {(apr_uint64_t)now->mono, 0};
+    lbs_eject_attempt_t attempt = {(apr_uint64_t)now->mono, 0, 0};
     lbs_eject_why_t why;
     int i;
 
