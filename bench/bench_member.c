@@ -21,7 +21,7 @@
 #define MINUTE APR_UINT64_C(60000000)
 
 static const lbs_eject_conf_t conf = {3,       50,       10000000,
-                                      1000000, 60000000, LBS_EJECT_STALL_AUTO};
+                                      1000000, 60000000, LBS_STALL_AUTO};
 
 static lbs_rows_t rows;
 static lbs_row_t row;

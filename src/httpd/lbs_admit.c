@@ -91,8 +91,7 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     apr_uint64_t now, ticket;
     apr_status_t rv = APR_EBUSY;
 
-    if (!lbs_retry_is_repeatable(req)
-        && wait_for_sign(req) == APR_EAGAIN) {
+    if (!lbs_retry_is_repeatable(req) && wait_for_sign(req) == APR_EAGAIN) {
         return APR_EAGAIN;
     }
     if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {

@@ -135,7 +135,7 @@ void lbs_health_recount(const lbs_hpool_t *pool)
 }
 
 static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
-                        const lbs_eject_news_t *news, apr_uint64_t now)
+                        const lbs_stall_news_t *news, apr_uint64_t now)
 {
     lbs_eject_on_t on = lbs_health_eject_on(pool, m);
     lbs_eject_why_t why = LBS_EJECT_FOR_STALL;
@@ -158,7 +158,7 @@ void lbs_health_tick(const lbs_hpool_t *pool)
 {
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     heard_t heard = find_heard(pool);
-    lbs_eject_news_t news = {.stall_us = pool->stall_us};
+    lbs_stall_news_t news = {.stall_us = pool->stall_us};
     apr_size_t i;
 
     lbs_health_recount(pool);
@@ -260,7 +260,7 @@ void lbs_health_second(lbs_hpool_t *pool)
         add_recent(&all, &own);
         errors += own_errors;
     }
-    pool->stall_us =
-        lbs_eject_stall(&pool->eject_conf, lbs_latency_percentile(&all, 990));
+    pool->stall_us = lbs_stall_after(pool->eject_conf.stall_us,
+                                     lbs_latency_percentile(&all, 990));
     feed_pool(pool, errors, &all, now);
 }

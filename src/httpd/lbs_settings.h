@@ -18,6 +18,7 @@
 #include "src/affinity/lbs_cookie_conf.h"
 #include "src/affinity/lbs_source.h"
 #include "src/base/lbs_text.h"
+#include "src/member/lbs_stall.h"
 #include "src/pick/lbs_pick.h"
 
 /* LBSticky */
@@ -67,8 +68,6 @@ typedef struct lbs_set_retry_t {
 } lbs_set_retry_t;
 
 /* LBStickyEject */
-#define LBS_STALL_AUTO ((apr_int64_t)-1)
-
 typedef struct lbs_set_eject_t {
     int on;
     apr_uint32_t failures; /* in a row */

@@ -41,7 +41,7 @@
 #define REQUESTS_OF(cell) ((apr_uint32_t)(cell)&CELL_MAX)
 
 #define DOUBT_TICK 250000 /* of silence; every tick renews it */
-#define RACES 16          /* lost compare-and-swaps before a sample is dropped */
+#define RACES 16 /* lost compare-and-swaps before a sample is dropped */
 
 static apr_uint64_t hold_word(apr_uint32_t phase, apr_uint32_t level,
                               apr_uint64_t when)
@@ -285,57 +285,9 @@ static int reopen(const lbs_eject_on_t *on, apr_uint64_t seen,
     return 1;
 }
 
-/* Write down for how long there were enough who wait. */
-static void note_waiting(const lbs_eject_on_t *on, apr_uint32_t waiting,
-                         apr_uint64_t now)
+static void doubt(const lbs_eject_on_t *on, apr_uint64_t until)
 {
-    apr_uint64_t ticked = lbs_atomic_load64_relaxed(&on->record->tick_at);
-
-    lbs_atomic_store64_relaxed(&on->record->tick_at, now);
-    /* After a pause of the tick nobody knows how long they have waited. */
-    if (ticked == 0 || now > ticked + LBS_EJECT_STALL_MIN_US) {
-        waiting = 0;
-    }
-    if (waiting == 0) {
-        lbs_atomic_store64_relaxed(&on->record->idle_at, now);
-    }
-    if (waiting < LBS_EJECT_STALL_WAITING) {
-        lbs_atomic_store64_relaxed(&on->record->calm_at, now);
-    }
-}
-
-/* Did others answer, but this one not for so long, nor since that moment?
- * Half of a stall: when all fell silent together, it is not this member. */
-static int is_silent(const lbs_eject_on_t *on, const lbs_eject_news_t *news,
-                     const lbs_atomic64_t *moment, apr_uint64_t so_long,
-                     apr_uint64_t now)
-{
-    apr_uint64_t since = lbs_atomic_load64_relaxed(moment);
-    apr_uint64_t heard = lbs_atomic_load64_relaxed(&on->gauge->heard_at);
-    apr_uint64_t stall = (apr_uint64_t)news->stall_us;
-
-    return stall != 0 && now >= (since > heard ? since : heard) + so_long
-           && news->others_heard + stall / 2 >= now;
-}
-
-/* Three attempts or more have waited all the time. */
-static int is_stalled(const lbs_eject_on_t *on, const lbs_eject_news_t *news,
-                      apr_uint64_t now)
-{
-    return is_silent(on, news, &on->record->calm_at,
-                     (apr_uint64_t)news->stall_us, now);
-}
-
-/* Three wait by now, and one or another has waited all the time. */
-static void doubt_silence(const lbs_eject_on_t *on,
-                          const lbs_eject_news_t *news, apr_uint64_t now)
-{
-    if (news->waiting >= LBS_EJECT_STALL_WAITING
-        && is_silent(on, news, &on->record->idle_at,
-                     (apr_uint64_t)news->stall_us / 4, now)) {
-        lbs_atomic_store64_relaxed(&on->gauge->doubt_until,
-                                   now + DOUBT_TICK);
-    }
+    lbs_atomic_store64_relaxed(&on->gauge->doubt_until, until);
 }
 
 static void end_doubt(const lbs_eject_on_t *on)
@@ -411,8 +363,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
         return LBS_EJECT_NONE;
     }
     if (attempt->lost) {
-        lbs_atomic_store64_relaxed(&on->gauge->doubt_until,
-                                   now + LBS_EJECT_DOUBT_US);
+        doubt(on, now + LBS_EJECT_DOUBT_US);
     }
     streak = streak_add(on, now);
     window_add(on, 1, now);
@@ -428,12 +379,12 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
 }
 
 lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
-                                const lbs_eject_news_t *news, apr_uint64_t now,
+                                const lbs_stall_news_t *news, apr_uint64_t now,
                                 lbs_eject_why_t *why)
 {
     apr_uint64_t seen = lbs_atomic_load64_acquire(&on->record->hold);
 
-    note_waiting(on, news->waiting, now);
+    lbs_stall_tick(&on->record->stall, news, now);
     if (on->conf == NULL) { /* switched off by a reload */
         if (PHASE_OF(seen) != OPEN) {
             (void)lbs_eject_lift(on, now);
@@ -441,8 +392,11 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
         return LBS_EJECT_NONE;
     }
     sync_flags(on);
-    doubt_silence(on, news, now);
-    if (PHASE_OF(seen) == OPEN && is_stalled(on, news, now)) {
+    if (lbs_stall_suspected(&on->record->stall, on->gauge, news, now)) {
+        doubt(on, now + DOUBT_TICK);
+    }
+    if (PHASE_OF(seen) == OPEN
+        && lbs_stall_found(&on->record->stall, on->gauge, news, now)) {
         *why = LBS_EJECT_FOR_STALL;
         return hold_open(on, seen, now);
     }
@@ -553,16 +507,4 @@ void lbs_eject_load(const lbs_eject_on_t *on, const lbs_eject_saved_t *saved,
     lbs_atomic_store64_release(&on->record->hold, word);
     lbs_atomic_store64_relaxed(&on->record->count, saved->count);
     sync_flags(on);
-}
-
-apr_int64_t lbs_eject_stall(const lbs_eject_conf_t *conf, apr_uint64_t p99_us)
-{
-    apr_int64_t stall;
-
-    if (conf == NULL || conf->stall_us >= 0) {
-        return conf == NULL ? 0 : conf->stall_us;
-    }
-    stall =
-        p99_us > APR_INT64_MAX / 10 ? APR_INT64_MAX : (apr_int64_t)p99_us * 10;
-    return stall > LBS_EJECT_STALL_MIN_US ? stall : LBS_EJECT_STALL_MIN_US;
 }

@@ -25,14 +25,12 @@
 #include <apr.h>
 
 #include "src/member/lbs_gauge.h"
+#include "src/member/lbs_stall.h"
 
-#define LBS_EJECT_STALL_AUTO APR_INT64_C(-1)
-#define LBS_EJECT_STALL_MIN_US 1000000 /* the least that `auto` means */
-#define LBS_EJECT_STALL_WAITING 3u     /* fewer unanswered are no stall */
-#define LBS_EJECT_SHARE_MIN 10u        /* requests before half of them count */
+#define LBS_EJECT_SHARE_MIN 10u /* requests before half of them count */
 #define LBS_EJECT_PROBE_US                                                    \
-    1000000               /* an answer to a probe that goes on so             \
-                             long is a good one */
+    1000000                       /* an answer to a probe that goes on so     \
+                                     long is a good one */
 #define LBS_EJECT_DOUBT_US 500000 /* what a request that was lost leaves */
 #define LBS_EJECT_CELLS 8         /* parts of the window */
 
@@ -43,7 +41,7 @@ typedef struct lbs_eject_conf_t {
     apr_int64_t hold_min_us;
     apr_int64_t hold_max_us; /* also: up this long without, and holds start
                                 at the minimum again */
-    apr_int64_t stall_us;    /* 0: off; LBS_EJECT_STALL_AUTO */
+    apr_int64_t stall_us;    /* 0: off; LBS_STALL_AUTO */
 } lbs_eject_conf_t;
 
 /* Shared, one per member; all zero when new. Private to lbs_eject.c. */
@@ -51,10 +49,8 @@ typedef struct lbs_eject_t {
     lbs_atomic64_t hold;   /* phase, level, time: lbs_eject.c */
     lbs_atomic64_t streak; /* failures in a row, last at */
     lbs_atomic64_t cells[LBS_EJECT_CELLS]; /* requests, failed of them */
-    lbs_atomic64_t calm_at; /* tick: when last fewer than three waited */
-    lbs_atomic64_t idle_at; /* tick: when last nobody waited */
-    lbs_atomic64_t tick_at; /* tick: the last one */
-    lbs_atomic64_t count;   /* holds ever */
+    lbs_stall_t stall;
+    lbs_atomic64_t count; /* holds ever */
     lbs_atomic64_t pad[2];
 } lbs_eject_t;
 
@@ -81,15 +77,8 @@ typedef struct lbs_eject_on_t {
 typedef struct lbs_eject_attempt_t {
     apr_uint64_t began; /* microseconds, monotonic */
     int probe;          /* lbs_flight_t.probe */
-    int lost; /* failed after the member may have had the request */
+    int lost;           /* failed after the member may have had the request */
 } lbs_eject_attempt_t;
-
-/* What the tick knows besides. */
-typedef struct lbs_eject_news_t {
-    apr_uint32_t waiting;      /* lbs_rows_waiting() */
-    apr_int64_t stall_us;      /* lbs_eject_stall(), 0: off */
-    apr_uint64_t others_heard; /* latest heard_at of the other members */
-} lbs_eject_news_t;
 
 typedef enum lbs_eject_turn_t {
     LBS_EJECT_NONE,
@@ -138,7 +127,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
  * @return any turn
  */
 lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
-                                const lbs_eject_news_t *news, apr_uint64_t now,
+                                const lbs_stall_news_t *news, apr_uint64_t now,
                                 lbs_eject_why_t *why);
 
 /**
@@ -192,13 +181,5 @@ void lbs_eject_save(const lbs_eject_t *record, apr_uint64_t now,
  * record. Any values are taken; more than the maximum is held for that. */
 void lbs_eject_load(const lbs_eject_on_t *on, const lbs_eject_saved_t *saved,
                     apr_uint64_t now);
-
-/**
- * How long silence is a stall.
- *
- * @param p99_us  of the pool's recent answers; 0: unknown
- * @return microseconds; 0: never
- */
-apr_int64_t lbs_eject_stall(const lbs_eject_conf_t *conf, apr_uint64_t p99_us);
 
 #endif

@@ -10,13 +10,13 @@
 #define MEMBERS 10
 
 static const lbs_eject_conf_t defaults = {3,   50,       10 * SEC,
-                                          SEC, 60 * SEC, LBS_EJECT_STALL_AUTO};
+                                          SEC, 60 * SEC, LBS_STALL_AUTO};
 
 static lbs_eject_t record[MEMBERS];
 static lbs_gauge_t gauge[MEMBERS];
 static lbs_eject_pool_t pool;
 static lbs_eject_on_t on[MEMBERS];
-static const lbs_eject_news_t no_news = {0, 0, 0};
+static const lbs_stall_news_t no_news = {0, 0, 0};
 static apr_uint64_t now;
 static lbs_eject_why_t why;
 
@@ -291,7 +291,7 @@ static void a_probe_that_goes_on(void)
 
 static void stall_is_found(void)
 {
-    lbs_eject_news_t news = {3, (apr_int64_t)SEC, 0};
+    lbs_stall_news_t news = {3, (apr_int64_t)SEC, 0};
     apr_uint64_t from;
     int i;
 
@@ -315,7 +315,7 @@ static void stall_is_found(void)
 /* Nothing that would be lost is sent where it is doubtful. */
 static void silence_is_doubtful(void)
 {
-    lbs_eject_news_t news = {0, (apr_int64_t)SEC, 0};
+    lbs_stall_news_t news = {0, (apr_int64_t)SEC, 0};
     int i;
 
     start(&defaults, 4);
@@ -330,17 +330,6 @@ static void silence_is_doubtful(void)
     }
     is_int(answer(0), LBS_EJECT_NONE, "an answer");
     is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "ends it");
-
-    gauge[0].heard_at = now - SEC;
-    news.others_heard = now - SEC;
-    tick(0);
-    lbs_eject_tick(&on[0], &news, now, &why);
-    is_int(lbs_gauge_doubtful(&gauge[0], now), 0,
-           "when nobody answers it is not this member");
-    news.others_heard = now;
-    news.waiting = 2;
-    lbs_eject_tick(&on[0], &news, now, &why);
-    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "two may just be slow");
 }
 
 static void what_is_lost_is_doubtful(void)
@@ -363,56 +352,6 @@ static void what_is_lost_is_doubtful(void)
     start(NULL, 4);
     lbs_eject_failed(&on[0], &lost, now, &why);
     is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "never without ejection");
-}
-
-static void no_stall(void)
-{
-    lbs_eject_news_t news = {2, (apr_int64_t)SEC, 0};
-    int turns = 0;
-    int i;
-
-    start(&defaults, 4);
-    for (i = 0; i < 100; i++, now += 100 * MS) {
-        news.others_heard = now;
-        turns += lbs_eject_tick(&on[0], &news, now, &why) != 0;
-    }
-    is_int(turns, 0, "two that wait are no stall");
-    news.waiting = 30;
-    news.others_heard = now;
-    for (i = 0; i < 100; i++, now += 100 * MS) {
-        turns += lbs_eject_tick(&on[0], &news, now, &why) != 0;
-    }
-    is_int(turns, 0, "nobody answers: no stall of one member");
-    for (i = 0; i < 100; i++, now += 100 * MS) {
-        gauge[0].heard_at = now - 50 * MS;
-        news.others_heard = now;
-        turns += lbs_eject_tick(&on[0], &news, now, &why) != 0;
-    }
-    is_int(turns, 0, "a member that answers now and then does not stall");
-    now += 60 * SEC; /* the ticking process died; another one takes over */
-    news.others_heard = now;
-    is_int(lbs_eject_tick(&on[0], &news, now, &why), LBS_EJECT_NONE,
-           "nor does one that nobody looked at for a minute");
-    news.stall_us = 0;
-    for (i = 0; i < 100; i++, now += 100 * MS) {
-        news.others_heard = now;
-        turns += lbs_eject_tick(&on[0], &news, now, &why) != 0;
-    }
-    is_int(turns, 0, "stall=off");
-}
-
-static void stall_times(void)
-{
-    lbs_eject_conf_t conf = defaults;
-
-    is_int(lbs_eject_stall(&conf, 0), SEC, "auto, nothing known: 1 s");
-    is_int(lbs_eject_stall(&conf, 50 * MS), SEC, "auto: 1 s at least");
-    is_int(lbs_eject_stall(&conf, 300 * MS), 3 * SEC, "auto: ten p99");
-    conf.stall_us = 250000;
-    is_int(lbs_eject_stall(&conf, 300 * MS), 250000, "a time is that time");
-    conf.stall_us = 0;
-    is_int(lbs_eject_stall(&conf, 300 * MS), 0, "off is off");
-    is_int(lbs_eject_stall(NULL, 300 * MS), 0, "so is no ejection");
 }
 
 static void switched_off(void)
@@ -597,8 +536,6 @@ int main(void)
     stall_is_found();
     silence_is_doubtful();
     what_is_lost_is_doubtful();
-    no_stall();
-    stall_times();
     switched_off();
     lifted_by_order();
     what_the_dead_leave_is_repaired();

@@ -46,7 +46,7 @@ static void answer_probe(void *unused)
 
 static void tick(void *unused)
 {
-    const lbs_eject_news_t news = {0, 0, 0};
+    const lbs_stall_news_t news = {0, 0, 0};
     lbs_eject_why_t why;
 
     (void)unused;

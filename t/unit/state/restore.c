@@ -210,7 +210,7 @@ static void operators_changes_survive(void)
 }
 
 static lbs_eject_conf_t conf = {3,        100,      10000000,
-                                60000000, 60000000, LBS_EJECT_STALL_AUTO};
+                                60000000, 60000000, LBS_STALL_AUTO};
 static const lbs_eject_conf_t *ejects[LBS_REGISTRY_POOLS] = {&conf};
 
 /* Three failures eject member a. */
