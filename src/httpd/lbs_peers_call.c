@@ -259,22 +259,32 @@ static apr_status_t ask(call_t *call, apr_pool_t *pool)
     }
 }
 
+/* With the provider's lock, where it needs one. */
+static apr_status_t ask_alone(call_t *call, apr_pool_t *pool)
+{
+    apr_global_mutex_t *mutex = call->store->mutex;
+    apr_status_t rv =
+        mutex == NULL ? APR_SUCCESS : apr_global_mutex_lock(mutex);
+
+    if (rv == APR_SUCCESS) {
+        rv = ask(call, pool);
+        if (mutex != NULL) {
+            (void)apr_global_mutex_unlock(mutex);
+        }
+    }
+    return rv;
+}
+
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     call_t *call = data;
-    apr_global_mutex_t *mutex = call->store->mutex;
     apr_pool_t *pool;
     apr_status_t rv = apr_pool_create(&pool, NULL);
     int abandoned;
 
     (void)thread;
     if (rv == APR_SUCCESS) {
-        if (mutex == NULL || apr_global_mutex_lock(mutex) == APR_SUCCESS) {
-            rv = ask(call, pool);
-            if (mutex != NULL) {
-                (void)apr_global_mutex_unlock(mutex);
-            }
-        }
+        rv = ask_alone(call, pool);
         apr_pool_destroy(pool);
     }
     (void)apr_thread_mutex_lock(process.lock);
