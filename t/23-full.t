@@ -160,5 +160,73 @@ subtest 'a child that is killed gives its places back' => sub {
     is verdict($r) . ' ' . $r->member, 'kept web1', 'there is room';
 };
 
+# 64 pools: each combination of up, gone, standby and full of three members.
+subtest 'every subset of gone, standby and full' => sub {
+    my (%pools, @subsets);
+    for my $code (0 .. 63) {
+        my @is = (qw(u g h f))[$code & 3, $code >> 2 & 3, $code >> 4];
+        my $name = join '', @is;
+        push @subsets, $name;
+        $pools{"s-$name"} = join "\n", 'LBSticky route=R cookie',
+            'LBStickyLimit inflight=1', map {
+                my $at = $is[$_ - 1] eq 'g' ? "127.0.0.1:\@FREE$_\@" : "\@B$_\@";
+                qq(BalancerMember "http://$at" route=r$_)
+                    . ($is[$_ - 1] eq 'h' ? ' status=+H' : '')
+            } 1 .. 3;
+    }
+    my $many = governed(\@web, %pools, threads => 40, server => <<'CONF');
+LBStickyMethod round-robin
+LBStickyEject off
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+CONF
+    $many->announce(qr/\[proxy(?:_http)?:error\]/);
+    my @busy;
+    for my $name (@subsets) {
+        for my $n (grep { substr($name, $_ - 1, 1) eq 'f' } 1 .. 3) {
+            push @busy, $many->connect;
+            # A POST: what is not repeated elsewhere when it breaks off.
+            $busy[-1]->send_request('POST', "/s-$name/?hang=before",
+                                    route($n), body => 'x');
+        }
+    }
+    my $inflight = sub {
+        my $sum = 0;
+        $sum += $_->{inflight} for @{$many->json->{pools}};
+        return $sum;
+    };
+    ok wait_for(sub { $inflight->() == @busy }), @busy . ' members are full';
+
+    my ($slowest, $slow) = (0, '');
+    for my $name (@subsets) {
+        my %of;
+        push @{$of{substr $name, $_ - 1, 1}}, "web$_" for 1 .. 3;
+        my %may = map { $_ => 1 } @{$of{u} // $of{h} // []};
+        my $best;
+        for my $try (1 .. 3) {
+            my $begun = time;
+            my $r = $many->get("/s-$name/?size=1");
+            my $took = time - $begun;
+            $best = $took if !defined $best || $took < $best;
+            if (%may) {
+                ok $r->status == 200 && $may{$r->member},
+                    "$name: " . $r->status . ' ' . $r->member;
+                next;
+            }
+            my $why = !$of{f} ? 'down' : !$of{g} ? 'full' : '(?:down|full)';
+            is $r->status, 503, "$name: nobody";
+            like verdict($r), qr/^refused $why$/, 'and why';
+            like $r->header('Retry-After'), qr/^\d+$/, 'when to come again';
+        }
+        ($slowest, $slow) = ($best, $name) if $best > $slowest;
+    }
+    cmp_ok $slowest, '<', 0.1, "answered at once, $slow too";
+    is $inflight->(), @busy, 'and they are as full as before';
+    $_->drop for @web;
+    ok wait_for(sub { $inflight->() == 0 }), 'then they are not';
+    $many->no_unexpected_log;
+};
+
 $h->no_unexpected_log;
 done_testing;
