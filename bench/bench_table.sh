@@ -5,7 +5,7 @@
 # their counts divided by that of their operations, less what the loop itself
 # takes. Unlike a time it does not depend on the machine's mood.
 #
-#     SIZES="100000 10000000" bench/bench_table.sh [build/bench/bench_table]
+#     SIZES="100000 1000000" bench/bench_table.sh [build/bench/bench_table]
 set -eu
 bench=${1:-build/bench/bench_table}
 [ -x "$bench" ] || { echo "$bench is missing: make bench builds it" >&2; exit 1; }
@@ -25,7 +25,7 @@ per_op() {
 }
 
 loop=$(per_op nothing 100000)
-for size in ${SIZES:-100000 1000000}; do
+for size in ${SIZES:-100000 10000000}; do
     for op in hit miss renew refresh insert; do
         printf 'table_%s_instructions_at_%s\t%s\tinstructions\n' "$op" \
             "$size" "$(($(per_op "$op" "$size") - loop))"
