@@ -161,7 +161,7 @@ subtest 'the directory appears while it runs' => sub {
     $other->start;
     mkdir $other->root . '/late' or die $!;
     visit($other, 1);
-    ok $other->wait_log(qr/LBS1703/, 15), 'written, and said, within ten seconds';
+    ok $other->wait_log(qr/LBS1703/, 20), 'written, and httpd\'s parent says so';
     ok -s $other->root . '/late/state', 'there it is';
     is scalar($other->error_log(qr/LBS1702/)), 1, 'the warning came once';
     $other->no_unexpected_log;

@@ -4,32 +4,43 @@
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_persist_write.h"
 #include "src/httpd/lbs_pools.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_restore.h"
-#include "src/state/lbs_snapshot.h"
 
-/* httpd's parent asks every ten seconds, and more often while children die.
- * When it will ask next nobody knows, so what is due is written at once, but
- * writing takes at most a tenth of the parent's time. */
-#define SHARE 10
-#define FILE_MODE (APR_FPROT_UREAD | APR_FPROT_UWRITE)
+/* Between two writings. Half of what is promised, because a writing takes
+ * time, too; one that takes long is followed by as long a pause. */
+#define PERIOD apr_time_from_sec(5)
 
-/* What the parent remembers of writing; per configuration. */
+/* The thread that writes while httpd runs; in the parent, one per
+ * configuration. The lock protects `stop`; what is the writer's is the
+ * thread's while there is one, and the parent's main thread's otherwise. */
 static struct {
     pid_t parent;
-    apr_time_t tried_at;      /* monotonic */
-    apr_interval_time_t took; /* the last writing */
-    apr_uint64_t activity;    /* what had happened by the last good writing */
-    int quiet;                /* nothing between the last two of them */
-    int failing;              /* it was logged */
-} writing;
+    const lbs_main_conf_t *conf;
+    int runs;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int stop;
+    lbs_atomic32_t result; /* apr_status_t of the last writing */
+    int failing;           /* it was logged */
+    /* The writer's. */
+    apr_pool_t *memory;
+    apr_time_t began; /* monotonic: the last writing */
+    apr_interval_time_t took;
+    apr_uint64_t activity; /* what had happened by the last good one */
+    int quiet;             /* nothing between the last two of them */
+} writer;
 
 /* Reading -------------------------------------------------------------------
  */
@@ -182,199 +193,175 @@ void lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
 /* Writing -------------------------------------------------------------------
  */
 
-static apr_status_t encode(unsigned char **bytes, apr_size_t *len,
-                           const lbs_main_conf_t *conf)
+static void save(void)
 {
-    const lbs_runtime_t *rt = lbs_runtime();
-    lbs_clock_t now = lbs_runtime_clock();
-    lbs_snapshot_t snapshot = {.reg = rt->registry, .count = rt->table_count};
-    apr_size_t room;
-    apr_status_t rv;
-    int i;
-
-    for (i = 0; i < rt->table_count; i++) {
-        snapshot.tables[i] = rt->tables[i];
-    }
-    if (conf->secret_source == LBS_SECRET_GIVEN) {
-        snapshot.fingerprint =
-            lbs_snapshot_fingerprint(&conf->secret->keys[0].master);
-    }
-    room = lbs_snapshot_room(&snapshot);
-    /* Not from a pool: it is large and given back at once. */
-    *bytes = malloc(room);
-    if (*bytes == NULL) {
-        return APR_ENOMEM;
-    }
-    rv = lbs_snapshot_encode(&snapshot, &now, *bytes, room, len);
-    if (rv != APR_SUCCESS) {
-        free(*bytes);
-    }
-    return rv;
-}
-
-/* A rename is only on the disk when the directory is. */
-static void flush_directory(const char *path, apr_pool_t *pool)
-{
-    const char *slash = strrchr(path, '/');
-    apr_file_t *dir;
-
-    if (slash != NULL
-        && apr_file_open(
-               &dir, apr_pstrmemdup(pool, path, (apr_size_t)(slash - path)),
-               APR_READ, APR_OS_DEFAULT, pool)
-               == APR_SUCCESS) {
-        (void)apr_file_sync(dir);
-        (void)apr_file_close(dir);
-    }
-}
-
-static apr_status_t replace_file(const char *path, const unsigned char *bytes,
-                                 apr_size_t len, apr_pool_t *pool)
-{
-    const char *temporary = apr_pstrcat(pool, path, ".new", NULL);
-    apr_file_t *file;
+    apr_uint64_t activity = lbs_persist_write_activity();
     apr_status_t rv;
 
-    (void)apr_file_remove(temporary, pool);
-    rv = apr_file_open(&file, temporary,
-                       APR_WRITE | APR_CREATE | APR_EXCL | APR_BINARY,
-                       FILE_MODE, pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_file_write_full(file, bytes, len, NULL);
+    writer.began = lbs_runtime_now();
+    rv = lbs_persist_write_file(writer.conf, writer.memory);
+    apr_pool_clear(writer.memory);
     if (rv == APR_SUCCESS) {
-        rv = apr_file_sync(file);
+        writer.quiet = writer.activity == activity;
+        writer.activity = activity;
     }
-    if (rv != APR_SUCCESS) {
-        (void)apr_file_close(file);
-        (void)apr_file_remove(temporary, pool);
-        return rv;
-    }
-    rv = apr_file_close(file);
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_rename(temporary, path, pool);
-    }
-    if (rv == APR_SUCCESS) {
-        flush_directory(path, pool);
-    }
-    return rv;
+    writer.took = lbs_runtime_now() - writer.began;
+    lbs_atomic_store32_relaxed(&writer.result, (apr_uint32_t)rv);
 }
 
-static void report(server_rec *s, const char *path, apr_status_t rv)
+/* Say when it begins to fail, and when that is over. */
+static void report(server_rec *s)
 {
+    apr_status_t rv = (apr_status_t)lbs_atomic_load32_relaxed(&writer.result);
     lbs_clock_t now = lbs_runtime_clock();
 
-    if (rv == APR_SUCCESS) {
-        lbs_atomic_store64_relaxed(&lbs_runtime()->shared->notes->saved_at,
-                                   (apr_uint64_t)now.wall);
-    }
-    if ((rv != APR_SUCCESS) == writing.failing) {
+    if ((rv != APR_SUCCESS) == writer.failing) {
         return;
     }
-    writing.failing = rv != APR_SUCCESS;
-    if (writing.failing) {
+    writer.failing = rv != APR_SUCCESS;
+    if (writer.failing) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
                      LBSNO(1702) "state file %s cannot be written: learned "
                                  "sessions will not survive a full restart; "
                                  "make its directory, or write another file "
                                  "into LBStickyPersist",
-                     path);
+                     writer.conf->persist);
     }
     else {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     LBSNO(1703) "state file %s is written again", path);
+                     LBSNO(1703) "state file %s is written again",
+                     writer.conf->persist);
     }
     lbs_registry_tell(lbs_runtime()->registry, &now, LBS_REGISTRY_NONE,
                       LBS_REGISTRY_NONE, LBS_EVENT_STATE_FILE,
-                      writing.failing ? "cannot be written" : "written again");
+                      writer.failing ? "cannot be written" : "written again");
 }
 
-/* A number that changes when anything worth saving has happened. */
-static apr_uint64_t find_activity(void)
+/* The thread ------------------------------------------------------------- */
+
+/* Something happened since what is in the file, or may have: a request is
+ * counted before its session is bound, so one writing more than seems due. */
+static int is_due(void)
 {
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    apr_uint64_t sum = lbs_events_count(lbs_registry_events(registry));
-    apr_uint32_t slot = LBS_REGISTRY_NONE;
-
-    while ((slot = lbs_registry_next_pool(registry, slot))
-           != LBS_REGISTRY_NONE) {
-        sum += lbs_atomic_load64_relaxed(
-            &lbs_registry_pool_record(registry, slot)->requests);
-    }
-    return sum;
+    return !(writer.quiet && writer.activity == lbs_persist_write_activity());
 }
 
-static void save(server_rec *s, apr_pool_t *pool)
+/* Sleep until the next beat, or until somebody wants an end. Lock held. */
+static void sleep_until(apr_time_t at)
 {
-    const lbs_main_conf_t *conf = lbs_config_of(s)->main;
-    apr_time_t began = lbs_runtime_now();
-    apr_uint64_t activity = find_activity();
-    unsigned char *bytes;
-    apr_size_t len;
-    apr_status_t rv = encode(&bytes, &len, conf);
+    struct timespec until = {.tv_sec = (time_t)apr_time_sec(at),
+                             .tv_nsec = (long)apr_time_usec(at) * 1000};
 
-    if (rv == APR_SUCCESS) {
-        rv = replace_file(conf->persist, bytes, len, pool);
-        free(bytes);
+    while (!writer.stop && lbs_runtime_now() < at) {
+        (void)pthread_cond_timedwait(&writer.wake, &writer.lock, &until);
     }
-    if (rv == APR_SUCCESS) {
-        writing.quiet = writing.activity == activity;
-        writing.activity = activity;
-    }
-    report(s, conf->persist, rv);
-    writing.tried_at = lbs_runtime_now();
-    writing.took = writing.tried_at - began;
 }
+
+static void *write_on(void *unused)
+{
+    apr_time_t beat = writer.began;
+
+    (void)unused;
+    (void)pthread_mutex_lock(&writer.lock);
+    while (!writer.stop) {
+        sleep_until(beat
+                    + (2 * writer.took > PERIOD ? 2 * writer.took : PERIOD));
+        beat = lbs_runtime_now();
+        if (!writer.stop && is_due()) {
+            (void)pthread_mutex_unlock(&writer.lock);
+            save();
+            (void)pthread_mutex_lock(&writer.lock);
+        }
+    }
+    (void)pthread_mutex_unlock(&writer.lock);
+    return NULL;
+}
+
+/* httpd's signals are its main thread's. */
+static int create_thread(void)
+{
+    sigset_t all, before;
+    int failed;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&writer.thread, NULL, write_on, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+static void start_thread(server_rec *s)
+{
+    pthread_condattr_t attr;
+    int failed;
+
+    (void)pthread_mutex_init(&writer.lock, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&writer.wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    failed = create_thread();
+    writer.runs = !failed;
+    if (failed) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, failed, s,
+                     LBSNO(1704) "no thread for the state file: it is written "
+                                 "at a reload and at a stop only, and a crash "
+                                 "loses what came after them");
+    }
+}
+
+static void stop_thread(void)
+{
+    if (writer.runs) {
+        (void)pthread_mutex_lock(&writer.lock);
+        writer.stop = 1;
+        (void)pthread_cond_signal(&writer.wake);
+        (void)pthread_mutex_unlock(&writer.lock);
+        (void)pthread_join(writer.thread, NULL);
+        writer.runs = 0;
+    }
+    (void)pthread_cond_destroy(&writer.wake);
+    (void)pthread_mutex_destroy(&writer.lock);
+}
+
+/* The life of a configuration --------------------------------------------- */
 
 /* The configuration ends: a graceful restart, or a stop after all children
  * are gone. A child inherits this cleanup and must not act on it. */
-static apr_status_t save_at_end(void *baton)
+static apr_status_t save_at_end(void *main_server)
 {
-    server_rec *s = baton;
-    apr_pool_t *pool;
-
-    if (getpid() == writing.parent
-        && apr_pool_create(&pool, s->process->pool) == APR_SUCCESS) {
-        save(s, pool);
-        apr_pool_destroy(pool);
+    if (getpid() == writer.parent) {
+        stop_thread();
+        save();
+        report(main_server);
+        apr_pool_destroy(writer.memory);
+        writer.conf = NULL;
     }
     return APR_SUCCESS;
 }
 
 void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server)
 {
-    apr_pool_t *pool;
+    const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
 
-    memset(&writing, 0, sizeof(writing));
-    writing.parent = getpid();
-    if (lbs_config_of(main_server)->main->persist == NULL) {
+    memset(&writer, 0, sizeof(writer));
+    if (conf->persist == NULL) {
         return;
     }
-    apr_pool_create(&pool, pconf);
-    save(main_server, pool);
-    apr_pool_destroy(pool);
+    apr_pool_create_unmanaged_ex(&writer.memory, NULL, NULL);
+    writer.parent = getpid();
+    writer.conf = conf;
+    save();
+    report(main_server);
+    start_thread(main_server);
     apr_pool_pre_cleanup_register(pconf, main_server, save_at_end);
-}
-
-/* A request is counted before its session is bound: what was bound a moment
- * after the last writing shows in no number, hence one more than seems due. */
-static int is_due(void)
-{
-    return lbs_runtime_now() - writing.tried_at >= SHARE * writing.took
-           && !(writing.quiet && find_activity() == writing.activity);
 }
 
 int lbs_persist_monitor(apr_pool_t *pool, server_rec *main_server)
 {
-    apr_pool_t *own;
-
-    if (lbs_runtime() == NULL
-        || lbs_config_of(main_server)->main->persist == NULL || !is_due()) {
-        return OK;
+    (void)pool;
+    if (lbs_runtime() != NULL && writer.conf != NULL) {
+        report(main_server);
     }
-    apr_pool_create(&own, pool);
-    save(main_server, own);
-    apr_pool_destroy(own);
     return OK;
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_persist.h - the state file: LBStickyPersist.
  *
- * Read once, when httpd starts with nothing in shared memory; written by the
- * parent every ten seconds if something happened, and when a configuration
- * ends. Written under a temporary name, flushed to the disk and renamed, so
- * that there is always one whole file.
+ * Read once, when httpd starts with nothing in shared memory; written when a
+ * configuration begins, when it ends, and meanwhile every few seconds if
+ * something happened, so that it is never older than ten seconds.
+ *
+ * Written by httpd's parent, because children may not write where root may.
+ * It has a thread for that: the parent itself is free for modules every ten
+ * seconds and a bit, and has children to look after while a disk is slow. The
+ * thread logs nothing (lbs_persist_write.h says why); the parent's main
+ * thread says what became of it.
  */
 #ifndef LBS_PERSIST_H
 #define LBS_PERSIST_H
@@ -18,11 +23,12 @@
  */
 void lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp);
 
-/** Write it once now, which shows whether it can be written, and at the end
- * of this configuration. Parent, in post_config. */
+/** Write it once now, which shows whether it can be written, and from now on
+ * to the end of this configuration. Parent, in post_config. */
 void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server);
 
-/** Write it when it is time. httpd's monitor hook, in the parent. */
+/** Log it when the file cannot be written any more, or can be again. httpd's
+ * monitor hook, in the parent. */
 int lbs_persist_monitor(apr_pool_t *pool, server_rec *main_server);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "src/status/lbs_human.h"
 
-#define STALE_S 60   /* the state file is written every 10 s */
+#define STALE_S 60   /* the state file is written every 5 s */
 #define ONE_BY_ONE 4 /* more members than that become one sentence */
 #define BUSY_PERCENT 50
 
