@@ -23,6 +23,17 @@
 #define NEW(cmd, type, defaults)                                              \
     ((type *)apr_pmemdup((cmd)->pool, (defaults), sizeof(type)))
 
+/* Directives that are on or off. */
+static const char *set_switch(cmd_parms *cmd, void *dir, int argc,
+                              char *const argv[])
+{
+    int *set;
+    const char *error = lbs_setter_switch(cmd, argc, argv, &set);
+
+    (void)dir;
+    return lbs_setter_hang(cmd, error, set);
+}
+
 /* Affinity --------------------------------------------------------------- */
 
 static const char *compile_expr(cmd_parms *cmd, const lbs_source_t *source,
@@ -58,8 +69,7 @@ static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
     }
     set->on = !lbs_setter_is_only(argc, argv, "off");
     if (!set->on || lbs_setter_is_only(argc, argv, "none")) {
-        return lbs_setter_hang(cmd, NULL, offsetof(lbs_settings_t, sticky),
-                               set);
+        return lbs_setter_hang(cmd, NULL, set);
     }
     for (i = 0; i < argc; i++) {
         const char *wanted =
@@ -76,7 +86,7 @@ static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
             return wanted;
         }
     }
-    return lbs_setter_hang(cmd, NULL, offsetof(lbs_settings_t, sticky), set);
+    return lbs_setter_hang(cmd, NULL, set);
 }
 
 static const char *set_method(cmd_parms *cmd, void *dir, int argc,
@@ -103,7 +113,7 @@ static const char *set_method(cmd_parms *cmd, void *dir, int argc,
         }
         error = lbs_setter_read(cmd, keys, argc - 1, argv + 1, set);
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, method), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
@@ -121,7 +131,7 @@ static const char *set_timeout(cmd_parms *cmd, void *dir, int argc,
     const char *error = lbs_setter_read(cmd, keys, argc, argv, set);
 
     (void)dir;
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, timeout), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 /* Does a word before argv[i] have the same key? */
@@ -171,31 +181,10 @@ static const char *set_cookie(cmd_parms *cmd, void *dir, int argc,
     if (error == NULL && (wanted = lbs_cookie_conf_check(set)) != NULL) {
         error = lbs_setter_wants(cmd, cmd->directive->args, wanted);
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, cookie), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 /* Surviving -------------------------------------------------------------- */
-
-static const char *set_failover(cmd_parms *cmd, void *dir, int argc,
-                                char *const argv[])
-{
-    int *set;
-    const char *error = lbs_setter_switch(cmd, argc, argv, &set);
-
-    (void)dir;
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, failover),
-                           set);
-}
-
-static const char *set_panic(cmd_parms *cmd, void *dir, int argc,
-                             char *const argv[])
-{
-    int *set;
-    const char *error = lbs_setter_switch(cmd, argc, argv, &set);
-
-    (void)dir;
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, panic), set);
-}
 
 static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
                                 char *const argv[])
@@ -220,8 +209,7 @@ static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
         set->mode = LBS_FAILBACK_IDLE;
         error = lbs_setter_read(cmd, keys, argc, argv, set);
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, failback),
-                           set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
@@ -250,7 +238,7 @@ static const char *set_retry(cmd_parms *cmd, void *dir, int argc,
     else {
         error = lbs_setter_read(cmd, keys, argc, argv, set);
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, retry), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
@@ -280,7 +268,7 @@ static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
     else {
         error = lbs_setter_read(cmd, keys, argc, argv, set);
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, eject), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 /* Bytes that may stand in a request line or in Host. */
@@ -350,7 +338,7 @@ static const char *set_check(cmd_parms *cmd, void *dir, int argc,
             error = check_check(cmd, set);
         }
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, check), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 static const char *set_slowstart(cmd_parms *cmd, void *dir, int argc,
@@ -363,8 +351,7 @@ static const char *set_slowstart(cmd_parms *cmd, void *dir, int argc,
         && (argc != 1 || lbs_text_duration(argv[0], set) != NULL)) {
         return lbs_setter_wants(cmd, cmd->directive->args, cmd->cmd->errmsg);
     }
-    return lbs_setter_hang(cmd, NULL, offsetof(lbs_settings_t, slowstart),
-                           set);
+    return lbs_setter_hang(cmd, NULL, set);
 }
 
 static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
@@ -391,7 +378,7 @@ static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
                                      "inflight=N among them");
         }
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, limit), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 /* Serving and forwarding -------------------------------------------------- */
@@ -411,7 +398,7 @@ static const char *set_forward(cmd_parms *cmd, void *dir, int argc,
     const char *error = lbs_setter_read(cmd, keys, argc, argv, set);
 
     (void)dir;
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, forward), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 static const char *set_local(cmd_parms *cmd, void *dir, int argc,
@@ -434,7 +421,7 @@ static const char *set_local(cmd_parms *cmd, void *dir, int argc,
         }
         *what = 1;
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, local), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 static const char *set_store(cmd_parms *cmd, void *dir, int argc,
@@ -465,7 +452,7 @@ static const char *set_store(cmd_parms *cmd, void *dir, int argc,
         error = argc > 1 ? lbs_setter_read(cmd, keys, argc - 1, argv + 1, set)
                          : NULL;
     }
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, store), set);
+    return lbs_setter_hang(cmd, error, set);
 }
 
 /* The whole server ---------------------------------------------------------
@@ -534,53 +521,48 @@ static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
-static const char *set_admin(cmd_parms *cmd, void *dir, int argc,
-                             char *const argv[])
-{
-    int *set;
-    const char *error = lbs_setter_switch(cmd, argc, argv, &set);
-
-    (void)dir;
-    return lbs_setter_hang(cmd, error, offsetof(lbs_settings_t, admin), set);
-}
-
 /* In <Proxy> too (P), in servers (V), in the main server (S). */
 #define P (RSRC_CONF | PROXY_CONF)
 #define V RSRC_CONF
 #define S RSRC_CONF
 
+/* Where lbs_setter_hang() puts what the setter made. */
+#define FIELD(name) ((void *)offsetof(lbs_settings_t, name))
+
 const command_rec lbs_directives[] = {
-    AP_INIT_TAKE_ARGV("LBSticky", set_sticky, NULL, P,
+    AP_INIT_TAKE_ARGV("LBSticky", set_sticky, FIELD(sticky), P,
                       "off, none, or sources such as cookie session=NAME ip"),
-    AP_INIT_TAKE_ARGV("LBStickyMethod", set_method, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyMethod", set_method, FIELD(method), P,
                       "least-load, least-busy, least-sessions, round-robin, "
                       "or hash with an optional bound=1.05 to bound=4"),
-    AP_INIT_TAKE_ARGV("LBStickyTimeout", set_timeout, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyTimeout", set_timeout, FIELD(timeout), P,
                       "idle=DURATION [max=DURATION|off]"),
-    AP_INIT_TAKE_ARGV("LBStickyCookie", set_cookie, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyCookie", set_cookie, FIELD(cookie), P,
                       "key=value words such as name=SRV secure=on"),
-    AP_INIT_TAKE_ARGV("LBStickyFailover", set_failover, NULL, P, "on or off"),
-    AP_INIT_TAKE_ARGV("LBStickyFailback", set_failback, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyFailover", set_switch, FIELD(failover), P,
+                      "on or off"),
+    AP_INIT_TAKE_ARGV("LBStickyFailback", set_failback, FIELD(failback), P,
                       "stay, return, or idle=DURATION"),
-    AP_INIT_TAKE_ARGV("LBStickyRetry", set_retry, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyRetry", set_retry, FIELD(retry), P,
                       "off, or tries=N on=LIST status=LIST budget=PERCENT "
                       "body=BYTES"),
-    AP_INIT_TAKE_ARGV("LBStickyEject", set_eject, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyEject", set_eject, FIELD(eject), P,
                       "off, or failures=N window=DURATION hold=MIN-MAX "
                       "cap=PERCENT stall=DURATION|auto|off status=LIST"),
-    AP_INIT_TAKE_ARGV("LBStickyCheck", set_check, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyCheck", set_check, FIELD(check), P,
                       "off, or path=/PATH with interval= timeout= rise= fall= "
                       "expect= host= proto="),
-    AP_INIT_TAKE_ARGV("LBStickyPanic", set_panic, NULL, P, "on or off"),
-    AP_INIT_TAKE_ARGV("LBStickySlowStart", set_slowstart, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyPanic", set_switch, FIELD(panic), P,
+                      "on or off"),
+    AP_INIT_TAKE_ARGV("LBStickySlowStart", set_slowstart, FIELD(slowstart), P,
                       "a duration such as 10s, or off"),
-    AP_INIT_TAKE_ARGV("LBStickyLimit", set_limit, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyLimit", set_limit, FIELD(limit), P,
                       "off, or inflight=N [queue=N] [wait=DURATION]"),
-    AP_INIT_TAKE_ARGV("LBStickyForward", set_forward, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyForward", set_forward, FIELD(forward), P,
                       "[host=on|off] [proto=on|off]"),
-    AP_INIT_TAKE_ARGV("LBStickyLocal", set_local, NULL, V,
+    AP_INIT_TAKE_ARGV("LBStickyLocal", set_local, FIELD(local), V,
                       "off, or files or self or both of them, each once"),
-    AP_INIT_TAKE_ARGV("LBStickyStore", set_store, NULL, P,
+    AP_INIT_TAKE_ARGV("LBStickyStore", set_store, FIELD(store), P,
                       "off, or PROVIDER[:ARGS] [timeout=DURATION] such as "
                       "redis:10.0.0.5:6379"),
     AP_INIT_TAKE1("LBStickySecret", set_secret, NULL, S,
@@ -588,6 +570,7 @@ const command_rec lbs_directives[] = {
     AP_INIT_TAKE_ARGV("LBStickyTable", set_table, NULL, S, "sessions=N"),
     AP_INIT_TAKE1("LBStickyPersist", set_persist, NULL, S,
                   "a file name, or off"),
-    AP_INIT_TAKE_ARGV("LBStickyAdmin", set_admin, NULL, V, "on or off"),
+    AP_INIT_TAKE_ARGV("LBStickyAdmin", set_switch, FIELD(admin), V,
+                      "on or off"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

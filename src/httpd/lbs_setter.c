@@ -63,7 +63,7 @@ static const char *find_target(cmd_parms *cmd, lbs_settings_t **target)
 }
 
 const char *lbs_setter_hang(cmd_parms *cmd, const char *error,
-                            apr_size_t field, const void *value)
+                            const void *value)
 {
     lbs_settings_t *target = NULL;
 
@@ -71,7 +71,7 @@ const char *lbs_setter_hang(cmd_parms *cmd, const char *error,
         error = find_target(cmd, &target);
     }
     if (error == NULL) {
-        memcpy((char *)target + field, &value, sizeof(value));
+        memcpy((char *)target + (apr_size_t)cmd->info, &value, sizeof(value));
     }
     return error;
 }

@@ -45,14 +45,14 @@ const char *lbs_setter_switch(cmd_parms *cmd, int argc, char *const argv[],
 
 /**
  * Hang what a setter made where the directive stands: in the settings of the
- * <Proxy "balancer://..."> section, else of the server.
+ * <Proxy "balancer://..."> section, else of the server; there in the field
+ * whose offset the directive's row has as its data.
  *
  * @param error  of the setter so far: passed through, nothing is hung
- * @param field  offset of the pointer in lbs_settings_t
  * @return NULL; or the sentence: also for a section of any other kind
  */
 const char *lbs_setter_hang(cmd_parms *cmd, const char *error,
-                            apr_size_t field, const void *value);
+                            const void *value);
 
 /** @return NULL in the main server; in a virtual host, the sentence */
 const char *lbs_setter_main_only(cmd_parms *cmd);

@@ -15,19 +15,23 @@ my ($defaults) = $settings =~ /lbs_settings_t defaults = \{(.*?)\n\};/s;
 my %default = map { $_ => 1 } $defaults =~ /\.(\w+) =/g;
 my %merged = map { $_ => 1 } $settings =~ /\bCHOOSE\((\w+)\);/g;
 
-# Rows: name => [setter, contexts].
+# Rows: name => [setter, field, contexts]. The setter is named after the
+# field, except for what is only on or off.
 my %row;
 for my $file (files(qr{^src/httpd/.*\.c$})) {
     my $text = slurp($file);
-    $row{$1} = [$2, $3]
-        while $text =~ /AP_INIT_\w+\(\s*"(\w+)",\s*(\w+),\s*\w+,\s*([\w| ]+),/g;
+    $row{$1} = [$2, $3 // '', $4]
+        while $text =~ /AP_INIT_\w+\(\s*"(\w+)",\s*(\w+),\s*
+                        (?:FIELD\((\w+)\)|NULL),\s*([\w|\ ]+),/gx;
 }
 none_of('directives start with LBSticky', scalar keys %row,
         grep { !/^LBSticky/ } keys %row);
 
 # Main server directives (S) hold for all and are not merged.
-my @merging = grep { $row{$_}[1] ne 'S' } sort keys %row;
-my %set = map { ($row{$_}[0] =~ s/^set_//r) => $_ } @merging;
+my @merging = grep { $row{$_}[2] ne 'S' } sort keys %row;
+my %set = map { $row{$_}[1] => $_ } @merging;
+none_of('a setter is named after its field', scalar @merging,
+        grep { $row{$_}[0] !~ /^set_(?:$row{$_}[1]|switch)$/ } @merging);
 none_of('a directive for pools has a field', scalar @merging,
         map { $set{$_} } grep { !$field{$_} } keys %set);
 none_of('a field has a directive', scalar keys %field,
@@ -57,7 +61,7 @@ none_of('a default names its directive', scalar keys %told,
         grep { ($told{$_}[0] // '') !~ /^$_ / } sort keys %told);
 
 none_of('the context told is that of the row', scalar keys %entry, map {
-    my ($level) = $row{$_} ? $row{$_}[1] =~ /^(\w)$/ : ();
+    my ($level) = $row{$_} ? $row{$_}[2] =~ /^(\w)$/ : ();
     my ($where) = $entry{$_} =~ /^\W*Context:(.*)$/m;
     my $proxy = ($where // '') =~ /<Proxy/;
     my $vhost = ($where // '') =~ /virtual host/;
