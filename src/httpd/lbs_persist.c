@@ -22,8 +22,9 @@
 #define PERIOD apr_time_from_sec(5)
 
 /* The thread that writes while httpd runs; in the parent, one per
- * configuration. The lock protects `stop`; what is the writer's is the
- * thread's while there is one, and the parent's main thread's otherwise. */
+ * configuration. The lock protects `begun` and `stop`; what is the writer's is
+ * the thread's while there is one, and the parent's main thread's otherwise.
+ */
 static struct {
     pid_t parent;
     const lbs_main_conf_t *conf;
@@ -31,6 +32,7 @@ static struct {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    int begun;
     int stop;
     lbs_atomic32_t result; /* apr_status_t of the last writing */
     int failing;           /* it was logged */
@@ -263,6 +265,8 @@ static void *write_on(void *unused)
 
     (void)unused;
     (void)pthread_mutex_lock(&writer.lock);
+    writer.begun = 1;
+    (void)pthread_cond_signal(&writer.wake);
     while (!writer.stop) {
         sleep_until(beat
                     + (2 * writer.took > PERIOD ? 2 * writer.took : PERIOD));
@@ -277,7 +281,10 @@ static void *write_on(void *unused)
     return NULL;
 }
 
-/* httpd's signals are its main thread's. */
+/* httpd's signals are its main thread's. The parent forks next, and a thread
+ * that begins allocates: in libraries that do not see to their locks in a
+ * fork, as the sanitizers', a child would find one held for ever. So this
+ * waits until the thread is there; later it uses the pool it has. */
 static int create_thread(void)
 {
     sigset_t all, before;
@@ -287,6 +294,11 @@ static int create_thread(void)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     failed = pthread_create(&writer.thread, NULL, write_on, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_mutex_lock(&writer.lock);
+    while (!failed && !writer.begun) {
+        (void)pthread_cond_wait(&writer.wake, &writer.lock);
+    }
+    (void)pthread_mutex_unlock(&writer.lock);
     return failed;
 }
 
