@@ -199,11 +199,19 @@ static const char *look_with(look_t *look, lbs_lookup_t *found)
 {
     static const lbs_lookup_t nothing = {.member = LBS_NO_MEMBER};
     lbs_lookup_t result = nothing;
-    const char *wrong;
+    const lbs_source_t *source = &look->pool->set.sticky->source[look->index];
+    const char *wrong = NULL;
 
     look->found = &result;
-    result.source = look->pool->set.sticky->source[look->index].spelling;
-    wrong = look_up(look);
+    result.source = source->spelling;
+    if (look->value.n == 0 && source->kind != LBS_SOURCE_IP) {
+        /* An empty key is no key: as in a request that has none. */
+        result.why = LBS_REASON_FIRST;
+    }
+    else {
+        wrong = look_up(look);
+    }
+    look->found = NULL; /* result ends here */
     if (wrong == NULL) {
         *found = result;
     }
