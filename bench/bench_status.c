@@ -17,6 +17,11 @@
 
 typedef void write_t(lbs_out_t *out, const lbs_view_t *view);
 
+static void write_metrics(lbs_out_t *out, const lbs_view_t *view)
+{
+    lbs_metrics_write(out, view, LBS_METRICS_TEXT);
+}
+
 static void write_page(lbs_out_t *out, const lbs_view_t *view)
 {
     static const lbs_form_t nothing;
@@ -81,7 +86,7 @@ int main(void)
         lbs_out_escape_t escape;
     } documents[] = {
         {"json", lbs_json_write, LBS_OUT_JSON},
-        {"metrics", lbs_metrics_write, LBS_OUT_LABEL},
+        {"metrics", write_metrics, LBS_OUT_LABEL},
         {"page", write_page, LBS_OUT_HTML},
     };
     apr_pool_t *views = sample_memory(), *pool;

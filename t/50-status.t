@@ -95,6 +95,13 @@ subtest 'metrics' => sub {
     headers_ok($r, 'it');
     like $r->body, qr/^lbsticky_decisions_total\{pool="app",vhost="[^"]+",decision="kept",reason=""\} \d+$/m,
         'a counter';
+    my $open = $h->get('/lb-status/metrics', headers => [['Accept',
+        'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2']]);
+    is $open->header('Content-Type'), 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+        'OpenMetrics for who asks for it';
+    is $open->header('Vary'), 'Accept', 'which caches must know';
+    like $open->body, qr/^# TYPE lbsticky_decisions counter$/m, 'its name of a counter';
+    like $open->body, qr/\n# EOF\n\z/, 'and its end';
   SKIP: {
         my ($promtool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
         skip 'promtool is not installed' if !$promtool;

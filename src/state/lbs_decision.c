@@ -12,7 +12,7 @@ static const struct {
     apr_uint32_t reasons;
     lbs_reason_t general;
 } decisions[LBS_DECISIONS] = {
-    [LBS_DECISION_NONE] = {"none", 0, LBS_REASON_NONE},
+    [LBS_DECISION_NONE] = {"none", BIT(LBS_REASON_NONE), LBS_REASON_NONE},
     [LBS_DECISION_NEW] = {"new",
                           BIT(LBS_REASON_FIRST) | BIT(LBS_REASON_UNKNOWN)
                               | BIT(LBS_REASON_EXPIRED)

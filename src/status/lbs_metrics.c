@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_metrics.c - the state in the Prometheus text format.
+/* lbs_metrics.c - the state for Prometheus.
  *
  * The format wants all series of one metric together, so the members are
  * walked once per metric. Their labels are the longest part and the same each
@@ -7,10 +7,16 @@
  */
 #include "src/status/lbs_metrics.h"
 
+#include <string.h>
+
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "src/base/lbs_slice.h"
 #include "src/status/lbs_escape.h"
+
+#define TOTAL "_total" /* how the name of a counter ends */
+#define OPEN "application/openmetrics-text"
 
 typedef struct series_t {
     const lbs_view_member_t *member;
@@ -20,6 +26,7 @@ typedef struct series_t {
 typedef struct metrics_t {
     lbs_out_t *out;
     const lbs_view_t *view;
+    lbs_metrics_format_t format;
     const char **pools; /* the labels pool and vhost of each */
     series_t *series;   /* the members of all pools */
     apr_uint32_t count;
@@ -89,10 +96,23 @@ static void label_all(metrics_t *m)
     }
 }
 
+/* To OpenMetrics a counter is called without the end that its series have. */
+static const char *family_of(const metrics_t *m, const char *name,
+                             const char *type)
+{
+    apr_size_t end = strlen(name) - strlen(TOTAL);
+
+    return m->format == LBS_METRICS_OPEN && strcmp(type, "counter") == 0
+               ? apr_pstrmemdup(m->out->pool, name, end)
+               : name;
+}
+
 static void head(metrics_t *m, const char *name, const char *type,
                  const char *help)
 {
-    lbs_out_put(m->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+    const char *family = family_of(m, name, type);
+
+    lbs_out_put(m->out, "# HELP %s %s\n# TYPE %s %s\n", family, help, family,
                 type);
 }
 
@@ -322,9 +342,34 @@ static void write_histograms(metrics_t *m)
     }
 }
 
-void lbs_metrics_write(lbs_out_t *out, const lbs_view_t *view)
+lbs_metrics_format_t lbs_metrics_accepted(const char *accept)
 {
-    metrics_t m = {out, view, NULL, NULL, 0};
+    lbs_slice_t open = lbs_slice_of(OPEN);
+
+    while (accept != NULL && *accept != '\0') {
+        lbs_slice_t type;
+
+        accept += strspn(accept, " \t,");
+        type = lbs_slice_span(accept, accept + strcspn(accept, " \t,;"));
+        if (lbs_slice_caseeq(type, open)) {
+            return LBS_METRICS_OPEN;
+        }
+        accept += strcspn(accept, ",");
+    }
+    return LBS_METRICS_TEXT;
+}
+
+const char *lbs_metrics_type(lbs_metrics_format_t format)
+{
+    return format == LBS_METRICS_OPEN
+               ? OPEN "; version=1.0.0; charset=utf-8"
+               : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+void lbs_metrics_write(lbs_out_t *out, const lbs_view_t *view,
+                       lbs_metrics_format_t format)
+{
+    metrics_t m = {out, view, format, NULL, NULL, 0};
 
     label_all(&m);
     write_table(&m);
@@ -333,4 +378,7 @@ void lbs_metrics_write(lbs_out_t *out, const lbs_view_t *view)
     write_states(&m);
     write_counters(&m);
     write_histograms(&m);
+    if (format == LBS_METRICS_OPEN) {
+        lbs_out_raw(out, "# EOF\n");
+    }
 }

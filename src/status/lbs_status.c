@@ -43,9 +43,13 @@ static int serve_json(request_rec *r)
 
 static int serve_metrics(request_rec *r)
 {
-    lbs_out_t *out = lbs_reply_stream(r, LBS_OUT_LABEL, LBS_METRICS_TYPE);
+    lbs_metrics_format_t format =
+        lbs_metrics_accepted(apr_table_get(r->headers_in, "Accept"));
+    lbs_out_t *out =
+        lbs_reply_stream(r, LBS_OUT_LABEL, lbs_metrics_type(format));
 
-    lbs_metrics_write(out, lbs_collect_view(r->pool, r->server, NULL));
+    apr_table_mergen(r->headers_out, "Vary", "Accept");
+    lbs_metrics_write(out, lbs_collect_view(r->pool, r->server, NULL), format);
     return lbs_reply_finish(out);
 }
 

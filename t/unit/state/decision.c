@@ -31,8 +31,8 @@ static void reasons(void)
     is_int(reasons_of(LBS_DECISION_MOVED), 7, "seven for a move");
     is_int(reasons_of(LBS_DECISION_REFUSED), 2, "two for a refusal");
     is_int(reasons_of(LBS_DECISION_KEPT), 1, "kept needs none");
-    is_int(reasons_of(LBS_DECISION_NONE), 0, "none is not counted");
-    is_int(reasons_of((lbs_decision_t)99), 0, "nor is what does not exist");
+    is_int(reasons_of(LBS_DECISION_NONE), 1, "nor does a pool without keys");
+    is_int(reasons_of((lbs_decision_t)99), 0, "what does not exist has none");
 
     for (d = LBS_DECISION_NEW; d < LBS_DECISIONS; d++) {
         for (r = -1; r <= LBS_REASONS; r++) {

@@ -2,14 +2,20 @@
 #include "src/status/lbs_metrics.h"
 #include "t/unit/status/sample.h"
 
-static char *written(apr_pool_t *pool, const lbs_view_t *view)
+static char *written_as(apr_pool_t *pool, const lbs_view_t *view,
+                        lbs_metrics_format_t format)
 {
     sample_text_t text;
     lbs_out_t *out = sample_out(pool, LBS_OUT_LABEL, &text);
 
-    lbs_metrics_write(out, view);
+    lbs_metrics_write(out, view, format);
     is_int(lbs_out_close(out), APR_SUCCESS, "taken");
     return text.text;
+}
+
+static char *written(apr_pool_t *pool, const lbs_view_t *view)
+{
+    return written_as(pool, view, LBS_METRICS_TEXT);
 }
 
 static void names(const char *text)
@@ -118,6 +124,50 @@ static void same_routes(apr_pool_t *pool)
     grammar(written(pool, view), "two members with one route");
 }
 
+/* OpenMetrics: the same series, families of counters by their short names,
+ * and an end that can be seen. */
+static void open_metrics(apr_pool_t *pool)
+{
+    static const struct {
+        const char *accept;
+        lbs_metrics_format_t format;
+    } rows[] = {
+        {NULL, LBS_METRICS_TEXT},
+        {"", LBS_METRICS_TEXT},
+        {"*/*", LBS_METRICS_TEXT},
+        {"text/plain; version=0.0.4", LBS_METRICS_TEXT},
+        {"application/openmetrics-text2", LBS_METRICS_TEXT},
+        {"text/plain;x=application/openmetrics-text", LBS_METRICS_TEXT},
+        {"application/openmetrics-text", LBS_METRICS_OPEN},
+        {"application/openmetrics-text;version=1.0.0;q=0.5,"
+         "text/plain;version=0.0.4;q=0.2",
+         LBS_METRICS_OPEN},
+        {"text/plain;q=0.1, Application/OpenMetrics-Text; version=1.0.0",
+         LBS_METRICS_OPEN},
+    };
+    const lbs_view_t *view = sample_view(pool, 4, 1);
+    char *text = written_as(pool, view, LBS_METRICS_OPEN);
+    const char *plain = written(pool, view);
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        is_int(lbs_metrics_accepted(rows[i].accept), rows[i].format,
+               "accepted: %s", rows[i].accept ? rows[i].accept : "nothing");
+    }
+    ok(strstr(text, "# TYPE lbsticky_decisions counter\n") != NULL,
+       "a counter's family");
+    ok(strstr(text, "# TYPE lbsticky_table_evictions counter\n") != NULL,
+       "and one that is no pool's");
+    ok(strstr(text, "\nlbsticky_decisions_total{") != NULL, "its series");
+    ok(strstr(text, "_total counter") == NULL, "no family ends so");
+    is_str(text + strlen(text) - 6, "# EOF\n", "the end");
+    is_int(sample_occurs(text, "# EOF"), 1, "once");
+    ok(strstr(plain, "# EOF") == NULL, "which the other format has not");
+    is_int(sample_occurs(text, "\nlbsticky_"),
+           sample_occurs(plain, "\nlbsticky_"), "as many series");
+    grammar(text, "OpenMetrics");
+}
+
 int main(void)
 {
     apr_pool_t *pool = sample_memory();
@@ -133,5 +183,6 @@ int main(void)
        "names are escaped as labels are");
     grammar(text, "bad names");
     same_routes(pool);
+    open_metrics(pool);
     return done_testing();
 }
