@@ -21,10 +21,29 @@ LBStickySlowStart off
     BalancerMember "http://@B1@" route=one
     BalancerMember "http://@B2@" route=two
 </Proxy>
+<Proxy "balancer://idle">
+    LBSticky header=X-User
+    LBStickyTimeout idle=100s
+    BalancerMember "http://@B1@" route=web1
+    BalancerMember "http://@B2@" route=web2
+</Proxy>
+<Proxy "balancer://back">
+    LBSticky header=X-User
+    LBStickyFailback return
+    BalancerMember "http://@B1@" route=web1
+    BalancerMember "http://@B2@" route=web2
+</Proxy>
+<Proxy "balancer://plain">
+    LBSticky none
+    BalancerMember "http://@B1@" route=web1
+</Proxy>
 <Location "/lb-status">
     SetHandler lb-status
 </Location>
 ProxyPass "/routed/" "balancer://routed/"
+ProxyPass "/idle/" "balancer://idle/"
+ProxyPass "/back/" "balancer://back/"
+ProxyPass "/plain/" "balancer://plain/"
 ProxyPass "/" "balancer://app/"
 CONF
 $h->start;
@@ -63,6 +82,8 @@ subtest 'what is not known' => sub {
     my %want = ('pool=app' => 'first', 'pool=app&key=session:nobody' => 'unknown',
                 'pool=app&ip=10.1.2.3' => 'unknown', 'pool=app&cookie=short' => 'unknown',
                 'pool=app&cookie=' . 'A' x 48 => 'forged',
+                'pool=app&cookie=' => 'first', 'pool=app&key=session:' => 'first',
+                'pool=app&key=header%3DX-User:' => 'first',
                 "pool=app&cookie=" . ($token =~ s/^./$& eq 'A' ? 'B' : 'A'/er) => 'forged');
     for my $query (sort keys %want) {
         my $e = ask($query)->json;
@@ -92,6 +113,48 @@ subtest 'when the member cannot' => sub {
     act($home, 'drain');
     is ask("pool=app&cookie=$token")->json->{decision}, 'kept', 'a draining one keeps it';
     act($home, 'enable');
+};
+
+subtest 'a session that was idle for longer than its drain lets it' => sub {
+    my $mine = LBS::Jar->new;
+    my $at = $h->get('/idle/', jar => $mine, headers => [['X-User', 'idle']])->member;
+    my $query = 'pool=idle&key=header%3DX-User:idle';
+    sleep 1.2;
+    my $drain = sub ($idle) {
+        $h->post('/lb-status/admin', {pool => 'idle', member => $at, action => 'drain', idle => $idle},
+                 headers => [['LBSticky-Admin', '1']]);
+    };
+    $drain->('1min');
+    is ask($query)->json->{decision}, 'kept', 'not for so long';
+    $drain->('1s');
+    my $e = ask($query)->json;
+    is "$e->{decision} $e->{reason}", 'moved drained', 'for longer';
+    my $r = $h->get('/idle/', headers => [['X-User', 'idle']]);
+    isnt $r->member, $at, 'as it happens';
+};
+
+subtest 'a session that is away from home' => sub {
+    my $key = 'pool=back&key=header%3DX-User:bob';
+    my @bob = (headers => [['X-User', 'bob']]);
+    my $at = $h->get('/back/', @bob)->member;
+    my $set = sub ($action) {
+        $h->post('/lb-status/admin', {pool => 'back', member => $at, action => $action},
+                 headers => [['LBSticky-Admin', '1']]);
+    };
+    $set->('disable');
+    my $guest = $h->get('/back/', @bob)->member;
+    my $e = ask($key)->json;
+    is "$e->{decision} $e->{member}", "kept $guest", 'stays while home is closed';
+    $set->('enable');
+    $e = ask($key)->json;
+    is "$e->{decision} $e->{reason} $e->{member}", "moved failback $at", 'and goes home';
+    is $h->get('/back/', @bob)->member, $at, 'as it happens';
+};
+
+subtest 'a pool without keys' => sub {
+    my $e = ask('pool=plain')->json;
+    is "$e->{decision}/$e->{reason}", 'none/', 'is no new session';
+    isnt $e->{member}, '', 'but somebody gets it';
 };
 
 subtest 'it says what happens, and changes nothing' => sub {

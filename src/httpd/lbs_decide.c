@@ -275,10 +275,9 @@ static int is_idle(const lbs_hpool_t *pool, const lbs_hkey_t *key,
 }
 
 /* Why a session cannot stay with its member; LBS_REASON_NONE: it can. */
-static lbs_reason_t why_not(const lbs_request_t *req, const lbs_hkey_t *key,
+static lbs_reason_t why_not(const lbs_hpool_t *pool, const lbs_hkey_t *key,
                             int member, apr_time_t now)
 {
-    const lbs_hpool_t *pool = req->pool;
     apr_uint32_t flags;
 
     if (member == LBS_NO_MEMBER) {
@@ -459,59 +458,70 @@ static int move(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
     return OK;
 }
 
-static int keep(lbs_request_t *req, int member)
-{
-    req->member = member;
-    req->decision = LBS_DECISION_KEPT;
-    req->reason = LBS_REASON_NONE;
-    return OK;
-}
-
 /* Where a session is that was moved away from home for a while. */
-static int find_away(const lbs_request_t *req, const lbs_hkey_t *key,
+static int find_away(const lbs_hpool_t *pool, const lbs_hkey_t *key,
                      apr_time_t now, apr_time_t *idle)
 {
     lbs_table_hit_t hit;
 
-    if (req->pool->set.failback->mode == LBS_FAILBACK_STAY
+    if (pool->set.failback->mode == LBS_FAILBACK_STAY
         || lbs_table_find(lbs_runtime()->table, lbs_decide_away(key->hash),
                           now, &hit)
                != APR_SUCCESS) {
         return LBS_NO_MEMBER;
     }
-    *idle = req->pool->set.timeout->idle - (hit.expires_us - now);
-    return lbs_pools_member_at(req->pool, hit.slot);
+    *idle = pool->set.timeout->idle - (hit.expires_us - now);
+    return lbs_pools_member_at(pool, hit.slot);
+}
+
+void lbs_decide_place(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+                      apr_time_t now, lbs_place_t *place)
+{
+    int home = key->slot < 0
+                   ? LBS_NO_MEMBER
+                   : lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
+    lbs_reason_t why = why_not(pool, key, home, now);
+    apr_time_t idle = 0;
+    int away = find_away(pool, key, now, &idle);
+
+    place->home = home;
+    place->away = 0;
+    place->why = why;
+    place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
+    if (away == LBS_NO_MEMBER || away == home
+        || !lbs_gauge_open_kept(pool->member[away].gauge)) {
+        return;
+    }
+    if (why == LBS_REASON_NONE
+        && (pool->set.failback->mode == LBS_FAILBACK_RETURN
+            || idle >= pool->set.failback->idle)) {
+        place->why = LBS_REASON_FAILBACK;
+        return;
+    }
+    place->away = 1;
+    place->why = LBS_REASON_NONE;
+    place->member = away;
 }
 
 /* A key names a member: keep the session there, or move it. */
 static int decide_by_key(request_rec *r, lbs_request_t *req)
 {
-    const lbs_hkey_t *key = &req->key[req->source];
-    apr_time_t now = lbs_runtime_now();
-    apr_time_t idle = 0;
-    lbs_reason_t why;
-    int away;
+    lbs_place_t place;
 
-    req->home = key->slot < 0
-                    ? LBS_NO_MEMBER
-                    : lbs_pools_member_at(req->pool, (apr_uint32_t)key->slot);
-    why = why_not(req, key, req->home, now);
-    away = find_away(req, key, now, &idle);
-    if (away == LBS_NO_MEMBER || away == req->home
-        || !lbs_gauge_open_kept(req->pool->member[away].gauge)) {
-        return why == LBS_REASON_NONE ? keep(req, req->home)
-                                      : move(r, req, why);
+    lbs_decide_place(req->pool, &req->key[req->source], lbs_runtime_now(),
+                     &place);
+    req->home = place.home;
+    if (place.member == LBS_NO_MEMBER) {
+        return move(r, req, place.why);
     }
-    if (why == LBS_REASON_NONE
-        && (req->pool->set.failback->mode == LBS_FAILBACK_RETURN
-            || idle >= req->pool->set.failback->idle)) {
-        req->member = req->home;
-        req->decision = LBS_DECISION_MOVED;
-        req->reason = LBS_REASON_FAILBACK;
-        return OK;
+    if (place.away) {
+        req->temporary = 1;
     }
-    req->temporary = 1;
-    return keep(req, away);
+    req->member = place.member;
+    req->decision =
+        place.why == LBS_REASON_NONE ? LBS_DECISION_KEPT : LBS_DECISION_MOVED;
+    req->reason = place.why;
+    return OK;
 }
 
 int lbs_decide(request_rec *r, lbs_request_t *req)

@@ -25,6 +25,23 @@
  */
 int lbs_decide(request_rec *r, lbs_request_t *req);
 
+/** Where a session belongs that a key names. */
+typedef struct lbs_place_t {
+    int home;         /* its member; LBS_NO_MEMBER: no longer configured */
+    int member;       /* who gets the request; LBS_NO_MEMBER: a pick is due */
+    int away;         /* member is not its home, and does not become it */
+    lbs_reason_t why; /* LBS_REASON_NONE: it stays where it was */
+} lbs_place_t;
+
+/**
+ * Find where a session belongs now. Whether its member is full is not asked.
+ *
+ * @param key  of a session, as look-ups leave it: known, hash, slot, expires
+ * @param now  monotonic microseconds
+ */
+void lbs_decide_place(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+                      apr_time_t now, lbs_place_t *place);
+
 /**
  * The chosen member cannot take the request after all: pick another that was
  * not tried.

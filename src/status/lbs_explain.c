@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <jansson.h>
 
+#include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/status/lbs_collect.h"
@@ -100,34 +101,6 @@ static const char *find_key(explain_t *e)
     return NULL;
 }
 
-/* Why a session cannot stay with its member; LBS_REASON_NONE: it can. */
-static lbs_reason_t why_not(const explain_t *e)
-{
-    static const struct {
-        apr_uint32_t flags;
-        lbs_reason_t why;
-    } first[] = {
-        {LBS_F_REMOVED, LBS_REASON_REMOVED},
-        {LBS_F_STOPPED | LBS_F_DISABLED, LBS_REASON_DISABLED},
-        {LBS_F_DRAINED, LBS_REASON_DRAINED},
-        {LBS_F_DOWN, LBS_REASON_DOWN},
-        {LBS_F_EJECTED, LBS_REASON_EJECTED},
-    };
-    const lbs_gauge_t *gauge;
-    apr_size_t i;
-
-    if (e->key.member == LBS_NO_MEMBER) {
-        return LBS_REASON_REMOVED;
-    }
-    gauge = e->from->member[e->key.member].gauge;
-    for (i = 0; i < sizeof(first) / sizeof(*first); i++) {
-        if ((lbs_gauge_flags(gauge) & first[i].flags) != 0) {
-            return first[i].why;
-        }
-    }
-    return lbs_gauge_full(gauge) ? LBS_REASON_FULL : LBS_REASON_NONE;
-}
-
 /* Candidates ------------------------------------------------------------- */
 
 /* Why a pick would not take a member; NULL: it would. */
@@ -202,22 +175,46 @@ static void pick(explain_t *e)
     }
 }
 
+/* A key names a member: who is it then? A full one is left for this once. */
+static void decide_by_key(explain_t *e)
+{
+    const lbs_hpool_t *from = e->from;
+    int named = e->key.member;
+    lbs_hkey_t key = {
+        .known = e->key.found,
+        .hash = e->key.hash,
+        .slot = named != LBS_NO_MEMBER ? (int)from->member[named].slot : -1,
+        .expires = e->key.expires,
+    };
+    lbs_place_t place;
+
+    lbs_decide_place(from, &key, lbs_runtime_now(), &place);
+    if (place.member != LBS_NO_MEMBER
+        && lbs_gauge_full(from->member[place.member].gauge)) {
+        place.member = LBS_NO_MEMBER;
+        place.why = LBS_REASON_FULL;
+    }
+    e->decision =
+        place.why == LBS_REASON_NONE ? LBS_DECISION_KEPT : LBS_DECISION_MOVED;
+    e->reason = place.why;
+    if (place.member != LBS_NO_MEMBER) {
+        e->member = &e->pool->members[place.member];
+    }
+    else if (from->failover) {
+        pick(e);
+    }
+}
+
 static void decide(explain_t *e)
 {
     if (e->key.named) {
-        e->reason = why_not(e);
-        if (e->reason == LBS_REASON_NONE) {
-            e->decision = LBS_DECISION_KEPT;
-            e->member = &e->pool->members[e->key.member];
-            return;
-        }
-        e->decision = LBS_DECISION_MOVED;
+        decide_by_key(e);
     }
     else {
-        e->decision = LBS_DECISION_NEW;
-        e->reason = e->key.why;
-    }
-    if (!e->key.named || e->from->failover) {
+        int sticky = e->from->set.sticky->count > 0;
+
+        e->decision = sticky ? LBS_DECISION_NEW : LBS_DECISION_NONE;
+        e->reason = sticky ? e->key.why : LBS_REASON_NONE;
         pick(e);
     }
     if (e->member == NULL) {
