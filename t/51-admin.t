@@ -71,8 +71,10 @@ subtest 'every action' => sub {
     my @events = map { $_->{event} } @{$h->json->{events}};
     is scalar(grep { $_ eq 'drain' } @events), 1, 'one event for the drain';
     like((grep { $_->{event} eq 'weight' } @{$h->json->{events}})[0]{reason},
-         qr/127\.0\.0\.1/, 'which says where it came from');
-    ok scalar($h->error_log(qr/LBS2101: pool app: member web3: weight, from 127\.0\.0\.1/)), 'and so does the log';
+         qr/^to 0\.25, from 127\.0\.0\.1$/, 'which says to what, and where it came from');
+    like((grep { $_->{event} eq 'drain' } @{$h->json->{events}})[0]{reason},
+         qr/^deadline 10min, idle for 5min, from 127\.0\.0\.1$/, 'so does a drain');
+    ok scalar($h->error_log(qr/LBS2101: pool app: member web3: weight, to 0\.25, from 127\.0\.0\.1/)), 'and so does the log';
     my @at = map { $_->{at} } @{$h->json->{events}};
     is_deeply \@at, [sort { $a <=> $b } @at], 'events stand in order of time';
 };
@@ -87,6 +89,11 @@ subtest 'visitors follow' => sub {
         or diag "@new";
     act(member => $home, action => 'disable');
     isnt $h->get('/', jar => $jar)->member, $home, 'a disabled one keeps nobody';
+    act(member => $home, action => 'enable');
+    $home = $h->get('/', jar => $jar)->member;
+    act(member => $home, action => 'drain', deadline => '0');
+    ok wait_for(sub { $h->get('/', jar => $jar)->member ne $home }, 5),
+        'a deadline of 0 is now';
     act(member => $home, action => 'enable');
 };
 
@@ -214,6 +221,8 @@ subtest 'what is refused changes nothing' => sub {
     $try->("deadline $_", 400, {%good, deadline => $_}, $script)
         for '-1', '10x', ' 10', '1e9', '18446744073709551616s';
     $try->('a field of another action', 400, {%good, weight => 1}, $script);
+    $try->("no one session, by an empty $_", 400, {%good, action => 'forget', $_ => ''}, $script)
+        for qw(key cookie);
     $try->('a broken escape', 400, 'pool=app&member=web1&action=drain&idle=%zz', $script, [@form]);
     $try->('a NUL', 400, 'pool=app%00&member=web1&action=drain', $script, [@form]);
     $try->('a field twice', 400, 'pool=app&member=web1&action=drain&action=enable', $script, [@form]);

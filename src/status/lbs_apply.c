@@ -301,6 +301,43 @@ static const char *who(request_rec *r)
                : apr_pstrcat(r->pool, "from ", r->useragent_ip, NULL);
 }
 
+/* The values of a change as they were given, for whoever reads of it. */
+static const char *values_of(const apply_t *a)
+{
+    static const struct {
+        const char *name, *said;
+    } fields[] = {
+        {"weight", "to"}, {"deadline", "deadline"}, {"idle", "idle for"}};
+    const char *list = "";
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        const char *value = lbs_form_get(&a->form, fields[i].name);
+
+        if (value != NULL && value[0] != '\0') {
+            list = apr_pstrcat(a->r->pool, list, *list != '\0' ? ", " : "",
+                               fields[i].said, " ", value, NULL);
+        }
+    }
+    return list;
+}
+
+/* "deadline 10min, by ann from 10.0.0.7" */
+static const char *reason_of(const apply_t *a)
+{
+    const char *values = values_of(a);
+
+    return apr_pstrcat(a->r->pool, values, *values != '\0' ? ", " : "",
+                       who(a->r), NULL);
+}
+
+/* A span from now. To lbs_admin.h 0 is none, so at once is the least that
+ * there is. */
+static apr_interval_time_t from_now(apr_interval_time_t given)
+{
+    return given == 0 ? 1 : given > 0 ? given : 0;
+}
+
 static const char *change_state(apply_t *a)
 {
     static const lbs_admin_action_t actions[LBS_CHANGE_FORGET] = {
@@ -315,9 +352,9 @@ static const char *change_state(apply_t *a)
     lbs_admin_change_t change = {
         .action = actions[a->change.action],
         .weight = a->change.weight_centi,
-        .deadline = a->change.deadline > 0 ? a->change.deadline : 0,
-        .idle = a->change.idle > 0 ? a->change.idle : 0,
-        .reason = who(a->r),
+        .deadline = from_now(a->change.deadline),
+        .idle = from_now(a->change.idle),
+        .reason = reason_of(a),
     };
     apr_uint32_t before = lbs_atomic_load32_relaxed(&a->member->gauge->flags);
     const char *wrong = lbs_admin_apply(lbs_runtime()->registry,
@@ -336,7 +373,7 @@ static void log_done(const apply_t *a)
         LBSNO(2101) "pool %s: member %s: %s, %s",
         ap_escape_logitem(a->r->pool, a->pool->name),
         ap_escape_logitem(a->r->pool, lbs_view_member_label(a->view_member)),
-        lbs_change_action_name(a->change.action), who(a->r));
+        lbs_change_action_name(a->change.action), reason_of(a));
 }
 
 static const char *do_it(apply_t *a)

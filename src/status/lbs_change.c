@@ -129,6 +129,13 @@ static const char *check_values(apr_pool_t *pool, const lbs_form_t *form,
     if (out->key != NULL && out->cookie != NULL) {
         return "there is a key and a cookie, wanted is one of them";
     }
+    /* A page's form has both fields always; in a script's an empty one is a
+     * variable that was not set, and all sessions were not meant. */
+    if (out->key == NULL && out->cookie == NULL && out->nonce == NULL
+        && (lbs_form_get(form, "key") != NULL
+            || lbs_form_get(form, "cookie") != NULL)) {
+        return "the field key or cookie is empty: leave it out to forget all";
+    }
     return NULL;
 }
 

@@ -39,6 +39,10 @@ static void good(apr_pool_t *pool)
            == NULL,
        "a key to forget");
     is_str(change.key, "ip:127.0.0.1", "the key");
+    ok(check(pool, "pool=a&member=b&action=forget&key=&cookie=&nonce=0",
+             &change)
+           == NULL,
+       "a page's form has both fields, also when all are meant");
 }
 
 static void bad(apr_pool_t *pool)
@@ -70,6 +74,9 @@ static void bad(apr_pool_t *pool)
         "pool=a&member=b&action=enable&deadline=1s",
         "pool=a&member=b&action=enable&colour=red",
         "pool=a&member=b&action=forget&key=ip:1&cookie=x",
+        "pool=a&member=b&action=forget&key=",
+        "pool=a&member=b&action=forget&cookie=",
+        "pool=a&member=b&action=forget&key=&cookie=",
     };
     lbs_change_t change;
     apr_size_t i;
