@@ -93,9 +93,10 @@ static lbs_table_t *read_table(lbs_restore_t *restore, lbs_registry_t *reg,
 }
 
 static void save_again(lbs_registry_t *reg, lbs_table_t *table,
-                       apr_pool_t *pool)
+                       const lbs_forgotten_t *forgotten, apr_pool_t *pool)
 {
-    lbs_snapshot_t from = {.reg = reg, .tables = {table}, .count = 1};
+    lbs_snapshot_t from = {
+        .reg = reg, .tables = {table}, .count = 1, .forgotten = forgotten};
     apr_size_t room = lbs_snapshot_room(&from);
     unsigned char *bytes = malloc(room);
     const apr_uint64_t random_secret = 0;
@@ -109,6 +110,20 @@ static void save_again(lbs_registry_t *reg, lbs_table_t *table,
     free(bytes);
 }
 
+/* Nobody is forgotten but members there are. */
+static lbs_forgotten_t *read_forgotten(lbs_restore_t *restore,
+                                       apr_pool_t *pool)
+{
+    lbs_forgotten_t *forgotten = apr_pcalloc(pool, sizeof(*forgotten));
+    apr_uint32_t slot;
+
+    lbs_restore_forgotten(restore, forgotten);
+    for (slot = 2; slot < LBS_REGISTRY_MEMBERS; slot++) {
+        must(!lbs_forgotten_has(forgotten, slot, 1, 0));
+    }
+    return forgotten;
+}
+
 static void give_to(lbs_registry_t *reg, lbs_restore_t *restore,
                     apr_pool_t *pool)
 {
@@ -117,6 +132,7 @@ static void give_to(lbs_registry_t *reg, lbs_restore_t *restore,
     static const lbs_eject_conf_t *const ejects[LBS_REGISTRY_POOLS] = {&eject};
     lbs_restore_info_t info;
     lbs_restore_report_t report;
+    lbs_forgotten_t *forgotten;
     lbs_table_t *table;
 
     lbs_restore_info(restore, &info);
@@ -124,12 +140,13 @@ static void give_to(lbs_registry_t *reg, lbs_restore_t *restore,
     lbs_restore_registry(restore, reg, ejects, &report);
     must(report.pools <= info.pools && report.members <= info.members);
     check_members(reg);
+    forgotten = read_forgotten(restore, pool);
     if (info.tables == 0 || info.sessions[0] > SESSIONS_MOST) {
         return;
     }
     table = read_table(restore, reg, &info, pool);
     if (table != NULL) {
-        save_again(reg, table, pool);
+        save_again(reg, table, forgotten, pool);
     }
 }
 

@@ -6,6 +6,7 @@ use lib 't/lib';
 use LBS::Test timeout => 120;
 use LBS::Governed;
 use LBS::Ports;
+use LBS::State;
 use List::Util qw(max);
 
 my @web = LBS::Backend->many(3, name => 'web');
@@ -58,7 +59,7 @@ sub balancer ($store, %o) {
         socache_memcache socache_shmcb)], children => $o{children} // 2);
     $h->write('conf/secret', $o{secret} // "one secret for both of them\n", 0600);
     $h->conf(governed_text(\@web,
-        server => "$SECRET LBStickyStore $store\nLBStickyMethod round-robin\n"
+        server => "$SECRET LBStickyStore $store\nLBStickyAdmin on\nLBStickyMethod round-robin\n"
             . qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>\n),
         app => 'LBSticky session=sid', addr => 'LBSticky ip',
         mark => 'LBSticky cookie', head => 'LBSticky header=X-Key',
@@ -111,6 +112,11 @@ subtest 'redis' => sub {
     is verdict($b->get('/brief/', key('x'))), 'kept', 'a short session';
     sleep 4.2;
     isnt verdict($b->get('/brief/', key('x'))), 'kept', 'ends in the store, too';
+
+    $r = $a->get('/head/', key('drop'));
+    admin($a, 'head', member_of($r), 'forget', key => 'header=X-Key:drop');
+    is verdict($a->get('/head/', key('drop'))), 'new unknown',
+        'what an administrator has forgotten the store forgets, too';
 
     # Who can write to the store can end sessions, not make them.
     $a->get('/head/', key('stolen'));

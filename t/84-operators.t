@@ -219,4 +219,52 @@ subtest 'a deadline goes on through a reload and a stop' => sub {
     $h->no_unexpected_log;
 };
 
+# Tokens outlive the table, so that what is forgotten must be remembered.
+subtest 'forgotten stays forgotten' => sub {
+    my $h = governed(\@web, app => "LBSticky cookie\nLBStickyMethod round-robin",
+                     server => $STATUS);
+    my (@token, @home);
+    for my $n (0 .. 3) {
+        my $r = $h->get('/app/');
+        ($token[$n], $home[$n]) = (token_in($r, 'LBSTICKY_app'), member_of($r));
+    }
+    my $of = sub ($n) {
+        my $e = $h->get("/lb-status/explain?pool=app&cookie=$token[$n]")->json;
+        return join ' ', grep { defined } @$e{qw(decision reason)};
+    };
+    my $saved = sub { (Time::HiRes::stat($h->root . '/run/lbsticky.state'))[9] // 0 };
+    is_deeply [map { $of->($_) =~ /^kept/ } 0 .. 3], [1, 1, 1, 1], 'four visitors';
+    is $home[3], $home[0], 'the last has the member of the first';
+
+    admin($h, 'app', $home[0], 'forget', cookie => $token[0]);
+    admin($h, 'app', $home[1], 'forget');
+    my $expect = ['new unknown', 'new unknown', $of->(2), $of->(3)];
+    like "@$expect[2, 3]", qr/^kept\b.* kept\b/, 'two of them are not forgotten';
+    my $look = sub ($when) {
+        return is_deeply [map { $of->($_) } 0 .. 3], $expect, $when;
+    };
+    $look->('one and a member, at once');
+    $h->graceful;
+    $look->('after a reload');
+    $h->stop;
+    $h->start;
+    $look->('after a stop and a start');
+
+    # Nothing else happens that would need a file.
+    sleep 11;
+    admin($h, 'app', $home[2], 'forget', cookie => $token[2]);
+    my $now = time;
+    ok wait_for(sub { $saved->() > $now }, 10), 'another one; it is in the file soon';
+    $h->announce(qr/AH00098/);
+    $h->kill_all;
+    $h->start;
+    $expect->[2] = 'new unknown';
+    $look->('after a crash');
+    my $r = $h->get('/app/', headers => cookie_of(LBSTICKY_app => $token[2]));
+    is verdict($r), 'new unknown', 'the visitor is new';
+    $token[2] = token_in($r, 'LBSTICKY_app');
+    like $of->(2), qr/^kept/, 'and has a token that counts';
+    $h->no_unexpected_log;
+};
+
 done_testing;

@@ -35,6 +35,7 @@ static void describe(lbs_snapshot_t *snapshot, const lbs_main_conf_t *conf)
 
     memset(snapshot, 0, sizeof(*snapshot));
     snapshot->reg = rt->registry;
+    snapshot->forgotten = &rt->shared->notes->forgotten;
     snapshot->count = rt->table_count;
     for (i = 0; i < rt->table_count; i++) {
         snapshot->tables[i] = rt->tables[i];
@@ -136,7 +137,9 @@ static apr_uint64_t count_member(const lbs_member_t *member)
 apr_uint64_t lbs_persist_write_activity(void)
 {
     const lbs_registry_t *registry = lbs_runtime()->registry;
-    apr_uint64_t sum = lbs_events_count(lbs_registry_events(registry));
+    apr_uint64_t sum =
+        lbs_events_count(lbs_registry_events(registry))
+        + lbs_forgotten_count(&lbs_runtime()->shared->notes->forgotten);
     apr_uint32_t slot = LBS_REGISTRY_NONE;
 
     while ((slot = lbs_registry_next_pool(registry, slot))

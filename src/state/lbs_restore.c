@@ -23,6 +23,7 @@ struct lbs_restore_t {
     apr_time_t saved_mono;
     lbs_reader_t pools; /* the records; they were read once and are sound */
     lbs_reader_t members;
+    lbs_reader_t forgotten; /* with the counts; empty where there is none */
     saved_table_t tables[LBS_SNAPSHOT_TABLES];
     lbs_image_origin_t origin; /* filled by lbs_restore_registry() */
 };
@@ -152,6 +153,27 @@ static int check_members(lbs_restore_t *restore, lbs_reader_t r)
     return !r.short_of && r.left == 0;
 }
 
+/* What there is of it lies in the section whole, and nothing else does. */
+static int check_forgotten(lbs_restore_t *restore, lbs_reader_t r)
+{
+    apr_uint32_t members, sessions, i;
+
+    restore->forgotten = r;
+    members = lbs_reader_get32(&r);
+    if (members > LBS_REGISTRY_MEMBERS) {
+        return 0;
+    }
+    for (i = 0; i < members; i++) {
+        if (lbs_reader_get32(&r) >= LBS_REGISTRY_MEMBERS) {
+            return 0;
+        }
+        (void)lbs_reader_get32(&r); /* any second will do */
+    }
+    sessions = lbs_reader_get32(&r);
+    return sessions <= LBS_FORGOTTEN_SESSIONS && !r.short_of
+           && r.left == (apr_size_t)sessions * 8;
+}
+
 /* Read up to 64 words. @return how many; 0: they are not all there, or more
  * than that */
 static apr_uint64_t read_chunk(lbs_reader_t *r, apr_uint64_t left,
@@ -201,7 +223,7 @@ static int check_sections(lbs_restore_t *restore, apr_size_t len)
 {
     lbs_reader_t r = {restore->head + LBS_SNAPSHOT_HEAD_LEN,
                       len - LBS_SNAPSHOT_HEAD_LEN - LBS_SNAPSHOT_CHECK_LEN, 0};
-    lbs_reader_t section;
+    lbs_reader_t section, ahead;
     int i;
 
     if (!next_section(&r, LBS_SNAPSHOT_POOLS, &section)
@@ -209,6 +231,13 @@ static int check_sections(lbs_restore_t *restore, apr_size_t len)
         || !next_section(&r, LBS_SNAPSHOT_MEMBERS, &section)
         || !check_members(restore, section)) {
         return 0;
+    }
+    ahead = r;
+    if (next_section(&ahead, LBS_SNAPSHOT_FORGOTTEN, &section)) {
+        r = ahead;
+        if (!check_forgotten(restore, section)) {
+            return 0;
+        }
     }
     for (i = 0; r.left > 0; i++) {
         if (i == LBS_SNAPSHOT_TABLES
@@ -329,6 +358,22 @@ void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
     restore->origin.now = restore->saved_mono + restore->info.elapsed;
     give_pools(restore, reg, report);
     give_members(restore, reg, eject, report);
+}
+
+void lbs_restore_forgotten(const lbs_restore_t *restore,
+                           lbs_forgotten_t *forgotten)
+{
+    lbs_reader_t r = restore->forgotten;
+    apr_uint32_t count, slot, until;
+
+    for (count = lbs_reader_get32(&r); count > 0; count--) {
+        slot = lbs_reader_get32(&r);
+        until = lbs_reader_get32(&r);
+        lbs_forgotten_add_member(forgotten, restore->origin.slot[slot], until);
+    }
+    for (count = lbs_reader_get32(&r); count > 0; count--) {
+        lbs_forgotten_add_session(forgotten, lbs_reader_get64(&r));
+    }
 }
 
 apr_status_t lbs_restore_table(lbs_restore_t *restore, int index,

@@ -11,6 +11,7 @@
  *     lbs_restore_registry()  keys, counters, operators' changes
  *     lbs_admin_reconcile()   for each member, also if that was done before:
  *                             the configuration may have been edited
+ *     lbs_restore_forgotten() what an administrator wanted forgotten
  *     lbs_restore_table()     each into one formatted for as many sessions
  *     lbs_registry_commit()
  */
@@ -24,6 +25,7 @@
 
 #include "src/state/lbs_registry.h"
 #include "src/state/lbs_snapshot.h"
+#include "src/table/lbs_forgotten.h"
 #include "src/table/lbs_image.h"
 #include "src/table/lbs_table.h"
 
@@ -81,6 +83,13 @@ void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info);
 void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
                           const lbs_eject_conf_t *const *eject,
                           lbs_restore_report_t *report);
+
+/**
+ * Have forgotten what was to be forgotten, in a block that is all zero. After
+ * lbs_restore_registry(), which knows the members.
+ */
+void lbs_restore_forgotten(const lbs_restore_t *restore,
+                           lbs_forgotten_t *forgotten);
 
 /**
  * Put the sessions of one saved table into one that was just formatted, for

@@ -11,6 +11,8 @@
 /* No record is longer; the codec counts exactly, this only bounds it. */
 #define RECORD_MOST (sizeof(lbs_saved_pool_t) + sizeof(lbs_saved_member_t))
 #define SECTION_HEAD 12
+#define FORGOTTEN_MOST                                                        \
+    (SECTION_HEAD + 8 + 8 * (LBS_TABLE_SLOTS + LBS_FORGOTTEN_SESSIONS))
 
 apr_uint64_t lbs_snapshot_fingerprint(const lbs_hash_key_t *master)
 {
@@ -29,7 +31,7 @@ apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from)
 {
     apr_size_t room = LBS_SNAPSHOT_HEAD_LEN + 2 * (SECTION_HEAD + 4)
                       + LBS_REGISTRY_POOLS * RECORD_MOST
-                      + LBS_REGISTRY_MEMBERS * RECORD_MOST
+                      + LBS_REGISTRY_MEMBERS * RECORD_MOST + FORGOTTEN_MOST
                       + LBS_SNAPSHOT_CHECK_LEN;
     int i;
 
@@ -104,6 +106,56 @@ static void put_members(lbs_writer_t *w, const lbs_registry_t *reg,
         }
     }
     put_count(w, start, count);
+    end_section(w, start);
+}
+
+static apr_uint32_t put_forgotten_members(lbs_writer_t *w,
+                                          const lbs_forgotten_t *forgotten)
+{
+    apr_uint32_t slot, until;
+    apr_uint32_t count = 0;
+
+    for (slot = 0; slot < LBS_TABLE_SLOTS; slot++) {
+        until = lbs_atomic_load32_relaxed(&forgotten->until[slot]);
+        if (until != 0) {
+            lbs_writer_add32(w, slot);
+            lbs_writer_add32(w, until);
+            count++;
+        }
+    }
+    return count;
+}
+
+static apr_uint32_t put_forgotten_sessions(lbs_writer_t *w,
+                                           const lbs_forgotten_t *forgotten)
+{
+    apr_uint64_t hash;
+    apr_uint32_t at;
+    apr_uint32_t count = 0;
+
+    for (at = 0; at < LBS_FORGOTTEN_SESSIONS; at++) {
+        hash = lbs_forgotten_session(forgotten, at);
+        if (hash != 0) {
+            lbs_writer_add64(w, hash);
+            count++;
+        }
+    }
+    return count;
+}
+
+static void put_forgotten(lbs_writer_t *w, const lbs_forgotten_t *forgotten)
+{
+    apr_size_t start, middle;
+
+    if (forgotten == NULL || lbs_forgotten_count(forgotten) == 0) {
+        return;
+    }
+    start = begin_section(w, LBS_SNAPSHOT_FORGOTTEN);
+    lbs_writer_add32(w, 0);
+    put_count(w, start, put_forgotten_members(w, forgotten));
+    middle = w->len;
+    lbs_writer_add32(w, 0);
+    put_count(w, middle, put_forgotten_sessions(w, forgotten));
     end_section(w, start);
 }
 
@@ -182,6 +234,7 @@ apr_status_t lbs_snapshot_encode(const lbs_snapshot_t *from,
     lbs_assert(from->count >= 0 && from->count <= LBS_SNAPSHOT_TABLES);
     put_pools(&w, from->reg);
     put_members(&w, from->reg, now);
+    put_forgotten(&w, from->forgotten);
     for (i = 0; i < from->count; i++) {
         put_table(&w, from->tables[i]);
     }

@@ -15,6 +15,7 @@
 #include <apr_errno.h>
 
 #include "src/state/lbs_registry.h"
+#include "src/table/lbs_forgotten.h"
 #include "src/table/lbs_table.h"
 
 #define LBS_SNAPSHOT_TABLES (1 + LBS_TABLE_CHAIN) /* at most */
@@ -24,7 +25,8 @@ typedef struct lbs_snapshot_t {
     const lbs_registry_t *reg;
     /* The chain, each table by itself, the newest first. */
     const lbs_table_t *tables[LBS_SNAPSHOT_TABLES];
-    int count; /* of tables */
+    int count;                        /* of tables */
+    const lbs_forgotten_t *forgotten; /* NULL: nothing */
     /* Says of which secret it is: lbs_snapshot_fingerprint(), 0: `random`,
      * the one in the registry. */
     apr_uint64_t fingerprint;

@@ -19,6 +19,7 @@
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_health.h"
 #include "src/httpd/lbs_log.h"
+#include "src/httpd/lbs_peers.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_manager.h"
@@ -234,6 +235,15 @@ static void forget_all(apply_t *a)
                         &a->member->slot, NULL);
 }
 
+/* Other servers read it there, and so would this one. */
+static void forget_shared(const apply_t *a, const lbs_lookup_t *found)
+{
+    lbs_hkey_t key = {.name = lbs_peers_name(a->r, a->pool, found->index,
+                                             found->key.p, found->key.n)};
+
+    lbs_peers_forget(a->pool, &key);
+}
+
 /* @return NULL; or why there is no such session */
 static const char *forget_one(apply_t *a)
 {
@@ -259,6 +269,7 @@ static const char *forget_one(apply_t *a)
     (void)lbs_table_forget(table, lbs_decide_away(found.hash), now, NULL);
     (void)lbs_table_forget(table, lbs_decide_max(found.hash), now, NULL);
     (void)lbs_table_forget(table, found.hash, now, NULL);
+    forget_shared(a, &found);
     return NULL;
 }
 

@@ -72,6 +72,8 @@ static void look_in_table(look_t *look, const void *value, apr_size_t len)
     apr_status_t rv;
 
     found->has_hash = 1;
+    found->key.p = apr_pmemdup(look->memory, value, len);
+    found->key.n = len;
     found->hash = lbs_extract_hash(look->pool, look->index, value, len);
     found->pick_hash = lbs_extract_pick_hash(NULL, look->pool, key);
     rv = lbs_table_find(lbs_runtime()->table, found->hash, now, &hit);
@@ -203,6 +205,7 @@ static const char *look_with(look_t *look, lbs_lookup_t *found)
     const char *wrong = NULL;
 
     look->found = &result;
+    result.index = look->index;
     result.source = source->spelling;
     if (look->value.n == 0 && source->kind != LBS_SOURCE_IP) {
         /* An empty key is no key: as in a request that has none. */

@@ -11,7 +11,9 @@
 
 typedef struct lbs_lookup_t {
     const char *source; /* as configured */
+    int index;          /* of the source in the pool */
     int has_hash;       /* 0: a route, or a cookie that is no token of ours */
+    lbs_slice_t key;    /* when it has: the bytes that were hashed */
     apr_uint64_t hash;  /* as the table knows the key */
     apr_uint64_t pick_hash; /* as the method `hash` does */
     int found;              /* the table knows the session */

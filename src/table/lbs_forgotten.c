@@ -7,6 +7,7 @@ void lbs_forgotten_add_member(lbs_forgotten_t *forgotten, apr_uint32_t slot,
 {
     if (slot < LBS_TABLE_SLOTS) {
         lbs_atomic_store32_relaxed(&forgotten->until[slot], now);
+        lbs_atomic_add32_relaxed(&forgotten->orders, 1);
     }
 }
 
@@ -36,4 +37,19 @@ int lbs_forgotten_has(const lbs_forgotten_t *forgotten, apr_uint32_t slot,
         }
     }
     return 0;
+}
+
+apr_uint64_t lbs_forgotten_count(const lbs_forgotten_t *forgotten)
+{
+    return (apr_uint64_t)lbs_atomic_load32_relaxed(&forgotten->next)
+           + lbs_atomic_load32_relaxed(&forgotten->orders);
+}
+
+apr_uint64_t lbs_forgotten_session(const lbs_forgotten_t *forgotten,
+                                   apr_uint32_t at)
+{
+    apr_uint32_t place = lbs_atomic_load32_relaxed(&forgotten->next) + at;
+
+    return lbs_atomic_load64_relaxed(
+        &forgotten->session[place % LBS_FORGOTTEN_SESSIONS]);
 }

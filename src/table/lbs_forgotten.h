@@ -6,7 +6,7 @@
  * forgets nothing. Beside the table stands, for each member, up to when its
  * tokens are forgotten, and the last so many single sessions. It is asked only
  * for tokens that the table does not know. Shared memory, all zero when new;
- * every word stands for itself, nothing locks.
+ * every word stands for itself, nothing locks. A state file keeps it.
  */
 #ifndef LBS_FORGOTTEN_H
 #define LBS_FORGOTTEN_H
@@ -21,8 +21,8 @@
 typedef struct lbs_forgotten_t {
     lbs_atomic32_t until[LBS_TABLE_SLOTS]; /* Unix seconds */
     lbs_atomic64_t session[LBS_FORGOTTEN_SESSIONS];
-    lbs_atomic32_t next;
-    lbs_atomic32_t pad;
+    lbs_atomic32_t next;   /* place in session[]; counts on for ever */
+    lbs_atomic32_t orders; /* how often a member was forgotten */
 } lbs_forgotten_t;
 
 /**
@@ -46,5 +46,17 @@ void lbs_forgotten_add_session(lbs_forgotten_t *forgotten, apr_uint64_t hash);
  */
 int lbs_forgotten_has(const lbs_forgotten_t *forgotten, apr_uint32_t slot,
                       apr_uint32_t issued, apr_uint64_t hash);
+
+/** @return a number that grows whenever something is forgotten */
+apr_uint64_t lbs_forgotten_count(const lbs_forgotten_t *forgotten);
+
+/**
+ * Walk the single sessions, the oldest first.
+ *
+ * @param at  0 to LBS_FORGOTTEN_SESSIONS - 1
+ * @return a hash as the table knows it; 0: none stands here
+ */
+apr_uint64_t lbs_forgotten_session(const lbs_forgotten_t *forgotten,
+                                   apr_uint32_t at);
 
 #endif

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "src/base/lbs_rand.h"
+#include "src/state/lbs_bytes_int.h"
 #include "src/table/lbs_validate.h"
 #include "t/unit/state/saved.h"
 
@@ -12,11 +13,16 @@
 
 static const apr_uint64_t random_secret = 0;
 
-/* What an earlier run left: members abc, sessions 0 to 299, counters. */
+#define SECOND 1700000000u /* tokens are dated by the second */
+
+static lbs_forgotten_t forgotten; /* by the administrator of file_of_abc() */
+
+/* What an earlier run left: members abc, sessions 0 to 299, counters, and that
+ * sessions 900 and 901 and all of member b are forgotten. */
 static unsigned char *file_of_abc(apr_size_t *len, apr_uint32_t sessions)
 {
     lbs_registry_t *reg = new_registry();
-    lbs_snapshot_t from = {.reg = reg, .count = 1};
+    lbs_snapshot_t from = {.reg = reg, .count = 1, .forgotten = &forgotten};
     lbs_clock_t now = moment(50 * HOUR, 0);
     lbs_table_t *table;
     apr_uint32_t i;
@@ -31,6 +37,10 @@ static unsigned char *file_of_abc(apr_size_t *len, apr_uint32_t sessions)
         lbs_pool_decided(lbs_registry_pool_record(reg, 0), LBS_DECISION_MOVED,
                          LBS_REASON_DRAINED, now.mono);
     }
+    memset(&forgotten, 0, sizeof(forgotten));
+    lbs_forgotten_add_member(&forgotten, slots['b'], SECOND);
+    lbs_forgotten_add_session(&forgotten, 900);
+    lbs_forgotten_add_session(&forgotten, 901);
     return save(&from, &now, len);
 }
 
@@ -130,6 +140,68 @@ static void removed_members_are_forgotten(void)
     slots['a'] = slots['b'] = APR_UINT32_MAX;
     is_int(count_right(reg, table, "abc", 0, 300, now.mono), 100,
            "nobody else gets them");
+}
+
+static void forgotten_stays_forgotten(void)
+{
+    apr_size_t len;
+    unsigned char *bytes = file_of_abc(&len, 30);
+    lbs_clock_t now = moment(7, 0);
+    lbs_restore_t *restore = open_saved(bytes, len, &now);
+    static lbs_forgotten_t found, none;
+
+    (void)start(restore, "xcba", 100, &now);
+    lbs_restore_forgotten(restore, &found);
+    ok(lbs_forgotten_has(&found, slots['b'], SECOND, 1),
+       "tokens of a member, whatever its number is now");
+    ok(!lbs_forgotten_has(&found, slots['b'], SECOND + 1, 1),
+       "not younger ones");
+    ok(!lbs_forgotten_has(&found, slots['a'], 1, 1)
+           && !lbs_forgotten_has(&found, slots['c'], 1, 1)
+           && !lbs_forgotten_has(&found, slots['x'], 1, 1),
+       "nor any of others");
+    ok(lbs_forgotten_has(&found, slots['a'], SECOND + 9, 900)
+           && lbs_forgotten_has(&found, slots['a'], SECOND + 9, 901),
+       "single sessions");
+    is_int(lbs_forgotten_session(&found, LBS_FORGOTTEN_SESSIONS - 1), 901,
+           "the youngest is that still");
+
+    restore = open_saved(bytes, len, &now);
+    (void)start(restore, "ac", 100, &now);
+    memset(&found, 0, sizeof(found));
+    lbs_restore_forgotten(restore, &found);
+    ok(memcmp(found.until, none.until, sizeof(none.until)) == 0,
+       "of a member that is not configured nothing is left");
+}
+
+static void more_than_can_be_forgotten(void)
+{
+    static const struct {
+        apr_uint32_t at;
+        apr_uint32_t value;
+        const char *what;
+    } cases[] = {
+        {0, LBS_TABLE_SLOTS + 1, "more members than there can be"},
+        {0, 0, "fewer than stand there"},
+        {4, LBS_TABLE_SLOTS, "a member that cannot be"},
+        {12, LBS_FORGOTTEN_SESSIONS + 1, "more sessions than there is room"},
+        {12, 1, "fewer than stand there"},
+    };
+    apr_size_t len, at, i;
+    unsigned char *bytes = file_of_abc(&len, 30);
+    lbs_clock_t now = moment(7, 0);
+
+    for (at = 0; memcmp(bytes + at, "forg", 4) != 0; at++) {
+    }
+    at += 12; /* to what the section holds */
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned char *copy = apr_pmemdup(memory, bytes, len);
+
+        lbs_bytes_put32(copy + at + cases[i].at, cases[i].value);
+        lbs_snapshot_seal(copy, len);
+        is_str(refused(copy, len, &now, 0),
+               "it is damaged: what it says cannot be", "%s", cases[i].what);
+    }
 }
 
 static void old_files(void)
@@ -397,6 +469,7 @@ static void sealed_nonsense(void)
         reg = start(restore, "abc", 100, &now);
         table = new_table(reg, 1000);
         (void)lbs_restore_table(restore, 0, table, &image);
+        lbs_restore_forgotten(restore, &forgotten);
         unsound +=
             lbs_validate_table(table, now.mono, &valid, memory) != APR_SUCCESS;
         unsound += (lbs_gauge_flags(&lbs_registry_gauges(reg)[slots['a']])
@@ -456,6 +529,8 @@ int main(void)
     apr_pool_create(&memory, NULL);
     by_identity_not_by_position();
     removed_members_are_forgotten();
+    forgotten_stays_forgotten();
+    more_than_can_be_forgotten();
     old_files();
     operators_changes_survive();
     counters_and_ejection_survive();

@@ -17,6 +17,7 @@ static void members(void)
     lbs_forgotten_add_member(&forgotten, LBS_TABLE_SLOTS, NOW);
     ok(!lbs_forgotten_has(&forgotten, LBS_TABLE_SLOTS, 1, 77),
        "no member, no harm");
+    is_int(lbs_forgotten_count(&forgotten), 1, "one order is counted");
 }
 
 static void sessions(void)
@@ -25,6 +26,10 @@ static void sessions(void)
     int all = 1;
 
     lbs_forgotten_add_session(&forgotten, 77);
+    is_int(lbs_forgotten_count(&forgotten), 2, "and a session");
+    is_int(lbs_forgotten_session(&forgotten, LBS_FORGOTTEN_SESSIONS - 1), 77,
+           "which is the youngest");
+    is_int(lbs_forgotten_session(&forgotten, 0), 0, "and the only one");
     ok(lbs_forgotten_has(&forgotten, 4, NOW + 9, 77), "one session is");
     ok(!lbs_forgotten_has(&forgotten, 4, NOW + 9, 78), "others are not");
     ok(!lbs_forgotten_has(&forgotten, 4, NOW + 9, 0), "0 is no session");
@@ -36,6 +41,9 @@ static void sessions(void)
     }
     ok(all, "as many as there is room for");
     ok(!lbs_forgotten_has(&forgotten, 4, NOW + 9, 77), "the oldest is gone");
+    is_int(lbs_forgotten_session(&forgotten, 0), 1000, "the next is first");
+    is_int(lbs_forgotten_session(&forgotten, LBS_FORGOTTEN_SESSIONS - 1),
+           999 + LBS_FORGOTTEN_SESSIONS, "the youngest last");
 }
 
 int main(void)
