@@ -259,6 +259,44 @@ subtest 'LBStickyAdmin off' => sub {
     $closed->no_unexpected_log;
 };
 
+subtest 'through a proxy that has another path for it' => sub {
+    my $behind = LBS::Httpd->new(backends => \@web, conf => <<'CONF');
+LBSticky cookie
+<VirtualHost *:@PORT@>
+    LBStickyAdmin on
+    <Proxy "balancer://app">
+        BalancerMember "http://@B1@" route=web1
+        BalancerMember "http://@B2@" route=web2
+    </Proxy>
+    <Location "/lb-status">
+        SetHandler lb-status
+    </Location>
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+Listen 127.0.0.1:@PORT2@
+<VirtualHost *:@PORT2@>
+    ProxyPass "/ops/" "http://127.0.0.1:@PORT@/lb-status/"
+    ProxyPassReverse "/ops/" "http://127.0.0.1:@PORT@/lb-status/"
+</VirtualHost>
+CONF
+    $behind->start;
+    my @front = (port => $behind->port(2), host => 'www.example.com');
+    my $page = $behind->get('/ops/?pool=app&member=web1&action=drain', @front)->body;
+    my ($to) = $page =~ m{<form method="post" action="([^"]+)" class="confirm">};
+    my %field = $page =~ m{<input type="hidden" name="([^"]+)" value="([^"]*)">}g;
+    is $to, './admin', 'where the form goes';
+    my @site = (@front, headers => [['Origin', 'https://www.example.com']]);
+    my $r = $behind->post("/ops/$to", {%field, deadline => '10x'}, @site);
+    is $r->status, 400, 'a bad field';
+    like $r->body, qr{<a href="\./">Back</a>}, 'and the way back';
+    $r = $behind->post("/ops/$to", \%field, @site);
+    is $r->status, 303, 'a change';
+    my ($back) = $r->header('Location') =~ m{^\./(\?.*)};
+    like $behind->get("/ops/$back", @front)->body, qr{<b>web1</b> is now <b>drain</b>},
+        'and back to the page';
+    $behind->no_unexpected_log;
+};
+
 subtest 'one virtual host does not reach another' => sub {
     my $site = <<'CONF';
     <Proxy "balancer://app">

@@ -33,9 +33,11 @@ LBStickySlowStart off
     SetHandler lb-status
     Require all denied
 </Location>
+Redirect "/moved" "http://localhost:@PORT@/lb-status"
 <Location "/files">
     ProxyPass "!"
 </Location>
+ProxyPass "/moved" "!"
 ProxyPass "/" "balancer://app/"
 CONF
 $h->write('conf/users', 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=' . "\n");
@@ -176,6 +178,12 @@ subtest 'what goes wrong' => sub {
     fails('another page', 1, qr/but not as lb-status/, '-u', $url =~ s/lb-status/x/r, 'status');
     fails('a password', 1, qr/wants a password \(401\)/, '-u', $url =~ s/lb-status/secret/r, 'status');
     is +(lbctl({LBCTL_CURL => '--user ann:test'}, '-u', $url =~ s/lb-status/secret/r, 'status'))[0], 0, 'with it';
+    my $with = sub ($user) { $url =~ s{//}{//$user@}r =~ s/lb-status/secret/r };
+    is +(lbctl('-u', $with->('ann:test'), 'status'))[0], 0, 'with it in the URL';
+    fails('another password', 1, qr{^lbctl: http://127[^@]*/secret does not accept this user and password \(401\)$},
+          '-u', $with->('ann:wrong'), 'status');
+    fails('a redirect', 1, qr{/moved sends us on \(302\): use http://localhost:\d+/lb-status$},
+          '-u', $url =~ s/lb-status/moved/r, 'status');
     fails('access denied', 1, qr/does not let us in \(403\)/, '-u', $url =~ s/lb-status/closed/r, 'drain', 'app', 'web1');
     fails('no such pool', 1, qr/there is no pool nobody/, 'drain', 'nobody', 'web1');
     fails('no such member', 1, qr/the pool app has no member nobody/, 'drain', 'app', 'nobody');

@@ -165,11 +165,15 @@ static int read_body(request_rec *r, char *to, apr_size_t *len)
     return *len > LBS_FORM_BYTES ? HTTP_REQUEST_ENTITY_TOO_LARGE : OK;
 }
 
-/* The path of the page, one above us. */
+/* The path of the page, one above us. A proxy in front may have another one
+ * for it: then what is relative to the form leads there. */
 static const char *page_of(request_rec *r)
 {
     const char *last = strrchr(r->uri, '/');
 
+    if (apr_table_get(r->headers_in, "X-Forwarded-Host") != NULL) {
+        return "./";
+    }
     return ap_os_escape_path(
         r->pool, apr_pstrmemdup(r->pool, r->uri, (apr_size_t)(last - r->uri)),
         1);
