@@ -18,6 +18,12 @@ LBSticky cookie
     SetHandler lb-status
     Require all denied
 </Location>
+<Location "/deep/er/status">
+    SetHandler lb-status
+</Location>
+<Location "/slash/behind/">
+    SetHandler lb-status
+</Location>
 ProxyPass "/" "balancer://app/"
 CONF
 my $h = LBS::Httpd->new(backends => \@web, conf => $conf);
@@ -42,7 +48,16 @@ subtest 'a location with the handler wins over ProxyPass' => sub {
         headers_ok($r, 'it');
     }
     is $h->get('/lb-statusx')->json->{uri}, '/lb-statusx', 'its neighbour is proxied';
-    is $h->get('/lb-status/nothing')->status, 404, 'there is no such document';
+    is $h->get("$_/nothing")->status, 404, "$_: there is no such document"
+        for qw(/lb-status /lb-status/ /deep/er/status /slash/behind);
+    for my $uri ('/deep/er/status', '/deep/er/status/', '/slash/behind/') {
+        my $r = $h->get($uri);
+        is $r->status, 200, $uri;
+        like $r->header('Content-Type'), qr{^text/html; charset=utf-8},
+            'is the page, wherever the location is';
+        is $h->get($uri =~ s{/?$}{/json}r)->header('Content-Type'),
+            'application/json', 'with its documents below';
+    }
     is $h->get("/lb-status/$_")->status, 200, "$_ is there"
         for qw(json metrics app.js style.css parts.css icon.svg);
     is $h->get("/closed/$_")->status, 403, "httpd's own access control: $_"

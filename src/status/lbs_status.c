@@ -3,7 +3,7 @@
  *
  * A handler does not know which location it was set for. The name of the
  * document is the last part of the path if it is one of ours; else the page
- * is meant, unless httpd found more path than there should be.
+ * is meant, unless the path without its last part has this handler, too.
  */
 #include "src/status/lbs_status.h"
 
@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>
+#include <http_request.h>
 
 #include "src/httpd/lbs_runtime.h"
 #include "src/status/lbs_apply.h"
@@ -116,7 +117,8 @@ static int refuse_method(request_rec *r, int method)
     return HTTP_METHOD_NOT_ALLOWED;
 }
 
-int lbs_status_translate(request_rec *r)
+/* Does the configuration of the request's location set this handler? */
+static int is_ours(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     const char *handler = core->handler;
@@ -127,8 +129,38 @@ int lbs_status_translate(request_rec *r)
     if (core->expr_handler != NULL) {
         handler = ap_expr_str_exec(r, core->expr_handler, &error);
     }
-    if (handler != NULL && error == NULL
-        && strcasecmp(handler, HANDLER) == 0) {
+    return handler != NULL && error == NULL
+           && strcasecmp(handler, HANDLER) == 0;
+}
+
+/* Is it something below a location that is asked for, not the location? */
+static int is_below(request_rec *r)
+{
+    apr_size_t n = strlen(r->uri);
+    request_rec *parent;
+    int below;
+
+    if (r->path_info == NULL || strcmp(r->path_info, "") == 0
+        || strcmp(r->path_info, "/") == 0) {
+        return 0;
+    }
+    while (n > 1 && r->uri[n - 1] == '/') {
+        n--;
+    }
+    while (n > 1 && r->uri[n - 1] != '/') {
+        n--;
+    }
+    parent = ap_sub_req_lookup_uri(
+        ap_os_escape_path(r->pool, apr_pstrmemdup(r->pool, r->uri, n), 1), r,
+        NULL);
+    below = is_ours(parent);
+    ap_destroy_sub_req(parent);
+    return below;
+}
+
+int lbs_status_translate(request_rec *r)
+{
+    if (is_ours(r)) {
         /* mod_proxy's own way to be told so, as by SetEnvIf. */
         apr_table_setn(r->subprocess_env, "no-proxy", "1");
     }
@@ -153,8 +185,7 @@ int lbs_status_handler(request_rec *r)
     name = name != NULL ? name + 1 : r->uri;
     document = find_document(name);
     asset = document == NULL ? lbs_asset_find(name) : NULL;
-    if (document == NULL && asset == NULL && r->path_info != NULL
-        && r->path_info[0] != '\0' && strcmp(r->path_info, "/") != 0) {
+    if (document == NULL && asset == NULL && is_below(r)) {
         return HTTP_NOT_FOUND;
     }
     document = document != NULL ? document : &page;
