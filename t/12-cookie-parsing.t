@@ -14,6 +14,9 @@ my $h = governed(\@web,
     both => 'LBSticky session=LB cookie route=LB',
     modules => ['http2'], server => <<'CONF');
 LBStickyMethod round-robin
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
 LimitRequestFieldSize 140000
 LimitRequestFields 300
 LimitRequestLine 70000
@@ -57,6 +60,11 @@ subtest 'delimiters only' => sub {
         'a=b; ', 'a=b;', 'LB=', 'LB=;', 'LB="";');
     my @long = map { [$_, $_ x (65536 / length)] } ';', ',', '=', '"', '; ',
         ', ', '";', '=,', 'LB', 'LB;', 'LB=;', ', a', '="', '\\"', ' ';
+    my $entries = $h->json->{table}{entries};
+    my @status = map { $h->get('/app/?size=9', cookies($_))->status }
+        @nothing, map { $_->[1] } @long;
+    is_deeply [grep { $_ != 200 } @status], [], 'all are answered';
+    is $h->json->{table}{entries}, $entries, 'and nothing is kept of them';
     for my $pool (qw(app own both)) {
         for (@nothing) {
             my $r = $h->get("/$pool/", cookies($_));

@@ -241,6 +241,64 @@ subtest 'includes' => sub {
     stripped($r, 'includes');
 };
 
+# Set again with another Path or Domain it would be a second cookie beside the
+# first, and the browser would show both.
+subtest 'a browser never has two of them' => sub {
+    my @site = (host => 'shop.example.com');
+    my $b = governed(\@web, server => <<'CONF', app => <<'POOL');
+LBStickyMethod round-robin
+LBStickyAdmin  on
+<Location "/lb-status">
+    SetHandler lb-status
+</Location>
+RewriteEngine on
+RewriteRule "^/app/pt/(.*)" "/app/$1" [PT]
+ErrorDocument 404 /app/deep/missing
+<Location "/app/">
+    ProxyErrorOverride on 404
+</Location>
+CONF
+LBSticky        cookie
+LBStickyTimeout idle=2s
+LBStickyCookie  first=off name=LB path=/app domain=example.com
+POOL
+    $b->announce(qr/refused|failed to make connection|LBS\d+/);
+    my $jar = LBS::Jar->new;
+    my %values;
+    my $ask = sub ($uri) {
+        my $answer = $b->get($uri, @site, jar => $jar);
+        $values{$jar->value('LB') // ''}++;
+        is join(' ', $jar->names), 'LB', "$uri: one cookie";
+        return $answer;
+    };
+    my $act = sub ($member, $action) {
+        is $b->post('/lb-status/admin', {pool => 'app', action => $action,
+            member => $member}, headers => [['LBSticky-Admin', '1']])->status,
+            200, "$action $member";
+    };
+    my $home = member_of($ask->('/app/'));
+    $ask->($_) for '/app/deep/er/page', '/app/pt/page', '/app/?status=404',
+        '/app/x/?status=302&header=Location:/app/y', '/app/?status=304';
+    $act->($home, 'disable');
+    my $next = $ask->('/app/deep/');
+    is verdict($next), 'moved disabled', 'a move';
+    $act->($home, 'enable');
+    $act->(member_of($next), 'forget');
+    is verdict($ask->('/app/other/page')), 'new unknown', 'forgotten';
+    sleep 2.1;    # more than half of idle, and a whole second of the token's
+    $ask->('/app/deep/er/');
+    cmp_ok keys %values, '>', 2, 'it was set again, more than once';
+    is $jar->header(@site, path => '/app', tls => 0), 'LB=' . $jar->value('LB'),
+        'and is shown where it should';
+    is $jar->header(@site, path => '/apple', tls => 0), undef, 'and only there';
+    # A jar that takes it out by what was set is empty then.
+    my ($name, $value, @attributes) = split /[=;]/, ($b->get('/app/', @site)
+        ->set_cookies)[0], 3;
+    $jar->set("LB=; @attributes; Max-Age=0", @site, path => '/app/z', tls => 0);
+    is join(' ', $jar->names), '', 'deleted as it was set, none is left';
+    $b->no_unexpected_log;
+};
+
 subtest 'nobody answered, nobody gets a cookie' => sub {
     $h->announce(qr/refused|failed to make connection|LBS\d+/);
     $_->refuse for @web;

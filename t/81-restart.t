@@ -168,6 +168,27 @@ subtest 'kill -9 of the parent alone, and a start again' => sub {
     $h->no_unexpected_log;
 };
 
+# What httpd and its modules put into files, for others to find.
+sub left_behind ($h) { return sort map { s{.*/}{}r } glob $h->root . '/run/*' }
+
+subtest 'crashes leave nothing that piles up' => sub {
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    $h->announce(qr/AH00098/);
+    my $home = visit($h, 1)->member;
+    $h->graceful;    # writes the file
+    my @left;
+    for my $n (1 .. 4) {
+        $h->kill_all;
+        push @left, join ' ', left_behind($h);
+        $h->start;
+        is visit($h, 1)->member, $home, "start after crash $n: nobody moved";
+    }
+    is $left[3], $left[0], 'after four crashes lies there what does after one';
+    $h->stop;
+    is_deeply [left_behind($h)], ['lbsticky.state'], 'after a stop the state file alone';
+    $h->no_unexpected_log;
+};
+
 subtest 'expiry goes on while httpd is stopped' => sub {
     my $h = governed(\@web, server => $STATUS,
         app => "LBSticky session=sid\nLBStickyTimeout idle=3s");

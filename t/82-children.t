@@ -92,6 +92,54 @@ subtest 'a new child does not reset what is shared' => sub {
     $h->no_unexpected_log;
 };
 
+# What can only grow or stay is watched, by a process of its own, while others
+# make requests and children die: a child that begins by clearing what is
+# shared would show.
+subtest 'counters and sessions under load while children are killed' => sub {
+    my $h = governed(\@web, children => 4, server => $STATUS,
+                     app => 'LBSticky session=sid');
+    $h->announce(qr/child pid \d+ exit signal Killed/, @BUSY);
+    my %home = map { $_ => visit($h, $_)->member } 1 .. 100;
+    my $over = $h->root . '/over';
+    my ($watch, @load) = in_parallel(4, sub ($i) {
+        my ($n, $killed, @last, @wrong) = (0, 0);
+        my $end = time + 20;
+        while (!-e $over && time < $end) {
+            $n++;
+            if ($i) {
+                my $r = eval { visit($h, 1 + ($n * 7 + $i) % 100) } // next;
+                push @wrong, $r->member if $r->status == 200
+                    && $r->member ne $home{1 + ($n * 7 + $i) % 100};
+                next;
+            }
+            my @children = $h->children;
+            $killed += kill KILL => $children[$n % @children]
+                if $n % 5 == 0 && @children;
+            my $p = eval { pool_state($h, 'app') } // next;
+            my @now = ($p->{requests}, $p->{decisions}{new}{unknown},
+                       $p->{decisions}{kept}, map { @$_{qw(requests bytes_in)} }
+                       @{$p->{members}});
+            push @wrong, "@last, then @now"
+                if grep { $now[$_] < $last[$_] } 0 .. $#last;
+            push @wrong, "$p->{sessions} sessions" if $p->{sessions} != 100;
+            @last = @now;
+            $h->write('over', '') if $killed >= 12;
+            sleep 0.03;
+        }
+        return {wrong => \@wrong, killed => $killed, n => $n};
+    });
+    cmp_ok $watch->{killed} // 0, '>=', 12, 'twelve were killed'
+        or diag $watch->{died};
+    is_deeply $watch->{wrong}, [],
+        'no counter goes back, no session is lost or counted twice';
+    is_deeply [map { $_->{wrong} } @load], [([]) x 3], 'and nobody moves';
+    quiet($h);
+    is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
+        'afterwards neither';
+    sound($h);
+    $h->no_unexpected_log;
+};
+
 subtest 'all children at once' => sub {
     my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 50;

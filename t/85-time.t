@@ -105,6 +105,13 @@ subtest 'slow start: who is new, not who was there' => sub {
     ok wait_for(sub { member_state($fast, 'app', 'r1')->{state} eq 'up' }, 4), 'and is whole';
     cmp_ok abs(time - $began - 2), '<', 0.7, 'when the time is over';
     cmp_ok $before, '<', 0.5, 'not before';
+
+    # It counts from the return, not from when the member went.
+    admin($fast, 'app', 'r1', 'disable');
+    sleep 2.3;
+    my $back = admin($fast, 'app', 'r1', 'enable');
+    is $back->{state}, 'warming', 'away for longer than the time: it warms up, too';
+    cmp_ok $back->{effective_weight}, '<', 0.5, 'from the beginning';
     $fast->no_unexpected_log;
 };
 

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "t/unit/table/fixture.h"
@@ -358,9 +359,47 @@ static void test_no_room_at_all(void)
     is_int(lbs_table_sessions(slots, 1), 1, "and it is counted");
 }
 
+/* Full of sessions in use, at sizes where others searched for long. Timed by
+ * the thread, so that a busy machine does not look like a slow table. */
+static double thread_us(void)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+    return (double)at.tv_sec * 1e6 + (double)at.tv_nsec * 1e-3;
+}
+
+static void test_full_in_time(apr_uint32_t sessions)
+{
+    lbs_table_slots_t *slots = make_slots(4);
+    lbs_table_t *table = make_table(sessions, slots);
+    apr_uint64_t words = lbs_table_bytes(sessions) / 8;
+    lbs_table_hit_t hit;
+    int slow = 0;
+    apr_uint64_t n;
+
+    for (n = 0; n < 4 * words; n++) {
+        lbs_table_bind(table, key_of(n), 1, START, IDLE, NULL);
+        lbs_table_renew(table, key_of(n), START + IDLE / 2, IDLE, &hit);
+    }
+    for (; n < 4 * words + 2000; n++) {
+        double start = thread_us();
+
+        lbs_table_bind(table, key_of(n), 2, START + IDLE / 2, IDLE, NULL);
+        slow += thread_us() - start > 1000;
+    }
+    ok(slow < 20,
+       "%u sessions, full of busy ones: 99 of 100 inserts take "
+       "less than a millisecond",
+       (unsigned)sessions);
+}
+
 int main(void)
 {
     fixture_start();
+    test_full_in_time(1);
+    test_full_in_time(256);
+    test_full_in_time(200000);
     test_half_an_insert();
     test_no_room_at_all();
     test_lockstep();
