@@ -126,15 +126,20 @@ static void random_dates_against_the_calendar(void)
     for (i = 0; i < 100000; i++) {
         char text[64];
         struct tm tm;
+        apr_int64_t when;
         time_t t;
         int form;
 
         seed = seed * APR_UINT64_C(6364136223846793005) + 1442695040888963407;
         form = (int)(seed >> 62);
         /* A two-digit year stands for 1970 to 2069 only. */
-        t = form == 3 ? (time_t)((seed >> 20) % 3155760000u)
-                      : (time_t)((seed >> 20) % 265000000000u) - 11644473600;
-        if (gmtime_r(&t, &tm) == NULL || tm.tm_year > 9999 - 1900) {
+        when = form == 3
+                   ? (apr_int64_t)((seed >> 20) % 3155760000u)
+                   : (apr_int64_t)((seed >> 20) % 265000000000u) - 11644473600;
+        t = (time_t)when;
+        /* Where time_t has 32 bits the library knows fewer of them. */
+        if (t != when || gmtime_r(&t, &tm) == NULL
+            || tm.tm_year > 9999 - 1900) {
             continue;
         }
         strftime(text, sizeof(text), forms[form], &tm);

@@ -13,7 +13,9 @@ static void test_block(void)
     is_int(lbs_table_bytes(0), 0, "no size for no sessions");
     is_near((double)lbs_table_bytes(1000000) / 1e6, 13.33, 0.02,
             "13.3 bytes per session");
-    ok(lbs_table_bytes(4294967295u) > APR_UINT64_C(57000000000),
+    ok(sizeof(apr_size_t) < 8
+           ? lbs_table_bytes(4294967295u) == 0
+           : lbs_table_bytes(4294967295u) > APR_UINT64_C(57000000000),
        "the largest number of sessions does not overflow");
     is_int(lbs_table_format(block, len - 1, 1000), APR_EINVAL,
            "a short block is refused");
