@@ -49,8 +49,7 @@ void lbs_backend_end(lbs_backend_t *before)
     current = before;
 }
 
-/* Sending
- * --------------------------------------------------------------------- */
+/* Sending ---------------------------------------------------------------- */
 
 /* The first write begins with TLS's handshake. */
 static int is_shaken(conn_rec *c)
@@ -85,8 +84,7 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
     return rv;
 }
 
-/* Receiving
- * -------------------------------------------------------------------- */
+/* Receiving -------------------------------------------------------------- */
 
 /* Wait for the first byte in slices, until the whole time is over or the
  * member turns out to hang. */
@@ -154,8 +152,7 @@ static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
     return rv;
 }
 
-/* Connections
- * -------------------------------------------------------------------- */
+/* Connections ------------------------------------------------------------ */
 
 static int pre_connection(conn_rec *c, void *socket)
 {

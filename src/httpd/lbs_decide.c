@@ -14,8 +14,7 @@
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
 #define TOKEN_AHEAD 86400
 
-/* Looking at keys ------------------------------------------------------------
- */
+/* Looking at keys -------------------------------------------------------- */
 
 /* One source's walk through the values of a request. */
 typedef struct look_t {
@@ -260,8 +259,7 @@ static lbs_reason_t look_at_keys(request_rec *r, lbs_request_t *req)
     return reason;
 }
 
-/* Members --------------------------------------------------------------------
- */
+/* Members ---------------------------------------------------------------- */
 
 /* A drain may say that sessions idle for so long move at once. */
 static int is_idle(const lbs_hpool_t *pool, const lbs_hkey_t *key,
@@ -382,8 +380,7 @@ static int has_cookie_source(const lbs_hpool_t *pool)
     return 0;
 }
 
-/* Deciding
- * ---------------------------------------------------------------------- */
+/* Deciding --------------------------------------------------------------- */
 
 static int refuse(lbs_request_t *req, lbs_reason_t reason)
 {

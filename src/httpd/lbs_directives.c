@@ -455,8 +455,7 @@ static const char *set_store(cmd_parms *cmd, void *dir, int argc,
     return lbs_setter_hang(cmd, error, set);
 }
 
-/* The whole server ---------------------------------------------------------
- */
+/* The whole server ------------------------------------------------------- */
 
 static const char *set_secret(cmd_parms *cmd, void *dir, const char *arg)
 {

@@ -40,8 +40,7 @@ static const char *statuses(apr_pool_t *pool, const lbs_statuses_t *set)
     return *text != '\0' ? apr_pstrcat(pool, " status=", text, NULL) : "";
 }
 
-/* One writer for each directive -------------------------------------------
- */
+/* One writer for each directive ------------------------------------------ */
 
 typedef const char *writer_fn(apr_pool_t *pool, const lbs_settings_t *set);
 
@@ -259,8 +258,7 @@ static const struct {
 };
 #define WRITERS (sizeof(writers) / sizeof(writers[0]))
 
-/* The whole ----------------------------------------------------------------
- */
+/* The whole -------------------------------------------------------------- */
 
 static void dump_main(apr_file_t *out, const lbs_main_conf_t *conf)
 {

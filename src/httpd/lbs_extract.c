@@ -13,8 +13,7 @@
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_runtime.h"
 
-/* Cookies ------------------------------------------------------------------
- */
+/* Cookies ---------------------------------------------------------------- */
 
 typedef struct cookie_walk_t {
     lbs_slice_t name;
@@ -51,8 +50,7 @@ static int each_cookie(request_rec *r, lbs_slice_t name, lbs_extract_fn *fn,
     return walk.done;
 }
 
-/* The other sources ---------------------------------------------------------
- */
+/* The other sources ------------------------------------------------------ */
 
 static lbs_slice_t of_address(request_rec *r, const lbs_source_t *source,
                               unsigned char out[LBS_KEY_IP_LEN])
@@ -145,8 +143,7 @@ int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
     return value.n != 0 && fn(baton, value);
 }
 
-/* Hashes ---------------------------------------------------------------------
- */
+/* Hashes ----------------------------------------------------------------- */
 
 apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
                               const void *value, apr_size_t len)
@@ -184,8 +181,7 @@ apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,
                         strlen(pool->name), value.p, value.n);
 }
 
-/* The proxy in front
- * ----------------------------------------------------------- */
+/* The proxy in front ----------------------------------------------------- */
 
 /* The PROXY protocol (RemoteIPProxyProtocol) tells who the client is, but all
  * that follows is the client's own: no field in it is a proxy's word. */

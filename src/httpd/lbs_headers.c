@@ -9,8 +9,7 @@
 #include "src/affinity/lbs_cookie.h"
 #include "src/httpd/lbs_extract.h"
 
-/* Our cookie -----------------------------------------------------------------
- */
+/* Our cookie ------------------------------------------------------------- */
 
 typedef struct strip_t {
     apr_pool_t *pool;

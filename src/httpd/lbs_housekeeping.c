@@ -42,8 +42,7 @@ void lbs_housekeeping_start(apr_pool_t *pool)
     }
 }
 
-/* The sweep ------------------------------------------------------------------
- */
+/* The sweep -------------------------------------------------------------- */
 
 static apr_interval_time_t pass_time(void)
 {

@@ -122,8 +122,7 @@ lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_hpool_t *pool,
     return req;
 }
 
-/* The attempt --------------------------------------------------------------
- */
+/* The attempt ------------------------------------------------------------ */
 
 static void start(lbs_request_t *req)
 {

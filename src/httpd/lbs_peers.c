@@ -17,8 +17,7 @@ static struct {
     lbs_store_secret_t secret[LBS_SECRET_MAX];
 } keys;
 
-/* Configuration ------------------------------------------------------------
- */
+/* Configuration ---------------------------------------------------------- */
 
 static const ap_socache_provider_t *find_provider(const char *name)
 {
@@ -115,8 +114,7 @@ apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
     return rv;
 }
 
-/* Sessions -----------------------------------------------------------------
- */
+/* Sessions --------------------------------------------------------------- */
 
 /* One name for each secret, one behind the other. */
 const char *lbs_peers_name(request_rec *r, const lbs_hpool_t *pool, int index,

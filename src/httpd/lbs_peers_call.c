@@ -151,8 +151,7 @@ void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server)
     }
 }
 
-/* The breaker --------------------------------------------------------------
- */
+/* The breaker ------------------------------------------------------------ */
 
 static void tell(const lbs_peers_store_t *store, lbs_event_kind_t kind)
 {
@@ -232,8 +231,7 @@ static void judge(lbs_peers_store_t *store, lbs_peers_op_t op, apr_status_t rv)
     }
 }
 
-/* The call -----------------------------------------------------------------
- */
+/* The call --------------------------------------------------------------- */
 
 static apr_status_t ask(call_t *call, apr_pool_t *pool)
 {

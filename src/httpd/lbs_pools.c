@@ -50,8 +50,7 @@ int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot)
     return index;
 }
 
-/* Members ------------------------------------------------------------------
- */
+/* Members ---------------------------------------------------------------- */
 
 static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
                                 int *created)
@@ -189,8 +188,7 @@ static apr_status_t build_max(lbs_hpool_t *pool)
     return APR_SUCCESS;
 }
 
-/* The plan ------------------------------------------------------------------
- */
+/* The plan --------------------------------------------------------------- */
 
 static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
                                lbs_hpool_t *pool)
@@ -227,8 +225,7 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
     return rv;
 }
 
-/* Pools ----------------------------------------------------------------------
- */
+/* Pools ------------------------------------------------------------------ */
 
 /* Hash what is the same for all keys of a source, once. */
 static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
@@ -442,8 +439,7 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
     return rv;
 }
 
-/* Settling ------------------------------------------------------------------
- */
+/* Settling --------------------------------------------------------------- */
 
 /* What the file says, unless an operator's change outlives the restart; and
  * balancer-manager shall show what is in force. */

@@ -21,8 +21,7 @@ struct lbs_probe_t {
     char error[CURL_ERROR_SIZE];
 };
 
-/* Reading --------------------------------------------------------------------
- */
+/* Reading ---------------------------------------------------------------- */
 
 static size_t read_head(char *bytes, size_t size, size_t count, void *baton)
 {
@@ -42,8 +41,7 @@ static size_t read_body(char *bytes, size_t size, size_t count, void *baton)
     return probe->body > LBS_PROBE_BODY_MAX ? 0 : size * count;
 }
 
-/* Asking ---------------------------------------------------------------------
- */
+/* Asking ----------------------------------------------------------------- */
 
 /* An option that this libcurl does not know makes the check fail where it
  * matters; none of those set here is in doubt since its version 7.77. */
@@ -172,8 +170,7 @@ lbs_probe_t *lbs_probe_begin(CURLM *multi, const lbs_target_t *target,
     return probe;
 }
 
-/* Judging --------------------------------------------------------------------
- */
+/* Judging ---------------------------------------------------------------- */
 
 typedef enum step_t {
     STEP_RESOLVE,
@@ -347,8 +344,7 @@ void lbs_probe_judge(const lbs_probe_t *probe, lbs_check_result_t *result,
     }
 }
 
-/* Its life -------------------------------------------------------------------
- */
+/* Its life --------------------------------------------------------------- */
 
 lbs_probe_t *lbs_probe_done(CURLM *multi)
 {

@@ -54,8 +54,7 @@ static struct {
     apr_time_t looked_at;
 } prober;
 
-/* Who is checked -----------------------------------------------------------
- */
+/* Who is checked --------------------------------------------------------- */
 
 static int is_checked(const lbs_hpool_t *pool)
 {
@@ -191,8 +190,7 @@ void lbs_prober_prepare(apr_pool_t *pconf)
     lbs_prober_second();
 }
 
-/* The thread ---------------------------------------------------------------
- */
+/* The thread ------------------------------------------------------------- */
 
 /* A child of an older configuration keeps quiet: see lbs_tick.c. */
 static int is_current(void)
@@ -334,8 +332,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *unused)
     return NULL;
 }
 
-/* Starting and stopping ------------------------------------------------------
- */
+/* Starting and stopping -------------------------------------------------- */
 
 static void describe_all(void)
 {

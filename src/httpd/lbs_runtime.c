@@ -55,8 +55,7 @@ lbs_rand_t *lbs_runtime_rand(void)
     return &rand;
 }
 
-/* Views --------------------------------------------------------------------
- */
+/* Views ------------------------------------------------------------------ */
 
 /* A session found in an older table moves over once the children that know
  * only that one are likely to be gone. */
@@ -184,8 +183,7 @@ void lbs_runtime_take_secret(const server_rec *main_server)
     runtime->pick_key = *lbs_secret_pick_key(runtime->secret);
 }
 
-/* Children ------------------------------------------------------------------
- */
+/* Children --------------------------------------------------------------- */
 
 void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
 {

@@ -95,8 +95,7 @@ apr_status_t lbs_shared_find(lbs_shared_t **found, server_rec *main_server)
     return rv;
 }
 
-/* Tables --------------------------------------------------------------------
- */
+/* Tables ----------------------------------------------------------------- */
 
 void lbs_shared_drop_table(lbs_shared_t *shared, int i)
 {

@@ -9,8 +9,7 @@
 #define HTTPS_PORT 443
 #define HTTP_PORT 80
 
-/* The virtual host as visitors reach it ------------------------------------
- */
+/* The virtual host as visitors reach it ---------------------------------- */
 
 /* How a site is reached. */
 typedef struct site_t {
@@ -110,8 +109,7 @@ static site_t site_of(apr_pool_t *memory, const lbs_hpool_t *pool,
     return site;
 }
 
-/* The member -----------------------------------------------------------------
- */
+/* The member ------------------------------------------------------------- */
 
 static const struct {
     const char *scheme;

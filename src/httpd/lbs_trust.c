@@ -43,8 +43,7 @@ static const struct {
     {"ProxyPreserveHost", offsetof(words_t, keep_host)},
 };
 
-/* The configuration's tree -------------------------------------------------
- */
+/* The configuration's tree ----------------------------------------------- */
 
 static void overlay(apr_pool_t *pool, words_t *words,
                     const ap_directive_t *first)
@@ -110,8 +109,7 @@ static const ap_directive_t *find_host(const server_rec *s)
     return NULL;
 }
 
-/* Values ---------------------------------------------------------------------
- */
+/* Values ----------------------------------------------------------------- */
 
 static lbs_slice_t read_file(apr_pool_t *pool, const char *path)
 {
