@@ -39,6 +39,8 @@ void lbs_backend_register(void);
 /** Watch the connection this thread will use, until lbs_backend_end().
  * @return the one watched before, to be given to lbs_backend_end() */
 lbs_backend_t *lbs_backend_begin(lbs_backend_t *backend);
+
+/** Watch no longer. @param before  what lbs_backend_begin() returned */
 void lbs_backend_end(lbs_backend_t *before);
 
 #endif

@@ -30,6 +30,8 @@ void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved);
  * is what a member would see, but for Host, which is the client's anyway.
  */
 void lbs_headers_here(request_rec *r, lbs_request_t *req);
+
+/** Put back what lbs_headers_here() replaced, when that answer is made. */
 void lbs_headers_back(request_rec *r, const lbs_request_t *req);
 
 /**

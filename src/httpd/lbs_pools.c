@@ -62,8 +62,11 @@ static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
                              &m->slot, created);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                     LBSNO(1101) "pool %s: there is no place for member %s",
-                     pool->name, m->name);
+                     LBSNO(1101) "pool %s: there is no place for member %s; "
+                                 "all pools together have at most %d, removed "
+                                 "ones of the last minutes included: stop and "
+                                 "start httpd, or take some out",
+                     pool->name, m->name, LBS_REGISTRY_MEMBERS);
     }
     return rv;
 }
@@ -179,8 +182,11 @@ static apr_status_t build_max(lbs_hpool_t *pool)
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                     LBSNO(1106) "there is no place for the max= of pool %s",
-                     pool->name);
+                     LBSNO(1106) "pool %s: there is no place for "
+                                 "LBStickyTimeout max=, which takes that of a "
+                                 "member; all pools together have at most %d: "
+                                 "stop and start httpd, or take some out",
+                     pool->name, LBS_REGISTRY_MEMBERS);
         return rv;
     }
     pool->max_slot = (int)slot;
@@ -219,7 +225,9 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
                      LBSNO(1102) "pool %s: no shared memory for its picks, "
-                                 "wanted %" APR_SIZE_T_FMT " bytes",
+                                 "wanted %" APR_SIZE_T_FMT " bytes; raise the "
+                                 "system's limit, or write another "
+                                 "LBStickyMethod: hash takes most",
                      pool->name, bytes);
     }
     return rv;
@@ -314,8 +322,11 @@ static apr_status_t name_pool(lbs_hpool_t *pool)
 
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                     LBSNO(1105) "there is no place for pool %s of %s",
-                     pool->name, pool->vhost);
+                     LBSNO(1105) "there is no place for pool %s of %s; there "
+                                 "are at most %d, removed ones of the last "
+                                 "minutes included: stop and start httpd, or "
+                                 "let virtual hosts share the main server's",
+                     pool->name, pool->vhost, LBS_REGISTRY_POOLS);
     }
     return rv;
 }

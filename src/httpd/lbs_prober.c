@@ -359,6 +359,14 @@ static apr_status_t start_thread(void)
     return rv;
 }
 
+static void close_all(void)
+{
+    if (prober.multi != NULL) {
+        (void)curl_multi_cleanup(prober.multi);
+    }
+    apr_pool_destroy(prober.pool);
+}
+
 void lbs_prober_start(void)
 {
     apr_status_t rv = APR_ENOMEM;
@@ -382,7 +390,9 @@ void lbs_prober_start(void)
     else {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, ap_server_conf,
                      LBSNO(3100) "no thread for LBStickyCheck: members are "
-                                 "not checked");
+                                 "not checked; raise the limits of processes "
+                                 "(ulimit -u, TasksMax) or of memory");
+        close_all();
     }
 }
 
@@ -397,6 +407,5 @@ void lbs_prober_stop(void)
     lbs_atomic_store32_release(&prober.running, 0);
     (void)curl_multi_wakeup(prober.multi); /* else it takes STEP_MS */
     (void)apr_thread_join(&rv, prober.thread);
-    (void)curl_multi_cleanup(prober.multi);
-    apr_pool_destroy(prober.pool);
+    close_all();
 }

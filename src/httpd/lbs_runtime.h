@@ -48,7 +48,9 @@ lbs_runtime_t *lbs_runtime(void);
  */
 apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server);
 
-/** Open the tables anew, after one was added. Parent, in post_config. */
+/** Open the tables anew, after one was added. Parent, in post_config.
+ * @return APR_SUCCESS; APR_EGENERAL, APR_EINVAL: a block is damaged, see
+ *         lbs_table_open() and lbs_table_chain() */
 apr_status_t lbs_runtime_open_tables(void);
 
 /** Have a table of the configured size in front, give back empty ones behind

@@ -115,7 +115,8 @@ static apr_status_t make_table(lbs_shared_table_t *table,
     if (table->bytes == 0) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, APR_ENOMEM, s,
                      LBSNO(1001) "LBStickyTable sessions=%u is more than "
-                                 "this machine can address",
+                                 "this machine can address; write a smaller "
+                                 "number",
                      sessions);
         return APR_ENOMEM;
     }

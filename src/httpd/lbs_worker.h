@@ -49,15 +49,17 @@ int lbs_worker_pool_nofailover(const proxy_balancer *pool);
 /** maxattempts= of a pool; -1 when it was not written. */
 int lbs_worker_pool_maxattempts(const proxy_balancer *pool);
 
-/** Add the statuses of failonstatus= to a list of ints, NULL when none. */
+/** failonstatus= of a pool: statuses, as ints; NULL when none. */
 const apr_array_header_t *lbs_worker_pool_statuses(const proxy_balancer *pool);
 
 /** Number of members in mod_proxy's shared memory: those of the configuration,
  * and those that balancer-manager has added in any process. */
 int lbs_worker_pool_seats(const proxy_balancer *pool);
 
-/** Number of members, and one of them. */
+/** Number of members of the configuration. */
 int lbs_worker_count(const proxy_balancer *pool);
+
+/** @return the member at i, below lbs_worker_count() */
 proxy_worker *lbs_worker_at(const proxy_balancer *pool, int i);
 
 /** URL of a member as configured, such as http://10.0.0.11:8000. */
@@ -80,6 +82,7 @@ const char *lbs_worker_route(const proxy_worker *worker);
 /** redirect= of a member; "" when it has none. */
 const char *lbs_worker_redirect(const proxy_worker *worker);
 
+/** lbset= of a member; 0 when it has none. */
 int lbs_worker_lbset(const proxy_worker *worker);
 
 /** loadfactor= in hundredths: 100 is 1.00. */
@@ -91,6 +94,8 @@ apr_uint32_t lbs_worker_flags(const proxy_worker *worker);
 /** Write an administrator's change so that balancer-manager shows it.
  * @param flags  LBS_F_* bits that mod_proxy knows; the others are ignored */
 void lbs_worker_set_flags(proxy_worker *worker, apr_uint32_t flags);
+
+/** The same for the weight, in hundredths. */
 void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight);
 
 /** @return 1 when mod_proxy_hcheck is told to check the member. */
@@ -112,8 +117,10 @@ int lbs_worker_pool_empty(const proxy_worker *worker);
  * Aim a request at a member: r->filename and *url become the member's URL,
  * with the path bytes that mod_proxy's canonicalising makes of them.
  *
- * @param url  in: balancer://name/path of this request; out: member's URL
- * @return OK or an HTTP status
+ * @param from  balancer://name/path of this request, as mod_proxy mapped it
+ * @param url   out: the member's URL; written only on OK
+ * @return OK; HTTP_BAD_REQUEST or another status with which mod_proxy's
+ *         canonicalising refuses the path: the answer
  */
 int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
                    char **url);

@@ -41,7 +41,7 @@ struct lbs_plan_builder_t {
     unsigned char *may;
 
     apr_uint64_t *rest; /* scratch, one per member */
-    apr_uint32_t *some;
+    apr_uint32_t *front_weight;
     apr_uint16_t *work16;
     lbs_sequence_item_t *list;
 };
@@ -87,7 +87,7 @@ lbs_plan_builder_t *lbs_plan_build_create(const lbs_plan_t *plan,
     b->front = apr_pcalloc(pool, n * sizeof(apr_uint16_t));
     b->alias = apr_pcalloc(pool, n * sizeof(apr_uint64_t));
     b->rest = apr_pcalloc(pool, n * sizeof(apr_uint64_t));
-    b->some = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
+    b->front_weight = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
     b->work16 = apr_pcalloc(pool, n * sizeof(apr_uint16_t));
     b->list = apr_pcalloc(pool, n * sizeof(lbs_sequence_item_t));
     if ((plan->with & LBS_PLAN_SEQUENCE) != 0) {
@@ -227,15 +227,15 @@ static void compute(const lbs_plan_t *plan)
 
     b->count = lbs_front_choose(b->front, &plan->order, b->state);
     for (i = 0; i < b->count; i++) {
-        b->some[i] = b->weight[b->front[i]];
+        b->front_weight[i] = b->weight[b->front[i]];
     }
     if (b->count != 0 && b->sequence != NULL) {
-        lbs_sequence_turns(b->list, b->front, b->some, b->count,
+        lbs_sequence_turns(b->list, b->front, b->front_weight, b->count,
                            LBS_SEQUENCE_ROOM);
         b->length = lbs_sequence_build(b->sequence, b->list, b->count);
     }
     if (b->count != 0) {
-        lbs_alias_build(b->alias, b->front, b->some, b->count, b->rest,
+        lbs_alias_build(b->alias, b->front, b->front_weight, b->count, b->rest,
                         b->work16);
     }
     if (b->home != NULL) {

@@ -474,7 +474,8 @@ int lbs_apply_serve(request_rec *r)
     int status;
 
     if (!lbs_collect_admin(r->server)) {
-        return refuse(&a, HTTP_FORBIDDEN, "LBStickyAdmin is off here");
+        return refuse(&a, HTTP_FORBIDDEN,
+                      "LBStickyAdmin is off here; write LBStickyAdmin on");
     }
     status = read_form(&a);
     /* A refusal that was sent is OK to httpd, too. */
