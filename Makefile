@@ -59,7 +59,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test run cluster help clean format dist fuzz chaos
+NO_CONFIG = test run cluster help clean format dist fuzz chaos bench
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -70,8 +70,8 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run cluster test test-built install check lint unit \
-        unit-built tools-built soak corpus replay-built asan tsan bench chaos fuzz \
-        fuzz-built format dist clean help FORCE
+        unit-built tools-built soak corpus replay-built asan tsan bench \
+        bench-built chaos fuzz fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -167,7 +167,10 @@ tsan:                          ## unit tests with the thread sanitizer
 	$(SELF) $(TSAN) unit-built
 	setarch -R env LBS_BUILD=build/tsan tools/test unit
 
-bench: all $(BENCH_BIN)        ## benchmarks and simulations, TSV
+bench:                         ## benchmarks and simulations, TSV
+	tools/bootstrap build run bench
+	$(SELF) bench-built
+bench-built: all $(BENCH_BIN)
 	@for b in $(BENCH_BIN) $(wildcard bench/*.sh); do \
 	    echo "# $$b"; ./$$b || exit 1; done
 

@@ -28,9 +28,6 @@ sub server ($secret, %o) {
 
 RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.1
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
 }
 

@@ -5,6 +5,7 @@
 use lib 't/lib';
 use LBS::Test timeout => 180;
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
 my @web = LBS::Backend->many(4, name => 'web');
 my @METHODS = qw(least-load least-busy least-sessions round-robin hash);
@@ -34,9 +35,6 @@ RemoteIPInternalProxy 127.0.0.1
 LBStickySlowStart off
 LBStickyEject hold=1s-2s
 LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
 
 sub act ($pool, $member, $action, %more) {
@@ -71,9 +69,8 @@ sub shares ($got, @want) {
 }
 
 sub sessions ($name) {
-    my ($pool) = grep { $_->{name} eq $name } @{$h->json->{pools}};
     return {map { ('web' . substr($_->{route}, 1) => $_->{sessions}) }
-            @{$pool->{members}}};
+            @{pool_state($h, $name)->{members}}};
 }
 
 subtest 'every method uses every member' => sub {

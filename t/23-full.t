@@ -5,6 +5,7 @@
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
 my @web = LBS::Backend->many(3, name => 'web');
 my $one = 'BalancerMember "http://@B1@" route=r1';
@@ -20,16 +21,10 @@ my $h = governed(\@web,
     children => 4, threads => 16, server => <<'CONF');
 LBStickyMethod round-robin
 ErrorDocument 503 /sorry.html
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
 $h->write('htdocs/sorry.html', "sorry\n");
 
-sub pool ($name) {
-    my ($pool) = grep { $_->{name} eq $name } @{$h->json->{pools}};
-    return $pool;
-}
+sub pool ($name) { return pool_state($h, $name) }
 
 # A request that takes its time, with a member's route; ended by the test.
 sub occupy ($name, $seconds, %o) {
@@ -177,9 +172,6 @@ subtest 'every subset of gone, standby and full' => sub {
     my $many = governed(\@web, %pools, threads => 40, server => <<'CONF');
 LBStickyMethod round-robin
 LBStickyEject off
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
     $many->announce(qr/\[proxy(?:_http)?:error\]/);
     my @busy;

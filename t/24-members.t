@@ -5,6 +5,7 @@
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
 my @web = LBS::Backend->many(4, name => 'web');
 
@@ -57,9 +58,6 @@ POOL
 LBStickyMethod round-robin
 LBStickyAdmin on
 Header always set X-Balancer "%{BALANCER_NAME}e|%{BALANCER_WORKER_NAME}e|%{BALANCER_WORKER_ROUTE}e|%{BALANCER_SESSION_STICKY}e|%{BALANCER_SESSION_ROUTE}e|%{BALANCER_ROUTE_CHANGED}e|%{LBSTICKY_POOL}e"
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
 
 sub act ($pool, $member, $action, %more) {
@@ -212,7 +210,7 @@ subtest 'members that differ only in their path' => sub {
     }
     is_deeply \%seen, {'/one/x' => 3, '/two/x' => 3, '/TWO/x' => 3},
         'each is a member';
-    my ($pool) = grep { $_->{name} eq 'paths' } @{$h->json->{pools}};
+    my $pool = pool_state($h, 'paths');
     is_deeply [map { $_->{sessions} } @{$pool->{members}}], [3, 3, 3],
         'with counters of its own';
     is keys %{{map { $_->{id} => 1 } @{$pool->{members}}}}, 3, 'and id';

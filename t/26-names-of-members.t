@@ -36,9 +36,7 @@ $h->conf(governed_text([$other],
     bare => "LBSticky session=sid\nLBStickyEject off\n$members",
     server => <<'CONF'));
 LBStickyMethod round-robin
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 CONF
 $h->announce(qr/\[proxy(?:_http)?:error\]/);
 $h->start;

@@ -4,6 +4,7 @@
 use lib 't/lib';
 use LBS::Test timeout => 180;
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
 my $CLIENTS = 8;
 my $EACH = 1250;    # 10 000 requests together
@@ -13,15 +14,9 @@ my $h = governed(\@web,
     calm => 'LBSticky cookie',
     children => 4, threads => 8, header => 0, server => <<'CONF');
 LBStickyEject off
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
 
-sub pool ($name) {
-    my ($pool) = grep { $_->{name} eq $name } @{$h->json->{pools}};
-    return $pool;
-}
+sub pool ($name) { return pool_state($h, $name) }
 
 sub sum ($pool, $code) {
     my $sum = 0;

@@ -7,11 +7,8 @@ use LBS::Test timeout => 180;
 use LBS::Governed;
 
 my @web = LBS::Backend->many(3, name => 'web');
-my $STATUS = <<'CONF';
+my $SERVER = <<'CONF';
 LBStickyMethod round-robin
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
 
 sub session ($h, $id, $uri = '/app/') {
@@ -28,7 +25,7 @@ sub is_bound ($h, $id, $member, $what) {
 subtest 'sessions end on time after a reload' => sub {
     my %pools = (app => "LBSticky session=APP\nLBStickyTimeout idle=2s",
                  long => "LBSticky session=APP\nLBStickyTimeout idle=1h");
-    my $h = governed(\@web, %pools, server => $STATUS);
+    my $h = governed(\@web, %pools, server => $SERVER);
     my %member = map { $_ => session($h, $_)->member } qw(left used);
     session($h, 'kept', '/long/');
     my $bound = time;
@@ -45,7 +42,7 @@ subtest 'sessions end on time after a reload' => sub {
     my $there = session($h, 'there')->member;
     $bound = time;
     $pools{app} =~ s/2s/8s/;
-    $h->graceful(governed_text(\@web, %pools, server => $STATUS));
+    $h->graceful(governed_text(\@web, %pools, server => $SERVER));
     my $new = session($h, 'new')->member;
     sleep 2.5 - (time - $bound) if time - $bound < 2.5;
     like verdict(session($h, 'there')), qr/^new (?:expired|unknown)$/,
@@ -55,7 +52,7 @@ subtest 'sessions end on time after a reload' => sub {
 };
 
 subtest 'looking at a session does not lengthen its life' => sub {
-    my $h = governed(\@web, server => $STATUS,
+    my $h = governed(\@web, server => $SERVER,
         app => "LBSticky session=APP\nLBStickyTimeout idle=2s");
     my $member = session($h, 'seen')->member;
     my $bound = time;
@@ -78,7 +75,7 @@ subtest 'looking at a session does not lengthen its life' => sub {
 
 subtest 'a full table' => sub {
     for my $size (1, 2, 255, 256) {
-        my $h = governed(\@web, server => "LBStickyTable sessions=$size\n$STATUS",
+        my $h = governed(\@web, server => "LBStickyTable sessions=$size\n$SERVER",
             app => "LBSticky session=APP\nLBStickyTimeout idle=10min");
         my $c = $h->connect;
         my @took;
@@ -108,7 +105,7 @@ subtest 'a full table' => sub {
 
 # Sessions in use are not pushed out by keys that are seen once.
 subtest 'a flood of one-shot keys' => sub {
-    my $h = governed(\@web, server => "LBStickyTable sessions=400\n$STATUS",
+    my $h = governed(\@web, server => "LBStickyTable sessions=400\n$SERVER",
         app => "LBSticky session=APP\nLBStickyTimeout idle=10s");
     my %home = map { $_ => session($h, "user$_")->member } 1 .. 100;
     sleep 0.7;    # a second use counts when some time has passed
@@ -134,7 +131,7 @@ subtest 'heavy members, most of them off' => sub {
                 $b, $_, $_) . ($_ > 1 ? ' status=+D' : '')
     } 1 .. 10;
     my @METHODS = qw(hash round-robin least-load least-busy least-sessions);
-    my $h = governed(\@web, server => $STATUS, map {
+    my $h = governed(\@web, server => $SERVER, map {
         ("m-$_" => "LBSticky none\nLBStickyMethod $_\n$members")
     } @METHODS);
     for my $method (@METHODS) {
@@ -151,7 +148,7 @@ subtest 'heavy members, most of them off' => sub {
 subtest 'long names' => sub {
     my $long = 'n' x 254;
     my $route = 'r' x 50;
-    my $h = governed(\@web, server => $STATUS,
+    my $h = governed(\@web, server => $SERVER,
         one => "LBSticky session=${long}1 session=${long}2",
         map({ ("pool$route$_" => <<"POOL") } 1, 2));
 LBSticky cookie

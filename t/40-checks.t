@@ -6,30 +6,15 @@ use lib 't/lib';
 use LBS::Test;
 use LBS::Gateway;
 use LBS::Governed;
+use LBS::State qw(member_state);
 
-my $STATUS = <<'CONF';
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
-CONF
 my @SCRIPT = (headers => [['LBSticky-Admin', '1']]);
-
-sub pool_of ($h, $name, $vhost = undef) {
-    my ($pool) = grep { $_->{name} eq $name
-            && (!defined $vhost || $_->{vhost} =~ /^\Q$vhost\E/) }
-        @{$h->json->{pools}};
-    return $pool;
-}
-
-sub member_in ($h, $pool, $route) {
-    return (grep { $_->{route} eq $route } @{pool_of($h, $pool)->{members}})[0];
-}
 
 # Wait for a member's state, or for the text of its last check.
 sub becomes ($h, $pool, $route, $wanted, $seconds = 5) {
     my $m;
     my $ok = wait_for(sub {
-        $m = member_in($h, $pool, $route);
+        $m = member_state($h, $pool, $route);
         ref $wanted ? $m->{check}{last} =~ $wanted : $m->{state} eq $wanted;
     }, $seconds);
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -158,7 +143,7 @@ subtest 'what every kind of answer is called' => sub {
     my @web = LBS::Backend->many(scalar @names, name => 'web');
     $answers{$names[$_]}[0]->($web[$_]) for 0 .. $#names;
     my @gate = LBS::Gateway->new(scheme => 'fcgi');
-    my $h = governed([@web, @gate], server => <<"CONF" . $STATUS,
+    my $h = governed([@web, @gate], server => <<"CONF",
 LBStickyCheck path=/healthz interval=500ms timeout=1s fall=1 rise=1
 LBStickyPanic off
 CONF
@@ -179,8 +164,8 @@ CONF
     becomes($h, 'other', 'unknown', qr/^resolve: unknown host nobody\.invalid$/);
     becomes($h, 'other', 'fcgi', qr/^connected$/);
     becomes($h, 'other', 'ajp', qr/^connect: Connection refused$/);
-    is member_in($h, 'other', 'fcgi')->{state}, 'up', 'fcgi: by a connection';
-    is member_in($h, 'other', 'ajp')->{state}, 'down', 'ajp: without one';
+    is member_state($h, 'other', 'fcgi')->{state}, 'up', 'fcgi: by a connection';
+    is member_state($h, 'other', 'ajp')->{state}, 'down', 'ajp: without one';
     is $h->get('/wrong/')->status, 503, 'nobody is sent to a member that is down';
     is $h->get('/good/')->status, 200, 'and to one that is up';
 
@@ -198,7 +183,7 @@ CONF
 
 subtest 'rise and fall, in a row' => sub {
     my @web = LBS::Backend->many(2, name => 'web');
-    my $h = governed(\@web, server => $STATUS, app => <<'POOL');
+    my $h = governed(\@web, app => <<'POOL');
 LBSticky cookie
 LBStickySlowStart off
 LBStickyCheck path=/healthz interval=300ms timeout=200ms rise=3 fall=3
@@ -225,7 +210,7 @@ POOL
 
 subtest 'checks have times of their own, and never pile up' => sub {
     my @web = LBS::Backend->many(3, name => 'web');
-    my $h = governed(\@web, server => "ProxyTimeout 1\n$STATUS",
+    my $h = governed(\@web, server => 'ProxyTimeout 1',
         patient => <<'POOL', hasty => <<'POOL', slow => <<'POOL');
 LBSticky cookie
 LBStickyCheck path=/healthz?delay=1.3 interval=100ms timeout=5s fall=1
@@ -256,8 +241,7 @@ POOL
 
 subtest '200 members are spread over the interval' => sub {
     my @web = LBS::Backend->many(200, name => 'web');
-    my $h = governed(\@web, server => $STATUS,
-        app => "LBSticky cookie\nLBStickyCheck path=/healthz interval=3s");
+    my $h = governed(\@web, app => "LBSticky cookie\nLBStickyCheck path=/healthz interval=3s");
     my @at;
     wait_for(sub {
         @at = map { my ($r) = $_->requests; $r ? $r->{at} : () } @web;
@@ -275,7 +259,7 @@ subtest '200 members are spread over the interval' => sub {
 
 subtest 'a flapping member, and a flapping operator: the rate is bounded' => sub {
     my @web = LBS::Backend->many(1, name => 'web');
-    my $h = governed(\@web, server => "LBStickyAdmin on\nLBStickyPanic off\n$STATUS",
+    my $h = governed(\@web, server => "LBStickyAdmin on\nLBStickyPanic off",
         app => <<'POOL');
 LBSticky cookie
 LBStickySlowStart off
@@ -304,7 +288,7 @@ POOL
 
 subtest 'members out of use are checked, and known when they come back' => sub {
     my @web = LBS::Backend->many(5, name => 'web');
-    my $h = governed(\@web, server => "LBStickyAdmin on\n$STATUS", app => <<'POOL');
+    my $h = governed(\@web, server => 'LBStickyAdmin on', app => <<'POOL');
 LBSticky cookie
 LBStickyCheck path=/healthz interval=300ms fall=1
 BalancerMember "http://@B1@" route=up
@@ -318,7 +302,7 @@ POOL
     becomes($h, 'app', 'disabled', qr/HTTP 500/);
     $h->post('/lb-status/admin', {pool => 'app', member => 'disabled',
                                   action => 'enable'}, @SCRIPT);
-    is member_in($h, 'app', 'disabled')->{state}, 'down',
+    is member_state($h, 'app', 'disabled')->{state}, 'down',
         'enabled, and known to be down';
     $h->no_unexpected_log;
 };
@@ -328,7 +312,7 @@ subtest 'hosts that share a pool share its checks' => sub {
     my $host = sub ($name, @lines) { join "\n", '<VirtualHost *:@PORT2@>',
         "ServerName $name", @lines, 'ProxyPass "/" "balancer://app/"',
         '</VirtualHost>' };
-    my $h = LBS::Httpd->new(backends => \@web, conf => join "\n", $STATUS,
+    my $h = LBS::Httpd->new(backends => \@web, conf => join "\n", '@STATUS@',
         'LBSticky cookie', 'LBStickyPanic off', <<'CONF',
 <Proxy "balancer://app">
     BalancerMember "http://@B1@" route=r1
@@ -354,7 +338,7 @@ CONF
 
 subtest 'a dead member stays dead over a reload and a restart' => sub {
     my @web = LBS::Backend->many(3, name => 'web');
-    my %conf = (server => "LBStickyTimeout idle=30s\n$STATUS");
+    my %conf = (server => 'LBStickyTimeout idle=30s');
     my $check = "LBSticky cookie\nLBStickyCheck path=/healthz fall=1 timeout=1s interval=";
     my $h = governed(\@web, %conf, app => "${check}300ms");
     $web[0]->set(status => 500);
@@ -363,13 +347,13 @@ subtest 'a dead member stays dead over a reload and a restart' => sub {
 
     $h->graceful(governed_text(\@web, %conf, app => "${check}10min"));
     $h->get('/app/') for 1 .. 20;
-    is member_in($h, 'app', 'r1')->{state}, 'down', 'after a reload';
+    is member_state($h, 'app', 'r1')->{state}, 'down', 'after a reload';
     is $served->(), 0, 'no traffic to it';
 
     # The next check is ten minutes away: what it knows is from the file.
     $h->stop;
     $h->start;
-    is member_in($h, 'app', 'r1')->{state}, 'down', 'after stop and start';
+    is member_state($h, 'app', 'r1')->{state}, 'down', 'after stop and start';
     $h->get('/app/') for 1 .. 20;
     is $served->(), 0, 'no traffic to it';
 
@@ -397,7 +381,7 @@ sub checking_pid ($h) {
 
 subtest 'the process that checks dies, also in the middle of one' => sub {
     my @web = LBS::Backend->many(2, name => 'web');
-    my $h = governed(\@web, server => $STATUS, app => <<'POOL');
+    my $h = governed(\@web, app => <<'POOL');
 LBSticky cookie
 LBStickyCheck path=/healthz interval=2s timeout=10s fall=1 rise=1
 POOL

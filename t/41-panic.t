@@ -4,12 +4,10 @@
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
-my $STATUS = <<'CONF';
+my $SERVER = <<'CONF';
 LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 CONF
 my $CHECK = <<'POOL';
 LBSticky cookie
@@ -18,7 +16,7 @@ LBStickyCheck path=/healthz interval=200ms timeout=150ms rise=1 fall=1
 POOL
 
 sub pool ($h, $name = 'app') {
-    return (grep { $_->{name} eq $name } @{$h->json->{pools}})[0];
+    return pool_state($h, $name);
 }
 
 sub states ($h, $name = 'app') {
@@ -52,7 +50,7 @@ sub visitors ($h, $n = 30, $pool = 'app') {
 
 subtest 'every check fails: visitors are served all the same' => sub {
     my @web = LBS::Backend->many(3, name => 'web');
-    my $h = governed(\@web, server => $STATUS, app => $CHECK);
+    my $h = governed(\@web, server => $SERVER, app => $CHECK);
     ok wait_for(sub { @{[grep { $_->requests } @web]} == 3 }), 'checked';
     my ($seen) = in_parallel(2, sub ($i) {
         if ($i == 0) {
@@ -116,7 +114,7 @@ subtest 'every check fails: visitors are served all the same' => sub {
 
 subtest 'whom an operator closed does not count' => sub {
     my @web = LBS::Backend->many(4, name => 'web');
-    my $h = governed(\@web, server => $STATUS, app => $CHECK . <<'POOL');
+    my $h = governed(\@web, server => $SERVER, app => $CHECK . <<'POOL');
 BalancerMember "http://@B1@" route=r1
 BalancerMember "http://@B2@" route=r2 status=+D
 BalancerMember "http://@B3@" route=r3 status=+N
@@ -140,9 +138,9 @@ POOL
 
 subtest 'LBStickyPanic off, and everything dead' => sub {
     my @web = LBS::Backend->many(2, name => 'web');
-    my $h = governed(\@web, server => $STATUS,
+    my $h = governed(\@web, server => $SERVER,
         app => "${CHECK}LBStickyPanic off", dead => $CHECK);
-    my %conf = (server => $STATUS, dead => $CHECK);
+    my %conf = (server => $SERVER, dead => $CHECK);
     ok wait_for(sub { !grep { $_->{check}{last} eq '' } @{pool($h)->{members}} }),
         'checked';
     $_->set(status => 404) for @web;

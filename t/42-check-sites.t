@@ -6,11 +6,6 @@ use Cwd qw(getcwd);
 use LBS::Test;
 
 my $GUNICORN = '/usr/bin/gunicorn';
-my $STATUS = <<'CONF';
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
-CONF
 my $CHECK = 'LBStickyCheck path=/healthz interval=300ms timeout=2s rise=1 fall=1';
 
 sub members ($h, $vhost) {
@@ -77,7 +72,7 @@ CONF
     };
     my @tls = ('', 1);
     $h->conf(join "\n", "Listen 127.0.0.1:\@PORT2\@\nListen 127.0.0.1:\@PORT3\@",
-        'LBStickyPanic off', $STATUS,
+        'LBStickyPanic off', '@STATUS@',
         $host->('@PORT2@', 'www.example.test', "http://$site", @tls),
         $host->('@PORT2@', 'other.example.test', "http://$site", @tls),
         $host->('@PORT2@', 'socket.example.test',
@@ -193,7 +188,7 @@ CONF
     $host->('h2', "h2://127.0.0.1:$good", @require);
     $host->('mute', 'https://@B1@');
     $host->('h2c', "h2c://127.0.0.1:$http");
-    $h->conf(join "\n", 'LBStickyPanic off', $STATUS, @hosts);
+    $h->conf(join "\n", 'LBStickyPanic off', '@STATUS@', @hosts);
     $h->start;
 
     my %wanted = (

@@ -5,18 +5,14 @@ use lib 't/lib';
 use LBS::Test timeout => 120;
 
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
-my $STATUS = qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>);
 my $ONE = 'BalancerMember "http://@B1@" route=r1';
 
 sub start ($web, %o) {
     my %httpd = map { exists $o{$_} ? ($_ => delete $o{$_}) : () }
         qw(mpm children threads);
-    return governed($web, more => $STATUS, %httpd, %o);
-}
-
-sub pool_of ($h, $name) {
-    return (grep { $_->{name} eq $name } @{$h->json->{pools}})[0];
+    return governed($web, %httpd, %o);
 }
 
 sub at ($n) { return cookie_of(R => "x.r$n") }
@@ -29,11 +25,11 @@ sub send_off ($h, $uri, %o) {
 }
 
 sub until_queued ($h, $name, $n) {
-    return wait_for(sub { pool_of($h, $name)->{queued} == $n }, 5);
+    return wait_for(sub { pool_state($h, $name)->{queued} == $n }, 5);
 }
 
 sub until_inflight ($h, $name, $n) {
-    return wait_for(sub { pool_of($h, $name)->{inflight} == $n }, 5);
+    return wait_for(sub { pool_state($h, $name)->{inflight} == $n }, 5);
 }
 
 # Which child serves this connection.
@@ -64,8 +60,8 @@ subtest 'no more than the limit, over all processes' => sub {
         'who are told to try again';
     is scalar(grep { $_->[3] eq 'refused full' } @full), 12, 'and why';
     cmp_ok percentile(90, map { $_->[1] } @full), '<', 0.1, 'at once';
-    is pool_of($h, 'app')->{inflight}, 0, 'nothing is left in flight';
-    is pool_of($h, 'app')->{decisions}{refused}{full}, 12, 'counted';
+    is pool_state($h, 'app')->{inflight}, 0, 'nothing is left in flight';
+    is pool_state($h, 'app')->{decisions}{refused}{full}, 12, 'counted';
     @r = in_parallel(16, sub ($i) { [$h->get('/free/?delay=0.3')->status] });
     is scalar(grep { $_->[0] == 200 } @r), 16, 'off: all at once';
 };
@@ -86,7 +82,7 @@ subtest 'who waits is served in the order of arrival' => sub {
         'all that waited are served';
     is join(' ', map { $_->{uri} =~ /n=(\d)/ } $web[0]->requests), '0 1 2 3 4',
         'one after the other, in order';
-    is pool_of($h, 'app')->{queued}, 0, 'nobody waits any more';
+    is pool_state($h, 'app')->{queued}, 0, 'nobody waits any more';
 };
 
 subtest 'too long, and too many' => sub {
@@ -171,7 +167,7 @@ subtest 'a killed child frees its places' => sub {
     $r = $waiting[1]->response;
     is $r->status, 200, 'the next is served';
     ok until_inflight($h, 'app', 0), 'nothing is left in flight';
-    is pool_of($h, 'app')->{queued}, 0, 'or waiting';
+    is pool_state($h, 'app')->{queued}, 0, 'or waiting';
 };
 
 subtest 'a client that waits and hangs up' => sub {
@@ -186,9 +182,9 @@ subtest 'a client that waits and hangs up' => sub {
         $c->close(reset => 1);
     }
     is $holder->response->status, 200, 'the holder is done';
-    ok wait_for(sub { my $p = pool_of($h, 'app');
+    ok wait_for(sub { my $p = pool_state($h, 'app');
         $p->{queued} + $p->{inflight} == 0 }, 5), 'their places are free';
-    is pool_of($h, 'app')->{members}[0]{failures}, 0, 'no failure';
+    is pool_state($h, 'app')->{members}[0]{failures}, 0, 'no failure';
     is $h->get('/app/')->status, 200, 'and it works';
 };
 

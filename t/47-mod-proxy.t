@@ -97,8 +97,7 @@ POOL
 subtest 'bytes of an answer whose length nobody says are counted' => sub {
     my $member = LBS::Gateway->new(scheme => 'scgi');
     my $h = governed([$member], modules => ['proxy_scgi'],
-        app => qq(LBSticky none\nBalancerMember "scgi://\@B1\@"),
-        more => qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>));
+        app => qq(LBSticky none\nBalancerMember "scgi://\@B1\@"));
     my $r = $h->get('/app/x');
     is $r->status, 200, 'answered';
     ok wait_for(sub {

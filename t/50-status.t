@@ -3,6 +3,7 @@
 # What lb-status shows: the page, JSON and metrics, over a real httpd.
 use lib 't/lib';
 use LBS::Test;
+use LBS::State qw(pool_state);
 
 my @web = LBS::Backend->many(2);
 my $conf = <<'CONF';
@@ -11,9 +12,7 @@ LBSticky cookie
     BalancerMember "http://@B1@" route=web1
     BalancerMember "http://@B2@" route=web2
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 <Location "/closed">
     SetHandler lb-status
     Require all denied
@@ -29,7 +28,7 @@ CONF
 my $h = LBS::Httpd->new(backends => \@web, conf => $conf);
 $h->start;
 
-sub pool { my ($state) = grep { $_->{name} eq 'app' } @{$h->json->{pools}}; return $state }
+sub pool () { return pool_state($h, 'app') }
 sub headers_ok ($r, $what) {
     is $r->header('Cache-Control'), 'no-store', "$what is not stored";
     is $r->header('X-Content-Type-Options'), 'nosniff', "$what is not sniffed";

@@ -15,9 +15,7 @@ LBStickySlowStart off
     BalancerMember "http://@B2@" route=web2
     BalancerMember "http://@B3@" route=web3 loadfactor=2
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 ProxyPass "/" "balancer://app/"
 CONF
 my $h = LBS::Httpd->new(backends => \@web, conf => "LBStickyAdmin on\n$conf");
@@ -302,9 +300,7 @@ subtest 'one virtual host does not reach another' => sub {
     <Proxy "balancer://app">
         BalancerMember "http://@B1@" route=web1
     </Proxy>
-    <Location "/lb-status">
-        SetHandler lb-status
-    </Location>
+    @STATUS@
     ProxyPass "/" "balancer://app/"
 CONF
     my $two = LBS::Httpd->new(backends => \@web, conf => <<"CONF");
@@ -321,9 +317,7 @@ Listen 127.0.0.1:\@PORT2@
 <VirtualHost *:\@PORT2@>
     ServerName admin.example
     LBStickyAdmin on
-    <Location "/lb-status">
-        SetHandler lb-status
-    </Location>
+    \@STATUS\@
 </VirtualHost>
 CONF
     $two->start;
@@ -359,9 +353,7 @@ subtest 'a pool of the main server belongs to all who inherit it' => sub {
 <VirtualHost *:\@PORT\@>
     ServerName $name
     $more
-    <Location "/lb-status">
-        SetHandler lb-status
-    </Location>
+    \@STATUS\@
     ProxyPass "/" "balancer://app/"
 </VirtualHost>
 CONF

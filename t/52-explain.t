@@ -37,9 +37,7 @@ LBStickySlowStart off
     LBSticky none
     BalancerMember "http://@B1@" route=web1
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 ProxyPass "/routed/" "balancer://routed/"
 ProxyPass "/idle/" "balancer://idle/"
 ProxyPass "/back/" "balancer://back/"
@@ -194,9 +192,7 @@ LBStickyMethod hash
     BalancerMember "http://@B2@" route=web2
     BalancerMember "http://@B3@" route=web3
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 ProxyPass "/" "balancer://app/"
 CONF
     $hash->start;

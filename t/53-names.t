@@ -15,9 +15,7 @@ LBStickyAdmin on
     BalancerMember "http://\@B2\@$path" "route=gr\xc3\xbc\xc3\x9f\\\\d'e"
     BalancerMember "http://\@B3\@" "route=\xff\xfebroken"
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+\@STATUS\@
 ProxyPass "/app/" "balancer://a\\"><script>alert(1)/"
 CONF
 $h->start;

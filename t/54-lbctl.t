@@ -18,9 +18,7 @@ LBStickySlowStart off
     BalancerMember "http://@B2@" route=web2
     BalancerMember "http://@B3@" route=web3
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 <Location "/secret">
     SetHandler lb-status
     AuthType Basic

@@ -21,9 +21,7 @@ LBStickyAdmin on
     BalancerMember "http://\@B1\@" route=web1
     BalancerMember "http://\@B2\@" route=web2
 $more</Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+\@STATUS\@
 ProxyPass "/" "balancer://app/"
 CONF
 }

@@ -12,9 +12,7 @@ LBSticky cookie
 <Proxy "balancer://app">
     BalancerMember "http://@B1@" route=web1
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 ProxyPass "/" "balancer://app/"
 CONF
 $h->start;

@@ -18,9 +18,7 @@ LBStickyCheck path=/ interval=500ms timeout=1s rise=1 fall=2
     BalancerMember "http://@B2@" route=web2
     BalancerMember "http://@B3@" route=web3
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 ProxyPass "/" "balancer://app/"
 CONF
 $h->start;

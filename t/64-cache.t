@@ -24,9 +24,7 @@ LBStickyMethod round-robin
     BalancerMember "http://\@B1\@" route=w1
     BalancerMember "http://\@B2\@" route=w2
 </Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+\@STATUS\@
 ProxyPass "/" "balancer://app/"
 CONF
                 modules => ['cache', "cache_$kind", 'socache_shmcb']);

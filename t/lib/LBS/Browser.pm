@@ -154,8 +154,6 @@ sub cookie ($self, $name) {
     return $found;
 }
 
-sub clear_cookies ($self) { return $self->ask(DELETE => "$self->{session}/cookie") }
-
 # What pages wrote to the console, with failed loads and CSP violations; not
 # what Chromium says about pages of its own.
 sub console ($self) {

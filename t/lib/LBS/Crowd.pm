@@ -73,13 +73,6 @@ sub homes ($self, $kind = undef) {
     return \%homes;
 }
 
-# Those who live with a member, as a crowd of their own: the same visitors.
-sub living_with ($self, $member) {
-    return bless {httpd => $self->{httpd},
-                  all => [grep { ($_->{home} // '') eq $member } @{$self->{all}}]},
-        ref $self;
-}
-
 # Everybody once, by one process. The first time gives them their members.
 sub visit ($self) {
     my $seen = fresh();

@@ -12,11 +12,13 @@
 # Pools are name => text inside <Proxy "balancer://name">, mounted at /name/.
 # A text that has no BalancerMember gets all backends, routes r1, r2 ...
 # Every pool has `LBStickyCookie first=off` unless its text has a
-# LBStickyCookie of its own: tests all come from one address.
+# LBStickyCookie of its own: tests all come from one address. There is a
+# /lb-status besides.
 #
 # governed() starts at once; start => 0 does not. What else it takes goes to
-# LBS::Httpd, but: server => text for the main server, mount => 0 leaves the
-# ProxyPass lines to it, header => 0 keeps the verdict out of the answers.
+# LBS::Httpd, but: server => text for the main server, more => text behind the
+# pools, mount => 0 leaves the ProxyPass lines to it, header => 0 keeps the
+# verdict out of the answers.
 package LBS::Governed;
 use v5.36;
 
@@ -50,7 +52,7 @@ sub governed_text ($backends, %o) {
         $text .= qq(ProxyPass "/$name/" "balancer://$name/"\n)
             if $o{mount} // 1;
     }
-    return $text . ($o{more} // '') . "\n";
+    return $text . "\@STATUS\@\n" . ($o{more} // '') . "\n";
 }
 
 sub governed ($backends, %o) {

@@ -18,7 +18,7 @@
 # unless conf has a Listen for it itself), @FREE1@ ... (free ports nobody
 # listens on), @ROOT@ (the ServerRoot, with htdocs/, logs/ and run/ in it),
 # @B1@ ... (address:port of the backends), @CERT@ and @KEY@ (a self-signed
-# certificate for localhost).
+# certificate for localhost), @STATUS@ (the location /lb-status).
 #
 # new() takes: conf, backends, mpm (event, worker, prefork; default LBS_MPM or
 # event), modules (more to load, by httpd's name: 'http2'), without (some not
@@ -33,6 +33,7 @@ use Cwd qw(getcwd);
 use File::Path qw(remove_tree make_path);
 use File::Temp ();
 use POSIX qw(WNOHANG);
+use List::Util qw(sum0);
 use Scalar::Util qw(weaken);
 use Test::More ();
 use Time::HiRes qw(time sleep);
@@ -109,6 +110,7 @@ sub substitute ($self, $text) {
         ($self->{backends}[$1 - 1] // croak "no backend $1")->addr
     }ge;
     $text =~ s/\@(CERT|KEY)\@/$self->certificate(lc $1)/ge;
+    $text =~ s{\@STATUS\@}{<Location "/lb-status">\n    SetHandler lb-status\n</Location>}g;
     return $text;
 }
 
@@ -395,6 +397,20 @@ sub children_of ($pid) {
 # graceful restart children of the old generation may be among them.
 sub children ($self) { return $self->{pid} ? children_of($self->{pid}) : () }
 sub pids ($self)     { return ($self->{pid} // (), $self->children) }
+
+# Seconds of processor time that processes have used so far: by themselves, and
+# in the kernel.
+sub cpu_of (@pids) {
+    my @seconds = (0, 0);
+    for my $pid (@pids) {
+        my @stat = split ' ', slurp("/proc/$pid/stat") =~ s/.*\) //sr or next;
+        $seconds[$_] += $stat[11 + $_] / POSIX::sysconf(POSIX::_SC_CLK_TCK())
+            for 0, 1;
+    }
+    return @seconds;
+}
+
+sub cpu ($self) { return sum0 cpu_of($self->pids) }
 
 # Kill one child (the youngest, or the one given), wait until the parent has
 # buried it and another one is there. Returns its pid; its death is announced.

@@ -30,9 +30,7 @@ LBStickySlowStart off
 <Proxy "balancer://app">
 @{[$o{pool} // '']}
 $list</Proxy>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+\@STATUS\@
 ProxyPass "/" "balancer://app/"
 CONF
     $h->start;

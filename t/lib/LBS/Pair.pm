@@ -75,9 +75,7 @@ LBStickyLocal $local
     <Directory "\@ROOT\@/wsgi">
         Require all granted
     </Directory>
-    <Location "/lb-status">
-        SetHandler lb-status
-    </Location>
+    \@STATUS\@
     <Proxy "balancer://app">
         $pool
 $members

@@ -34,7 +34,7 @@ sub members ($web, $format) {
 
 sub httpd ($name, $conf, %o) {
     my $h = LBS::Httpd->new(children => 2, threads => 100, conf => $conf,
-                            without => $o{without} // []);
+                            map { $o{$_} ? ($_ => $o{$_}) : () } qw(mpm without));
     $h->announce(qr/./);    # of broken members there is a lot to tell
     return bless {name => $name, httpd => $h, port => $h->port}, __PACKAGE__;
 }
@@ -59,7 +59,7 @@ CONF
 # As its documentation shows it.
 sub stock ($web, %o) {
     my $list = members($web, 'BalancerMember "http://A" route=webN');
-    return httpd('mod_proxy_balancer', <<"CONF", without => ['lbsticky']);
+    return httpd('mod_proxy_balancer', <<"CONF", %o, without => ['lbsticky']);
 ProxyTimeout $o{timeout}
 Header add Set-Cookie "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED
 <Proxy "balancer://app">
@@ -155,6 +155,12 @@ CONF
 
 sub name ($self) { return $self->{name} }
 sub port ($self) { return $self->{port} }
+
+# All its processes.
+sub pids ($self) {
+    return $self->{httpd}->pids if $self->{httpd};
+    return ($self->{pid}, LBS::Httpd::children_of($self->{pid}));
+}
 
 sub start ($self) {
     return $self->{httpd}->start if $self->{httpd};

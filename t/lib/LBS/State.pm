@@ -17,17 +17,14 @@ our @EXPORT = qw(pool_state member_state admin events unharmed quiet sound
                  validate);
 my $VALIDATE = ($ENV{LBS_BUILD} // 'build') . '/t/tools/validate';
 
-# vhost => name:port where two have a pool of that name.
-sub pool_state ($h, $pool, %o) {
-    my @found = grep {
-        $_->{name} eq $pool && (!$o{vhost} || $_->{vhost} eq $o{vhost})
-    } @{$h->json->{pools}};
-    return $found[0] // die "no pool $pool\n";
+sub pool_state ($h, $pool) {
+    my ($found) = grep { $_->{name} eq $pool } @{$h->json->{pools}};
+    return $found // die "no pool $pool\n";
 }
 
-sub member_state ($h, $pool, $route, %o) {
+sub member_state ($h, $pool, $route) {
     my ($found) = grep { $_->{route} eq $route }
-        @{pool_state($h, $pool, %o)->{members}};
+        @{pool_state($h, $pool)->{members}};
     return $found;
 }
 
