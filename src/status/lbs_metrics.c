@@ -270,7 +270,7 @@ static void write_counters(metrics_t *m)
 
     head(m, requests, "counter", "Answers of the member by class of status.");
     for (i = 0; i < m->count; i++) {
-        for (k = 0; k < 5; k++) {
+        for (k = 0; k < LBS_RESPONSES; k++) {
             open_series(m, requests, m->series[i].labels);
             lbs_out_put(m->out, ",code=\"%dxx\"} %llu\n", k + 1,
                         (unsigned long long)m->series[i].member->responses[k]);
