@@ -114,7 +114,7 @@ $(UNIT_BIN) $(TOOL_SRC:%.c=$(B)/%) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
 
 # For LD_PRELOAD, in front of an httpd that is to be tested.
 $(B)/t/preload/%.so: $(B)/t/preload/%.o
-	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $< -ldl
+	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $< -Wl,--as-needed -ldl -ljansson
 
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LINK) $(CC) $(EXTRA) -fsanitize=fuzzer -o $@ $< $(LIB) $(TEST_LIBS)

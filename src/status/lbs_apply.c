@@ -438,7 +438,7 @@ static int answer(apply_t *a)
         /* Removed by a reload since: changed, but there is nothing to show. */
         return HTTP_NOT_FOUND;
     }
-    out = lbs_reply_open(a->r, LBS_OUT_JSON);
+    out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
     lbs_json_write_member(out, member);
     return lbs_reply_send(a->r, out, HTTP_OK, "application/json");
 }

@@ -80,43 +80,18 @@ static const char *for_label(char c)
     }
 }
 
-/* What a control character becomes in JSON, where it can stand for itself. */
-static const char *for_json(unsigned char c, char *text)
-{
-    static const char hex[] = "0123456789abcdef";
-
-    switch (c) {
-    case '"':
-        return "\\\"";
-    case '\\':
-        return "\\\\";
-    case '\n':
-        return "\\n";
-    default:
-        break;
-    }
-    if (c >= 0x20) {
-        return NULL;
-    }
-    memcpy(text, "\\u00xx", 7);
-    text[4] = hex[c >> 4];
-    text[5] = hex[c & 15];
-    return text;
-}
-
 /* One bit for each way of escaping that has something to do about a byte. */
 #define ALL_BITS                                                              \
-    (1u << LBS_OUT_PLAIN | 1u << LBS_OUT_HTML | 1u << LBS_OUT_JSON            \
-     | 1u << LBS_OUT_LABEL)
+    (1u << LBS_OUT_PLAIN | 1u << LBS_OUT_HTML | 1u << LBS_OUT_LABEL)
 
 static const unsigned char special[256] = {
     [0x00 ... 0x1f] = ALL_BITS,
-    ['"'] = 1u << LBS_OUT_HTML | 1u << LBS_OUT_JSON | 1u << LBS_OUT_LABEL,
+    ['"'] = 1u << LBS_OUT_HTML | 1u << LBS_OUT_LABEL,
     ['&'] = 1u << LBS_OUT_HTML,
     ['\''] = 1u << LBS_OUT_HTML,
     ['<'] = 1u << LBS_OUT_HTML,
     ['>'] = 1u << LBS_OUT_HTML,
-    ['\\'] = 1u << LBS_OUT_JSON | 1u << LBS_OUT_LABEL,
+    ['\\'] = 1u << LBS_OUT_LABEL,
     [0x7f ... 0xff] = ALL_BITS,
 };
 
@@ -136,7 +111,6 @@ apr_size_t lbs_escape_next(lbs_out_escape_t how, const char *text,
     const unsigned char *bytes = (const unsigned char *)text;
     apr_size_t len = utf8_len(bytes);
     const char *with = NULL;
-    char text_of_control[8];
 
     *taken = len > 0 ? len : 1;
     if (len == 0) {
@@ -148,13 +122,9 @@ apr_size_t lbs_escape_next(lbs_out_escape_t how, const char *text,
     else if (how == LBS_OUT_LABEL) {
         with = for_label(*text);
     }
-    else if (how == LBS_OUT_JSON) {
-        with = for_json(bytes[0], text_of_control);
-    }
     /* No document of ours has a use for the other control characters, and
      * XML parsers, terminals and log readers stumble over them. */
-    if (with == NULL && how != LBS_OUT_JSON
-        && (bytes[0] < 0x20 || bytes[0] == 0x7f)) {
+    if (with == NULL && (bytes[0] < 0x20 || bytes[0] == 0x7f)) {
         with = " ";
     }
     if (with == NULL) {

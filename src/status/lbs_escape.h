@@ -12,7 +12,7 @@
 
 #include "src/status/lbs_out.h"
 
-#define LBS_ESCAPE_MAX 8 /* most bytes one character is replaced by */
+#define LBS_ESCAPE_MAX 6 /* most bytes one character is replaced by */
 
 /** @return bytes at the beginning of text that stand for themselves: most of
  *          it, as a rule, in one step */
@@ -30,7 +30,7 @@ apr_size_t lbs_escape_next(lbs_out_escape_t how, const char *text,
                            apr_size_t *taken, char *instead);
 
 /** @return text itself if it is UTF-8, else a copy with U+FFFD in it; "" for
- *          NULL. For JSON, whose writer does the rest. */
+ *          NULL. For JSON: jansson escapes the rest. */
 const char *lbs_escape_utf8(apr_pool_t *pool, const char *text);
 
 /** @return a copy of text escaped for one kind of document; "" for NULL */

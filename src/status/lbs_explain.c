@@ -2,11 +2,9 @@
 /* lbs_explain.c - /explain: what would be decided for a visitor, and why. */
 #include "src/status/lbs_explain.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
-#include <jansson.h>
 
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_extract.h"
@@ -14,6 +12,7 @@
 #include "src/status/lbs_collect.h"
 #include "src/status/lbs_escape.h"
 #include "src/status/lbs_form.h"
+#include "src/status/lbs_json.h"
 #include "src/status/lbs_lookup.h"
 #include "src/status/lbs_reply.h"
 
@@ -235,22 +234,30 @@ static const char *label(const lbs_view_member_t *member)
     return member != NULL ? lbs_view_member_label(member) : "";
 }
 
+static json_t *candidate(const explain_t *e, apr_uint32_t index)
+{
+    const lbs_view_member_t *member = &e->pool->members[index];
+    const char *why = why_no_pick(member, &e->from->member[index]);
+
+    return json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
+                     text(e, label(member)), "state",
+                     lbs_state_name(member->state), "eligible", why == NULL,
+                     "why", why != NULL ? why : "open to new sessions",
+                     "score", lbs_pick_score(&e->from->pick, index));
+}
+
+/* NULL when one of them is missing for lack of memory: then the answer is,
+ * too. */
 static json_t *candidates(const explain_t *e)
 {
     json_t *array = json_array();
     apr_uint32_t i;
 
     for (i = 0; i < e->pool->members_count; i++) {
-        const lbs_view_member_t *member = &e->pool->members[i];
-        const char *why = why_no_pick(member, &e->from->member[i]);
-
-        (void)json_array_append_new(
-            array,
-            json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
-                      text(e, label(member)), "state",
-                      lbs_state_name(member->state), "eligible", why == NULL,
-                      "why", why != NULL ? why : "open to new sessions",
-                      "score", lbs_pick_score(&e->from->pick, i)));
+        if (json_array_append_new(array, candidate(e, i)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
     }
     return array;
 }
@@ -280,15 +287,9 @@ static int answer(const explain_t *e)
         "table", table(e), "decision", lbs_decision_name(e->decision),
         "reason", lbs_reason_name(e->reason), "member",
         text(e, label(e->member)), "candidates", candidates(e));
-    char *json = json_dumps(object, JSON_INDENT(1));
 
-    json_decref(object);
-    if (json == NULL) {
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    lbs_out_raw(out, json);
+    lbs_json_dump(out, object, JSON_INDENT(1));
     lbs_out_raw(out, "\n");
-    free(json);
     return lbs_reply_send(e->r, out, HTTP_OK, "application/json");
 }
 

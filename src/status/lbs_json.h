@@ -3,14 +3,25 @@
 #ifndef LBS_JSON_H
 #define LBS_JSON_H
 
+#include <jansson.h>
+
 #include "src/status/lbs_out.h"
 #include "src/status/lbs_view.h"
 
 /**
- * Write the whole state as one object, events in order of time. Cost: linear
- * in members.
+ * Write a value, and give up the reference to it.
  *
- * @param out  opened with LBS_OUT_JSON
+ * @param value  an object or array; NULL, or no memory to write it: the
+ *               document fails with APR_ENOMEM
+ * @param flags  jansson's own, such as JSON_COMPACT
+ */
+void lbs_json_dump(lbs_out_t *out, json_t *value, size_t flags);
+
+/**
+ * Write the whole state as one object, events in order of time. Cost: linear
+ * in members; memory: that of one member.
+ *
+ * @param out  opened with any way of escaping: jansson has its own
  */
 void lbs_json_write(lbs_out_t *out, const lbs_view_t *view);
 

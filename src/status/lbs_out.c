@@ -218,6 +218,13 @@ void lbs_out_put(lbs_out_t *out, const char *fmt, ...)
     va_end(args);
 }
 
+void lbs_out_fail(lbs_out_t *out, apr_status_t why)
+{
+    if (out->status == APR_SUCCESS) {
+        out->status = why;
+    }
+}
+
 apr_status_t lbs_out_close(lbs_out_t *out)
 {
     hand_on(out);

@@ -19,7 +19,6 @@
 typedef enum lbs_out_escape_t {
     LBS_OUT_PLAIN, /* text/plain: control characters become spaces */
     LBS_OUT_HTML,  /* element content and double-quoted attributes */
-    LBS_OUT_JSON,  /* a string of JSON, between its quotes */
     LBS_OUT_LABEL  /* a quoted label value of the Prometheus text format */
 } lbs_out_escape_t;
 
@@ -71,6 +70,10 @@ void lbs_out_count(lbs_out_t *out, apr_uint64_t count);
  * @param decimals  at most, 1 to 9
  */
 void lbs_out_real(lbs_out_t *out, double value, int decimals);
+
+/** Give the document up: what is written from now on is dropped. An earlier
+ *  failure stays the one that is reported. */
+void lbs_out_fail(lbs_out_t *out, apr_status_t why);
 
 /**
  * Hand on what is left.

@@ -2,10 +2,12 @@
 /* lbs_reply.c - sending a document, whole or while it is written. */
 #include "src/status/lbs_reply.h"
 
+#include <http_log.h>
 #include <http_protocol.h>
-#include <jansson.h>
 
+#include "src/httpd/lbs_log.h"
 #include "src/status/lbs_escape.h"
+#include "src/status/lbs_json.h"
 
 /* No inline styles or scripts, nothing from elsewhere, no frames, forms only
  * to us. data: is not needed, the icon is a file of ours. */
@@ -53,10 +55,23 @@ static int hand_over(request_rec *r, apr_bucket_brigade *document, int status,
     return OK;
 }
 
+/* @return 1: the document is whole */
+static int close_whole(request_rec *r, lbs_out_t *out)
+{
+    apr_status_t rv = lbs_out_close(out);
+
+    if (rv == APR_ENOMEM) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
+                      LBSNO(2700) "%s could not be written",
+                      ap_escape_logitem(r->pool, r->uri));
+    }
+    return rv == APR_SUCCESS;
+}
+
 int lbs_reply_send(request_rec *r, lbs_out_t *out, int status,
                    const char *type)
 {
-    if (lbs_out_close(out) != APR_SUCCESS) {
+    if (!close_whole(r, out)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return hand_over(r, out->ctx, status, type);
@@ -68,6 +83,7 @@ typedef struct stream_t {
     request_rec *r;
     apr_bucket_brigade *part;
     apr_size_t held; /* bytes in part */
+    int begun;       /* a part was sent */
 } stream_t;
 
 static apr_status_t pass_on(stream_t *stream)
@@ -76,6 +92,7 @@ static apr_status_t pass_on(stream_t *stream)
 
     apr_brigade_cleanup(stream->part);
     stream->held = 0;
+    stream->begun = 1;
     return rv;
 }
 
@@ -96,6 +113,7 @@ lbs_out_t *lbs_reply_stream(request_rec *r, lbs_out_escape_t escape,
     stream->r = r;
     stream->part = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     stream->held = 0;
+    stream->begun = 0;
     ap_set_content_type(r, type);
     return lbs_out_open(r->pool, escape, hold, stream);
 }
@@ -103,13 +121,21 @@ lbs_out_t *lbs_reply_stream(request_rec *r, lbs_out_escape_t escape,
 int lbs_reply_finish(lbs_out_t *out)
 {
     stream_t *stream = out->ctx;
+    apr_bucket_alloc_t *alloc = stream->part->bucket_alloc;
+    request_rec *r = stream->r;
 
-    if (lbs_out_close(out) == APR_SUCCESS) {
+    if (!close_whole(r, out)) {
+        if (!stream->begun) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        /* To httpd's filters this status means: cut off, not ended. */
         APR_BRIGADE_INSERT_TAIL(
-            stream->part, apr_bucket_eos_create(stream->part->bucket_alloc));
-        /* Whoever went away does not miss the rest. */
-        (void)pass_on(stream);
+            stream->part,
+            ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
     }
+    APR_BRIGADE_INSERT_TAIL(stream->part, apr_bucket_eos_create(alloc));
+    /* Whoever went away does not miss the rest. */
+    (void)pass_on(stream);
     return OK;
 }
 
@@ -128,15 +154,8 @@ int lbs_reply_error(request_rec *r, int status, const char *sentence)
 {
     lbs_out_t *out = lbs_reply_open(r, LBS_OUT_PLAIN);
     const char *text = lbs_escape_utf8(r->pool, sentence);
-    json_t *object = json_pack("{s:s}", "error", text);
-    char *json = json_dumps(object, JSON_COMPACT);
 
-    json_decref(object);
-    if (json == NULL) {
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    lbs_out_raw(out, json);
+    lbs_json_dump(out, json_pack("{s:s}", "error", text), JSON_COMPACT);
     lbs_out_raw(out, "\n");
-    free(json);
     return lbs_reply_send(r, out, status, "application/json");
 }

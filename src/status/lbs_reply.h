@@ -36,7 +36,12 @@ int lbs_reply_send(request_rec *r, lbs_out_t *out, int status,
 lbs_out_t *lbs_reply_stream(request_rec *r, lbs_out_escape_t escape,
                             const char *type);
 
-/** Send the rest of it. @return OK, for the handler to return */
+/**
+ * Send the rest of it.
+ *
+ * @return for the handler to return: OK, also when the document failed and
+ *         what was sent of it was cut off; 500 when nothing was sent yet
+ */
 int lbs_reply_finish(lbs_out_t *out);
 
 /** Send bytes that never change. @return for the handler to return */

@@ -36,7 +36,7 @@ typedef struct document_t {
 
 static int serve_json(request_rec *r)
 {
-    lbs_out_t *out = lbs_reply_stream(r, LBS_OUT_JSON, "application/json");
+    lbs_out_t *out = lbs_reply_stream(r, LBS_OUT_PLAIN, "application/json");
 
     lbs_json_write(out, lbs_collect_view(r->pool, r->server, NULL));
     return lbs_reply_finish(out);

@@ -7,7 +7,7 @@
 static char *written(apr_pool_t *pool, const lbs_view_t *view)
 {
     sample_text_t text;
-    lbs_out_t *out = sample_out(pool, LBS_OUT_JSON, &text);
+    lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
 
     lbs_json_write(out, view);
     is_int(lbs_out_close(out), APR_SUCCESS, "taken");
@@ -35,6 +35,17 @@ static const char schema[] =
     "'drain':{'since':0,'deadline':0,'sessions_left':0,'used_at':0},"
     "'override':['']}]}],"
     "'events':[{'at':0,'pool':'','member':'','event':'','reason':''}]}";
+
+/* The same with double quotes, which C would have escaped. */
+static char *in_json(apr_pool_t *pool, const char *text)
+{
+    char *copy = apr_pstrdup(pool, text), *at;
+
+    for (at = copy; *at != '\0'; at++) {
+        *at = *at == '\'' ? '"' : *at;
+    }
+    return copy;
+}
 
 static const char *kind(const json_t *value)
 {
@@ -86,15 +97,9 @@ static json_t *member_of(json_t *state, size_t number)
 
 static void keys(apr_pool_t *pool)
 {
-    char *text = apr_pstrdup(pool, schema), *at;
-    json_t *want, *have;
-
-    for (at = text; *at != '\0'; at++) {
-        *at = *at == '\'' ? '"' : *at;
-    }
-    want = json_loads(text, 0, NULL);
-    have = json_loads(written(pool, sample_view(pool, 4, 1)),
-                      JSON_REJECT_DUPLICATES, NULL);
+    json_t *want = json_loads(in_json(pool, schema), 0, NULL);
+    json_t *have = json_loads(written(pool, sample_view(pool, 4, 1)),
+                              JSON_REJECT_DUPLICATES, NULL);
     if (want == NULL || have == NULL) {
         bail_out("no JSON");
     }
@@ -138,13 +143,23 @@ static void numbers(apr_pool_t *pool)
     view->pools = of;
     member->requests = APR_UINT64_C(4294967296);
     member->inflight = APR_UINT64_C(2147483648);
+    member->bytes_in = APR_UINT64_C(9007199254740993);
+    member->bytes_out = APR_UINT64_MAX;
     member->weight = 0.1;
+    member->effective_weight = 1.0 / 3;
+    member->ewma_ms = 1234567890.1234;
     member->p99_ms = 0.0 / (member->p50_ms - member->p50_ms);
     view->table.age_s = -1;
     text = written(pool, view);
     ok(strstr(text, "\"requests\":4294967296,") != NULL, "2^32");
     ok(strstr(text, "\"inflight\":2147483648,") != NULL, "2^31");
+    ok(strstr(text, "\"bytes_in\":9007199254740993,") != NULL, "2^53 + 1");
+    ok(strstr(text, "\"bytes_out\":9223372036854775807,") != NULL,
+       "the largest there is");
     ok(strstr(text, "\"weight\":0.1,") != NULL, "no digits in vain");
+    ok(strstr(text, "\"effective_weight\":0.333,") != NULL, "three of them");
+    ok(strstr(text, "\"ewma\":1234567890.123,") != NULL,
+       "also of a large one");
     ok(strstr(text, "\"p99\":0.0}") != NULL, "no number is 0, not broken");
     ok(strstr(text, "\"age_s\":0}") != NULL, "no negative age");
     ok(strstr(text, ":-") == NULL, "nothing is negative");
@@ -172,7 +187,7 @@ static void one_member(apr_pool_t *pool)
 {
     lbs_view_t *view = sample_view(pool, 2, 0);
     sample_text_t text;
-    lbs_out_t *out = sample_out(pool, LBS_OUT_JSON, &text);
+    lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
     json_t *alone, *state = json_loads(written(pool, view), 0, NULL);
 
     lbs_json_write_member(out, &view->pools[0].members[1]);
@@ -184,6 +199,100 @@ static void one_member(apr_pool_t *pool)
     json_decref(state);
 }
 
+/* What is written for one member and one event. */
+static const char whole[] =
+    "{'version':'1.0','server':'www1','started':1699900000,"
+    "'generation':3,'now':1700000000,'table':{'capacity':250000,"
+    "'entries':3120,'bytes':3407872,'evicted_live':0,'expired':777,"
+    "'persist':'/run/apache2/lbsticky.state','age_s':4},'pools':[\n"
+    "{'name':'app','vhost':'www.example.com:80','sources':['cookie',"
+    "'session=sessionid'],'method':'least-load','requests':184467,"
+    "'inflight':14,'sessions':3120,'queued':0,'retries':17,"
+    "'retries_denied':0,'panic':false,'decisions':{'new':{'first':3000,"
+    "'unknown':0,'expired':120,'forged':1},'kept':181000,'local':0,"
+    "'moved':{'down':340,'ejected':0,'disabled':0,'removed':0,"
+    "'drained':0,'full':0,'failback':0},'refused':{'down':0,'full':6}},"
+    "'members':[\n"
+    "{'id':'0000000000000abc','name':'http://10.0.0.1:8000',"
+    "'route':'web1','self':false,'state':'up','weight':1.0,"
+    "'effective_weight':1.0,'sessions':364,'inflight':3,"
+    "'requests':102643,'failures':4,'since':1699996000,"
+    "'responses':{'1xx':0,'2xx':102343,'3xx':200,'4xx':100,'5xx':0},"
+    "'bytes_in':71850100,'bytes_out':2360789000,'latency_ms':{'ewma':9.5,"
+    "'p50':8.1,'p90':19.0,'p99':87.5},'check':{'ok':true,"
+    "'last':'HTTP 200','at':1699999998},'eject':{'until':0,'count':0},"
+    "'drain':{'since':0,'deadline':0,'sessions_left':0,'used_at':0},"
+    "'override':[]}]}],\n"
+    "'events':[\n"
+    "{'at':1699999990,'pool':'app','vhost':'www.example.com:80',"
+    "'member':'web3','id':'0000000000000abe','event':'down',"
+    "'reason':'HTTP 400, want 200-399'}]}\n";
+
+static void bytes(apr_pool_t *pool)
+{
+    lbs_view_t *view = sample_view(pool, 1, 0);
+
+    view->events_count = 1;
+    is_str(written(pool, view), in_json(pool, whole),
+           "every byte, the keys in their order");
+}
+
+/* Memory for so many allocations more; blocks that are held. */
+static int left, held;
+
+static void *some_memory(size_t size)
+{
+    if (left == 0) {
+        return NULL;
+    }
+    left--;
+    held++;
+    return malloc(size);
+}
+
+static void give_back(void *block)
+{
+    held -= block != NULL;
+    free(block);
+}
+
+/* Write with memory for so many allocations. */
+static apr_status_t write_with(apr_pool_t *pool, int allocations,
+                               const lbs_view_t *view, char **document)
+{
+    sample_text_t text;
+    lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
+    apr_status_t rv;
+
+    left = allocations;
+    lbs_json_write(out, view);
+    rv = lbs_out_close(out);
+    *document = text.text;
+    return rv;
+}
+
+static void no_memory(apr_pool_t *pool)
+{
+    const lbs_view_t *view = sample_nasty_view(pool);
+    const char *good = written(pool, view);
+    apr_status_t rv = APR_ENOMEM;
+    json_malloc_t take;
+    json_free_t give;
+    char *document = NULL;
+    int n;
+
+    json_get_alloc_funcs(&take, &give);
+    json_set_alloc_funcs(some_memory, give_back);
+    for (n = 0; rv == APR_ENOMEM && held == 0 && n < 100000; n++) {
+        rv = write_with(pool, n, view, &document);
+    }
+    json_set_alloc_funcs(take, give);
+    is_int(held, 0, "whichever allocation fails, no block is lost");
+    is_int(rv, APR_SUCCESS, "and the document fails, until there is enough");
+    ok(n > 100, "after %d allocations", n);
+    is_str(document, good, "when it is whole");
+}
+
 int main(void)
 {
     apr_pool_t *pool = sample_memory();
@@ -193,5 +302,7 @@ int main(void)
     numbers(pool);
     sizes(pool);
     one_member(pool);
+    bytes(pool);
+    no_memory(pool);
     return done_testing();
 }

@@ -109,6 +109,19 @@ static void failing(apr_pool_t *pool)
     is_int(calls, 1, "nobody is asked again after it");
 }
 
+static void given_up(apr_pool_t *pool)
+{
+    sample_text_t text;
+    lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
+
+    lbs_out_raw(out, "begun");
+    lbs_out_fail(out, APR_ENOMEM);
+    lbs_out_fail(out, APR_EGENERAL);
+    lbs_out_raw(out, " and ended");
+    is_int(lbs_out_close(out), APR_ENOMEM, "the writer's own failure, too");
+    is_str(text.text, "", "nothing is handed on after it");
+}
+
 int main(void)
 {
     apr_pool_t *pool = sample_memory();
@@ -118,5 +131,6 @@ int main(void)
     counts(pool);
     lengths(pool);
     failing(pool);
+    given_up(pool);
     return done_testing();
 }
