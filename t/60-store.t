@@ -191,6 +191,29 @@ subtest 'shmcb' => sub {
     $h->no_unexpected_log;
 };
 
+subtest 'a server that hangs keeps no process from ending' => sub {
+    for my $provider (qw(redis memcache)) {
+        # It accepts, by its backlog, and says nothing.
+        my $deaf = IO::Socket::INET->new(Listen => 50, LocalAddr => '127.0.0.1');
+        my $h = balancer("$provider:127.0.0.1:" . $deaf->sockport)->start;
+        my $ask = sub ($key) {
+            my @c = map { $h->connect } 1 .. 6;
+            $c[$_]->send_request('GET', '/head/', key("$key$_")) for 0 .. $#c;
+            return grep { $_->response->status == 200 } @c;
+        };
+        is scalar($ask->('a')), 6, "$provider: requests go on";
+        my @old = $h->children;
+        $h->graceful;
+        ok wait_for(sub { !grep { LBS::Httpd::alive($_) } @old }, 5), 'a reload';
+        is scalar($ask->('b')), 6, 'requests go on';
+        my $began = time;
+        $h->stop;
+        cmp_ok time - $began, '<', 2.5, sprintf 'a stop, %.2f s', time - $began;
+        is scalar($h->error_log(qr/AH0004[56]/)), 0, 'httpd had to end nobody by force';
+        $h->no_unexpected_log(@NOISE);
+    }
+};
+
 subtest 'other secrets' => sub {
     my $port = LBS::Ports::free();
     my $redis = Server->redis($port);

@@ -48,11 +48,14 @@ typedef struct call_t {
     int abandoned;
 } call_t;
 
-/* Of this process. */
+/* Of this process. The lock protects what stands below it, and done and
+ * abandoned of all calls. */
 static struct {
     apr_thread_pool_t *threads;
-    apr_thread_mutex_t *lock; /* done and abandoned of all calls */
-    apr_thread_cond_t *over;
+    apr_thread_mutex_t *lock;
+    apr_thread_cond_t *over; /* a call, or one of the counted */
+    int alone;               /* calls that have a store's mutex, or want it */
+    int ends;                /* 1: begin none of these any more */
 } process;
 
 static apr_array_header_t *stores; /* lbs_peers_store_t *, from pconf */
@@ -114,12 +117,52 @@ apr_status_t lbs_peers_call_open(lbs_peers_store_t **store,
     return APR_SUCCESS;
 }
 
+/* This process ends. Calls under a store's mutex are short, and it must not be
+ * left locked. Others may wait for a server that hangs, for longer than
+ * anybody wants to wait for a process: they are left where they are. Nothing
+ * that they use goes before the process does: httpd destroys pchild, not
+ * pconf, when a child ends. */
+static apr_status_t leave_calls(void *unused)
+{
+    (void)unused;
+    (void)apr_thread_mutex_lock(process.lock);
+    process.ends = 1;
+    while (process.alone > 0) {
+        (void)apr_thread_cond_wait(process.over, process.lock);
+    }
+    (void)apr_thread_mutex_unlock(process.lock);
+    return APR_SUCCESS;
+}
+
+/* In a pool that nobody destroys: who does that waits for all threads. */
+static apr_status_t create_threads(apr_pool_t *pchild)
+{
+    apr_pool_t *memory;
+    apr_status_t rv = apr_pool_create(&memory, NULL);
+
+    if (rv == APR_SUCCESS) {
+        apr_pool_tag(memory, "lbsticky store");
+        rv = apr_thread_mutex_create(&process.lock, APR_THREAD_MUTEX_DEFAULT,
+                                     memory);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&process.over, memory);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_pool_create(&process.threads, 0, THREADS, memory);
+    }
+    if (rv == APR_SUCCESS) {
+        apr_pool_pre_cleanup_register(pchild, NULL, leave_calls);
+    }
+    return rv;
+}
+
 void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server)
 {
     apr_status_t rv = APR_SUCCESS;
     int i;
 
-    process.threads = NULL;
+    memset(&process, 0, sizeof(process));
     if (stores == NULL || stores->nelts == 0) {
         return;
     }
@@ -134,14 +177,7 @@ void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server)
         }
     }
     if (rv == APR_SUCCESS) {
-        rv = apr_thread_mutex_create(&process.lock, APR_THREAD_MUTEX_DEFAULT,
-                                     pchild);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&process.over, pchild);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_pool_create(&process.threads, 0, THREADS, pchild);
+        rv = create_threads(pchild);
     }
     if (rv != APR_SUCCESS) {
         process.threads = NULL;
@@ -257,19 +293,44 @@ static apr_status_t ask(call_t *call, apr_pool_t *pool)
     }
 }
 
+/* @return 0 when this process ends and may not take a mutex any more */
+static int begin_alone(void)
+{
+    int may;
+
+    (void)apr_thread_mutex_lock(process.lock);
+    may = !process.ends;
+    process.alone += may;
+    (void)apr_thread_mutex_unlock(process.lock);
+    return may;
+}
+
+static void end_alone(void)
+{
+    (void)apr_thread_mutex_lock(process.lock);
+    process.alone--;
+    (void)apr_thread_cond_broadcast(process.over);
+    (void)apr_thread_mutex_unlock(process.lock);
+}
+
 /* With the provider's lock, where it needs one. */
 static apr_status_t ask_alone(call_t *call, apr_pool_t *pool)
 {
     apr_global_mutex_t *mutex = call->store->mutex;
-    apr_status_t rv =
-        mutex == NULL ? APR_SUCCESS : apr_global_mutex_lock(mutex);
+    apr_status_t rv;
 
+    if (mutex == NULL) {
+        return ask(call, pool);
+    }
+    if (!begin_alone()) {
+        return APR_EAGAIN;
+    }
+    rv = apr_global_mutex_lock(mutex);
     if (rv == APR_SUCCESS) {
         rv = ask(call, pool);
-        if (mutex != NULL) {
-            (void)apr_global_mutex_unlock(mutex);
-        }
+        (void)apr_global_mutex_unlock(mutex);
     }
+    end_alone();
     return rv;
 }
 
