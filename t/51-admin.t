@@ -96,7 +96,9 @@ subtest 'visitors follow' => sub {
 };
 
 subtest 'balancer-manager and mod_proxy know of it' => sub {
-    act(member => 'web1', action => 'disable');
+    sleep 2;
+    my $since = act(member => 'web1', action => 'disable')->json->{since};
+    cmp_ok $since, '>=', time - 2, 'since now, says the answer';
     sleep 0.5;
     is member('web1')->{state}, 'disabled', 'it stays after the next tick';
     act(member => 'web1', action => 'enable');

@@ -13,6 +13,10 @@ my $h = LBS::Httpd->new(backends => \@web,
 LBSticky cookie session=sid
 LBStickyAdmin on
 LBStickySlowStart off
+<Proxy "balancer://tight">
+    LBStickyLimit inflight=1
+    BalancerMember "http://@B1@" route=only
+</Proxy>
 <Proxy "balancer://app">
     BalancerMember "http://@B1@" route=web1
     BalancerMember "http://@B2@" route=web2
@@ -36,6 +40,7 @@ Redirect "/moved" "http://localhost:@PORT@/lb-status"
     ProxyPass "!"
 </Location>
 ProxyPass "/moved" "!"
+ProxyPass "/tight/" "balancer://tight/"
 ProxyPass "/" "balancer://app/"
 CONF
 $h->write('conf/users', 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=' . "\n");
@@ -61,7 +66,7 @@ sub lbctl (@args) {
 }
 
 sub state_of ($route) {
-    my ($m) = grep { $_->{route} eq $route } @{$h->json->{pools}[0]{members}};
+    my ($m) = grep { $_->{route} eq $route } map { @{$_->{members}} } @{$h->json->{pools}};
     return $m->{state};
 }
 
@@ -97,13 +102,21 @@ subtest 'looking' => sub {
     unlike $out, qr/\e/, 'no colours when it is not a terminal';
     ($status, $out) = lbctl('json');
     is $status, 0, 'json';
-    is(JSON::PP->new->decode($out)->{pools}[0]{name}, 'app', 'as it came');
+    is_deeply [sort map { $_->{name} } @{JSON::PP->new->decode($out)->{pools}}],
+        [qw(app tight)], 'as it came';
     ($status, $out) = lbctl('explain', 'app', 'key=session=sid:nobody');
     is $status, 0, 'explain';
     is(JSON::PP->new->decode($out)->{reason}, 'unknown', 'the reason');
     ($status, $out) = lbctl('doctor');
     is $status, 0, 'doctor';
     is $out, "all is well\n", 'all is well';
+    my $one = $h->connect;
+    $one->send_request('GET', '/tight/?delay=2');
+    ok wait_for(sub { grep { $_->{inflight} } @{$h->json->{pools}} }), 'a full pool';
+    ($status, $out) = lbctl('doctor');
+    is $status, 1, 'all is not';
+    is $out, "tight: every member is full, new visitors wait or get 503\n", 'and why';
+    is $one->response->status, 200, 'for a while';
     ($status, $out) = lbctl({LBCTL_URL => undef}, '-u', "$url/", 'status', 'app');
     is $status, 0, 'with -u and a slash';
     ($status, $out) = lbctl('--help');

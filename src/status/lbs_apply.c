@@ -296,15 +296,17 @@ static void follow_up(const apply_t *a, apr_uint32_t before)
 {
     const lbs_hmember_t *m = a->member;
     lbs_eject_on_t on = lbs_health_eject_on(a->pool, m);
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
 
     if (a->change.action == LBS_CHANGE_RESET) {
-        (void)lbs_eject_lift(&on, (apr_uint64_t)lbs_runtime_now());
+        (void)lbs_eject_lift(&on, now);
     }
     if (lbs_state_returns(before,
                           lbs_atomic_load32_relaxed(&m->gauge->flags))) {
         lbs_health_warm_up(a->pool, m);
     }
     lbs_health_recount(a->pool);
+    lbs_member_tick(m->record, m->gauge, now); /* since when it is that */
     mirror(m);
 }
 
