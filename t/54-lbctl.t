@@ -14,6 +14,7 @@ LBSticky cookie session=sid
 LBStickyAdmin on
 LBStickySlowStart off
 <Proxy "balancer://tight">
+    LBSticky route=R
     LBStickyLimit inflight=1
     BalancerMember "http://@B1@" route=only
 </Proxy>
@@ -153,6 +154,11 @@ subtest 'drain --wait' => sub {
     is +(lbctl('drain', 'app', $home, '--deadline', '1s', '--wait', '--timeout', '9s'))[0],
         0, 'the deadline is the end of it';
     lbctl('enable', 'app', $home);
+    $h->get('/tight/');
+    ($status, $out, $err) = lbctl('drain', 'tight', 'only', '--wait');
+    like $err, qr/^only: 0 sessions left \(those of route=R are not counted, the last answer was \d s ago\), 0 in flight$/m,
+        'what it cannot know it says';
+    lbctl('enable', 'tight', 'only');
 };
 
 subtest 'roll' => sub {
