@@ -97,6 +97,7 @@ subtest 'requests of a pool that is not sticky count, too' => sub {
     is $none->get('/')->status, 200, 'a request' for 1 .. 5;
     my ($p) = @{$none->json->{pools}};
     is $p->{requests}, 5, 'is one of the pool';
+    is $p->{decisions}{none}, 5, 'and a decision';
     is_deeply $p->{sources}, [], 'which has no sources';
     like $none->get('/lb-status')->body =~ s/.*(not sticky, [\w-]+).*/$1/sr, qr/^not sticky, least-load$/, 'says the page';
     $none->no_unexpected_log;

@@ -181,6 +181,7 @@ static json_t *decisions(const lbs_view_pool_t *p)
     put(&object, "local", count(lbs_view_pool_decided(p, LBS_DECISION_LOCAL)));
     put(&object, "moved", reasons(p, LBS_DECISION_MOVED));
     put(&object, "refused", reasons(p, LBS_DECISION_REFUSED));
+    put(&object, "none", count(lbs_view_pool_decided(p, LBS_DECISION_NONE)));
     return object;
 }
 

@@ -135,6 +135,7 @@ static void put_decisions(const lbs_part_t *part, const lbs_view_pool_t *pool)
         {LBS_DECISION_MOVED, "the session went to another member"},
         {LBS_DECISION_LOCAL, "served by this httpd itself"},
         {LBS_DECISION_REFUSED, "nobody could take it: 503"},
+        {LBS_DECISION_NONE, "no keys here: a member was picked"},
     };
     apr_uint64_t all = 0;
     apr_size_t i;
@@ -149,7 +150,10 @@ static void put_decisions(const lbs_part_t *part, const lbs_view_pool_t *pool)
                 "</th><th scope=\"col\">Share</th><td></td>"
                 "<th scope=\"col\">Reasons</th></tr></thead><tbody>");
     for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        put_decision(part, pool, rows[i].decision, rows[i].meaning, all);
+        if (rows[i].decision != LBS_DECISION_NONE
+            || lbs_view_pool_decided(pool, LBS_DECISION_NONE) > 0) {
+            put_decision(part, pool, rows[i].decision, rows[i].meaning, all);
+        }
     }
     lbs_out_raw(part->out, "</tbody></table>");
 }
