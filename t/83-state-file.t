@@ -135,6 +135,40 @@ subtest 'a file that cannot be read' => sub {
     rmdir "$FILE.refused";
 };
 
+subtest 'a huge file, and what is no file' => sub {
+    my $fifo = sub { POSIX::mkfifo($FILE, 0600) or die "$FILE: $!" };
+    my $huge = sub ($head) {
+        put($head);
+        truncate $FILE, 2 ** 41 or die "$FILE: $!";
+    };
+    my $claims = $good;
+    substr $claims, 16, 8, pack 'Q<', 2 ** 41;
+    # Where memory is promised without end, what claims to be ours is read.
+    my $promised = LBS::Httpd::slurp('/proc/sys/vm/overcommit_memory') == 1
+        || $ENV{LBS_PRELOAD};
+    for (['of zeros', sub { $huge->('') }, qr/not a state file/],
+         ['that begins as one', sub { $huge->($good) }, qr/has something at its end/],
+         ['a pipe', $fifo, qr/cannot be read/],
+         ($promised ? () : ['that claims to be so long', sub { $huge->($claims) },
+                            qr/cannot be read/])) {
+        my ($what, $make, $why) = @$_;
+        unlink $FILE, "$FILE.refused";
+        if (!eval { $make->(); 1 }) {
+            note "$what: this file system has no such files: $@";
+            next;
+        }
+        $h->announce(qr/LBS1701/);
+        my $before = () = $h->error_log(qr/LBS1701/);
+        ok eval { $h->start }, "$what: httpd starts" or diag $@;
+        my @lines = $h->error_log(qr/LBS1701/);
+        is scalar @lines, $before + 1, 'one line';
+        like $lines[-1], qr/\Q$FILE\E refused: .*$why/, 'that says why';
+        is visit($h, 1)->status, 200, 'service goes on';
+        $h->stop;
+    }
+    unlink "$FILE.refused";
+};
+
 subtest 'a directory that is not there, or not for writing' => sub {
     for my $path ($h->root . '/no/such/dir/state', '/proc/lbsticky.state') {
         my $other = governed(\@web, pools(), start => 0,

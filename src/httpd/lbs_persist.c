@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,25 +65,75 @@ static void fingerprint_all(const lbs_main_conf_t *conf,
     *count = (int)conf->secret->count;
 }
 
-static apr_status_t read_file(const char *path, unsigned char **bytes,
-                              apr_size_t *len, apr_pool_t *pool)
+/* What lies there: its bytes, or why they are none of ours. */
+typedef struct found_t {
+    unsigned char *bytes;
+    apr_size_t len;
+    const char *refusal;
+} found_t;
+
+static apr_status_t free_bytes(void *bytes)
+{
+    free(bytes);
+    return APR_SUCCESS;
+}
+
+/* Not from the pool: where that has no room httpd ends. */
+static apr_status_t make_bytes(found_t *found, apr_uint64_t len,
+                               apr_pool_t *pool)
+{
+    found->bytes = len < APR_SIZE_MAX ? malloc((size_t)len + 1) : NULL;
+    if (found->bytes == NULL) {
+        return APR_ENOMEM;
+    }
+    apr_pool_cleanup_register(pool, found->bytes, free_bytes,
+                              apr_pool_cleanup_null);
+    found->len = (apr_size_t)len;
+    return APR_SUCCESS;
+}
+
+static apr_status_t read_open(apr_file_t *file, apr_uint64_t len,
+                              found_t *found, apr_pool_t *pool)
+{
+    unsigned char head[LBS_RESTORE_HEAD];
+    apr_size_t have = len < sizeof(head) ? (apr_size_t)len : sizeof(head);
+    apr_status_t rv =
+        have == 0 ? APR_SUCCESS : apr_file_read_full(file, head, have, NULL);
+
+    if (rv == APR_SUCCESS) {
+        found->refusal = lbs_restore_head(head, have, len);
+    }
+    if (rv != APR_SUCCESS || found->refusal != NULL) {
+        return rv;
+    }
+    rv = make_bytes(found, len, pool);
+    if (rv == APR_SUCCESS) {
+        memcpy(found->bytes, head, have);
+        rv = apr_file_read_full(file, found->bytes + have, found->len - have,
+                                NULL);
+    }
+    return rv;
+}
+
+static apr_status_t read_file(const char *path, found_t *found,
+                              apr_pool_t *pool)
 {
     apr_finfo_t info;
     apr_file_t *file;
-    apr_status_t rv = apr_file_open(&file, path, APR_READ | APR_BINARY,
-                                    APR_OS_DEFAULT, pool);
+    apr_status_t rv =
+        apr_stat(&info, path, APR_FINFO_SIZE | APR_FINFO_TYPE, pool);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS && info.filetype != APR_REG) {
+        rv = APR_EINVAL; /* opening a pipe would wait for a writer */
     }
-    rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
     if (rv == APR_SUCCESS) {
-        *len = (apr_size_t)info.size;
-        *bytes = apr_palloc(pool, *len + 1);
-        rv = *len == 0 ? APR_SUCCESS
-                       : apr_file_read_full(file, *bytes, *len, len);
+        rv = apr_file_open(&file, path, APR_READ | APR_BINARY, APR_OS_DEFAULT,
+                           pool);
     }
-    (void)apr_file_close(file);
+    if (rv == APR_SUCCESS) {
+        rv = read_open(file, (apr_uint64_t)info.size, found, pool);
+        (void)apr_file_close(file);
+    }
     return rv;
 }
 
@@ -155,24 +207,24 @@ void lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
     const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
     lbs_clock_t now = lbs_runtime_clock();
     apr_uint64_t fingerprints[LBS_SECRET_MAX];
-    const char *refusal = NULL;
-    unsigned char *bytes;
+    found_t found = {NULL, 0, NULL};
+    const char *refusal;
     lbs_restore_t *from;
-    apr_size_t len;
     apr_status_t rv;
     int count;
 
     if (conf->persist == NULL || !lbs_runtime()->shared->fresh) {
         return;
     }
-    rv = read_file(conf->persist, &bytes, &len, ptemp);
+    rv = read_file(conf->persist, &found, ptemp);
+    refusal = found.refusal;
     if (APR_STATUS_IS_ENOENT(rv) || APR_STATUS_IS_ENOTDIR(rv)) {
         return; /* the first start; writing will tell what is wrong */
     }
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && refusal == NULL) {
         fingerprint_all(conf, fingerprints, &count);
-        refusal = lbs_restore_open(&from, bytes, len, &now, fingerprints,
-                                   count, ptemp);
+        refusal = lbs_restore_open(&from, found.bytes, found.len, &now,
+                                   fingerprints, count, ptemp);
         if (refusal == NULL) {
             rv = restore(from, main_server, ptemp);
         }

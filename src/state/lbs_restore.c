@@ -7,6 +7,9 @@
 #include "src/state/lbs_record_int.h"
 #include "src/state/lbs_snapshot_int.h"
 
+_Static_assert(LBS_RESTORE_HEAD == LBS_SNAPSHOT_HEAD_LEN,
+               "what is read first is the head");
+
 /* Half of what the expiry clock of a word can tell apart, in its units. */
 #define UNITS_SURE 0x2000u
 
@@ -30,14 +33,14 @@ struct lbs_restore_t {
 
 /* Is it ours? ------------------------------------------------------------ */
 
-static const char *check_bytes(const unsigned char *bytes, apr_size_t len)
+const char *lbs_restore_head(const unsigned char *bytes, apr_size_t have,
+                             apr_uint64_t len)
 {
-    apr_size_t checked;
-
-    if (len < 8 || memcmp(bytes, LBS_SNAPSHOT_MAGIC, 8) != 0) {
+    if (have < 8 || memcmp(bytes, LBS_SNAPSHOT_MAGIC, 8) != 0) {
         return "it is not a state file of this module";
     }
-    if (len < LBS_SNAPSHOT_HEAD_LEN + LBS_SNAPSHOT_CHECK_LEN) {
+    if (have < LBS_RESTORE_HEAD
+        || len < LBS_SNAPSHOT_HEAD_LEN + LBS_SNAPSHOT_CHECK_LEN) {
         return "it is truncated";
     }
     if (lbs_bytes_get32(bytes + 8) > LBS_SNAPSHOT_VERSION) {
@@ -48,6 +51,17 @@ static const char *check_bytes(const unsigned char *bytes, apr_size_t len)
     }
     if (lbs_bytes_get64(bytes + 16) != len) {
         return "it is truncated or has something at its end";
+    }
+    return NULL;
+}
+
+static const char *check_bytes(const unsigned char *bytes, apr_size_t len)
+{
+    const char *refusal = lbs_restore_head(bytes, len, len);
+    apr_size_t checked;
+
+    if (refusal != NULL) {
+        return refusal;
     }
     checked = len - LBS_SNAPSHOT_CHECK_LEN;
     if (lbs_bytes_get64(bytes + checked)

@@ -33,6 +33,9 @@
  * was set back. More is refused. */
 #define LBS_RESTORE_AHEAD (APR_INT64_C(86400) * 1000000)
 
+/* Bytes that tell whether the rest is worth reading. */
+#define LBS_RESTORE_HEAD 96
+
 typedef struct lbs_restore_t lbs_restore_t; /* opaque, private */
 
 /* What a file says of itself. */
@@ -50,6 +53,17 @@ typedef struct lbs_restore_report_t {
     apr_uint32_t pools;   /* records that found their pool */
     apr_uint32_t members; /* records that found their member */
 } lbs_restore_report_t;
+
+/**
+ * Could a file be ours, as far as its first bytes tell? Whatever else lies
+ * there may be of any size: it is not to be read to its end.
+ *
+ * @param bytes  have of them: LBS_RESTORE_HEAD, all of a shorter file, or more
+ * @param len    of the whole file
+ * @return NULL, or why it is refused, as lbs_restore_open() would say it
+ */
+const char *lbs_restore_head(const unsigned char *bytes, apr_size_t have,
+                             apr_uint64_t len);
 
 /**
  * Look at the bytes of a file and see whether they can be used at all. Cost:

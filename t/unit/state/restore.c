@@ -382,6 +382,22 @@ static void not_ours(void)
     is_str(refused(bytes, len, &now, 0), NULL, "a day ahead is taken");
 }
 
+/* What is none of ours is not read to its end, however long it is. */
+static void the_first_bytes_tell(void)
+{
+    static const unsigned char zeros[LBS_RESTORE_HEAD];
+    apr_size_t len;
+    unsigned char *bytes = file_of_abc(&len, 30);
+
+    is_str(lbs_restore_head(bytes, LBS_RESTORE_HEAD, len), NULL, "a head");
+    is_str(lbs_restore_head(bytes, LBS_RESTORE_HEAD, APR_UINT64_MAX),
+           "it is truncated or has something at its end", "a longer file");
+    is_str(lbs_restore_head(zeros, LBS_RESTORE_HEAD, APR_UINT64_MAX),
+           "it is not a state file of this module", "zeros");
+    is_str(lbs_restore_head(bytes, LBS_RESTORE_HEAD - 1, len),
+           "it is truncated", "less than a head");
+}
+
 static void secrets_in_rotation(void)
 {
     lbs_registry_t *reg = new_registry();
@@ -535,6 +551,7 @@ int main(void)
     operators_changes_survive();
     counters_and_ejection_survive();
     not_ours();
+    the_first_bytes_tell();
     secrets_in_rotation();
     every_byte_flipped_and_each_truncation();
     sealed_nonsense();
