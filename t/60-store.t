@@ -118,6 +118,18 @@ subtest 'redis' => sub {
     is verdict($a->get('/head/', key('drop'))), 'new unknown',
         'what an administrator has forgotten the store forgets, too';
 
+    $r = $a->get('/head/', key('seen'));
+    my $home = member_of($r);
+    my $e = $b->json('/lb-status/explain?pool=head&key=header%3DX-Key:seen');
+    is "$e->{decision} $e->{member} " . ($e->{table}{found} ? 1 : 0), "kept $home 0",
+        'the other explains what it knows from the store';
+    admin($b, 'head', $home, 'forget', key => 'header=X-Key:seen');
+    is verdict($b->get('/head/', key('seen'))), 'new unknown', 'and can forget it';
+    $r = $a->get('/head/', key('all'));
+    admin($a, 'head', member_of($r), 'forget');
+    is verdict($a->get('/head/', key('all'))), 'new unknown',
+        'all sessions of a member do not come back from there either';
+
     # Who can write to the store can end sessions, not make them.
     $a->get('/head/', key('stolen'));
     qx(redis-cli -p $port flushall);

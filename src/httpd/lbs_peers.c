@@ -182,6 +182,11 @@ int lbs_peers_find(const lbs_hpool_t *pool, lbs_hkey_t *key)
     }
     m = apr_hash_get(pool->by_token_id, &record.member_id,
                      sizeof(record.member_id));
+    if (m != NULL
+        && lbs_forgotten_has_member(&lbs_runtime()->shared->notes->forgotten,
+                                    m->slot, (apr_uint32_t)record.created)) {
+        return 0;
+    }
     key->known = 1;
     key->stored = record.created;
     key->slot = m != NULL ? (int)m->slot : -1;

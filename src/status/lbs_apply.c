@@ -256,8 +256,8 @@ static const char *forget_one(apply_t *a)
     lbs_lookup_t found;
     const char *wrong =
         a->change.key != NULL
-            ? lbs_lookup_key(a->r->pool, a->pool, a->change.key, &found)
-            : lbs_lookup_value(a->r->pool, a->pool, "cookie", a->change.cookie,
+            ? lbs_lookup_key(a->r, a->pool, a->change.key, &found)
+            : lbs_lookup_value(a->r, a->pool, "cookie", a->change.cookie,
                                &found);
 
     if (wrong != NULL) {

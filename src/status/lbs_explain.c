@@ -83,16 +83,15 @@ static const char *find_key(explain_t *e)
     const char *key = lbs_form_get(&e->form, "key");
     const char *ip = lbs_form_get(&e->form, "ip");
     const char *cookie = lbs_form_get(&e->form, "cookie");
-    apr_pool_t *memory = e->r->pool;
 
     if (key != NULL) {
-        return lbs_lookup_key(memory, e->from, key, &e->key);
+        return lbs_lookup_key(e->r, e->from, key, &e->key);
     }
     if (ip != NULL) {
-        return lbs_lookup_value(memory, e->from, "ip", ip, &e->key);
+        return lbs_lookup_value(e->r, e->from, "ip", ip, &e->key);
     }
     if (cookie != NULL) {
-        return lbs_lookup_value(memory, e->from, "cookie", cookie, &e->key);
+        return lbs_lookup_value(e->r, e->from, "cookie", cookie, &e->key);
     }
     e->key.source = "";
     e->key.member = LBS_NO_MEMBER;

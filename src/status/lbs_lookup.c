@@ -11,10 +11,11 @@
 #include "src/affinity/lbs_token.h"
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_extract.h"
+#include "src/httpd/lbs_peers.h"
 #include "src/httpd/lbs_runtime.h"
 
 typedef struct look_t {
-    apr_pool_t *memory;
+    request_rec *r;
     const lbs_hpool_t *pool;
     int index; /* of the source */
     lbs_slice_t value;
@@ -63,6 +64,23 @@ static int is_over(const look_t *look, apr_time_t now)
                   != APR_SUCCESS;
 }
 
+/* What another server learned is in the store. */
+static int look_in_store(look_t *look)
+{
+    const lbs_slice_t *value = &look->found->key;
+    lbs_hkey_t key = {.name = lbs_peers_name(look->r, look->pool, look->index,
+                                             value->p, value->n)};
+
+    if (!lbs_peers_find(look->pool, &key)) {
+        return 0;
+    }
+    look->found->named = 1;
+    if (key.slot >= 0) {
+        name_slot(look, (apr_uint32_t)key.slot);
+    }
+    return 1;
+}
+
 static void look_in_table(look_t *look, const void *value, apr_size_t len)
 {
     apr_time_t now = lbs_runtime_now();
@@ -72,7 +90,7 @@ static void look_in_table(look_t *look, const void *value, apr_size_t len)
     apr_status_t rv;
 
     found->has_hash = 1;
-    found->key.p = apr_pmemdup(look->memory, value, len);
+    found->key.p = apr_pmemdup(look->r->pool, value, len);
     found->key.n = len;
     found->hash = lbs_extract_hash(look->pool, look->index, value, len);
     found->pick_hash = lbs_extract_pick_hash(NULL, look->pool, key);
@@ -81,8 +99,10 @@ static void look_in_table(look_t *look, const void *value, apr_size_t len)
         rv = APR_TIMEUP;
     }
     if (rv != APR_SUCCESS) {
-        found->why =
-            rv == APR_TIMEUP ? LBS_REASON_EXPIRED : LBS_REASON_UNKNOWN;
+        if (!look_in_store(look)) {
+            found->why =
+                rv == APR_TIMEUP ? LBS_REASON_EXPIRED : LBS_REASON_UNKNOWN;
+        }
         return;
     }
     found->found = 1;
@@ -163,16 +183,16 @@ static const char *look_at_address(look_t *look)
 {
     const lbs_source_t *source = &look->pool->set.sticky->source[look->index];
     const char *text =
-        apr_pstrmemdup(look->memory, look->value.p, look->value.n);
+        apr_pstrmemdup(look->r->pool, look->value.p, look->value.n);
     unsigned char key[LBS_KEY_IP_LEN];
     apr_sockaddr_t *addr;
 
     /* A name would be looked up: only addresses may come here. */
     if (strspn(text, "0123456789abcdefABCDEF:.") != look->value.n
         || strpbrk(text, ".:") == NULL
-        || apr_sockaddr_info_get(&addr, text, APR_UNSPEC, 0, 0, look->memory)
+        || apr_sockaddr_info_get(&addr, text, APR_UNSPEC, 0, 0, look->r->pool)
                != APR_SUCCESS) {
-        return apr_psprintf(look->memory, "%.64s is no address", text);
+        return apr_psprintf(look->r->pool, "%.64s is no address", text);
     }
     look_in_table(look, key,
                   lbs_key_ip(key, addr->ipaddr_ptr, addr->family != APR_INET,
@@ -221,24 +241,24 @@ static const char *look_with(look_t *look, lbs_lookup_t *found)
     return wrong;
 }
 
-const char *lbs_lookup_value(apr_pool_t *memory, const lbs_hpool_t *pool,
+const char *lbs_lookup_value(request_rec *r, const lbs_hpool_t *pool,
                              const char *source, const char *value,
                              lbs_lookup_t *found)
 {
-    look_t look = {memory, pool, 0, lbs_slice_of(value), NULL};
+    look_t look = {r, pool, 0, lbs_slice_of(value), NULL};
 
     look.index = find_source(pool, source, strlen(source));
     if (look.index < 0) {
-        return apr_psprintf(memory, "the pool %.255s has no source %.255s",
+        return apr_psprintf(r->pool, "the pool %.255s has no source %.255s",
                             pool->name, source);
     }
     return look_with(&look, found);
 }
 
-const char *lbs_lookup_key(apr_pool_t *memory, const lbs_hpool_t *pool,
+const char *lbs_lookup_key(request_rec *r, const lbs_hpool_t *pool,
                            const char *key, lbs_lookup_t *found)
 {
-    look_t look = {memory, pool, -1, {NULL, 0}, NULL};
+    look_t look = {r, pool, -1, {NULL, 0}, NULL};
     const char *colon;
 
     /* The longest source that fits: an expression holds colons. */
@@ -252,7 +272,7 @@ const char *lbs_lookup_key(apr_pool_t *memory, const lbs_hpool_t *pool,
         }
     }
     if (look.index < 0) {
-        return apr_psprintf(memory,
+        return apr_psprintf(r->pool,
                             "key is %.255s, wanted is SOURCE:VALUE with a "
                             "source of the pool %.255s",
                             key, pool->name);

@@ -25,8 +25,9 @@ typedef struct lbs_lookup_t {
 } lbs_lookup_t;
 
 /**
- * Look a key up.
+ * Look a key up: in the table, then in the pool's store.
  *
+ * @param r       whoever asks; memory comes from its pool
  * @param source  a source of the pool as it is configured or its first word
  *                (`ip` for `ip/24`); else the first one of that kind
  * @param value   as it stands in a request; an address for `ip`
@@ -34,12 +35,12 @@ typedef struct lbs_lookup_t {
  * @return NULL; or a sentence: the pool has no such source, or the value is
  *         no address
  */
-const char *lbs_lookup_value(apr_pool_t *memory, const lbs_hpool_t *pool,
+const char *lbs_lookup_value(request_rec *r, const lbs_hpool_t *pool,
                              const char *source, const char *value,
                              lbs_lookup_t *found);
 
 /** The same for "SOURCE:VALUE"; the source may itself hold colons. */
-const char *lbs_lookup_key(apr_pool_t *memory, const lbs_hpool_t *pool,
+const char *lbs_lookup_key(request_rec *r, const lbs_hpool_t *pool,
                            const char *key, lbs_lookup_t *found);
 
 #endif

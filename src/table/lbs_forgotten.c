@@ -19,15 +19,21 @@ void lbs_forgotten_add_session(lbs_forgotten_t *forgotten, apr_uint64_t hash)
         &forgotten->session[place % LBS_FORGOTTEN_SESSIONS], hash);
 }
 
+int lbs_forgotten_has_member(const lbs_forgotten_t *forgotten,
+                             apr_uint32_t slot, apr_uint32_t issued)
+{
+    /* A token of the very second may be younger. Its visitor then gets a new
+     * one once more, and nobody else's is kept by accident. */
+    return slot < LBS_TABLE_SLOTS
+           && issued <= lbs_atomic_load32_relaxed(&forgotten->until[slot]);
+}
+
 int lbs_forgotten_has(const lbs_forgotten_t *forgotten, apr_uint32_t slot,
                       apr_uint32_t issued, apr_uint64_t hash)
 {
     apr_uint32_t i;
 
-    /* A token of the very second may be younger. Its visitor then gets a new
-     * one once more, and nobody else's is kept by accident. */
-    if (slot < LBS_TABLE_SLOTS
-        && issued <= lbs_atomic_load32_relaxed(&forgotten->until[slot])) {
+    if (lbs_forgotten_has_member(forgotten, slot, issued)) {
         return 1;
     }
     for (i = 0; i < LBS_FORGOTTEN_SESSIONS; i++) {

@@ -5,7 +5,7 @@
  * A token is good without an entry in the table, so removing the entry alone
  * forgets nothing. Beside the table stands, for each member, up to when its
  * tokens are forgotten, and the last so many single sessions. It is asked only
- * for tokens that the table does not know. Shared memory, all zero when new;
+ * for sessions that the table does not know. Shared memory, all zero when new;
  * every word stands for itself, nothing locks. A state file keeps it.
  */
 #ifndef LBS_FORGOTTEN_H
@@ -46,6 +46,11 @@ void lbs_forgotten_add_session(lbs_forgotten_t *forgotten, apr_uint64_t hash);
  */
 int lbs_forgotten_has(const lbs_forgotten_t *forgotten, apr_uint32_t slot,
                       apr_uint32_t issued, apr_uint64_t hash);
+
+/** The same for what only its member and date are known of: a session in a
+ * store, whose key may well begin anew. */
+int lbs_forgotten_has_member(const lbs_forgotten_t *forgotten,
+                             apr_uint32_t slot, apr_uint32_t issued);
 
 /** @return a number that grows whenever something is forgotten */
 apr_uint64_t lbs_forgotten_count(const lbs_forgotten_t *forgotten);

@@ -14,6 +14,8 @@ static void members(void)
     ok(lbs_forgotten_has(&forgotten, 3, NOW, 77), "and one of that second");
     ok(!lbs_forgotten_has(&forgotten, 3, NOW + 1, 77), "a younger is not");
     ok(!lbs_forgotten_has(&forgotten, 4, NOW - 5, 77), "nor is another's");
+    ok(lbs_forgotten_has_member(&forgotten, 3, NOW), "any session of it");
+    ok(!lbs_forgotten_has_member(&forgotten, 3, NOW + 1), "until then");
     lbs_forgotten_add_member(&forgotten, LBS_TABLE_SLOTS, NOW);
     ok(!lbs_forgotten_has(&forgotten, LBS_TABLE_SLOTS, 1, 77),
        "no member, no harm");
@@ -31,6 +33,8 @@ static void sessions(void)
            "which is the youngest");
     is_int(lbs_forgotten_session(&forgotten, 0), 0, "and the only one");
     ok(lbs_forgotten_has(&forgotten, 4, NOW + 9, 77), "one session is");
+    ok(!lbs_forgotten_has_member(&forgotten, 4, NOW + 9),
+       "which says nothing of the member");
     ok(!lbs_forgotten_has(&forgotten, 4, NOW + 9, 78), "others are not");
     ok(!lbs_forgotten_has(&forgotten, 4, NOW + 9, 0), "0 is no session");
     for (hash = 1000; hash < 1000 + LBS_FORGOTTEN_SESSIONS; hash++) {
