@@ -243,15 +243,19 @@ subtest 'other secrets' => sub {
 };
 
 subtest 'refused by -t' => sub {
-    for (['nosuch:x', qr/LBS2600.*write redis.*LoadModule socache_nosuch_module/],
-         ['redis', qr/LBS2601.*redis:HOST:PORT/],
-         ['', qr/LBStickyStore.*wanted off, or PROVIDER/],
+    for (['nosuch:x', qr/LBS2600.*"nosuch".*wanted redis.*LoadModule socache_nosuch_module/],
+         ['redis', qr/LBS2601.*"redis:".*redis:HOST:PORT/],
+         ['""', qr/LBStickyStore.*wanted off, or PROVIDER/],
          ['redis:127.0.0.1:1 timeout=never', qr/LBStickyStore.*timeout/],
          ['redis:127.0.0.1:1 x=y', qr/LBStickyStore/]) {
         my ($words, $said) = @$_;
-        my ($status, $out) = balancer($words)->configtest;
+        my $b = balancer($words);
+        my ($status, $out) = $b->configtest;
         isnt $status, 0, "LBStickyStore $words";
         like $out, $said, 'with what to write';
+        my ($line) = $out =~ /on line (\d+) of \S+httpd\.conf/;
+        my @lines = split /^/, LBS::Httpd::slurp($b->root . '/conf/httpd.conf');
+        like $lines[$line - 1], qr/^ ?LBStickyStore \Q$words\E$/, 'and where it stands';
     }
     my ($status) = balancer('off')->configtest;
     is $status, 0, 'off';

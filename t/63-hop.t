@@ -217,11 +217,11 @@ CONF
     };
     my $secret = qq(LBStickySecret "file:\@ROOT\@/conf/secret");
     my @cases = (
-        ['no secret', $conf->('127.0.0.1:@PORT@'), qr/LBS2201.*wanted a secret.*write LBStickySecret file:/],
+        ['no secret', $conf->('127.0.0.1:@PORT@'), qr/LBS2201: LBStickyLocal on line \d+ of \S+: "self": wanted a secret.*write LBStickySecret file:/],
         ['a random one', $conf->('127.0.0.1:@PORT@', 'LBStickySecret random'),
          qr/LBS2201/],
         ['nobody listens', $conf->('127.0.0.1:@FREE@', $secret),
-         qr/LBS2200.*http:\/\/127\.0\.0\.1:\d+ of pool app is this machine.*write Listen/],
+         qr/LBS2200: LBStickyLocal on line \d+ of \S+: "self": member http:\/\/127\.0\.0\.1:\d+ of pool app is this machine.*wanted Listen/],
         ['another loopback address', $conf->('127.3.2.1:@PORT@', $secret),
          qr/LBS2200/],
         ['itself', $conf->('127.0.0.1:@PORT@', $secret), undef],

@@ -410,6 +410,7 @@ static const char *set_local(cmd_parms *cmd, void *dir, int argc,
     int i;
 
     (void)dir;
+    set->where = lbs_setter_where(cmd);
     for (i = 0; i < argc && !lbs_setter_is_only(argc, argv, "off"); i++) {
         int *what = ap_cstr_casecmp(argv[i], "files") == 0  ? &set->files
                     : ap_cstr_casecmp(argv[i], "self") == 0 ? &set->self
@@ -438,6 +439,7 @@ static const char *set_store(cmd_parms *cmd, void *dir, int argc,
     const char *colon;
 
     (void)dir;
+    set->where = lbs_setter_where(cmd);
     if (argc == 0 || *argv[0] == '\0' || *argv[0] == ':') {
         error =
             lbs_setter_wants(cmd, argc == 0 ? "" : argv[0], cmd->cmd->errmsg);

@@ -158,25 +158,27 @@ static int check_members(apr_pool_t *ptemp, const lbs_walk_t *walk)
         return OK;
     }
     ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->server,
-                 LBSNO(2200) "LBStickyLocal: \"self\": member %s of pool %s "
-                             "is this machine, but this httpd does not listen "
-                             "there; write Listen with that address and port, "
-                             "or take self out if another program serves it",
-                 here, walk->name);
+                 LBSNO(2200) "LBStickyLocal on %s: \"self\": member %s of "
+                             "pool %s is this machine, but this httpd does "
+                             "not listen there; wanted Listen with that "
+                             "address and port, or no self if another program "
+                             "serves it",
+                 walk->set.local->where, here, walk->name);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static int check_secret(const server_rec *s, const server_rec *main_server)
+static int check_secret(const lbs_walk_t *walk, const server_rec *main_server)
 {
     if (lbs_config_of(main_server)->main->secret_source == LBS_SECRET_GIVEN) {
         return OK;
     }
     ap_log_error(
-        APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
-        LBSNO(2201) "LBStickyLocal: \"self\": wanted a secret that "
+        APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->server,
+        LBSNO(2201) "LBStickyLocal on %s: \"self\": wanted a secret that "
                     "all servers of the pool share; write "
                     "LBStickySecret file:/etc/apache2/lbsticky.secret "
-                    "with the same file on each of them");
+                    "with the same file on each of them",
+        walk->set.local->where);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -187,7 +189,7 @@ int lbs_local_own_check(apr_pool_t *ptemp, server_rec *main_server)
 
     while (status == OK && lbs_walk_next(&walk)) {
         if (walk.set.sticky->on && walk.set.local->self) {
-            status = check_secret(walk.server, main_server);
+            status = check_secret(&walk, main_server);
             if (status == OK) {
                 status = check_members(ptemp, &walk);
             }

@@ -35,21 +35,21 @@ static int check_store(apr_pool_t *ptemp, const server_rec *s,
     if (provider == NULL) {
         ap_log_error(
             APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
-            LBSNO(2600) "LBStickyStore: \"%s\": no such store here; "
-                        "write redis:HOST:PORT, memcache:HOST:PORT or "
-                        "shmcb and, for this one, LoadModule "
+            LBSNO(2600) "LBStickyStore on %s: \"%s\": no such store here; "
+                        "wanted redis:HOST:PORT, memcache:HOST:PORT or "
+                        "shmcb, or, for this one, LoadModule "
                         "socache_%s_module modules/mod_socache_%s.so",
-            set->provider, set->provider, set->provider);
+            set->where, set->provider, set->provider, set->provider);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     error = provider->create(&instance, set->args, ptemp, ptemp);
     if (error != NULL) {
         ap_log_error(
             APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
-            LBSNO(2601) "LBStickyStore: \"%s:%s\": wanted %s:HOST:PORT "
-                        "or what else mod_socache_%s takes: %s",
-            set->provider, set->args != NULL ? set->args : "", set->provider,
-            set->provider, error);
+            LBSNO(2601) "LBStickyStore on %s: \"%s:%s\": wanted "
+                        "%s:HOST:PORT or what else mod_socache_%s takes: %s",
+            set->where, set->provider, set->args != NULL ? set->args : "",
+            set->provider, set->provider, error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -20,6 +20,12 @@ const char *lbs_setter_wants(cmd_parms *cmd, const char *value,
                         wanted);
 }
 
+const char *lbs_setter_where(const cmd_parms *cmd)
+{
+    return apr_psprintf(cmd->pool, "line %d of %s", cmd->directive->line_num,
+                        cmd->directive->filename);
+}
+
 int lbs_setter_is_only(int argc, char *const argv[], const char *word)
 {
     return argc == 1 && ap_cstr_casecmp(argv[0], word) == 0;

@@ -22,6 +22,14 @@
 const char *lbs_setter_wants(cmd_parms *cmd, const char *value,
                              const char *wanted);
 
+/**
+ * Where the directive stands, for what can only be checked when all of the
+ * configuration is read: httpd names the line of what a setter refuses only.
+ *
+ * @return "line N of FILE", from the configuration's pool
+ */
+const char *lbs_setter_where(const cmd_parms *cmd);
+
 /** @return 1 when the only argument is this word, in any case */
 int lbs_setter_is_only(int argc, char *const argv[], const char *word);
 

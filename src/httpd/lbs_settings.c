@@ -45,7 +45,7 @@ static const lbs_set_check_t check = {
     .expect_text = "200-399",
 };
 static const lbs_set_limit_t limit = {.wait = SECONDS(5)};
-static const lbs_set_local_t local = {0, 0};
+static const lbs_set_local_t local = {.files = 0};
 static const lbs_set_forward_t forward = {.host = 1, .proto = 1};
 static const lbs_set_store_t store = {.timeout = MS(100)};
 

@@ -102,6 +102,7 @@ typedef struct lbs_set_limit_t {
 typedef struct lbs_set_local_t {
     int files;
     int self;
+    const char *where; /* the directive stands: file and line */
 } lbs_set_local_t;
 
 /* LBStickyForward */
@@ -115,6 +116,7 @@ typedef struct lbs_set_store_t {
     const char *provider; /* NULL: off */
     const char *args;     /* NULL: none */
     apr_int64_t timeout;
+    const char *where; /* the directive stands: file and line */
 } lbs_set_store_t;
 
 /* What can be said for a server and, most of it, for a pool. */
