@@ -49,6 +49,7 @@ Listen 127.0.0.1:@PORT2@
     ServerName trusting
     RemoteIPHeader X-Forwarded-For
     RemoteIPInternalProxy 127.0.0.1
+    Header always set Cache-Control "public, max-age=60" "expr=%{QUERY_STRING} =~ /always/"
     ProxyPass "/plain/" "balancer://plain/"
     ProxyPass "/insecure/" "balancer://insecure/"
     ProxyPass "/secure/" "balancer://secure/"
@@ -147,6 +148,14 @@ subtest 'nocache loosens nothing the application said' => sub {
     $all = join ', ', $r->all('Cache-Control');
     like $all, qr/\bprivate\b/, 'private';
     unlike $all, qr/\bpublic\b/, 'and public in the second field is taken out';
+    for (['', 'private, max-age=60'],
+         ['&header=Cache-Control:no-store',
+          'public, max-age=60, no-store']) {
+        my ($said, $want) = @$_;
+        $r = $h->get("/plain/?always$said", n => 2);
+        is join(' | ', $r->all('Cache-Control')), $want,
+            "'$said' and what httpd says by Header always";
+    }
 };
 
 subtest 'strip leaves all other cookies byte for byte' => sub {

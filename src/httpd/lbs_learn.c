@@ -133,14 +133,21 @@ static int is_due(const lbs_request_t *req)
     return age > apr_time_sec(timeout->idle / 2);
 }
 
-/* One field instead of several: what each of them said counts. */
+/* One field instead of several: what each of them said counts, and what
+ * "Header always" added as well. */
 static void forbid_shared_caching(request_rec *r)
 {
-    const char *said =
-        apr_table_getm(r->pool, r->headers_out, "Cache-Control");
+    static const char field[] = "Cache-Control";
+    const char *said = apr_table_getm(r->pool, r->headers_out, field);
+    const char *always = apr_table_getm(r->pool, r->err_headers_out, field);
 
-    apr_table_setn(r->headers_out, "Cache-Control",
-                   lbs_setcookie_private(r->pool, said));
+    if (said != NULL && always != NULL) {
+        said = apr_pstrcat(r->pool, always, ", ", said, NULL);
+    }
+    apr_table_unset(r->err_headers_out, field);
+    apr_table_setn(
+        r->headers_out, field,
+        lbs_setcookie_private(r->pool, said != NULL ? said : always));
 }
 
 /* Write the line that the answer to the client will carry. */
