@@ -72,6 +72,69 @@ subtest 'it goes where the session is, and counts while it is open' => sub {
     ok all_over($h, @web), 'that one, too';
 };
 
+subtest 'a visitor begins with a handshake' => sub {
+    my @web = LBS::Backend->many(3);
+    my $h = start(\@web, 'LBStickyMethod round-robin');
+    for my $n (1 .. 3) {
+        my ($c, $r) = open_ws($h, '/app/?cookie=theirs%3D1');
+        my $token = token_in($r, 'LBSTICKY_app');
+        like $token, qr/^[\w-]{1,48}$/, 'a cookie with the 101';
+        is_deeply [$r->set_cookies('theirs')], ['theirs=1'], 'beside the application\'s';
+        is echo($c, 'hello'), 'hello', 'the tunnel works';
+        my @shown = (headers => cookie_of(LBSTICKY_app => $token));
+        my $page = $h->get('/app/', @shown);
+        is_deeply [verdict($page), $page->member], ['kept', $r->member],
+            'pages come from where the tunnel is, while it is open';
+        is_deeply [$page->set_cookies('LBSTICKY_app')], [], 'without a cookie once more';
+        my ($again, $second) = open_ws($h, '/app/', cookie => "LBSTICKY_app=$token");
+        is_deeply [$second->member, $second->set_cookies('LBSTICKY_app')], [$r->member],
+            'nor does another tunnel get one';
+        $_->close for $c, $again;
+    }
+    my ($c, $r) = open_ws($h, '/app/?status=403');
+    is $r->status, 403, 'a handshake that is refused';
+    is scalar(my @once = $r->set_cookies('LBSTICKY_app')), 1, 'gets one cookie as well';
+    $c->close;
+    ok all_over($h, @web), 'nothing is left';
+};
+
+subtest 'what a handshake shows is learned while the tunnel is open' => sub {
+    my @web = LBS::Backend->many(3);
+    my $h = start(\@web, "LBSticky session=sid header=X-Key\nLBStickyMethod round-robin");
+    my ($c, $r) = open_ws($h, '/app/?cookie=sid%3Dfresh');
+    my ($pool) = grep { $_->{name} eq 'app' } @{$h->json->{pools}};
+    is $pool->{requests}, 1, 'the decision is counted';
+    for (1 .. 3) {
+        my $page = $h->get('/app/', headers => cookie_of(sid => 'fresh'));
+        is_deeply [verdict($page), $page->member], ['kept', $r->member],
+            'a session that the 101 sets';
+    }
+    $c->close;
+    ok all_over($h, @web), 'nothing is left';
+};
+
+subtest 'a tunnel that works ends a hold' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = start(\@web, "LBStickyEject hold=1s-1s\nLBStickyMethod round-robin");
+    my ($c, $r) = open_ws($h, '/app/');
+    my ($b) = grep { $_->name eq $r->member } @web;
+    $c->close;
+    $b->set(reset => 'before');
+    for (1 .. 20) {
+        last if member($h, $b->port)->{state} eq 'ejected';
+        $h->get('/app/');
+    }
+    is member($h, $b->port)->{state}, 'ejected', 'a member is ejected';
+    $b->set;
+    sleep 1.3;
+    my @tunnels = map { [open_ws($h, '/app/')] } 1 .. 4;
+    cmp_ok scalar(grep { $_->[1]->member eq $b->name } @tunnels), '>', 1,
+        'after its time it is tried out, and is in use at once';
+    is member($h, $b->port)->{state}, 'up', 'while the tunnels are open';
+    $_->[0]->close for @tunnels;
+    ok all_over($h, @web), 'nothing is left';
+};
+
 subtest 'no connection, no upgrade' => sub {
     my @web = LBS::Backend->many(2);
     my $h = start(\@web);

@@ -33,6 +33,8 @@ static ap_filter_rec_t *out_filter;
 static ap_filter_rec_t *in_filter;
 static ap_filter_rec_t *wait_filter;
 
+static void (*head_is_read)(void *baton);
+
 /* mod_proxy works on a request in one thread from end to end. */
 static __thread lbs_backend_t *current;
 
@@ -134,6 +136,16 @@ static apr_status_t backend_wait(ap_filter_t *f, apr_bucket_brigade *bb,
     return ap_get_brigade(f->next, bb, mode, block, bytes);
 }
 
+static int is_blank(apr_bucket_brigade *bb)
+{
+    char line[3];
+    apr_size_t length = sizeof(line);
+
+    return apr_brigade_flatten(bb, line, &length) == APR_SUCCESS
+           && ((length == 1 && line[0] == '\n')
+               || (length == 2 && line[0] == '\r' && line[1] == '\n'));
+}
+
 static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
                                ap_input_mode_t mode, apr_read_type_e block,
                                apr_off_t bytes)
@@ -147,6 +159,10 @@ static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
             && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
             current->received = 1;
             current->on_first(current->baton);
+        }
+        if (current != NULL && current->received && mode == AP_MODE_GETLINE
+            && is_blank(bb)) {
+            head_is_read(current->baton);
         }
     }
     return rv;
@@ -170,6 +186,11 @@ static int pre_connection(conn_rec *c, void *socket)
     ap_add_input_filter_handle(wait_filter, connection, NULL, c);
     ap_add_output_filter_handle(out_filter, connection, NULL, c);
     return OK;
+}
+
+void lbs_backend_on_head(void (*on_head)(void *baton))
+{
+    head_is_read = on_head;
 }
 
 void lbs_backend_register(void)

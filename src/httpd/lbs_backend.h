@@ -36,6 +36,11 @@ typedef struct lbs_backend_t {
 /** Register the filters and the hook. Once, in register_hooks. */
 void lbs_backend_register(void);
 
+/** Have this called, with the attempt's baton, at the blank line after each
+ * head of an answer, interim ones too: mod_proxy has taken in the head, and
+ * has done nothing with it yet. Once, in register_hooks. */
+void lbs_backend_on_head(void (*on_head)(void *baton));
+
 /** Watch the connection this thread will use, until lbs_backend_end().
  * @return the one watched before, to be given to lbs_backend_end() */
 lbs_backend_t *lbs_backend_begin(lbs_backend_t *backend);

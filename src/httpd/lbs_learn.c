@@ -8,6 +8,7 @@
 #include <util_filter.h>
 
 #include "src/affinity/lbs_setcookie.h"
+#include "src/httpd/lbs_backend.h"
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_extract.h"
 #include "src/httpd/lbs_forward.h"
@@ -328,6 +329,34 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
+/* A tunnel begins
+ * ------------------------------------------------------------------------ */
+
+/* The member agrees to what the client asked for. */
+static int is_switch(const request_rec *r)
+{
+    const char *wanted = apr_table_get(r->headers_in, "Upgrade");
+    const char *granted = apr_table_get(r->headers_out, "Upgrade");
+
+    return r->status == HTTP_SWITCHING_PROTOCOLS && wanted != NULL
+           && granted != NULL && ap_cstr_casecmp(wanted, granted) == 0;
+}
+
+/* mod_proxy sends this answer past all filters, and then there is a tunnel,
+ * perhaps for hours: so it is learned here, and headers_out, which it will
+ * send, gets our cookie. */
+static void begin_tunnel(void *baton)
+{
+    lbs_request_t *req = baton;
+    request_rec *r = req->r;
+
+    if (!req->answered && is_switch(r) && lbs_forward_answered(r, req)) {
+        lbs_verdict_sound(req);
+        lbs_learn_late(r, req);
+        hand_out(r);
+    }
+}
+
 void lbs_learn_attach(request_rec *r)
 {
     ap_add_output_filter_handle(learn_filter, NULL, r, r->connection);
@@ -340,6 +369,7 @@ void lbs_learn_register(void)
                                               AP_FTYPE_RESOURCE);
     learn_filter = ap_register_output_filter("LBS_LEARN", learn_out, NULL,
                                              AP_FTYPE_PROTOCOL - 1);
+    lbs_backend_on_head(begin_tunnel);
     ap_hook_insert_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -6,7 +6,8 @@
  * LBS_LEARN stands last before the protocol: what the application sets there
  * is what the client will show, so sessions are learned there, before the
  * client can send its next request, and our cookie is added there, behind
- * mod_cache, which therefore never stores it.
+ * mod_cache, which therefore never stores it. A 101 goes past all filters: it
+ * is looked at where the member's connection is read (lbs_backend.h).
  */
 #ifndef LBS_LEARN_H
 #define LBS_LEARN_H

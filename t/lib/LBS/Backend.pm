@@ -31,7 +31,8 @@
 #   reuse=close|reset  (set only) the second request on a connection meets a
 #                    server that is just closing it: it is not processed
 #   times=N          (set only) the behaviour ends after N requests
-# A websocket upgrade is accepted; what the client sends comes back.
+# A websocket upgrade is accepted, unless there is a status; what the client
+# sends comes back.
 package LBS::Backend;
 use v5.36;
 

@@ -270,8 +270,8 @@ sub respond ($server, $req, $seen) {
     return [$at, $end] if $when eq 'before';
     return ([$at, 'send', "\x00\xff garbage \r\n\r\n"], [$at, 'close'])
         if $b->{garbage};
-    return upgrade($req, $server, $at)
-        if lc($req->{h}{upgrade} // '') eq 'websocket';
+    return upgrade($req, $server, $b, $at)
+        if lc($req->{h}{upgrade} // '') eq 'websocket' && !$b->{status};
 
     my $body = defined $b->{size} ? 'x' x $b->{size}
                                   : $ascii->encode($seen) . "\n";
@@ -311,11 +311,12 @@ sub head ($server, $req, $b, $body, $close) {
     return (join("\r\n", @h, '', ''), $bodyless);
 }
 
-sub upgrade ($req, $server, $at) {
+sub upgrade ($req, $server, $b, $at) {
     my $accept = sha1_base64(($req->{h}{'sec-websocket-key'} // '') . WS_GUID);
     return ([$at, 'send', join "\r\n", 'HTTP/1.1 101 Switching Protocols',
              'Upgrade: websocket', 'Connection: Upgrade',
              "X-Backend: $server->{name}",
+             (map { "Set-Cookie: $_" } @{$b->{cookie} // []}),
              "Sec-WebSocket-Accept: $accept=", '', ''], [$at, 'echo']);
 }
 
