@@ -33,6 +33,17 @@ LBStickySlowStart off
     BalancerMember "http://@B1@" route=web1
     BalancerMember "http://@B2@" route=web2
 </Proxy>
+<Proxy "balancer://loyal">
+    LBSticky header=X-User
+    LBStickyFailover off
+    BalancerMember "http://@B1@" route=web1
+    BalancerMember "http://@B2@" route=web2
+</Proxy>
+<Proxy "balancer://narrow">
+    LBSticky ip
+    LBStickyLimit inflight=1
+    BalancerMember "http://@B1@" route=web1
+</Proxy>
 <Proxy "balancer://plain">
     LBSticky none
     BalancerMember "http://@B1@" route=web1
@@ -42,6 +53,9 @@ ProxyPass "/routed/" "balancer://routed/"
 ProxyPass "/idle/" "balancer://idle/"
 ProxyPass "/back/" "balancer://back/"
 ProxyPass "/plain/" "balancer://plain/"
+ProxyPass "/loyal/" "balancer://loyal/"
+ProxyPass "/narrow/" "balancer://narrow/"
+Header always set X-Told "%{LBSTICKY_DECISION}e %{LBSTICKY_REASON}e"
 ProxyPass "/" "balancer://app/"
 CONF
 $h->start;
@@ -147,6 +161,26 @@ subtest 'a session that is away from home' => sub {
     $e = ask($key)->json;
     is "$e->{decision} $e->{reason} $e->{member}", "moved failback $at", 'and goes home';
     is $h->get('/back/', @bob)->member, $at, 'as it happens';
+};
+
+subtest 'refused, as a request is told' => sub {
+    my $told = sub ($uri, @o) {
+        my ($said) = $h->get($uri, @o)->header('X-Told');
+        return $said;
+    };
+    my @eve = (headers => [['X-User', 'eve']]);
+    my $at = $h->get('/loyal/', @eve)->member;
+    $h->post('/lb-status/admin', {pool => 'loyal', member => $at, action => 'disable'},
+             headers => [['LBSticky-Admin', '1']]);
+    my $e = ask('pool=loyal&key=header%3DX-User:eve')->json;
+    is "$e->{decision} $e->{reason}", 'refused disabled', 'LBStickyFailover off';
+    is $told->('/loyal/', @eve), 'refused disabled', 'as it happens';
+    my $c = $h->connect;
+    $c->send_request('GET', '/narrow/?delay=1');
+    ok wait_for(sub { ask('pool=narrow')->json->{decision} eq 'refused' }), 'full';
+    is ask('pool=narrow')->json->{reason}, 'full', 'for that reason';
+    is $told->('/narrow/'), 'refused full', 'as it happens';
+    is $c->response->status, 200, 'for a while';
 };
 
 subtest 'a pool without keys' => sub {

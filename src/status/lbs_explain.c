@@ -203,6 +203,16 @@ static void decide_by_key(explain_t *e)
     }
 }
 
+/* The reason of a refusal, as a request has it in LBSTICKY_REASON. */
+static lbs_reason_t why_refused(const explain_t *e)
+{
+    if (e->key.named && !e->from->failover) {
+        return e->reason;
+    }
+    return lbs_view_pool_count(e->pool, LBS_STATE_FULL) > 0 ? LBS_REASON_FULL
+                                                            : LBS_REASON_DOWN;
+}
+
 static void decide(explain_t *e)
 {
     if (e->key.named) {
@@ -217,7 +227,7 @@ static void decide(explain_t *e)
     }
     if (e->member == NULL) {
         e->decision = LBS_DECISION_REFUSED;
-        e->reason = lbs_decision_reason(e->decision, e->reason);
+        e->reason = why_refused(e);
     }
 }
 
