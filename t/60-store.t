@@ -155,11 +155,17 @@ subtest 'redis' => sub {
     is scalar(my @warned = $a->error_log(qr/LBS2502/)), 1, 'one warning';
     ok wait_for(sub { grep { $_->{event} eq 'store-down' } @{$a->json->{events}} }),
         'the event store-down';
+    my $is_down = sub { pool_state($a, 'head')->{store_down} ? 1 : 0 };
+    is $is_down->(), 1, 'and so it is, in the JSON';
+    like $a->get('/lb-status')->body, qr/LBStickyStore does not answer/, 'on the page';
+    like qx(bin/lbctl -u http://127.0.0.1:@{[$a->port]}/lb-status doctor),
+        qr/^head: LBStickyStore does not answer, sessions are not shared$/m, 'and to lbctl';
     $redis = Server->redis($port);
     ok wait_for(sub {
         $a->get('/head/', key('up' . rand));
         grep { $_->{event} eq 'store-up' } @{$a->json->{events}}
     }, 20), 'store-up when it is back';
+    is $is_down->(), 0, 'and it is up';
     ok wait_for(sub {
         my $key = 'again' . rand;
         $a->get('/head/', key($key));

@@ -414,3 +414,8 @@ apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
     judge(store, op, rv);
     return rv;
 }
+
+int lbs_peers_call_is_down(const lbs_peers_store_t *store)
+{
+    return store != NULL && lbs_atomic_load32_relaxed(&store->breaker->down);
+}

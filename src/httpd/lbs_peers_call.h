@@ -56,4 +56,7 @@ apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
                             unsigned char value[LBS_STORE_VALUE_LEN],
                             apr_time_t expiry, apr_interval_time_t timeout);
 
+/** @return 1 while the store is left alone; store may be NULL */
+int lbs_peers_call_is_down(const lbs_peers_store_t *store);
+
 #endif

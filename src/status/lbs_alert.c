@@ -134,6 +134,11 @@ static void look_at_pool(list_t *list)
                                      "request waits", "requests wait"),
                         " for a member that is full", NULL));
     }
+    if (pool->store_down) {
+        add(list, LBS_ALERT_WARN, NULL,
+            "LBStickyStore does not answer: sessions are known to this "
+            "server alone");
+    }
     if (pool->busy_key_percent >= BUSY_PERCENT) {
         add(list, LBS_ALERT_WARN, NULL,
             apr_psprintf(list->memory,

@@ -15,6 +15,7 @@
 #include "mod_lbsticky.h"
 #include "src/base/lbs_text.h"
 #include "src/httpd/lbs_config.h"
+#include "src/httpd/lbs_peers_call.h"
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_ring.h"
@@ -290,6 +291,7 @@ static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
     p->method = lbs_pick_method_name(from->set.method->method);
     p->busy_key_percent = lbs_busy_percent(
         &c->rt->shared->notes->busy[from->slot], (apr_uint64_t)c->now.mono);
+    p->store_down = lbs_peers_call_is_down(from->store);
     p->may_change = may_change(c, from);
     fill_sources(c, from->set.sticky, p);
     fill_decisions(from->record, p);

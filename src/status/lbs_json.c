@@ -200,6 +200,7 @@ static json_t *pool_head(apr_pool_t *pool, const lbs_view_pool_t *p)
     put(&object, "retries", count(p->retries));
     put(&object, "retries_denied", count(p->retries_denied));
     put(&object, "panic", json_boolean(p->panic));
+    put(&object, "store_down", json_boolean(p->store_down));
     put(&object, "decisions", decisions(p));
     return object;
 }

@@ -100,6 +100,7 @@ typedef struct lbs_view_pool_t {
     apr_uint64_t retries;
     apr_uint64_t retries_denied;
     int panic;
+    int store_down;       /* LBStickyStore does not answer */
     int busy_key_percent; /* share of the busiest key; -1: not known */
     int may_change;       /* actions of this page reach this pool */
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];

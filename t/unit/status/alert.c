@@ -70,6 +70,10 @@ static void warned(apr_pool_t *pool)
     members[1].state = LBS_STATE_DOWN;
     first_is(pool, LBS_ALERT_WARN, "web2 is down", "one down");
     start(pool, 3);
+    of->store_down = 1;
+    first_is(pool, LBS_ALERT_WARN, "LBStickyStore does not answer",
+             "the store is down");
+    start(pool, 3);
     members[1].state = LBS_STATE_EJECTED;
     first_is(pool, LBS_ALERT_WARN, "web2 is ejected", "one ejected");
     start(pool, 3);
