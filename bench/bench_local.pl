@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # See bench_local.sh.
 use v5.36;
+use List::Util qw(sum0);
 use LBS::Httpd;
 
 use constant {REQUESTS => 10_000, CLIENTS => 8, ROUNDS => 5};
@@ -35,31 +36,20 @@ my %set = (
     'a hop' => [httpd($POOL, member => $plain->port), $plain],
 );
 
-# Processor time of all processes of some httpds, in clock ticks.
-sub ticks (@h) {
-    my $sum = 0;
-    for my $pid (map { $_->pids } @h) {
-        my @stat = split ' ', LBS::Httpd::slurp("/proc/$pid/stat") =~ s/.*\) //sr;
-        $sum += $stat[11] + $stat[12];
-    }
-    return $sum;
-}
-
 # A visitor who was here before.
 my %cookie = map {
     my ($cookie) = $set{$_}[0]->post('/page.html')->set_cookies;
     $_ => ($cookie // 'a=b') =~ s/;.*//sr
 } keys %set;
 
-my $hz = `getconf CLK_TCK`;
 my %best;
 for my $round (0 .. ROUNDS) {
     for my $what (sort keys %set) {
         my @h = @{$set{$what}};
-        my $before = ticks(@h);
+        my $before = sum0 map { $_->cpu } @h;
         my $said = qx(h2load --h1 -n ${\REQUESTS} -c ${\CLIENTS} -H 'Cookie: $cookie{$what}' http://127.0.0.1:${\$h[0]->port}/page.html 2>&1);
         die "$what: $said" if $said !~ /${\REQUESTS} succeeded/;
-        my $us = (ticks(@h) - $before) / $hz / REQUESTS * 1e6;
+        my $us = (sum0(map { $_->cpu } @h) - $before) / REQUESTS * 1e6;
         next if $round == 0;    # to warm up
         $best{$what} = $us if !$best{$what} || $us < $best{$what};
     }

@@ -168,8 +168,9 @@ static void put_cell(const lbs_part_t *part, const char *label,
                 label, value);
 }
 
-static void put_name(const lbs_part_t *part, const lbs_view_pool_t *pool,
-                     const lbs_view_member_t *member)
+static void put_name_and_state(const lbs_part_t *part,
+                               const lbs_view_pool_t *pool,
+                               const lbs_view_member_t *member)
 {
     lbs_out_t *out = part->out;
 
@@ -202,7 +203,7 @@ static void put_row(const lbs_part_t *part, const lbs_view_pool_t *pool,
 
     lbs_out_put(out, "<tr id=\"member-%s\" class=\"is-%s\">", member->id,
                 lbs_state_name(member->state));
-    put_name(part, pool, member);
+    put_name_and_state(part, pool, member);
     put_cell(part, "Weight", weight_of(memory, member));
     put_cell(part, "Sessions", lbs_human_count(memory, member->sessions));
     put_cell(part, "In flight", lbs_human_count(memory, member->inflight));
