@@ -6,15 +6,15 @@ use LBS::Test timeout => 300;
 
 use Digest::SHA qw(sha256_hex);
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
-my $STATUS = qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>);
 # mod_proxy tells of every connection that it could not open or lost.
 my @TOLD = (qr/\[proxy(?:_http)?:error\]/, qr/\[proxy_http:warn\]/);
 
 # Pools whose visitors are sent to the member their cookie R names, and which
 # nothing but the test takes a member out of. One child, one connection pool.
 sub start ($web, %pools) {
-    my $h = governed($web, children => 1, more => $STATUS,
+    my $h = governed($web, children => 1,
         server => "MinSpareThreads 1\nMaxSpareThreads 16",
         map { $_ => "LBSticky route=R\nLBStickyEject off\n$pools{$_}" }
         keys %pools);
@@ -24,11 +24,7 @@ sub start ($web, %pools) {
 
 sub at ($n) { return cookie_of(R => "x.r$n") }
 
-sub pool_of ($h, $name) {
-    return (grep { $_->{name} eq $name } @{$h->json->{pools}})[0];
-}
-
-sub member ($h, $name, $n) { return pool_of($h, $name)->{members}[$n - 1] }
+sub member ($h, $name, $n) { return pool_state($h, $name)->{members}[$n - 1] }
 
 sub clear (@web) { $_->clear for @web; return }
 
@@ -68,7 +64,7 @@ subtest 'no connection: any method moves on, its body whole' => sub {
             is got($web[2]), 1, 'delivered once';
         }
     }
-    is pool_of($h, 'app')->{retries}, 0, 'none of them is a repetition';
+    is pool_state($h, 'app')->{retries}, 0, 'none of them is a repetition';
 };
 
 subtest 'a reset before the first byte' => sub {
@@ -175,7 +171,7 @@ subtest 'a stale kept-alive connection is no failure' => sub {
             is verdict($r), 'kept', 'the session stays';
         }
     }
-    my $pool = pool_of($h, 'app');
+    my $pool = pool_state($h, 'app');
     is $pool->{members}[0]{failures}, 0, 'no failure';
     is $pool->{retries}, 0, 'no repetition elsewhere';
 };
@@ -228,7 +224,7 @@ subtest 'requests just as the member closes its connections' => sub {
     });
     is join(' ', map { "$_->[0]/$_->[1]" } @all), join(' ', ("$rounds/0") x 8),
         'each is answered';
-    for my $m (@{pool_of($h, 'app')->{members}}) {
+    for my $m (@{pool_state($h, 'app')->{members}}) {
         is "$m->{failures} $m->{eject}{count} $m->{state}", '0 0 up',
             'no failure, no ejection';
     }
@@ -333,7 +329,7 @@ subtest 'the budget' => sub {
         my %got;
         $got{$h->get("/$pool/?reset=before&at=$name", headers => at(1))
             ->status}++ for 1 .. $n;
-        my $p = pool_of($h, $pool);
+        my $p = pool_state($h, $pool);
         is $got{200} + $got{502}, $n, "$pool: all are answered";
         is $p->{retries}, $got{200}, 'each repetition helped';
         is $p->{retries_denied}, $got{502}, 'the others were denied';

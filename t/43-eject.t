@@ -5,25 +5,21 @@ use lib 't/lib';
 use LBS::Test timeout => 150;
 
 use LBS::Governed;
-use POSIX ();
+use LBS::State qw(pool_state);
 
-my $STATUS = qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>);
 # What mod_proxy tells of connections it lost or could not open.
 my @TOLD = (qr/\[proxy(?:_http)?:error\]/, qr/\[proxy_http:warn\]/);
 
 # Pools whose visitors are sent to the member their cookie R names.
 sub start ($web, %pools) {
-    my $h = governed($web, more => $STATUS, server => 'LBStickySlowStart off',
+    my $h = governed($web, server => 'LBStickySlowStart off',
         threads => 40, map { $_ => "LBSticky route=R\n$pools{$_}" } keys %pools);
     $h->announce(@TOLD);
     return $h;
 }
 
 sub at ($n) { return cookie_of(R => "x.r$n") }
-sub pool_of ($h, $name) {
-    return (grep { $_->{name} eq $name } @{$h->json->{pools}})[0];
-}
-sub member ($h, $name, $n) { return pool_of($h, $name)->{members}[$n - 1] }
+sub member ($h, $name, $n) { return pool_state($h, $name)->{members}[$n - 1] }
 sub state_of ($h, $name, $n) { return member($h, $name, $n)->{state} }
 
 # [event, reason, at] of a pool's member, the oldest first.
@@ -164,7 +160,7 @@ subtest 'the cap, and the last one' => sub {
     for my $pool (qw(half all)) {
         fail_in_row($h, \@web, $pool, $_ % 3 + 1, 1) for 0 .. 8;
         my @out = grep { $_->{state} eq 'ejected' }
-            @{pool_of($h, $pool)->{members}};
+            @{pool_state($h, $pool)->{members}};
         is scalar @out, $pool eq 'half' ? 2 : 3, "$pool: of four";
         fail_in_row($h, \@web, $pool, 4, 3);
         is state_of($h, $pool, 4), 'up', 'the last one never';
@@ -310,22 +306,13 @@ subtest 'nobody is there: an answer at once, and no spinning' => sub {
     my @web = LBS::Backend->many(3);
     my $h = start(\@web, app => 'LBStickyEject failures=1 cap=100');
     $_->refuse for @web;
-    my $busy = sub {
-        my $ticks = 0;
-        for my $pid ($h->pids) {
-            my @f = split ' ', LBS::Httpd::slurp("/proc/$pid/stat")
-                =~ s/.*\) //sr;
-            $ticks += $f[11] + $f[12];
-        }
-        return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
-    };
-    my $before = $busy->();
+    my $before = $h->cpu;
     my @r = map { $h->get('/app/', headers => at(1 + $_ % 3)) } 1 .. 50;
     is scalar(grep { $_->status == 503 && $_->header('Retry-After') } @r), 50,
         '503 and when to try again';
     cmp_ok percentile(90, map { $_->elapsed } @r), '<', 0.1, 'at once';
     sleep 1;
-    cmp_ok $busy->() - $before, '<', 1.5, 'hardly any processor time';
+    cmp_ok $h->cpu - $before, '<', 1.5, 'hardly any processor time';
     $_->accept for @web;
     ok wait_for(sub { $h->get('/app/')->status == 200 }, 4), 'and back';
 };

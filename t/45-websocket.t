@@ -7,14 +7,14 @@ use lib 't/lib';
 use LBS::Test timeout => 120;
 
 use LBS::Governed;
+use LBS::State qw(pool_state);
 
-my $STATUS = qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>);
 
 sub start ($web, $more = '') {
     my $list = join "\n", map { qq(BalancerMember "http://\@B$_\" route=r$_ )
         . 'upgrade=websocket timeout=2' } 1 .. @$web;
     $list =~ s/(\@B\d+)"/$1@"/g;
-    my $h = governed($web, more => $STATUS, server => 'LBStickySlowStart off',
+    my $h = governed($web, server => 'LBStickySlowStart off',
         app => "LBSticky cookie\n$more\n$list",
         stock => "LBSticky off\n$list");
     $h->announce(qr/\[proxy(?:_http)?:(?:error|warn)\]/);
@@ -22,8 +22,8 @@ sub start ($web, $more = '') {
 }
 
 sub member ($h, $name) {
-    my ($pool) = grep { $_->{name} eq 'app' } @{$h->json->{pools}};
-    my ($m) = grep { $_->{name} =~ /:\Q$name\E$/ } @{$pool->{members}};
+    my ($m) = grep { $_->{name} =~ /:\Q$name\E$/ }
+        @{pool_state($h, 'app')->{members}};
     return $m;
 }
 

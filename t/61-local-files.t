@@ -36,9 +36,7 @@ Redirect "/moved" "http://localhost/elsewhere"
     Header set X-From-Directory "yes"
     Header unset ETag
 </Directory>
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 ErrorDocument 403 /error-page?status=403
 ProxyPass "/encoded" "balancer://app/encoded" mapping=encoded
 ProxyPass "/" "balancer://app/"

@@ -25,9 +25,7 @@ sub start () {
 LBStickyMethod round-robin
 LBStickyStore  shmcb:@ROOT@/run/store(512000) timeout=200ms
 Mutex sysvsem lbsticky-store
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
+@STATUS@
 CONF
     my %before = map { $_ => 1 } semaphores();
     $h->announce(qr/LBS2502/);

@@ -6,26 +6,15 @@ use lib 't/lib';
 use LBS::Test timeout => 300;
 use LBS::Crowd;
 use LBS::Governed;
-use LBS::State;
+use LBS::State qw(:DEFAULT visit);
 
 my $RESTARTS = $ENV{LBS_RESTARTS} // 20;
 my @KINDS = qw(cookie session ip);
 my @web = LBS::Backend->many(5);
 
-my $STATUS = <<'CONF';
-LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
-CONF
+my $SERVER = "LBStickyAdmin on\n";
 
 sub table_of ($sessions) { return "LBStickyTable sessions=$sessions" }
-
-# A learned session per number, in the pool `app` at /app/.
-sub visit ($h, $n, %o) {
-    my $uri = '/app/' . ($o{query} // '');
-    return $h->get($uri, %o, headers => [['Cookie', "sid=s$n"]]);
-}
 
 # The files that httpd's shared memory has: some modules give theirs a name.
 sub segments ($h) {
@@ -76,11 +65,11 @@ subtest 'sessions of all kinds stay through reloads under load' => sub {
 
 # As many sizes as reloads: more than there can be tables at a time.
 subtest '50 graceful restarts with changing table size' => sub {
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     my (%home, @bad);
     for my $i (1 .. 50) {
         $h->graceful(governed_text(\@web, app => 'LBSticky session=sid',
-                                   server => $STATUS . table_of(1000 + 37 * $i)));
+                                   server => $SERVER . table_of(1000 + 37 * $i)));
         $home{$_} = visit($h, $_)->member for map { "$i-$_" } 1 .. 4;
         push @bad, grep { visit($h, $_)->member ne $home{$_} }
             map { "$_-1" } grep { $_ > 0 } $i - 1, $i - 7;
@@ -97,9 +86,9 @@ subtest '50 graceful restarts with changing table size' => sub {
 subtest 'sizes that come back find their sessions' => sub {
     my $conf = sub ($size) {
         return governed_text(\@web, app => 'LBSticky session=sid',
-                             server => $STATUS . table_of($size));
+                             server => $SERVER . table_of($size));
     };
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     my %home;
     for my $i (1 .. 12) {
         my $size = (3000, 4000, 5000)[$i % 3];
@@ -113,7 +102,7 @@ subtest 'sizes that come back find their sessions' => sub {
 };
 
 subtest 'the number of members is the same after 10 reloads' => sub {
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     visit($h, $_) for 1 .. 10;
     $h->graceful for 1 .. 10;
     visit($h, $_) for 1 .. 10;
@@ -130,7 +119,7 @@ subtest 'state belongs to the identity: a reversed member list' => sub {
         return "LBSticky session=sid\n" . join '',
             map { qq(BalancerMember "http://\@B$_\@" route=r$_\n) } @n;
     };
-    my $h = governed(\@web, app => $lines->(1 .. 5), server => $STATUS);
+    my $h = governed(\@web, app => $lines->(1 .. 5), server => $SERVER);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 200;
     my $count = sub {
         return {map { $_->{id} => [@$_{qw(name route requests sessions bytes_in)}] }
@@ -138,7 +127,7 @@ subtest 'state belongs to the identity: a reversed member list' => sub {
     };
     my $before = $count->();
     $h->graceful(governed_text(\@web, app => $lines->(reverse 1 .. 5),
-                               server => $STATUS));
+                               server => $SERVER));
     is_deeply $count->(), $before, 'the counters of each id are the same';
     is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
         'and nobody moved';
@@ -152,16 +141,16 @@ subtest 'another URL under the same route, another weight, another route' => sub
         return "LBSticky session=sid\nLBStickySlowStart off\n$first\n"
             . qq(BalancerMember "http://\@B2\@" route=two);
     };
-    my $h = governed(\@web, server => $STATUS,
+    my $h = governed(\@web, server => $SERVER,
         app => $lines->('BalancerMember "http://@B1@" route=one'));
     my %home = map { $_ => visit($h, $_)->member } 1 .. 40;
     my @ones = grep { $home{$_} eq $web[0]->name } keys %home;
-    $h->graceful(governed_text(\@web, server => $STATUS,
+    $h->graceful(governed_text(\@web, server => $SERVER,
         app => $lines->('BalancerMember "http://@B3@" route=one loadfactor=7')));
     is_deeply spread(map { visit($h, $_) } @ones), {$web[2]->name => scalar @ones},
         'a server that moved takes its sessions along';
     is member_state($h, 'app', 'one')->{weight}, 7, 'the new weight counts';
-    $h->graceful(governed_text(\@web, server => $STATUS,
+    $h->graceful(governed_text(\@web, server => $SERVER,
         app => $lines->('BalancerMember "http://@B3@" route=uno')));
     my @r = map { visit($h, $_) } @ones;
     is_deeply [grep { verdict($_) ne 'moved removed' } @r], [],
@@ -177,7 +166,7 @@ subtest 'two virtual hosts with a pool of one name share nothing' => sub {
             . qq(LBSticky session=sid\n<Proxy "balancer://app">\n)
             . join('', map { qq(BalancerMember "http://\@B$_\@" route=r$_\n) } @n)
             . qq(</Proxy>\nProxyPass "/app/" "balancer://app/"\n)
-            . "$STATUS</VirtualHost>\n";
+            . "LBStickyAdmin on\n\@STATUS\@\n</VirtualHost>\n";
     };
     my $h = LBS::Httpd->new(backends => \@web,
                             conf => $host->('a.example', 1, 2));
@@ -207,7 +196,7 @@ subtest 'a member is removed while 200 requests hold it' => sub {
         return "LBSticky session=sid\n" . join '',
             map { qq(BalancerMember "http://\@B$_\@" route=r$_\n) } @n;
     };
-    my $h = governed(\@web, app => $lines->(1), server => $STATUS, threads => 128,
+    my $h = governed(\@web, app => $lines->(1), server => $SERVER, threads => 128,
                      mpm => 'event');    # 200 of them are there at once
     visit($h, $_) for 1 .. 200;
     my @open = map { $h->connect } 1 .. 200;
@@ -215,7 +204,7 @@ subtest 'a member is removed while 200 requests hold it' => sub {
         headers => [['Cookie', "sid=s$_"]]) for 1 .. 200;
     ok wait_for(sub { pool_state($h, 'app')->{inflight} == 200 }, 5),
         '200 in flight';
-    $h->graceful(governed_text(\@web, app => $lines->(2, 3), server => $STATUS));
+    $h->graceful(governed_text(\@web, app => $lines->(2, 3), server => $SERVER));
     my @early = map { visit($h, $_) } 1 .. 20;
     is_deeply [grep { verdict($_) ne 'moved removed' } @early], [],
         'meanwhile its sessions move';
@@ -231,7 +220,7 @@ subtest 'a member is removed while 200 requests hold it' => sub {
 };
 
 subtest 'a reload with a request that does not end' => sub {
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     my $slow = $h->connect;
     my $home = visit($h, 'x')->member;
     $slow->send_request('GET', '/app/?delay=4', headers => [['Cookie', 'sid=x']]);

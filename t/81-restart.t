@@ -6,20 +6,11 @@ use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Crowd;
 use LBS::Governed;
-use LBS::State;
+use LBS::State qw(:DEFAULT visit);
 
 my @KINDS = qw(cookie session ip);
 my @web = LBS::Backend->many(4);
-my $STATUS = <<'CONF';
-LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
-CONF
-
-sub visit ($h, $n, %o) {
-    return $h->get('/app/', %o, headers => [['Cookie', "sid=s$n"]]);
-}
+my $SERVER = "LBStickyAdmin on\n";
 
 sub saved_at ($h) { return (Time::HiRes::stat($h->root . '/run/lbsticky.state'))[9] // 0 }
 
@@ -67,7 +58,7 @@ subtest 'a full stop and start' => sub {
 
 # A lonely visitor's answer takes long: nothing else happens meanwhile that
 # would need a file. It ends while the next test runs.
-my $still = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+my $still = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
 my $slow = $still->connect(timeout => 60);
 $slow->send_request('GET', '/app/?body_delay=22&size=10000',
                     headers => [['Cookie', 'sid=s1']]);
@@ -129,7 +120,7 @@ subtest 'what is counted long after its request' => sub {
 
 subtest 'cookies need no file' => sub {
     my $h = governed(\@web, app => 'LBSticky cookie', start => 0,
-        server => $STATUS . "LBStickySecret file:\@ROOT\@/conf/secret\nLBStickyPersist off");
+        server => $SERVER . "LBStickySecret file:\@ROOT\@/conf/secret\nLBStickyPersist off");
     $h->write('conf/secret', "a secret that is long enough\n", 0600);
     $h->announce(qr/AH00098/);
     $h->start;
@@ -148,7 +139,7 @@ subtest 'cookies need no file' => sub {
 };
 
 subtest 'kill -9 of the parent alone, and a start again' => sub {
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     $h->announce(qr/AH00098/);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 50;
     $h->graceful;    # writes the file
@@ -172,7 +163,7 @@ subtest 'kill -9 of the parent alone, and a start again' => sub {
 sub left_behind ($h) { return sort map { s{.*/}{}r } glob $h->root . '/run/*' }
 
 subtest 'crashes leave nothing that piles up' => sub {
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     $h->announce(qr/AH00098/);
     my $home = visit($h, 1)->member;
     $h->graceful;    # writes the file
@@ -190,7 +181,7 @@ subtest 'crashes leave nothing that piles up' => sub {
 };
 
 subtest 'expiry goes on while httpd is stopped' => sub {
-    my $h = governed(\@web, server => $STATUS,
+    my $h = governed(\@web, server => $SERVER,
         app => "LBSticky session=sid\nLBStickyTimeout idle=3s");
     my %home = map { $_ => visit($h, $_)->member } 1 .. 20;
     $h->stop;

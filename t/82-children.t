@@ -6,22 +6,12 @@ use lib 't/lib';
 use LBS::Test timeout => 300;
 use LBS::Crowd;
 use LBS::Governed;
-use LBS::State;
+use LBS::State qw(:DEFAULT visit);
 
 my %KILLS = (event => $ENV{LBS_KILLS} // 100, worker => 20, prefork => 20);
 my @KINDS = qw(cookie session ip);
 my @web = LBS::Backend->many(3);
-my $STATUS = <<'CONF';
-LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
-CONF
-
-sub visit ($h, $n, %o) {
-    return $h->get('/app/' . ($o{query} // ''), %o,
-                   headers => [['Cookie', "sid=s$n"]]);
-}
+my $SERVER = "LBStickyAdmin on\n";
 
 # httpd's own words about children that end so fast.
 my @BUSY = (qr/AH0028[78]|AH10159|AH1039[23]|AH00484|AH0029/);
@@ -76,7 +66,7 @@ each_mpm {
 };
 
 subtest 'a new child does not reset what is shared' => sub {
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 100;
     my $count = sub {
         my $p = pool_state($h, 'app');
@@ -96,7 +86,7 @@ subtest 'a new child does not reset what is shared' => sub {
 # make requests and children die: a child that begins by clearing what is
 # shared would show.
 subtest 'counters and sessions under load while children are killed' => sub {
-    my $h = governed(\@web, children => 4, server => $STATUS,
+    my $h = governed(\@web, children => 4, server => $SERVER,
                      app => 'LBSticky session=sid');
     $h->announce(qr/child pid \d+ exit signal Killed/, @BUSY);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 100;
@@ -141,7 +131,7 @@ subtest 'counters and sessions under load while children are killed' => sub {
 };
 
 subtest 'all children at once' => sub {
-    my $h = governed(\@web, app => 'LBSticky session=sid', server => $STATUS);
+    my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 50;
     my @open = map { $h->connect } 1 .. 20;
     $_->send_request('GET', '/app/?delay=5', headers => [['Cookie', 'sid=s1']])
@@ -163,7 +153,7 @@ subtest 'all children at once' => sub {
 
 subtest 'in flight is exact: aborted requests, failovers, dying children' => sub {
     my $dead = $web[0];
-    my $h = governed(\@web, children => 4, threads => 16, server => $STATUS,
+    my $h = governed(\@web, children => 4, threads => 16, server => $SERVER,
         app => "LBSticky session=sid\nLBStickyEject off\nLBStickyRetry tries=2 budget=100");
     $h->announce(qr/child pid \d+ exit signal/, qr/proxy.*error/, @BUSY);
     visit($h, $_) for 1 .. 60;

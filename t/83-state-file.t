@@ -5,25 +5,16 @@
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Governed;
-use LBS::State;
+use LBS::State qw(:DEFAULT visit);
 
 my @web = LBS::Backend->many(3);
-my $STATUS = <<'CONF';
-LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
-CONF
+my $SERVER = "LBStickyAdmin on\n";
 my $JUMP = ($ENV{LBS_BUILD} // 'build') . '/t/preload/jump.so';
 
 sub pools () { return (app => 'LBSticky session=sid') }
 
-sub visit ($h, $n, %o) {
-    return $h->get('/app/', %o, headers => [['Cookie', "sid=s$n"]]);
-}
-
 # What a stopped httpd left, with 30 sessions in it.
-my $h = governed(\@web, pools(), server => $STATUS);
+my $h = governed(\@web, pools(), server => $SERVER);
 my %home = map { $_ => visit($h, $_)->member } 1 .. 30;
 $h->stop;
 my $FILE = $h->root . '/run/lbsticky.state';
@@ -90,7 +81,7 @@ subtest 'not ours' => sub {
 
 subtest 'from the future' => sub {
     my $jump = LBS::Httpd->new(backends => \@web, conf => governed_text(\@web, pools(),
-        server => $STATUS), env => {LD_PRELOAD => $JUMP, LBS_JUMP => ''});
+        server => $SERVER), env => {LD_PRELOAD => $JUMP, LBS_JUMP => ''});
     $jump->{env}{LBS_JUMP} = $jump->write('jump', 3 * 86_400);
     $jump->start;
     visit($jump, $_) for 1 .. 5;
@@ -103,7 +94,7 @@ subtest 'from the future' => sub {
 subtest 'of another secret' => sub {
     my $conf = sub ($secret) {
         return governed_text(\@web, pools(),
-                             server => "$STATUS\nLBStickySecret file:$secret");
+                             server => "${SERVER}LBStickySecret file:$secret");
     };
     my ($one, $two) = map { $h->write("conf/$_", "$_ secret, long enough\n", 0600) }
         qw(one two);
@@ -119,7 +110,7 @@ subtest 'of another secret' => sub {
     $h->start;
     is verdict(visit($h, 1)), 'kept', 'a rotated one is known';
     $h->stop;
-    $h->conf(governed_text(\@web, pools(), server => $STATUS));
+    $h->conf(governed_text(\@web, pools(), server => $SERVER));
 };
 
 subtest 'a file that cannot be read' => sub {
@@ -172,7 +163,7 @@ subtest 'a huge file, and what is no file' => sub {
 subtest 'a directory that is not there, or not for writing' => sub {
     for my $path ($h->root . '/no/such/dir/state', '/proc/lbsticky.state') {
         my $other = governed(\@web, pools(), start => 0,
-            server => "$STATUS\nLBStickyPersist \"$path\"");
+            server => "${SERVER}LBStickyPersist \"$path\"");
         is +($other->configtest)[0], 0, "$path passes -t";
         $other->announce(qr/LBS1702/);
         $other->start;
@@ -190,7 +181,7 @@ subtest 'a directory that is not there, or not for writing' => sub {
 
 subtest 'the directory appears while it runs' => sub {
     my $other = governed(\@web, pools(), start => 0,
-        server => "$STATUS\nLBStickyPersist \@ROOT\@/late/state");
+        server => "${SERVER}LBStickyPersist \@ROOT\@/late/state");
     $other->announce(qr/LBS1702/);
     $other->start;
     mkdir $other->root . '/late' or die $!;
@@ -203,7 +194,7 @@ subtest 'the directory appears while it runs' => sub {
 
 subtest 'a table too large for memory' => sub {
     my $other = LBS::Httpd->new(backends => \@web, conf => governed_text(\@web,
-        pools(), server => "$STATUS\nLBStickyTable sessions=4000000000"));
+        pools(), server => "${SERVER}LBStickyTable sessions=4000000000"));
     $other->announce(qr/LBS1000|AH00020/);
     ok !eval { $other->start }, 'no start';
     my @lines = $other->error_log(qr/lbsticky:crit/);

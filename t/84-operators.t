@@ -5,27 +5,19 @@
 use lib 't/lib';
 use LBS::Test timeout => 180;
 use LBS::Governed;
-use LBS::State;
+use LBS::State qw(:DEFAULT visit);
 
 my @web = LBS::Backend->many(3);
-my $STATUS = <<'CONF';
+my $SERVER = <<'CONF';
 LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 <Location "/manager">
     SetHandler balancer-manager
 </Location>
 CONF
 
-sub visit ($h, $n, %o) {
-    my $uri = '/app/' . ($o{query} // '');
-    return $h->get($uri, %o, headers => [['Cookie', "sid=s$n"]]);
-}
-
 # Members r1, r2, r3 with what the file says of each.
 sub conf (%say) {
-    return governed_text(\@web, server => $STATUS, app => join "\n",
+    return governed_text(\@web, server => $SERVER, app => join "\n",
         'LBSticky session=sid', 'LBStickySlowStart off',
         map { qq(BalancerMember "http://\@B$_\@" route=r$_ ) . ($say{"r$_"} // '') }
             1 .. 3);
@@ -222,7 +214,7 @@ subtest 'a deadline goes on through a reload and a stop' => sub {
 # Tokens outlive the table, so that what is forgotten must be remembered.
 subtest 'forgotten stays forgotten' => sub {
     my $h = governed(\@web, app => "LBSticky cookie\nLBStickyMethod round-robin",
-                     server => $STATUS);
+                     server => $SERVER);
     my (@token, @home);
     for my $n (0 .. 3) {
         my $r = $h->get('/app/');

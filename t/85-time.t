@@ -5,25 +5,15 @@
 use lib 't/lib';
 use LBS::Test timeout => 180;
 use LBS::Governed;
-use LBS::State;
+use LBS::State qw(:DEFAULT visit);
 
 my @web = LBS::Backend->many(3);
-my $STATUS = <<'CONF';
-LBStickyAdmin on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
-CONF
+my $SERVER = "LBStickyAdmin on\n";
 my $JUMP = ($ENV{LBS_BUILD} // 'build') . '/t/preload/jump.so';
 my $DAY = 86_400;
 
-sub visit ($h, $n, %o) {
-    my $pool = $o{pool} // 'app';
-    return $h->get("/$pool/", %o, headers => [['Cookie', "sid=s$n"]]);
-}
-
 sub pools (%text) {
-    return (server => $STATUS,
+    return (server => $SERVER,
             map { $_ => "LBSticky session=sid\n$text{$_}" } keys %text);
 }
 
@@ -117,7 +107,7 @@ subtest 'slow start: who is new, not who was there' => sub {
 
 # Who was kept out is asked for once: asking is a use.
 subtest 'LBStickyTimeout, and expiry on time after a reload' => sub {
-    my $h = governed(\@web, server => $STATUS,
+    my $h = governed(\@web, server => $SERVER,
         learned => "LBSticky session=sid\nLBStickyTimeout idle=2s",
         longest => "LBSticky session=sid\nLBStickyTimeout idle=2s max=4s",
         cookie => "LBSticky cookie\nLBStickyTimeout idle=2s max=5s");
@@ -154,7 +144,7 @@ subtest 'LBStickyTimeout, and expiry on time after a reload' => sub {
 
 subtest 'the wall clock jumps by a day, either way' => sub {
     my $h = governed(\@web, start => 0, env => {LD_PRELOAD => $JUMP, LBS_JUMP => '/'},
-        server => $STATUS, app => "LBSticky cookie session=sid\nLBStickyTimeout idle=1h max=3h");
+        server => $SERVER, app => "LBSticky cookie session=sid\nLBStickyTimeout idle=1h max=3h");
     $h->{env}{LBS_JUMP} = $h->root . '/jump';
     $h->write('jump', 0);
     $h->start;
@@ -186,7 +176,7 @@ subtest 'the wall clock jumps by a day, either way' => sub {
 for my $sessions (1, 2, 255, 256) {
     subtest "a full table for $sessions sessions" => sub {
         my $h = governed(\@web, app => 'LBSticky session=sid', threads => 4,
-            server => "$STATUS\nLBStickyTable sessions=$sessions");
+            server => "${SERVER}LBStickyTable sessions=$sessions");
         my @slow = grep { $_->elapsed > 1 } my @r = map { visit($h, $_) } 1 .. 900;
         is_deeply [grep { $_->status != 200 } @r], [], '900 visitors are served';
         is_deeply \@slow, [], 'none of them slowly';

@@ -5,6 +5,7 @@
 #   is pool_state($h, 'app')->{inflight}, 0;
 #   admin($h, app => 'r1', 'drain', deadline => '2s');     # asserts 200
 #   is_deeply [events($h, 'drain')], ['r1'];
+#   is visit($h, 7)->member, 'web2';          # where the seventh session is
 package LBS::State;
 use v5.36;
 
@@ -15,6 +16,7 @@ use Time::HiRes qw(time sleep);
 
 our @EXPORT = qw(pool_state member_state admin events unharmed quiet sound
                  validate);
+our @EXPORT_OK = qw(visit);
 my $VALIDATE = ($ENV{LBS_BUILD} // 'build') . '/t/tools/validate';
 
 sub pool_state ($h, $pool) {
@@ -26,6 +28,13 @@ sub member_state ($h, $pool, $route) {
     my ($found) = grep { $_->{route} eq $route }
         @{pool_state($h, $pool)->{members}};
     return $found;
+}
+
+# A visitor with an application's session of their own, by number, in the pool
+# `app` of governed(), or another; what is behind its path is `query`.
+sub visit ($h, $n, %o) {
+    my $uri = '/' . ($o{pool} // 'app') . '/' . ($o{query} // '');
+    return $h->get($uri, %o, headers => [['Cookie', "sid=s$n"]]);
 }
 
 # Returns the member as it is then.
