@@ -105,4 +105,21 @@ subtest 'bytes of an answer whose length nobody says are counted' => sub {
     }, 2), 'and counted';
 };
 
+# mod_proxy_fcgi reads of the body before it connects.
+subtest 'bytes that no connection took are not counted' => sub {
+    my $member = LBS::Gateway->new(scheme => 'fcgi', name => 'f1');
+    my $h = governed([$member], app => <<'POOL');
+LBSticky route=R
+BalancerMember "fcgi://127.0.0.1:@FREE@" route=gone
+BalancerMember "fcgi://@B1@" route=there
+POOL
+    $h->announce(qr/\[proxy(?:_fcgi)?:error\]/);
+    my $r = $h->post('/app/x', 'z' x 50_000,
+                     headers => cookie_of(R => 'x.gone'));
+    is verdict($r) . ' ' . member_of($r), 'moved down there', 'moved';
+    is $r->json->{body_length}, 50_000, 'with its body';
+    is_deeply [map { $_->{bytes_in} } @{$h->json->{pools}[0]{members}}],
+        [0, 50_000], 'which one of the two got';
+};
+
 done_testing;

@@ -303,7 +303,8 @@ static apr_status_t leave(void *baton)
     return APR_SUCCESS;
 }
 
-static void count_bytes(lbs_request_t *req)
+/* Where no connection was opened, what was read of the body went nowhere. */
+static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
 {
     if (req->backend.refused) {
         /* Nothing was sent on this connection, so it was no attempt. */
@@ -311,7 +312,9 @@ static void count_bytes(lbs_request_t *req)
         lbs_member_unsent(req->pool->member[req->member].record);
     }
     else {
-        lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
+        lbs_verdict_bytes(
+            req, cause == LBS_CAUSE_CONNECT ? 0 : lbs_body_bytes(req->body),
+            req->bytes_out);
     }
 }
 
@@ -351,7 +354,7 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     if (req->unmeasured) {
         req->bytes_out = (apr_uint64_t)r->bytes_sent;
     }
-    count_bytes(req);
+    count_bytes(req, cause);
     if (*status == SUSPENDED) {
         apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
     }
