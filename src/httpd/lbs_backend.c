@@ -188,6 +188,12 @@ static int pre_connection(conn_rec *c, void *socket)
     return OK;
 }
 
+void lbs_backend_interim(lbs_backend_t *backend)
+{
+    backend->received = 0;
+    backend->connected = 1;
+}
+
 void lbs_backend_on_head(void (*on_head)(void *baton))
 {
     head_is_read = on_head;

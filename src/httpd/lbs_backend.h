@@ -18,12 +18,13 @@
 
 /* What was seen of one attempt; zero it before. */
 typedef struct lbs_backend_t {
-    int connected;  /* a new connection was opened for it */
+    int connected;  /* a new connection was opened for it, or one that was
+                       kept has proved to be alive */
     int seen;       /* the connection passed through our filters */
     int sent;       /* something was written */
     int unshaken;   /* TLS was not agreed on: nothing was sent after all */
     int lost;       /* while writing: the other side is gone */
-    int received;   /* something was read */
+    int received;   /* something was read, beside 1xx */
     int refused;    /* we refused the connection: nothing was sent */
     int broken_off; /* we gave up waiting: the member hangs */
     /* In. */
@@ -32,6 +33,10 @@ typedef struct lbs_backend_t {
     void (*on_first)(void *baton); /* the first byte came */
     void *baton;
 } lbs_backend_t;
+
+/** What was received is a 1xx: no answer yet, but the connection is not one
+ * that was closed while nobody used it. */
+void lbs_backend_interim(lbs_backend_t *backend);
 
 /** Register the filters and the hook. Once, in register_hooks. */
 void lbs_backend_register(void);

@@ -329,7 +329,7 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
-/* A tunnel begins
+/* Heads that pass no filter: 1xx
  * ------------------------------------------------------------------------ */
 
 /* The member agrees to what the client asked for. */
@@ -342,18 +342,32 @@ static int is_switch(const request_rec *r)
            && granted != NULL && ap_cstr_casecmp(wanted, granted) == 0;
 }
 
-/* mod_proxy sends this answer past all filters, and then there is a tunnel,
- * perhaps for hours: so it is learned here, and headers_out, which it will
+/* mod_proxy sends a 101 past all filters, and then there is a tunnel, perhaps
+ * for hours: so it is learned here, and headers_out, which mod_proxy will
  * send, gets our cookie. */
-static void begin_tunnel(void *baton)
+static void begin_tunnel(request_rec *r, lbs_request_t *req)
+{
+    if (lbs_forward_answered(r, req)) {
+        lbs_verdict_sound(req);
+        lbs_learn_late(r, req);
+        hand_out(r);
+    }
+}
+
+static void look_at_head(void *baton)
 {
     lbs_request_t *req = baton;
     request_rec *r = req->r;
 
-    if (!req->answered && is_switch(r) && lbs_forward_answered(r, req)) {
-        lbs_verdict_sound(req);
-        lbs_learn_late(r, req);
-        hand_out(r);
+    if (req->answered) {
+        return;
+    }
+    if (is_switch(r)) {
+        begin_tunnel(r, req);
+    }
+    else if (ap_is_HTTP_INFO(r->status)
+             && r->status != HTTP_SWITCHING_PROTOCOLS) {
+        lbs_backend_interim(&req->backend);
     }
 }
 
@@ -369,7 +383,7 @@ void lbs_learn_register(void)
                                               AP_FTYPE_RESOURCE);
     learn_filter = ap_register_output_filter("LBS_LEARN", learn_out, NULL,
                                              AP_FTYPE_PROTOCOL - 1);
-    lbs_backend_on_head(begin_tunnel);
+    lbs_backend_on_head(look_at_head);
     ap_hook_insert_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -30,6 +30,7 @@
 #   idle=S           (set only) close kept connections idle that long
 #   reuse=close|reset  (set only) the second request on a connection meets a
 #                    server that is just closing it: it is not processed
+#   expect=reset     (set only) who expects a 100 gets RST instead
 #   times=N          (set only) the behaviour ends after N requests
 # A websocket upgrade is accepted, unless there is a status; what the client
 # sends comes back.

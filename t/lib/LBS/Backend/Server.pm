@@ -206,8 +206,13 @@ sub parse_head ($self, $conn) {
         [$n, $v]
     } @lines;
     $conn->{server}{stats}{heads}++;
-    $self->send($conn, "HTTP/1.1 100 Continue\r\n\r\n")
-        if lc($h{expect} // '') eq '100-continue';
+    if (lc($h{expect} // '') eq '100-continue') {
+        if (($conn->{server}{behaviour}{expect} // '') eq 'reset') {
+            $self->hang_up($conn, 1);
+            return;
+        }
+        $self->send($conn, "HTTP/1.1 100 Continue\r\n\r\n");
+    }
     return $conn->{req} = {method => $method, uri => $uri, http => $http,
                            headers => \@headers, h => \%h, body => ''};
 }
