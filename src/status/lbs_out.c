@@ -58,7 +58,7 @@ void lbs_out_raw(lbs_out_t *out, const char *text)
     lbs_out_write(out, text, strlen(text));
 }
 
-void lbs_out_text(lbs_out_t *out, const char *text)
+static void put_text(lbs_out_t *out, const char *text)
 {
     if (text == NULL) {
         return;
@@ -188,7 +188,7 @@ static const char *put_one(lbs_out_t *out, const char *fmt, va_list *args)
     spec[len] = *fmt;
     if (*fmt == 's') {
         lbs_assert(len == 1);
-        lbs_out_text(out, va_arg(*args, const char *));
+        put_text(out, va_arg(*args, const char *));
         return fmt + 1;
     }
     if ((*fmt == 'd' || *fmt == 'u') && len == 1 + (size_t)longs) {

@@ -46,11 +46,9 @@ void lbs_out_write(lbs_out_t *out, const char *data, apr_size_t len);
 /** Write a string as it is; never one that came from outside. */
 void lbs_out_raw(lbs_out_t *out, const char *text);
 
-/** Write a string escaped; NULL writes nothing. */
-void lbs_out_text(lbs_out_t *out, const char *text);
-
 /**
- * Write by a format: the literal parts as they are, each %s escaped.
+ * Write by a format: the literal parts as they are, each %s escaped, of a
+ * NULL nothing.
  *
  * @param fmt  %s, %% and d, u, x, f with precision, width, l or ll; nothing
  *             else, which is a bug here and ends the process

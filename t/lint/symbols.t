@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # httpd loads modules into one name space: the module shows one symbol, and
-# inside it every global carries the prefix and its file's noun.
+# inside it every global carries the prefix and its file's noun, and is there
+# because another file calls it.
 use v5.36;
 use lib 't/lib';
 use Test::More;
@@ -20,7 +21,7 @@ none_of('globals of the pure rooms are lbs_*', scalar @globals,
 # A definition at the left margin that is not static; kept simple by the
 # format, which puts the opening brace of a function on a line of its own.
 # What a room keeps to itself (_int.h) only needs the prefix.
-my (@nouns, $seen);
+my (@nouns, $seen, %home);
 my %private = map { $_ => 1 } map { code(slurp($_)) =~ /\b(lbs_\w+)\(/g }
     files(qr{^src/.*_int\.h$});
 for my $file (files(qr{^src/.*\.c$})) {
@@ -37,10 +38,29 @@ for my $file (files(qr{^src/.*\.c$})) {
     while ($text =~ /^(?!static|typedef|#|struct \w+ \{|\s)[\w \t*]*?\b(\w+)\([^;{}]*\)\n\{/mg) {
         $seen++;
         my $name = $1;
+        $home{$name} = $file;
         next if $private{$name};
         push @nouns, "$file: $name" if $name !~ /^lbs_(?:$names)(?:_|$)/;
     }
 }
 none_of('exported functions are named after their file or a type', $seen, @nouns);
+
+# Called from another file: in its code, or in an inline function of a header,
+# where a name stands further in than in a declaration.
+my %callers;
+for my $file (files(qr{^(?:mod_lbsticky\.c|src/.*\.[ch])$})) {
+    for my $line (split /\n/, code(slurp($file))) {
+        next if $file =~ /h$/ && $line !~ /^\s/;
+        $callers{$_}{$file} = 1 for $line =~ /\b(lbs_\w+)\b/g;
+    }
+}
+# What is there for tests, tools and fuzz targets; the headers say so.
+my %called = map { $_ => 1 } qw(lbs_snapshot_seal lbs_validate_table);
+for my $name (keys %home) {
+    my @others = grep { $_ ne $home{$name} } keys $callers{$name}->%*;
+    $called{$name} = 1 if @others;
+}
+none_of('exported functions are called from another file', scalar keys %home,
+        map { "$home{$_}: $_" } grep { !$called{$_} } sort keys %home);
 
 done_testing;
