@@ -207,6 +207,8 @@ subtest 'wrong values' => sub {
         ['LBStickyTable sessions=0', '"sessions=0"', qr/from 1 to 4000000000/],
         ['LBStickyTable sessions=4000000001', 'sessions=4000000001', qr/from 1/],
         ['LBStickyPersist ""', 'LBStickyPersist', qr/a file name/],
+        ['LBStickyPersist /dev/null', '"/dev/null"', qr/or off: .* is no file/],
+        ['LBStickyPersist /', '"/"', qr/a file name, or off/],
         ['LBStickyPersist a b', 'LBStickyPersist', qr/one argument/],
     );
 };

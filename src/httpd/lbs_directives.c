@@ -5,6 +5,7 @@
  * arguments, and hangs it where the directive stands: <Proxy> or server.
  * What a directive means is documented in docs/directives.md.
  */
+#include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <stddef.h>
@@ -499,6 +500,15 @@ static const char *set_table(cmd_parms *cmd, void *dir, int argc,
                            lbs_config_of(cmd->server)->main);
 }
 
+/* Writing replaces what has the name: never a directory or a device. */
+static int is_no_file(const char *path, apr_pool_t *pool)
+{
+    apr_finfo_t info;
+
+    return apr_stat(&info, path, APR_FINFO_TYPE, pool) == APR_SUCCESS
+           && info.filetype != APR_REG;
+}
+
 static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
 {
     lbs_main_conf_t *conf = lbs_config_of(cmd->server)->main;
@@ -518,6 +528,11 @@ static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
         return lbs_setter_wants(cmd, arg,
                                 "a file name, below DefaultRuntimeDir unless "
                                 "it starts with /, or off");
+    }
+    if (is_no_file(conf->persist, cmd->temp_pool)) {
+        return lbs_setter_wants(cmd, arg,
+                                "a file name, or off: what has that name is "
+                                "no file");
     }
     return NULL;
 }
