@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "src/base/lbs_bytes.h"
+
 #define TIME_AT 2
 #define TIME_LEN 8
 #define MAC_AT (TIME_AT + TIME_LEN + 1)
@@ -37,22 +39,12 @@ static int get_hex(const char *from, int digits, apr_uint32_t *value)
     return 1;
 }
 
-/* Little endian on every machine: servers read each other's markers. */
-static void put64(unsigned char *to, apr_uint64_t value)
-{
-    int i;
-
-    for (i = 0; i < 8; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
 static apr_uint64_t chain(const lbs_hash_key_t *key, apr_uint64_t before,
                           const char *text)
 {
     unsigned char head[8];
 
-    put64(head, before);
+    lbs_bytes_put64(head, before);
     return lbs_hash_two(key, head, sizeof(head), text,
                         text != NULL ? strlen(text) : 0);
 }
@@ -66,8 +58,8 @@ static apr_uint64_t half(const lbs_hash_key_t *master, const char *purpose,
     apr_uint64_t hash;
 
     lbs_hash_derive(&key, master, purpose);
-    put64(ids, about->pool);
-    put64(ids + 8, about->member);
+    lbs_bytes_put64(ids, about->pool);
+    lbs_bytes_put64(ids + 8, about->member);
     hash = lbs_hash_two(&key, ids, sizeof(ids), front, MAC_AT);
     hash = chain(&key, hash, about->method);
     hash = chain(&key, hash, about->target);

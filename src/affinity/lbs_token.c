@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "src/base/lbs_bytes.h"
+
 #define MAC_LEN 12
 #define FIELDS_LEN 24
 #define TOKEN_BYTES (MAC_LEN + FIELDS_LEN)
@@ -16,27 +18,6 @@ static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 /* Public: they only keep these identities apart from other hashes. */
 static const lbs_hash_key_t pool_key = {"lbsticky pool 01"};
 static const lbs_hash_key_t member_key = {"lbsticky member1"};
-
-/* Little endian on every machine: servers read each other's tokens. */
-static void put(unsigned char *to, int bytes, apr_uint64_t value)
-{
-    int i;
-
-    for (i = 0; i < bytes; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static apr_uint64_t get(const unsigned char *from, int bytes)
-{
-    apr_uint64_t value = 0;
-    int i;
-
-    for (i = bytes - 1; i >= 0; i--) {
-        value = value << 8 | from[i];
-    }
-    return value;
-}
 
 static void encode(char *out, const unsigned char *bytes)
 {
@@ -54,39 +35,40 @@ static void encode(char *out, const unsigned char *bytes)
     *out = '\0';
 }
 
-/* The value of one base64url digit, -1 for any other byte. */
-static int digit_value(char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
+/* Digits backwards: the value of a digit + 1; 0 for any other byte. Each
+ * request of a known visitor has 48 of them. */
+static const unsigned char value_of[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,
+    ['G'] = 7,  ['H'] = 8,  ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12,
+    ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
+    ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
+    ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+    ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42,
+    ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
+    ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+    ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
 
 /* LBS_TOKEN_LEN characters to TOKEN_BYTES bytes; 0 if one is no digit. */
 static int decode(unsigned char *bytes, const char *p)
 {
-    unsigned group = 0;
-    int i;
+    const unsigned char *from = (const unsigned char *)p;
+    const unsigned char *end = from + LBS_TOKEN_LEN;
 
-    for (i = 0; i < LBS_TOKEN_LEN; i++) {
-        int value = digit_value(p[i]);
+    for (; from < end; from += 4) {
+        unsigned a = value_of[from[0]], b = value_of[from[1]];
+        unsigned c = value_of[from[2]], d = value_of[from[3]];
+        unsigned group =
+            (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
 
-        if (value < 0) {
+        if (a == 0 || b == 0 || c == 0 || d == 0) {
             return 0;
         }
-        group = group << 6 | (unsigned)value;
-        if (i % 4 == 3) {
-            *bytes++ = (unsigned char)(group >> 16);
-            *bytes++ = (unsigned char)(group >> 8);
-            *bytes++ = (unsigned char)group;
-        }
+        *bytes++ = (unsigned char)(group >> 16);
+        *bytes++ = (unsigned char)(group >> 8);
+        *bytes++ = (unsigned char)group;
     }
     return 1;
 }
@@ -96,10 +78,11 @@ static void make_mac(unsigned char *mac, const unsigned char *fields,
 {
     unsigned char text[8 + FIELDS_LEN];
 
-    put(text, 8, pool);
+    lbs_bytes_put64(text, pool);
     memcpy(text + 8, fields, FIELDS_LEN);
-    put(mac, 8, lbs_hash_bytes(&keys->mac[0], text, sizeof(text)));
-    put(mac + 8, 4, lbs_hash_bytes(&keys->mac[1], text, sizeof(text)));
+    lbs_bytes_put64(mac, lbs_hash_bytes(&keys->mac[0], text, sizeof(text)));
+    lbs_bytes_put32(mac + 8, (apr_uint32_t)lbs_hash_bytes(&keys->mac[1], text,
+                                                          sizeof(text)));
 }
 
 /* Encrypt or decrypt: XOR the fields with the stream that the MAC begins. */
@@ -112,9 +95,9 @@ static void whiten(unsigned char *to, const unsigned char *fields,
     memcpy(nonce, mac, MAC_LEN);
     for (i = 0; i < FIELDS_LEN; i += 8) {
         nonce[MAC_LEN] = (unsigned char)(i / 8);
-        put(to + i, 8,
-            get(fields + i, 8)
-                ^ lbs_hash_bytes(&keys->stream, nonce, sizeof(nonce)));
+        lbs_bytes_put64(
+            to + i, lbs_bytes_get64(fields + i)
+                        ^ lbs_hash_bytes(&keys->stream, nonce, sizeof(nonce)));
     }
 }
 
@@ -135,10 +118,10 @@ void lbs_token_sign(char out[LBS_TOKEN_LEN + 1], const lbs_token_t *token,
 {
     unsigned char fields[FIELDS_LEN], bytes[TOKEN_BYTES];
 
-    put(fields, 4, token->issued);
-    put(fields + 4, 4, token->created);
-    put(fields + 8, 8, token->sid);
-    put(fields + 16, 8, token->member);
+    lbs_bytes_put32(fields, token->issued);
+    lbs_bytes_put32(fields + 4, token->created);
+    lbs_bytes_put64(fields + 8, token->sid);
+    lbs_bytes_put64(fields + 16, token->member);
     make_mac(bytes, fields, &secret->keys[0], pool);
     whiten(bytes + MAC_LEN, fields, bytes, &secret->keys[0]);
     encode(out, bytes);
@@ -159,10 +142,10 @@ apr_status_t lbs_token_verify(lbs_token_t *token, const char *p, apr_size_t n,
         whiten(fields, bytes + MAC_LEN, bytes, &secret->keys[i]);
         make_mac(mac, fields, &secret->keys[i], pool);
         if (same_mac(mac, bytes)) {
-            token->issued = (apr_uint32_t)get(fields, 4);
-            token->created = (apr_uint32_t)get(fields + 4, 4);
-            token->sid = get(fields + 8, 8);
-            token->member = get(fields + 16, 8);
+            token->issued = lbs_bytes_get32(fields);
+            token->created = lbs_bytes_get32(fields + 4);
+            token->sid = lbs_bytes_get64(fields + 8);
+            token->member = lbs_bytes_get64(fields + 16);
             return APR_SUCCESS;
         }
     }

@@ -5,17 +5,9 @@
 
 #include <apr_siphash.h>
 
+#include "src/base/lbs_bytes.h"
+
 _Static_assert(LBS_HASH_KEY_LEN == APR_SIPHASH_KSIZE, "SipHash's key");
-
-/* Little endian on every machine, so that hashes of hashes agree. */
-static void put64(unsigned char *to, apr_uint64_t value)
-{
-    int i;
-
-    for (i = 0; i < 8; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
 
 apr_uint64_t lbs_hash_bytes(const lbs_hash_key_t *key, const void *data,
                             apr_size_t len)
@@ -23,16 +15,31 @@ apr_uint64_t lbs_hash_bytes(const lbs_hash_key_t *key, const void *data,
     return apr_siphash24(len != 0 ? data : "", len, key->bytes);
 }
 
-apr_uint64_t lbs_hash_two(const lbs_hash_key_t *key, const void *a,
-                          apr_size_t alen, const void *b, apr_size_t blen)
+lbs_hash_head_t lbs_hash_head(const lbs_hash_key_t *key, const void *a,
+                              apr_size_t alen)
+{
+    lbs_hash_head_t head = {lbs_hash_bytes(key, a, alen), alen};
+
+    return head;
+}
+
+/* Little endian on every machine, so that hashes of hashes agree. */
+apr_uint64_t lbs_hash_tail(const lbs_hash_key_t *key, lbs_hash_head_t head,
+                           const void *b, apr_size_t blen)
 {
     unsigned char pair[32];
 
-    put64(pair, lbs_hash_bytes(key, a, alen));
-    put64(pair + 8, alen);
-    put64(pair + 16, lbs_hash_bytes(key, b, blen));
-    put64(pair + 24, blen);
+    lbs_bytes_put64(pair, head.hash);
+    lbs_bytes_put64(pair + 8, head.len);
+    lbs_bytes_put64(pair + 16, lbs_hash_bytes(key, b, blen));
+    lbs_bytes_put64(pair + 24, blen);
     return lbs_hash_bytes(key, pair, sizeof(pair));
+}
+
+apr_uint64_t lbs_hash_two(const lbs_hash_key_t *key, const void *a,
+                          apr_size_t alen, const void *b, apr_size_t blen)
+{
+    return lbs_hash_tail(key, lbs_hash_head(key, a, alen), b, blen);
 }
 
 void lbs_hash_derive(lbs_hash_key_t *out, const lbs_hash_key_t *master,
@@ -41,7 +48,9 @@ void lbs_hash_derive(lbs_hash_key_t *out, const lbs_hash_key_t *master,
     apr_size_t len = strlen(purpose);
     lbs_hash_key_t made;
 
-    put64(made.bytes, lbs_hash_two(master, "derive 0", 8, purpose, len));
-    put64(made.bytes + 8, lbs_hash_two(master, "derive 1", 8, purpose, len));
+    lbs_bytes_put64(made.bytes,
+                    lbs_hash_two(master, "derive 0", 8, purpose, len));
+    lbs_bytes_put64(made.bytes + 8,
+                    lbs_hash_two(master, "derive 1", 8, purpose, len));
     *out = made;
 }

@@ -34,6 +34,19 @@ apr_uint64_t lbs_hash_bytes(const lbs_hash_key_t *key, const void *data,
 apr_uint64_t lbs_hash_two(const lbs_hash_key_t *key, const void *a,
                           apr_size_t alen, const void *b, apr_size_t blen);
 
+/* What lbs_hash_two() makes of its first string: for many pairs that begin
+ * alike. */
+typedef struct lbs_hash_head_t {
+    apr_uint64_t hash;
+    apr_uint64_t len;
+} lbs_hash_head_t;
+
+/** lbs_hash_two() in two halves, under the same key. */
+lbs_hash_head_t lbs_hash_head(const lbs_hash_key_t *key, const void *a,
+                              apr_size_t alen);
+apr_uint64_t lbs_hash_tail(const lbs_hash_key_t *key, lbs_hash_head_t head,
+                           const void *b, apr_size_t blen);
+
 /**
  * Make a key of its own for one purpose, so that a value hashed for one use
  * tells nothing about another.

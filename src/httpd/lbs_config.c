@@ -41,18 +41,28 @@ void *lbs_config_merge(apr_pool_t *pool, void *outer, void *inner)
     return conf;
 }
 
+lbs_slice_t lbs_config_pool_part(const char *url)
+{
+    lbs_slice_t part = {NULL, 0};
+
+    if (ap_cstr_casecmpn(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) == 0) {
+        part.p = url + BALANCER_SCHEME_LEN;
+        part.n = strcspn(part.p, "/");
+    }
+    return part;
+}
+
 const char *lbs_config_pool_name(apr_pool_t *pool, const char *url)
 {
-    const char *host;
+    lbs_slice_t part = lbs_config_pool_part(url);
     char *name;
 
-    if (ap_cstr_casecmpn(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) != 0) {
+    if (part.n == 0) {
         return NULL;
     }
-    host = url + BALANCER_SCHEME_LEN;
-    name = apr_pstrmemdup(pool, host, strcspn(host, "/"));
+    name = apr_pstrmemdup(pool, part.p, part.n);
     ap_str_tolower(name);
-    return *name != '\0' ? name : NULL;
+    return name;
 }
 
 const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s)

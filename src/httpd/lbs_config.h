@@ -13,6 +13,7 @@
 #include <http_config.h>
 
 #include "src/affinity/lbs_secret.h"
+#include "src/base/lbs_slice.h"
 #include "src/httpd/lbs_settings.h"
 
 #define LBS_DEFAULT_SESSIONS 250000
@@ -55,6 +56,9 @@ void *lbs_config_merge(apr_pool_t *pool, void *outer, void *inner);
  * @return allocated from pool; NULL if this is no balancer URL
  */
 const char *lbs_config_pool_name(apr_pool_t *pool, const char *url);
+
+/** Where the name of a pool stands in such a URL; empty: it is none. */
+lbs_slice_t lbs_config_pool_part(const char *url);
 
 /** ServerName:port, by which a server is identified everywhere. */
 const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s);

@@ -148,9 +148,8 @@ int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
 apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
                               const void *value, apr_size_t len)
 {
-    return lbs_hash_two(lbs_registry_table_key(lbs_runtime()->registry),
-                        pool->key_prefix[index],
-                        sizeof(pool->key_prefix[index]), value, len);
+    return lbs_hash_tail(lbs_registry_table_key(lbs_runtime()->registry),
+                         pool->key_head[index], value, len);
 }
 
 apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool)

@@ -7,7 +7,6 @@
 #include <http_request.h>
 
 #include "src/httpd/lbs_admit.h"
-#include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_decide.h"
 #include "src/httpd/lbs_headers.h"
 #include "src/httpd/lbs_learn.h"
@@ -490,8 +489,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
 static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
                        request_rec *r, proxy_server_conf *conf, char **url)
 {
-    const char *name = lbs_config_pool_name(r->pool, *url);
-    lbs_hpool_t *pool = name != NULL ? lbs_pools_find(r->server, name) : NULL;
+    lbs_hpool_t *pool = lbs_pools_of_url(r->server, *url);
     lbs_request_t *req;
 
     (void)conf;

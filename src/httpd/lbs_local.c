@@ -7,7 +7,6 @@
 #include <http_request.h>
 #include <string.h>
 
-#include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_local_files.h"
 #include "src/httpd/lbs_local_here.h"
 #include "src/httpd/lbs_local_hop.h"
@@ -21,15 +20,12 @@
 /* The governed pool that ProxyPass sends a request to, or NULL. */
 static lbs_hpool_t *pool_of(const request_rec *r)
 {
-    const char *name;
-
     if (lbs_runtime() == NULL || r->proxyreq != PROXYREQ_REVERSE
         || r->filename == NULL
         || strncmp(r->filename, PROXY, PROXY_LEN) != 0) {
         return NULL;
     }
-    name = lbs_config_pool_name(r->pool, r->filename + PROXY_LEN);
-    return name != NULL ? lbs_pools_find(r->server, name) : NULL;
+    return lbs_pools_of_url(r->server, r->filename + PROXY_LEN);
 }
 
 /* The request this one goes on from, if that is served here: an internal

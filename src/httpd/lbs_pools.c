@@ -39,6 +39,20 @@ lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name)
                          : apr_hash_get(names, name, APR_HASH_KEY_STRING);
 }
 
+lbs_hpool_t *lbs_pools_of_url(const server_rec *s, const char *url)
+{
+    lbs_slice_t part = lbs_config_pool_part(url);
+    char name[PROXY_BALANCER_MAX_NAME_SIZE];
+
+    if (part.n == 0 || part.n >= sizeof(name)) {
+        return NULL;
+    }
+    memcpy(name, part.p, part.n);
+    name[part.n] = '\0';
+    ap_str_tolower(name);
+    return lbs_pools_find(s, name);
+}
+
 int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot)
 {
     int index = slot < LBS_REGISTRY_MEMBERS ? pools->member_at[slot] - 1 : -1;
@@ -239,15 +253,16 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
 static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
 {
     const lbs_set_sticky_t *sticky = pool->set.sticky;
+    const lbs_hash_key_t *key =
+        lbs_registry_table_key(lbs_runtime()->registry);
     int i;
 
     for (i = 0; i < sticky->count; i++) {
         const char *spelling = sticky->source[i].spelling;
+        apr_uint64_t words[2] = {
+            id, lbs_hash_bytes(key, spelling, strlen(spelling))};
 
-        pool->key_prefix[i][0] = id;
-        pool->key_prefix[i][1] =
-            lbs_hash_bytes(lbs_registry_table_key(lbs_runtime()->registry),
-                           spelling, strlen(spelling));
+        pool->key_head[i] = lbs_hash_head(key, words, sizeof(words));
     }
     pool->first_prefix = id;
 }

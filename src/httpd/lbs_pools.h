@@ -11,6 +11,7 @@
 #include <apr_hash.h>
 #include <httpd.h>
 
+#include "src/base/lbs_hash.h"
 #include "src/httpd/lbs_settings.h"
 #include "src/httpd/lbs_worker.h"
 #include "src/member/lbs_eject.h"
@@ -60,7 +61,7 @@ typedef struct lbs_hpool_t {
     apr_int64_t stall_us;        /* in force; kept by the process that ticks */
     lbs_statuses_t eject_status; /* LBStickyEject's and failonstatus= */
     apr_uint64_t token_pool;     /* binds a cookie to this pool */
-    apr_uint64_t key_prefix[LBS_SOURCE_MAX][2]; /* hashed before the key */
+    lbs_hash_head_t key_head[LBS_SOURCE_MAX]; /* hashed before the key */
     apr_uint64_t first_prefix; /* the same for clients without a cookie */
     lbs_slice_t cookie_name;
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
@@ -90,8 +91,11 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
  */
 void lbs_pools_settle(void);
 
-/** Pool of a request: by server and name, or NULL when it is not governed. */
+/** Pool of a server by its name, or NULL when it is not governed. */
 lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name);
+
+/** The same by balancer://name/path, in any case. NULL also for other URLs. */
+lbs_hpool_t *lbs_pools_of_url(const server_rec *s, const char *url);
 
 /** All pools, each once, in the order of the configuration. */
 const apr_array_header_t *lbs_pools_all(void); /* of lbs_hpool_t * */

@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_bytes_int.h - numbers in bytes that leave this machine.
+/* lbs_bytes_int.h - a writer and a reader of bytes that leave this machine.
  *
- * Always little endian, at any address. The reader cannot run past its end:
- * it answers zeros and remembers, so a decoder checks once, not at each field.
+ * The reader cannot run past its end: it answers zeros and remembers, so a
+ * decoder checks once, not at each field.
  */
 #ifndef LBS_BYTES_INT_H
 #define LBS_BYTES_INT_H
 
-#include <apr.h>
-
-static inline void lbs_bytes_put32(unsigned char *to, apr_uint32_t value)
-{
-    int i;
-
-    for (i = 0; i < 4; i++) {
-        to[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static inline void lbs_bytes_put64(unsigned char *to, apr_uint64_t value)
-{
-    lbs_bytes_put32(to, (apr_uint32_t)value);
-    lbs_bytes_put32(to + 4, (apr_uint32_t)(value >> 32));
-}
-
-static inline apr_uint32_t lbs_bytes_get32(const unsigned char *from)
-{
-    return (apr_uint32_t)from[0] | (apr_uint32_t)from[1] << 8
-           | (apr_uint32_t)from[2] << 16 | (apr_uint32_t)from[3] << 24;
-}
-
-static inline apr_uint64_t lbs_bytes_get64(const unsigned char *from)
-{
-    return lbs_bytes_get32(from)
-           | (apr_uint64_t)lbs_bytes_get32(from + 4) << 32;
-}
+#include "src/base/lbs_bytes.h"
 
 /* Writing: counts also what did not fit, so that a first run with no room
  * tells how much a second one needs. */

@@ -51,6 +51,8 @@ static void test_two(void)
     ok(lbs_hash_two(&key, "a\0b", 3, "", 0)
            != lbs_hash_two(&key, "a", 1, "", 0),
        "a NUL ends nothing");
+    is_hash(lbs_hash_tail(&key, lbs_hash_head(&key, "ab", 2), "c", 1), abc,
+            "in two halves");
 }
 
 static void test_derive(void)
