@@ -57,32 +57,6 @@ void lbs_request_try(lbs_request_t *req, int member)
     }
 }
 
-/* BALANCER_* as mod_proxy_balancer documents them. */
-static void set_balancer_env(request_rec *r, const lbs_request_t *req)
-{
-    const lbs_hpool_t *pool = req->pool;
-    apr_table_t *env = r->subprocess_env;
-    const lbs_hmember_t *m;
-
-    apr_table_setn(env, "BALANCER_NAME", lbs_worker_pool_url(pool->balancer));
-    if (req->member == LBS_NO_MEMBER) {
-        return;
-    }
-    m = &pool->member[req->member];
-    apr_table_setn(env, "BALANCER_WORKER_NAME", m->name);
-    apr_table_setn(env, "BALANCER_WORKER_ROUTE", m->route);
-    if (req->source >= 0) {
-        apr_table_setn(env, "BALANCER_SESSION_STICKY",
-                       pool->set.sticky->source[req->source].spelling);
-        apr_table_setn(
-            env, "BALANCER_SESSION_ROUTE",
-            req->home != LBS_NO_MEMBER ? pool->member[req->home].route : "");
-    }
-    if (req->decision == LBS_DECISION_MOVED) {
-        apr_table_setn(env, "BALANCER_ROUTE_CHANGED", "1");
-    }
-}
-
 int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
 {
     const lbs_request_t *req = lbs_request_of(r);
@@ -106,20 +80,8 @@ int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
     return OK;
 }
 
-static void set_env(request_rec *r, const lbs_request_t *req)
-{
-    apr_table_t *env = r->subprocess_env;
-    lbsticky_answer_t answer;
-
-    (void)lbs_request_answer(r, &answer);
-    apr_table_setn(env, "LBSTICKY_POOL", answer.pool);
-    apr_table_setn(env, "LBSTICKY_MEMBER", answer.member);
-    apr_table_setn(env, "LBSTICKY_DECISION", answer.decision);
-    apr_table_setn(env, "LBSTICKY_REASON", answer.reason);
-    apr_table_setn(env, "LBSTICKY_SOURCE", answer.source);
-    apr_table_setn(env, "LBSTICKY_TRIES", apr_itoa(r->pool, answer.attempts));
-    set_balancer_env(r, req);
-}
+/* Counting ------------------------------------------------------------------
+ */
 
 /* One request in so many is looked at: does one key make most of them? */
 static void note_key(const lbs_request_t *req)
@@ -149,7 +111,85 @@ void lbs_request_count(lbs_request_t *req)
     }
 }
 
+/* The environment ----------------------------------------------------------
+ */
+
+typedef void put_t(apr_table_t *env, const char *name, const char *value);
+
+/* As a rule nothing of that name stands there yet, and it can be added
+ * without a look at all that does: that look costs more than the rest. */
+static put_t *find_put(const apr_table_t *env)
+{
+    const apr_array_header_t *all = apr_table_elts(env);
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
+
+        if (ap_cstr_casecmpn(name, "LBSTICKY_", 9) == 0
+            || ap_cstr_casecmpn(name, "BALANCER_", 9) == 0) {
+            return apr_table_setn;
+        }
+    }
+    return apr_table_addn;
+}
+
+/* BALANCER_* as mod_proxy_balancer documents them. */
+static void put_balancer(apr_table_t *env, const lbs_request_t *req,
+                         put_t *put)
+{
+    const lbs_hpool_t *pool = req->pool;
+    const lbs_hmember_t *m;
+
+    put(env, "BALANCER_NAME", lbs_worker_pool_url(pool->balancer));
+    if (req->member == LBS_NO_MEMBER) {
+        return;
+    }
+    m = &pool->member[req->member];
+    put(env, "BALANCER_WORKER_NAME", m->name);
+    put(env, "BALANCER_WORKER_ROUTE", m->route);
+    if (req->source >= 0) {
+        put(env, "BALANCER_SESSION_STICKY",
+            pool->set.sticky->source[req->source].spelling);
+        put(env, "BALANCER_SESSION_ROUTE",
+            req->home != LBS_NO_MEMBER ? pool->member[req->home].route : "");
+    }
+    if (req->decision == LBS_DECISION_MOVED) {
+        put(env, "BALANCER_ROUTE_CHANGED", "1");
+    }
+}
+
+static void put_all(request_rec *r, const lbs_request_t *req)
+{
+    apr_table_t *env = r->subprocess_env;
+    put_t *put = find_put(env);
+    lbsticky_answer_t answer;
+
+    (void)lbs_request_answer(r, &answer);
+    put(env, "LBSTICKY_POOL", answer.pool);
+    put(env, "LBSTICKY_MEMBER", answer.member);
+    put(env, "LBSTICKY_DECISION", answer.decision);
+    put(env, "LBSTICKY_REASON", answer.reason);
+    put(env, "LBSTICKY_SOURCE", answer.source);
+    put(env, "LBSTICKY_TRIES", apr_itoa(r->pool, answer.attempts));
+    put_balancer(env, req, put);
+}
+
 void lbs_request_settle(request_rec *r, lbs_request_t *req)
 {
-    set_env(r, req);
+    lbs_settled_t was = req->settled;
+
+    req->settled = (lbs_settled_t){
+        r->subprocess_env, req->decision, req->reason,   req->source,
+        req->home,         req->member,   req->attempts,
+    };
+    if (was.env != r->subprocess_env || was.decision != req->decision
+        || was.reason != req->reason || was.source != req->source
+        || was.home != req->home || was.member != req->member) {
+        put_all(r, req);
+    }
+    else if (was.attempts != req->attempts) {
+        apr_table_setn(r->subprocess_env, "LBSTICKY_TRIES",
+                       apr_itoa(r->pool, req->attempts));
+    }
 }

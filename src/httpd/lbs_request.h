@@ -31,6 +31,14 @@ typedef struct lbs_hkey_t {
     apr_uint64_t stored; /* Unix seconds: when it began, of the store; or 0 */
 } lbs_hkey_t;
 
+/* What an environment says of a request already. */
+typedef struct lbs_settled_t {
+    const apr_table_t *env; /* NULL: none says anything */
+    lbs_decision_t decision;
+    lbs_reason_t reason;
+    int source, home, member, attempts;
+} lbs_settled_t;
+
 typedef struct lbs_request_t {
     request_rec *r;
     lbs_hpool_t *pool;
@@ -62,6 +70,7 @@ typedef struct lbs_request_t {
     int counted;           /* the decision is in the counters */
     int decided;           /* before mod_proxy asked */
     int learned;
+    lbs_settled_t settled;
     const char *cookie_line; /* Set-Cookie that still has to go out, or NULL */
 
     /* Served by this httpd itself, see lbs_local.h. */
@@ -110,7 +119,8 @@ void lbs_request_try(lbs_request_t *req, int member);
  */
 void lbs_request_count(lbs_request_t *req);
 
-/** Put the decision into the environment, for logs and headers. */
+/** Put the decision into the environment, for logs and headers. Cost: next to
+ * nothing where it stands there. */
 void lbs_request_settle(request_rec *r, lbs_request_t *req);
 
 /** See lbsticky_answer in mod_lbsticky.h. */
