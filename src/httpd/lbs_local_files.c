@@ -2,7 +2,7 @@
 /* lbs_local_files.c - see lbs_local_files.h. */
 #include "src/httpd/lbs_local_files.h"
 
-#include <apr_file_info.h>
+#include <http_request.h>
 #include <string.h>
 
 #include "src/httpd/lbs_local_here.h"
@@ -13,16 +13,25 @@ static int is_hidden(const char *path)
     return strstr(path, "/.") != NULL;
 }
 
-/* A handler that the translation chose (ScriptAlias, WSGIScriptAlias) makes
+/* Asked as the core's walk over directories asks, which takes r->finfo for
+ * the answer to the same question. It asks about a path without dots in it:
+ * behind a symbolic link the two may be different files.
+ *
+ * A handler that the translation chose (ScriptAlias, WSGIScriptAlias) makes
  * its file a program, not something to be read. */
-static int is_file(const request_rec *r)
+static int is_file(request_rec *r)
 {
     apr_finfo_t info;
 
-    return r->handler == NULL && !is_hidden(r->uri)
-           && apr_stat(&info, r->filename, APR_FINFO_TYPE, r->pool)
-                  == APR_SUCCESS
-           && info.filetype == APR_REG;
+    if (r->handler != NULL || is_hidden(r->uri)
+        || ap_run_dirwalk_stat(&info, r, APR_FINFO_MIN) != APR_SUCCESS
+        || info.filetype != APR_REG) {
+        return 0;
+    }
+    if (!is_hidden(r->filename)) {
+        r->finfo = info;
+    }
+    return 1;
 }
 
 int lbs_local_files_map(request_rec *r)

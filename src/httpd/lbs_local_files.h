@@ -14,7 +14,8 @@
 /**
  * Is there a file for the URL of this request, which ProxyPass took?
  *
- * Cost: one translation and one stat for a GET or HEAD.
+ * Cost: one translation and one stat for a GET or HEAD; if there is a file,
+ * they take the place of those that would follow.
  *
  * @return 1: the request is mapped to the file now; 0: nothing was changed
  */

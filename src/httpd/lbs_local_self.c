@@ -99,6 +99,7 @@ int lbs_local_self_map(request_rec *r, lbs_hpool_t *pool)
     /* The rules of this server see what a member would be sent. */
     lbs_headers_here(r, req);
     if (lbs_local_here_map(r, &undo) == OK) {
+        req->attempts++;
         lbs_request_settle(r, req);
         return 1;
     }
@@ -129,7 +130,6 @@ static void start(lbs_request_t *req)
     const lbs_hmember_t *m = &req->pool->member[req->member];
 
     req->started = 1;
-    req->attempts++;
     req->sent_at = lbs_runtime_now();
     lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
 }
