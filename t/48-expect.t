@@ -21,8 +21,8 @@ sub ask ($h, $method, $body, %o) {
 
 sub seen ($r) { return join ' ', @{$r->early}, $r->status }
 
-sub start ($web) {
-    my $h = governed($web, app => "LBSticky none\nLBStickyMethod round-robin\n"
+sub start ($web, %o) {
+    my $h = governed($web, %o, app => "LBSticky none\nLBStickyMethod round-robin\n"
         . "LBStickyRetry budget=100 body=64k\nLBStickyEject off\n",
         server => qq(<Location "/lb-status">\nSetHandler lb-status\n</Location>\n));
     $h->announce(qr/\[proxy(?:_http)?:(?:error|warn)\]/);
@@ -72,7 +72,7 @@ for (['before the 100', expect => 'reset'], ['after it', reset => 'before']) {
 # What was kept and has answered a 100 was not stale: the member has failed.
 subtest 'on a connection that was kept' => sub {
     my @web = LBS::Backend->many(2);
-    my $h = start(\@web);
+    my $h = start(\@web, children => 1);    # each keeps its own
     $h->get('/app/') for 1 .. 8;
     $_->clear for @web;
     $web[0]->set(reset => 'before', times => 1);
