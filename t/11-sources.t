@@ -217,6 +217,13 @@ subtest 'header=' => sub {
     starts('new unknown', '/head/', $key->('ab'));
     $m = starts('new unknown', '/head/', $key->('a'));
     stays($m, '/head/', $key->('a'));
+    # Of several fields, empty ones are none.
+    my $fields = sub (@values) { (headers => [map { ['X-Key', $_] } @values]) };
+    $m = starts('new unknown', '/head/', $key->('one'));
+    stays($m, '/head/', $fields->('', 'one'));
+    stays($m, '/head/', $fields->('', '', 'one', ''));
+    is join(' ', (ask('/head/', $fields->('', '')))[0]), 'new first',
+        'and no key at all where all are empty';
     # Long values count in full.
     for my $n (255, 256, 1024, 8000) {
         my $long = 'x' x ($n - 1);

@@ -71,6 +71,21 @@ static lbs_slice_t of_address(request_rec *r, const lbs_source_t *source,
     return value;
 }
 
+/* httpd puts the fields of one name together, with commas between them: empty
+ * ones at either end are no part of the value. */
+static lbs_slice_t of_header(const request_rec *r, const char *name)
+{
+    static const char between[] = ", \t";
+    const char *text = apr_table_get(r->headers_in, name);
+    lbs_slice_t value =
+        lbs_slice_of(text != NULL ? text + strspn(text, between) : NULL);
+
+    while (value.n != 0 && strchr(between, value.p[value.n - 1]) != NULL) {
+        value.n--;
+    }
+    return value;
+}
+
 /* The bytes as they stand in the request line: nothing decoded. */
 static lbs_slice_t of_url(request_rec *r, const lbs_source_t *source)
 {
@@ -130,7 +145,7 @@ int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
         value = of_address(r, source, address);
         break;
     case LBS_SOURCE_HEADER:
-        value = lbs_slice_of(apr_table_get(r->headers_in, source->name));
+        value = of_header(r, source->name);
         break;
     case LBS_SOURCE_QUERY:
     case LBS_SOURCE_PATH:
