@@ -36,10 +36,10 @@ my %set = (
     'a hop' => [httpd($POOL, member => $plain->port), $plain],
 );
 
-# A visitor who was here before.
+# A visitor who was here before; where there is no cookie, one as long is sent.
 my %cookie = map {
     my ($cookie) = $set{$_}[0]->post('/page.html')->set_cookies;
-    $_ => ($cookie // 'a=b') =~ s/;.*//sr
+    $_ => ($cookie // 'a=' . 'b' x 59) =~ s/;.*//sr
 } keys %set;
 
 my %best;
