@@ -14,9 +14,6 @@ my $h = governed(\@web,
     both => 'LBSticky session=LB cookie route=LB',
     modules => ['http2'], server => <<'CONF');
 LBStickyMethod round-robin
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 LimitRequestFieldSize 140000
 LimitRequestFields 300
 LimitRequestLine 70000

@@ -248,9 +248,6 @@ subtest 'a browser never has two of them' => sub {
     my $b = governed(\@web, server => <<'CONF', app => <<'POOL');
 LBStickyMethod round-robin
 LBStickyAdmin  on
-<Location "/lb-status">
-    SetHandler lb-status
-</Location>
 RewriteEngine on
 RewriteRule "^/app/pt/(.*)" "/app/$1" [PT]
 ErrorDocument 404 /app/deep/missing
