@@ -79,6 +79,30 @@ subtest 'any method moves, with a new cookie' => sub {
     is_deeply [map { $_->{TRIES} } @moved], [(2) x 8], 'two when moved';
 };
 
+subtest 'requests of one session at once move to one member' => sub {
+    my %cookies;
+    for my $visitor (1 .. 6) {
+        my $jar = LBS::Jar->new;
+        my $home = $h->get('/app/', jar => $jar)->member;
+        $cookies{$jar->value('LBSTICKY_app')} = 1 if $home eq 'web1';
+    }
+    is keys %cookies, 2, 'two visitors of the first';
+    $web[0]->refuse;
+    for my $token (sort keys %cookies) {
+        my @headers = (headers => [['Cookie', "LBSTICKY_app=$token"]]);
+        my @who = in_parallel(8, sub ($i) {
+            my $r = $h->get('/app/?delay=0.05', @headers);
+            return $r->member . ' ' . verdict($r);
+        });
+        my %to = map { s/ .*//r => 1 } @who;
+        is scalar(keys %to), 1, 'all of them meet at one member';
+        is scalar(grep { /kept|moved down/ } @who), 8, 'and say so';
+        is $h->get('/app/', @headers)->member, [keys %to]->[0],
+            'where the session stays';
+    }
+    $web[0]->accept;
+};
+
 subtest 'a learned session moves, too' => sub {
     my $home = $h->get('/sess/?cookie=APP%3Ds1')->member;
     my ($b) = grep { $_->name eq $home } @web;

@@ -8,6 +8,9 @@
 #include "src/httpd/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 
+/* So long the requests of a session that lost its member meet at another. */
+#define MOVE_WINDOW apr_time_from_sec(10)
+
 /* Words beside a session's own ------------------------------------------- */
 
 /* A session that was moved for a while (LBStickyFailback return, idle=) has a
@@ -21,6 +24,12 @@ apr_uint64_t lbs_decide_away(apr_uint64_t hash)
 apr_uint64_t lbs_decide_max(apr_uint64_t hash)
 {
     return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d61782061676531));
+}
+
+/* Where a session that is just moving goes; among those of first=. */
+static apr_uint64_t moving(apr_uint64_t hash)
+{
+    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d6f76696e672074));
 }
 
 /* Members ---------------------------------------------------------------- */
@@ -99,15 +108,14 @@ static int may_share(const lbs_request_t *req, int member)
            && !lbs_request_tried(req, member);
 }
 
-/* A client without a cookie: share the pick with its parallel requests. */
-static apr_status_t pick_first(request_rec *r, lbs_request_t *req)
+/* Requests of one client at once share one pick. */
+static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
+                                apr_uint64_t key, apr_int64_t window)
 {
     const lbs_hpool_t *pool = req->pool;
     lbs_atomic64_t *words = lbs_runtime()->first;
-    apr_int64_t window = pool->set.cookie->first;
     apr_time_t now = lbs_runtime_now();
     apr_uint32_t stale = LBS_FIRST_NONE;
-    apr_uint64_t key = lbs_extract_first(r, pool);
     apr_uint32_t slot;
     apr_status_t rv;
     int member;
@@ -154,19 +162,32 @@ static int refuse(lbs_request_t *req, lbs_reason_t reason)
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
+/* A visitor without a cookie shares the pick, and so does a session that
+ * moves: its requests are answered in any order, and the last would decide
+ * where it stays. */
+static apr_status_t pick_for(request_rec *r, lbs_request_t *req,
+                             lbs_decision_t decision, lbs_reason_t reason)
+{
+    apr_int64_t first = req->pool->set.cookie->first;
+
+    if (decision == LBS_DECISION_NEW && reason == LBS_REASON_FIRST
+        && first != 0 && has_cookie_source(req->pool)) {
+        return pick_shared(r, req, lbs_extract_first(r, req->pool), first);
+    }
+    if (decision == LBS_DECISION_MOVED && reason != LBS_REASON_FULL
+        && req->key[req->source].hash != 0) {
+        return pick_shared(r, req, moving(req->key[req->source].hash),
+                           MOVE_WINDOW);
+    }
+    return pick(r, req);
+}
+
 /* A pick, under the decision it is made for. */
 static int decide_by_pick(request_rec *r, lbs_request_t *req,
                           lbs_decision_t decision, lbs_reason_t reason)
 {
-    apr_status_t rv;
+    apr_status_t rv = pick_for(r, req, decision, reason);
 
-    if (reason == LBS_REASON_FIRST && decision == LBS_DECISION_NEW
-        && req->pool->set.cookie->first != 0 && has_cookie_source(req->pool)) {
-        rv = pick_first(r, req);
-    }
-    else {
-        rv = pick(r, req);
-    }
     if (rv == APR_EBUSY) {
         req->member = lbs_admit_choose(req);
         rv = req->member != LBS_NO_MEMBER ? APR_SUCCESS : rv;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_first.h - one member for the parallel first requests of a visitor.
+/* lbs_first.h - one member for the parallel requests of a visitor.
  *
  * A browser that has no cookie yet asks for a page and its pictures at once.
  * Each of these requests would be a pick of its own and the last cookie would
- * win. This small cache remembers for some seconds which member a client
- * without a cookie was given. It is only a hint: an entry may be lost or
- * overwritten at any time, and nothing is counted.
+ * win; and so it is when a session's member is gone. This small cache
+ * remembers for some seconds which member a client was given. It is only a
+ * hint: an entry may be lost or overwritten at any time, and nothing is
+ * counted.
  *
  * One word per entry in shared memory, so a change is one compare-and-swap.
  */
@@ -29,7 +30,7 @@
  * Cost: one cache line.
  *
  * @param words  LBS_FIRST_WORDS words, zero at first
- * @param key  keyed hash of pool, address and User-Agent
+ * @param key  keyed hash of who asks, and of the pool
  * @param now  microseconds on the monotonic clock, the same for all processes
  * @param window  microseconds an entry holds
  * @param slot  out: member slot; written only on APR_SUCCESS
