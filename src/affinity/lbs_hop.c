@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/lbs_bytes.h"
+#include "src/base/lbs_hex.h"
 
 #define TIME_AT 2
 #define TIME_LEN 8
@@ -12,32 +13,6 @@
 #define MAC_LEN 32
 
 _Static_assert(MAC_AT + MAC_LEN == LBS_HOP_LEN, "layout");
-
-static void put_hex(char *to, int digits, apr_uint64_t value)
-{
-    while (digits-- > 0) {
-        to[digits] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
-}
-
-/* @return 1 when all are lower case hex digits; value is their number */
-static int get_hex(const char *from, int digits, apr_uint32_t *value)
-{
-    static const char hex[] = "0123456789abcdef";
-    apr_uint32_t found = 0;
-
-    for (; digits > 0; digits--, from++) {
-        const char *digit = *from != '\0' ? strchr(hex, *from) : NULL;
-
-        if (digit == NULL) {
-            return 0;
-        }
-        found = found << 4 | (apr_uint32_t)(digit - hex);
-    }
-    *value = found;
-    return 1;
-}
 
 static apr_uint64_t chain(const lbs_hash_key_t *key, apr_uint64_t before,
                           const char *text)
@@ -70,9 +45,10 @@ static apr_uint64_t half(const lbs_hash_key_t *master, const char *purpose,
 static void put_mac(char *text, const lbs_hash_key_t *key,
                     const lbs_hop_about_t *about)
 {
-    put_hex(text + MAC_AT, MAC_LEN / 2, half(key, "hop mac 0", text, about));
-    put_hex(text + MAC_AT + MAC_LEN / 2, MAC_LEN / 2,
-            half(key, "hop mac 1", text, about));
+    lbs_hex_put(text + MAC_AT, MAC_LEN / 2,
+                half(key, "hop mac 0", text, about));
+    lbs_hex_put(text + MAC_AT + MAC_LEN / 2, MAC_LEN / 2,
+                half(key, "hop mac 1", text, about));
     text[LBS_HOP_LEN] = '\0';
 }
 
@@ -82,7 +58,7 @@ void lbs_hop_write(char out[LBS_HOP_LEN + 1], const lbs_hash_key_t *key,
 {
     memset(out, '-', LBS_HOP_LEN);
     out[0] = (char)('0' + (hops < LBS_HOP_MAX ? hops : LBS_HOP_MAX));
-    put_hex(out + TIME_AT, TIME_LEN, now);
+    lbs_hex_put(out + TIME_AT, TIME_LEN, now);
     put_mac(out, key, about);
 }
 
@@ -97,15 +73,17 @@ apr_status_t lbs_hop_verify(const char *text, const lbs_hash_key_t *key,
                             const lbs_hop_about_t *about, apr_uint32_t now)
 {
     char wanted[LBS_HOP_LEN + 1];
+    apr_uint64_t time;
     apr_uint32_t made;
     unsigned differ = 0;
     int i;
 
     if (strlen(text) != LBS_HOP_LEN || text[1] != '-'
         || text[MAC_AT - 1] != '-'
-        || !get_hex(text + TIME_AT, TIME_LEN, &made)) {
+        || !lbs_hex_get(text + TIME_AT, TIME_LEN, &time)) {
         return APR_EACCES;
     }
+    made = (apr_uint32_t)time;
     memcpy(wanted, text, MAC_AT);
     put_mac(wanted, key, about);
     for (i = MAC_AT; i < LBS_HOP_LEN; i++) {

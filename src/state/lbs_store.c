@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "src/base/lbs_hex.h"
 #include "src/state/lbs_bytes_int.h"
 
 #define VERSION 1
@@ -32,22 +33,18 @@ void lbs_store_name(const lbs_store_secret_t *secret, apr_uint64_t pool_id,
                     const char *source, const void *key, apr_size_t len,
                     char name[LBS_STORE_NAME_LEN + 1])
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned char id[8];
-    int half, i;
+    int half;
 
     lbs_bytes_put64(id, pool_id);
     for (half = 0; half < 2; half++) {
         const lbs_hash_key_t *of = &secret->name[half];
         unsigned char where[8];
-        apr_uint64_t hash;
 
         lbs_bytes_put64(
             where, lbs_hash_two(of, id, sizeof(id), source, strlen(source)));
-        hash = lbs_hash_two(of, where, sizeof(where), key, len);
-        for (i = 0; i < 16; i++) {
-            name[half * 16 + i] = hex[(hash >> (60 - 4 * i)) & 15];
-        }
+        lbs_hex_put(name + half * 16, 16,
+                    lbs_hash_two(of, where, sizeof(where), key, len));
     }
     name[LBS_STORE_NAME_LEN] = '\0';
 }
