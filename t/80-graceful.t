@@ -60,7 +60,8 @@ subtest 'sessions of all kinds stay through reloads under load' => sub {
             1000, 'each of them was new once';
     }
     quiet($h);
-    $h->no_unexpected_log;
+    # Reloads that come faster than old children end.
+    $h->no_unexpected_log(qr/AH03490/);
 };
 
 # As many sizes as reloads: more than there can be tables at a time.
