@@ -26,19 +26,20 @@ static int is_too_dear(const lbs_request_t *req)
 
 /* Where nobody knows whether the member still answers, what can be repeated
  * finds out; what cannot waits for that, as long as a stall takes to be
- * found, and goes elsewhere if that is what comes of it.
+ * found, and goes elsewhere if that is what comes of it. When nobody finds out
+ * one of those who wait has to.
  *
  * @return APR_SUCCESS: send it; APR_EAGAIN: closed meanwhile */
 static apr_status_t wait_for_sign(const lbs_request_t *req)
 {
-    const lbs_gauge_t *g = req->pool->member[req->member].gauge;
+    lbs_gauge_t *g = req->pool->member[req->member].gauge;
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     apr_uint64_t stall =
         lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
     apr_uint64_t end =
         now + (stall > LBS_EJECT_DOUBT_US ? stall : LBS_EJECT_DOUBT_US);
 
-    while (lbs_gauge_doubtful(g, now) && now < end) {
+    while (!lbs_gauge_risk(g, now, now + LBS_EJECT_DOUBT_US) && now < end) {
         apr_sleep(NAP);
         now = (apr_uint64_t)lbs_runtime_now();
         if (!lbs_gauge_open_kept(g)) {

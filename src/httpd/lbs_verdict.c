@@ -37,6 +37,17 @@ static void fail(lbs_request_t *req, lbs_fail_t kind)
     lbs_health_turned(req->pool, m, turn, why);
 }
 
+/* A kept connection was closed. The member may have ended its own time; but
+ * nothing that would be lost for that is sent there until one knows. */
+static void doubt(const lbs_request_t *req)
+{
+    lbs_eject_on_t on = lbs_health_eject_on(req->pool, member_of(req));
+
+    if (!req->backend.repeatable && !req->backend.refused) {
+        lbs_eject_doubt(&on, (apr_uint64_t)lbs_runtime_now());
+    }
+}
+
 /* To the first byte, where it was seen. */
 static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
 {
@@ -96,6 +107,9 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
         if (req->flight.probe) {
             fail(req, LBS_FAIL_TIMEOUT);
         }
+        break;
+    case LBS_CAUSE_STALE:
+        doubt(req);
         break;
     case LBS_CAUSE_STATUS:
         /* It answered, only not what the administrator wants to see. */

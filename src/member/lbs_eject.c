@@ -322,6 +322,13 @@ const char *lbs_eject_reason(lbs_eject_why_t why)
     }
 }
 
+void lbs_eject_doubt(const lbs_eject_on_t *on, apr_uint64_t now)
+{
+    if (on->conf != NULL) {
+        doubt(on, now + LBS_EJECT_DOUBT_US);
+    }
+}
+
 lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
                                     const lbs_eject_attempt_t *attempt,
                                     apr_uint64_t now)
@@ -363,7 +370,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
         return LBS_EJECT_NONE;
     }
     if (attempt->lost) {
-        doubt(on, now + LBS_EJECT_DOUBT_US);
+        lbs_eject_doubt(on, now);
     }
     streak = streak_add(on, now);
     window_add(on, 1, now);

@@ -14,7 +14,7 @@
  * exactly one does, and tells of it. The gauge's flags follow from the word:
  * who dies between the two is repaired by the next tick.
  *
- * Before any turn there is doubt (lbs_gauge_doubtful()): a request was lost,
+ * Before any turn there is doubt (lbs_gauge_risk()): a request was lost,
  * or the member has been silent for a quarter of what a stall takes. Then
  * nothing is sent to it that would be lost as well, until an answer comes, or
  * the turn.
@@ -118,6 +118,10 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
 lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
                                   const lbs_eject_attempt_t *attempt,
                                   apr_uint64_t now, lbs_eject_why_t *why);
+
+/** A request was lost, but that may have been the connection's fault: no
+ * failure, only doubt. */
+void lbs_eject_doubt(const lbs_eject_on_t *on, apr_uint64_t now);
 
 /**
  * The ends of holds, stalls, probes that were answered but do not end, and

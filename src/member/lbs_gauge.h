@@ -19,8 +19,8 @@
  *     byte 40  heard_at   when the member last answered anything, microseconds
  *     byte 48  probe      half-open: token of the row that probes, 0: nobody
  *     byte 52  spare      0
- *     byte 56  doubt_until  nobody knows whether it answers: until then what
- *                         cannot be repeated waits for a sign of life
+ *     byte 56  doubt_until  nobody knows whether it answers, 0: no doubt;
+ * until then what cannot be repeated waits for a sign
  */
 #ifndef LBS_GAUGE_H
 #define LBS_GAUGE_H
@@ -130,12 +130,23 @@ static inline int lbs_gauge_open_new(const lbs_gauge_t *g)
            && !lbs_gauge_probed(g);
 }
 
-/** @return 1 when the member failed or fell silent a moment ago, and has not
- * answered since: no reason to leave it, but one to send nothing there that
- * would be lost. @param now  microseconds, monotonic */
-static inline int lbs_gauge_doubtful(const lbs_gauge_t *g, apr_uint64_t now)
+/**
+ * May something be sent there that would be lost with the member? Always, but
+ * when it lost a request or fell silent and has not answered since. Then
+ * nobody, until the time of doubt is over; and then one, who begins it anew.
+ *
+ * @param now   microseconds, monotonic
+ * @param next  until when others wait for whoever goes
+ * @return 1: yes; 0: wait for an answer, or ask again later
+ */
+static inline int lbs_gauge_risk(lbs_gauge_t *g, apr_uint64_t now,
+                                 apr_uint64_t next)
 {
-    return now < lbs_atomic_load64_relaxed(&g->doubt_until);
+    apr_uint64_t until = lbs_atomic_load64_relaxed(&g->doubt_until);
+
+    return until == 0
+           || (until <= now
+               && lbs_atomic_cas64(&g->doubt_until, &until, next));
 }
 
 /** Set a reason. @return 1 if it was not set before. */

@@ -312,6 +312,11 @@ static void stall_is_found(void)
     is_int(now - from, SEC, "after exactly that time");
 }
 
+static int is_doubtful(apr_uint64_t at)
+{
+    return gauge[0].doubt_until > at;
+}
+
 /* Nothing that would be lost is sent where it is doubtful. */
 static void silence_is_doubtful(void)
 {
@@ -325,11 +330,10 @@ static void silence_is_doubtful(void)
         news.others_heard = now;
         is_int(lbs_eject_tick(&on[0], &news, now, &why), LBS_EJECT_NONE,
                "no turn, after %d ms", i * 100);
-        is_int(lbs_gauge_doubtful(&gauge[0], now), i >= 3,
-               "doubt from a quarter of a stall on");
+        is_int(is_doubtful(now), i >= 3, "doubt from a quarter of a stall on");
     }
     is_int(answer(0), LBS_EJECT_NONE, "an answer");
-    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "ends it");
+    is_int(is_doubtful(now), 0, "ends it");
 }
 
 static void what_is_lost_is_doubtful(void)
@@ -339,19 +343,27 @@ static void what_is_lost_is_doubtful(void)
     start(&defaults, 4);
     lost.began = now;
     fail(0);
-    is_int(lbs_gauge_doubtful(&gauge[0], now), 0,
-           "no connection: nothing was lost");
+    is_int(is_doubtful(now), 0, "no connection: nothing was lost");
     lbs_eject_failed(&on[0], &lost, now, &why);
-    is_int(lbs_gauge_doubtful(&gauge[0], now + LBS_EJECT_DOUBT_US - 1), 1,
+    is_int(is_doubtful(now + LBS_EJECT_DOUBT_US - 1), 1,
            "a request was lost: doubtful");
-    is_int(lbs_gauge_doubtful(&gauge[0], now + LBS_EJECT_DOUBT_US), 0,
-           "for a while");
+    is_int(is_doubtful(now + LBS_EJECT_DOUBT_US), 0, "for a while");
     answer(0);
-    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "or until an answer");
+    is_int(is_doubtful(now), 0, "or until an answer");
+
+    is_int(lbs_gauge_risk(&gauge[0], now, now + SEC), 1, "no doubt: anybody");
+    is_int(lbs_gauge_risk(&gauge[0], now, now + SEC), 1, "and everybody");
+    lbs_eject_doubt(&on[0], now);
+    is_int(lbs_gauge_risk(&gauge[0], now, now + SEC), 0, "doubt: nobody");
+    now += LBS_EJECT_DOUBT_US;
+    is_int(lbs_gauge_risk(&gauge[0], now, now + SEC), 1, "then one");
+    is_int(lbs_gauge_risk(&gauge[0], now, now + SEC), 0, "not two");
+    is_int(lbs_gauge_risk(&gauge[0], now + SEC, 0), 1,
+           "but one after the other");
 
     start(NULL, 4);
     lbs_eject_failed(&on[0], &lost, now, &why);
-    is_int(lbs_gauge_doubtful(&gauge[0], now), 0, "never without ejection");
+    is_int(is_doubtful(now), 0, "never without ejection");
 }
 
 static void switched_off(void)
