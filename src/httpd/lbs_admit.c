@@ -33,12 +33,15 @@ static int is_too_dear(const lbs_request_t *req)
 static apr_status_t wait_for_sign(const lbs_request_t *req)
 {
     lbs_gauge_t *g = req->pool->member[req->member].gauge;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    apr_uint64_t stall =
-        lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
-    apr_uint64_t end =
-        now + (stall > LBS_EJECT_DOUBT_US ? stall : LBS_EJECT_DOUBT_US);
+    apr_uint64_t now, stall, end;
 
+    if (lbs_atomic_load64_relaxed(&g->doubt_until) == 0
+        || lbs_retry_is_repeatable(req)) {
+        return APR_SUCCESS;
+    }
+    now = (apr_uint64_t)lbs_runtime_now();
+    stall = lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
+    end = now + (stall > LBS_EJECT_DOUBT_US ? stall : LBS_EJECT_DOUBT_US);
     while (!lbs_gauge_risk(g, now, now + LBS_EJECT_DOUBT_US) && now < end) {
         apr_sleep(NAP);
         now = (apr_uint64_t)lbs_runtime_now();
@@ -92,7 +95,7 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     apr_uint64_t now, ticket;
     apr_status_t rv = APR_EBUSY;
 
-    if (!lbs_retry_is_repeatable(req) && wait_for_sign(req) == APR_EAGAIN) {
+    if (wait_for_sign(req) == APR_EAGAIN) {
         return APR_EAGAIN;
     }
     if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {
