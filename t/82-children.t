@@ -130,6 +130,32 @@ subtest 'counters and sessions under load while children are killed' => sub {
     $h->no_unexpected_log;
 };
 
+# The worker MPM gives the slot of a child that is still at its last request to
+# a new one, and says so: that is not yet the end of it.
+subtest 'a child that loses its slot is alive' => sub {
+    local $ENV{LBS_MPM} = 'worker';
+    my $h = governed(\@web, app => 'LBSticky session=sid', children => 2,
+        threads => 4, server => "MinSpareThreads 8\nLogLevel mpm_worker:debug");
+    $h->announce(@BUSY, qr/\[proxy(?:_http)?:error\]/);
+    my $name = visit($h, 1)->member;
+    my ($home) = grep { $_->name eq $name } @web;
+    $home->set(hang => 'before', times => 1);
+    my $c = $h->connect;
+    $c->send_request('GET', '/app/', headers => [['Cookie', 'sid=s1']]);
+    my $inflight = sub { pool_state($h, 'app')->{inflight} };
+    ok wait_for(sub { $inflight->() == 1 }, 5), 'in flight';
+    $h->graceful;
+    ok $h->wait_log(qr/AH00263: .* taking over scoreboard slot/),
+        'another child takes its slot';
+    sleep 0.2;
+    is $inflight->(), 1, 'its request is still in flight';
+    $home->drop;
+    is $c->response('GET')->status, 200, 'until it is answered';
+    quiet($h);
+    is sound($h)->{inflight} // 0, 0, 'and has left once';
+    $h->no_unexpected_log;
+};
+
 subtest 'all children at once' => sub {
     my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 50;

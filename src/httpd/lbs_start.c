@@ -109,7 +109,8 @@ void lbs_start_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
     (void)s;
     (void)gen;
     (void)slot;
-    if (status == MPM_CHILD_EXITED || status == MPM_CHILD_LOST_SLOT) {
+    /* One that lost its slot (MPM_CHILD_LOST_SLOT) is at its last requests. */
+    if (status == MPM_CHILD_EXITED) {
         lbs_runtime_child_gone((apr_uint32_t)pid);
     }
 }
