@@ -5,6 +5,7 @@ use lib 't/lib';
 use LBS::Test;
 use LBS::Gateway;
 use LBS::Governed;
+use LBS::State qw(:DEFAULT visit);
 
 subtest 'hcmethod= says that it is ignored, and is' => sub {
     my @web = LBS::Backend->many(2);
@@ -72,6 +73,40 @@ HOSTS
     };
     is $ask->('main')->status, 200, 'one moves the visitor';
     is $ask->('firm')->status, 503, 'the other does not';
+};
+
+# Its members are the same ones for all: one expiry clock, one limit.
+subtest 'members of an inherited pool live up to all who have a say' => sub {
+    my @web = LBS::Backend->many(2);
+    my @hosts = (main => '', firm => 'LBStickyTimeout idle=2h',
+                 short => 'LBStickyTimeout idle=5s',
+                 tight => 'LBStickyLimit inflight=1',
+                 tighter => 'LBStickyLimit inflight=3');
+    my $more = '';
+    while (my ($name, $line) = splice @hosts, 0, 2) {
+        $more .= <<"HOST";
+<VirtualHost 127.0.0.1:\@PORT\@>
+    ServerName $name
+    $line
+    ProxyPass "/app/" "balancer://app/"
+    \@STATUS\@
+</VirtualHost>
+HOST
+    }
+    my $h = governed(\@web, app => 'LBSticky session=sid', more => $more,
+                     server => 'LBStickyTimeout idle=1s');
+    for my $end ([main => 1], [firm => 7200], [short => 5]) {
+        my ($host, $idle) = @$end;
+        visit($h, $host, host => $host);
+        my $table = $h->get("/lb-status/explain?pool=app&key=session=sid:s$host",
+                            host => $host)->json->{table};
+        cmp_ok $table->{expires_in_s}, '>=', $idle - 2, "$host: not too early";
+        cmp_ok $table->{expires_in_s}, '<=', $idle + 2, "$host: nor too late";
+    }
+    my @r = in_parallel(6, sub ($i) {
+        [$h->get('/app/?delay=1', host => (qw(main tight tighter))[$i % 3])->status]
+    });
+    is scalar(grep { $_->[0] == 200 } @r), 2, 'the lowest limit is that of all';
 };
 
 subtest 'no page names a member' => sub {

@@ -14,7 +14,6 @@
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_identity.h"
 #include "src/state/lbs_manager.h"
-#include "src/table/lbs_sweep.h"
 
 /* Every virtual host has a table of its own; a pool that hosts inherit from
  * the main server stands in each of them. */
@@ -85,44 +84,6 @@ static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
     return rv;
 }
 
-/* A drain may ask at any time who was idle for some seconds: sessions that
- * live for longer than this are told apart as finely as those that do. */
-#define FINE_LIFE apr_time_from_sec(128)
-
-/* The unit of the table's expiry clock for this pool's sessions. How long one
- * was idle is read from its expiry, so it is at most half a second, and finer
- * where LBStickyFailback idle= asks for a shorter time: a 32nd of that; or
- * what the clock can hold, about a second with sessions of two hours. */
-static apr_uint64_t quantum_of(const lbs_hpool_t *pool)
-{
-    const lbs_set_timeout_t *timeout = pool->set.timeout;
-    const lbs_set_failback_t *failback = pool->set.failback;
-    apr_interval_time_t fine =
-        timeout->idle < FINE_LIFE ? timeout->idle : FINE_LIFE;
-    apr_interval_time_t longest =
-        timeout->max > timeout->idle ? timeout->max : timeout->idle;
-
-    if (failback->mode == LBS_FAILBACK_IDLE && failback->idle < fine / 8) {
-        fine = failback->idle * 8;
-    }
-    return lbs_table_quantum(fine, longest);
-}
-
-static void set_quantum(const lbs_hpool_t *pool, apr_uint32_t slot)
-{
-    lbs_runtime_t *rt = lbs_runtime();
-    apr_uint64_t quantum = quantum_of(pool);
-    apr_uint64_t before =
-        lbs_atomic_load64_relaxed(&rt->slots->quantum_us[slot]);
-
-    if (before == 0) {
-        lbs_atomic_store64_relaxed(&rt->slots->quantum_us[slot], quantum);
-    }
-    else if (before != quantum) {
-        lbs_sweep_requantise(rt->table, slot, quantum, lbs_runtime_now());
-    }
-}
-
 static apr_status_t build_member(lbs_hpool_t *pool, int i)
 {
     lbs_runtime_t *rt = lbs_runtime();
@@ -141,8 +102,6 @@ static apr_status_t build_member(lbs_hpool_t *pool, int i)
         lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
     m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
     m->record = lbs_registry_member_record(rt->registry, m->slot);
-    set_quantum(pool, m->slot);
-    lbs_atomic_store32_relaxed(&m->gauge->limit, pool->set.limit->inflight);
     lbs_worker_govern(m->worker);
     pools->member_at[m->slot] = (apr_uint16_t)(i + 1);
     if (*m->route) {
@@ -204,7 +163,6 @@ static apr_status_t build_max(lbs_hpool_t *pool)
         return rv;
     }
     pool->max_slot = (int)slot;
-    set_quantum(pool, slot);
     return APR_SUCCESS;
 }
 

@@ -5,6 +5,7 @@
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_dump.h"
 #include "src/httpd/lbs_forward.h"
+#include "src/httpd/lbs_inherit.h"
 #include "src/httpd/lbs_local_own.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_persist.h"
@@ -79,6 +80,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         || lbs_pools_build(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    lbs_inherit_settle(ptemp);
     lbs_local_own_find(ptemp);
     lbs_persist_load(main_server, ptemp);
     lbs_runtime_take_secret(main_server);
