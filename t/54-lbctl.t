@@ -18,6 +18,11 @@ LBStickySlowStart off
     LBStickyLimit inflight=1
     BalancerMember "http://@B1@" route=only
 </Proxy>
+<Proxy "balancer://sick">
+    LBStickyCheck path=/ interval=200ms rise=1 fall=1
+    LBStickyPanic off
+    BalancerMember "http://@B3@" route=patient
+</Proxy>
 <Proxy "balancer://app">
     BalancerMember "http://@B1@" route=web1
     BalancerMember "http://@B2@" route=web2
@@ -42,6 +47,7 @@ Redirect "/moved" "http://localhost:@PORT@/lb-status"
 </Location>
 ProxyPass "/moved" "!"
 ProxyPass "/tight/" "balancer://tight/"
+ProxyPass "/sick/" "balancer://sick/"
 ProxyPass "/" "balancer://app/"
 CONF
 $h->write('conf/users', 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=' . "\n");
@@ -104,7 +110,7 @@ subtest 'looking' => sub {
     ($status, $out) = lbctl('json');
     is $status, 0, 'json';
     is_deeply [sort map { $_->{name} } @{JSON::PP->new->decode($out)->{pools}}],
-        [qw(app tight)], 'as it came';
+        [qw(app sick tight)], 'as it came';
     ($status, $out) = lbctl('explain', 'app', 'key=session=sid:nobody');
     is $status, 0, 'explain';
     is(JSON::PP->new->decode($out)->{reason}, 'unknown', 'the reason');
@@ -128,9 +134,9 @@ subtest 'looking' => sub {
 subtest 'changing' => sub {
     my ($status, $out) = lbctl('drain', 'app', 'web1', '--deadline', '10min');
     is $status, 0, 'drain';
-    like $out, qr/^web1 is drain, weight 1, \d+ sessions, 0 in flight$/, 'says what is now';
+    like $out, qr/^web1 is drain, weight 1, \d+ sessions?, 0 in flight$/, 'says what is now';
     is state_of('web1'), 'drain', 'and so it is';
-    like +(lbctl('status'))[1], qr/^  web1 +drain .*sessions left, (?:10|9) min.* to go$/m, 'status tells';
+    like +(lbctl('status'))[1], qr/^  web1 +drain .*sessions? left, (?:10|9) min.* to go$/m, 'status tells';
     is +(lbctl('enable', 'app', 'web1'))[0], 0, 'enable';
     is state_of('web1'), 'up', 'enabled';
     is +(lbctl('weight', 'app', 'web1', '0.5'))[0], 0, 'weight';
@@ -146,7 +152,7 @@ subtest 'drain --wait' => sub {
     my $home = $r->member;
     my ($status, $out, $err) = lbctl('drain', 'app', $home, '--wait', '--timeout', '1s');
     is $status, 4, 'somebody is left: time-out';
-    like $err, qr/^\Q$home\E: \d+ sessions left, 0 in flight$/m, 'progress';
+    like $err, qr/^\Q$home\E: \d+ sessions? left, 0 in flight$/m, 'progress';
     like $err, qr/^lbctl: \Q$home\E is not ready in time/m, 'and the reason';
     lbctl('forget', 'app', $home);
     is +(lbctl('drain', 'app', $home, '--wait', '--timeout', '5s'))[0], 0, 'nobody is left';
@@ -159,6 +165,34 @@ subtest 'drain --wait' => sub {
     like $err, qr/^only: 0 sessions left \(those of route=R are not counted, the last answer was \d s ago\), 0 in flight$/m,
         'what it cannot know it says';
     lbctl('enable', 'tight', 'only');
+};
+
+subtest 'enable --wait' => sub {
+    $web[2]->set(status => 500);
+    ok wait_for(sub { state_of('patient') eq 'down' }), 'a member is down';
+    my ($status, $out, $err) = lbctl('enable', 'sick', 'patient', '--wait', '--timeout', '1s');
+    is $status, 4, 'it is not open before its check says so';
+    like $err, qr/^lbctl: patient is not ready in time: down, HTTP 500, want 200-399$/m, 'and is told why';
+    ($status, $out) = lbctl('doctor');
+    is $status, 1, 'doctor';
+    is $out =~ s/for \d+ s/for N s/r,
+        "sick: no member takes new visitors (1 down): they get 503\n"
+        . "sick: patient is down for N s: HTTP 500, want 200-399\n", 'says what that means';
+    $web[2]->set(status => undef);
+    is +(lbctl('enable', 'sick', 'patient', '--wait', '--timeout', '9s'))[0], 0, 'then it is';
+    is state_of('patient'), 'up', 'open';
+};
+
+subtest 'who is left out' => sub {
+    lbctl('disable', 'app', 'web1');
+    lbctl('weight', 'app', 'web2', '0');
+    my ($status, $out) = lbctl('doctor');
+    is $status, 0, 'nothing is wrong';
+    is $out, "all is well\napp: no new visitors for 1 disabled, 1 of weight 0\n", 'but for this';
+    lbctl('standby', 'app', 'web3');
+    is +(lbctl('doctor'))[0], 0, 'a standby takes over';
+    lbctl('enable', 'app', $_) for qw(web1 web3);
+    lbctl('reset', 'app', 'web2');
 };
 
 subtest 'roll' => sub {
@@ -209,7 +243,14 @@ subtest 'what goes wrong' => sub {
     fails('no command', 2, qr/what is to be done/);
     fails('an unknown command', 2, qr/there is no command explode/, 'explode');
     fails('too few arguments', 2, qr/wrong number of arguments for drain/, 'drain', 'app');
-    fails('an unknown option', 2, qr/option/, '--colour', 'status');
+    fails('an unknown option', 2, qr/^lbctl: unknown option: colour, see lbctl --help$/, '--colour', 'status');
+    fails('an option without its value', 2, qr/deadline requires an argument, see/, 'drain', 'app', 'web1', '--deadline');
+    fails('an option of another command', 2, qr/enable takes no --deadline/, 'enable', 'app', 'web1', '--deadline', '5min');
+    fails('a time-out for nothing', 2, qr/--timeout is for --wait/, 'drain', 'app', 'web1', '--timeout', '5s');
+    fails('a bad time-out', 2, qr/--timeout 5x: wanted is a number with ms/, 'drain', 'app', 'web1', '--wait', '--timeout', '5x');
+    fails('no such virtual host', 1, qr/there is no pool in nohost/, 'status', '--vhost', 'nohost');
+    fails('wrong options for curl', 3, qr/curl does not take the options in LBCTL_CURL/,
+          {LBCTL_CURL => '--nonsense'}, 'status');
     is join(' ', map { state_of("web$_") } 1 .. 3), 'up up up', 'nothing was changed';
 };
 
