@@ -28,6 +28,9 @@ my $h = governed(\@web,
     home  => "LBSticky cookie\nLBStickyFailback return\n$three",
     idle  => "LBSticky cookie\nLBStickyTimeout idle=1min\n"
         . "LBStickyFailback idle=1s\n$three",
+    # A session's idle time is known to about a second here.
+    zero  => "LBSticky cookie\nLBStickyTimeout idle=1d\n"
+        . "LBStickyFailback idle=0\n$three",
     eject => "LBSticky route=R\nLBStickySlowStart off\n"
         . "LBStickyEject failures=1 hold=1s-1s\n$three",
     server => <<'CONF');
@@ -245,7 +248,7 @@ subtest 'a member is tried again when its hold is over, not before' => sub {
 };
 
 subtest 'LBStickyFailback' => sub {
-    for my $pool (qw(home idle)) {
+    for my $pool (qw(home idle zero)) {
         my $jar = LBS::Jar->new;
         my $home = $h->get("/$pool/", jar => $jar)->member;
         my ($b) = grep { $_->name eq $home } @web;

@@ -51,6 +51,36 @@ subtest 'sessions end on time after a reload' => sub {
     $h->no_unexpected_log;
 };
 
+# The least there is, with an end for all of twice that.
+subtest 'sessions of one second' => sub {
+    my $h = governed(\@web, server => $SERVER,
+        app => "LBSticky session=APP\nLBStickyTimeout idle=1s",
+        own => "LBSticky cookie\nLBStickyTimeout idle=1s",
+        max => "LBSticky session=APP\nLBStickyTimeout idle=1s max=2s");
+    my $jar = LBS::Jar->new;
+    my %home = map { $_ => session($h, 'a', "/$_/")->member } qw(app max);
+    $home{own} = $h->get('/own/', jar => $jar)->member;
+    my $begun = time;
+    my %moved;
+    while (time - $begun < 1.8) {
+        sleep 0.3;
+        for my $pool (qw(app max)) {
+            $moved{$pool}++ if session($h, 'a', "/$pool/")->member ne $home{$pool};
+        }
+        $moved{own}++ if $h->get('/own/', jar => $jar)->member ne $home{own};
+    }
+    is_deeply \%moved, {}, 'whoever comes within a second stays';
+    ok wait_for(sub {
+        sleep 0.3;
+        verdict(session($h, 'a', '/max/')) eq 'new expired'
+    }, 1), 'until max ends it';
+    sleep 2;    # the date in our cookie counts whole seconds
+    like verdict(session($h, 'a')), qr/^new (?:expired|unknown)$/,
+        'whoever does not is a new visitor';
+    is verdict($h->get('/own/', jar => $jar)), 'new expired', 'by our cookie, too';
+    $h->no_unexpected_log;
+};
+
 subtest 'looking at a session does not lengthen its life' => sub {
     my $h = governed(\@web, server => $SERVER,
         app => "LBSticky session=APP\nLBStickyTimeout idle=2s");

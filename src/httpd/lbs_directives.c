@@ -207,8 +207,10 @@ static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
             return lbs_setter_wants(cmd, cmd->directive->args,
                                     cmd->cmd->errmsg);
         }
-        set->mode = LBS_FAILBACK_IDLE;
         error = lbs_setter_read(cmd, keys, argc, argv, set);
+        /* How long a session was idle is known within a second or so: no time
+         * at all could be less than that, and is what return says. */
+        set->mode = set->idle != 0 ? LBS_FAILBACK_IDLE : LBS_FAILBACK_RETURN;
     }
     return lbs_setter_hang(cmd, error, set);
 }

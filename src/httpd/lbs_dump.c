@@ -20,11 +20,14 @@ static const char *duration(apr_pool_t *pool, apr_int64_t usec)
 {
     char text[LBS_TEXT_DURATION_LEN];
 
-    if (usec == 0) {
-        return "off";
-    }
     lbs_text_duration_write(text, usec);
     return apr_pstrdup(pool, text);
+}
+
+/* Of a directive that may be off, which is no time. */
+static const char *duration_or_off(apr_pool_t *pool, apr_int64_t usec)
+{
+    return usec != 0 ? duration(pool, usec) : "off";
 }
 
 static const char *on_off(int on)
@@ -44,14 +47,37 @@ static const char *statuses(apr_pool_t *pool, const lbs_statuses_t *set)
 
 typedef const char *writer_fn(apr_pool_t *pool, const lbs_settings_t *set);
 
+/* One argument as it has to stand in a configuration: an expression may have
+ * blanks and quotes. */
+static const char *argument(apr_pool_t *pool, const char *text)
+{
+    char *out, *to;
+
+    if (strpbrk(text, " \t\"'\\") == NULL) {
+        return text;
+    }
+    out = to = apr_palloc(pool, 2 * strlen(text) + 3);
+    *to++ = '"';
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            *to++ = '\\';
+        }
+        *to++ = *text;
+    }
+    *to++ = '"';
+    *to = '\0';
+    return out;
+}
+
 static const char *write_sticky(apr_pool_t *pool, const lbs_settings_t *set)
 {
     const char *text = "";
     int i;
 
     for (i = 0; i < set->sticky->count; i++) {
-        text = apr_pstrcat(pool, text, i > 0 ? " " : "",
-                           set->sticky->source[i].spelling, NULL);
+        text =
+            apr_pstrcat(pool, text, i > 0 ? " " : "",
+                        argument(pool, set->sticky->source[i].spelling), NULL);
     }
     if (set->sticky->count == 0) {
         text = set->sticky->on ? "none" : "off";
@@ -72,7 +98,8 @@ static const char *write_method(apr_pool_t *pool, const lbs_settings_t *set)
 static const char *write_timeout(apr_pool_t *pool, const lbs_settings_t *set)
 {
     return apr_pstrcat(pool, "idle=", duration(pool, set->timeout->idle),
-                       " max=", duration(pool, set->timeout->max), NULL);
+                       " max=", duration_or_off(pool, set->timeout->max),
+                       NULL);
 }
 
 static const char *write_cookie(apr_pool_t *pool, const lbs_settings_t *set)
@@ -101,7 +128,7 @@ static const char *write_cookie(apr_pool_t *pool, const lbs_settings_t *set)
         conf->maxage == 0 ? "session"
                           : duration(pool, apr_time_from_sec(conf->maxage)),
         " nocache=", on_off(conf->nocache), " strip=", on_off(conf->strip),
-        " first=", duration(pool, conf->first), NULL);
+        " first=", duration_or_off(pool, conf->first), NULL);
 }
 
 static const char *write_failover(apr_pool_t *pool, const lbs_settings_t *set)
@@ -155,7 +182,8 @@ static const char *write_eject(apr_pool_t *pool, const lbs_settings_t *set)
         eject->failures, duration(pool, eject->window),
         duration(pool, eject->hold[0]), duration(pool, eject->hold[1]),
         eject->cap,
-        eject->stall == LBS_STALL_AUTO ? "auto" : duration(pool, eject->stall),
+        eject->stall == LBS_STALL_AUTO ? "auto"
+                                       : duration_or_off(pool, eject->stall),
         statuses(pool, &eject->status));
 }
 
@@ -186,7 +214,7 @@ static const char *write_panic(apr_pool_t *pool, const lbs_settings_t *set)
 
 static const char *write_slowstart(apr_pool_t *pool, const lbs_settings_t *set)
 {
-    return duration(pool, *set->slowstart);
+    return duration_or_off(pool, *set->slowstart);
 }
 
 static const char *write_limit(apr_pool_t *pool, const lbs_settings_t *set)
