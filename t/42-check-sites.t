@@ -13,13 +13,14 @@ sub members ($h, $vhost) {
     return {map { $_->{route} => $_ } @{$pool->{members}}};
 }
 
-# Wait until the last check of a virtual host's member says this.
+# Wait until the last check of a virtual host's member says this; a busy machine
+# takes its time to load Django.
 sub says ($h, $vhost, $wanted, $what, $route = 'r') {
     my $m;
     my $ok = wait_for(sub {
         $m = members($h, $vhost)->{$route};
         $m->{check}{last} =~ $wanted;
-    }, 8);
+    }, 30);
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok $ok, $what or diag "$route of $vhost is $m->{state}: $m->{check}{last}";
     return $ok;
