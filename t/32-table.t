@@ -60,20 +60,21 @@ subtest 'sessions of one second' => sub {
     my $jar = LBS::Jar->new;
     my %home = map { $_ => session($h, 'a', "/$_/")->member } qw(app max);
     $home{own} = $h->get('/own/', jar => $jar)->member;
-    my $begun = time;
+    my $begun = my $last = time;
     my %moved;
-    while (time - $begun < 1.8) {
+    while (time - $begun < 1.5) {
         sleep 0.3;
-        for my $pool (qw(app max)) {
-            $moved{$pool}++ if session($h, 'a', "/$pool/")->member ne $home{$pool};
-        }
-        $moved{own}++ if $h->get('/own/', jar => $jar)->member ne $home{own};
+        my @moved = grep { session($h, 'a', "/$_/")->member ne $home{$_} } qw(app max);
+        push @moved, 'own' if $h->get('/own/', jar => $jar)->member ne $home{own};
+        last if time - $last > 0.9;    # too busy a machine to say anything
+        $last = time;
+        $moved{$_}++ for @moved;
     }
     is_deeply \%moved, {}, 'whoever comes within a second stays';
     ok wait_for(sub {
         sleep 0.3;
         verdict(session($h, 'a', '/max/')) eq 'new expired'
-    }, 1), 'until max ends it';
+    }, 2), 'until max ends it';
     sleep 2;    # the date in our cookie counts whole seconds
     like verdict(session($h, 'a')), qr/^new (?:expired|unknown)$/,
         'whoever does not is a new visitor';

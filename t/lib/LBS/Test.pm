@@ -35,7 +35,8 @@ sub import ($class, %o) {
     no strict 'refs';
     *{"${caller}::$_"} = \&{"Test::More::$_"} for @Test::More::EXPORT;
     *{"${caller}::$_"} = \&{$_} for @helpers;
-    *{"${caller}::$_"} = \&{"Time::HiRes::$_"} for qw(time sleep);
+    *{"${caller}::time"} = \&Time::HiRes::time;
+    *{"${caller}::sleep"} = \&pause;
 
     # exit() runs the END blocks, which stop every httpd and backend.
     my $timeout = $o{timeout} // 120;
@@ -50,6 +51,9 @@ sub import ($class, %o) {
     alarm $timeout;
     return;
 }
+
+# sleep() for what is left of a time, which a busy machine may have passed.
+sub pause : prototype(;@) ($s) { return $s > 0 ? Time::HiRes::sleep($s) : 0 }
 
 sub each_mpm : prototype(&) ($code) {
     for my $mpm ($ENV{LBS_MPM} // qw(event worker prefork)) {
