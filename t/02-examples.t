@@ -252,9 +252,11 @@ subtest 'two-machines.conf serves' => sub {
                           ports => {1 => $ports[$_ - 1]});
         $h->write('conf/lbsticky.secret', "a secret for the examples\n", 0600);
         $h->write('htdocs/static/site.css', "css\n");
-        $h->write('site/wsgi.py', <<"PY");
+        $h->write('site/mysite/name.py', "NAME = 'web$_'\n");
+        $h->write('site/mysite/wsgi.py', <<'PY');
+from mysite.name import NAME
 def application(environ, start_response):
-    start_response("200 OK", [("X-Backend", "web$_")])
+    start_response("200 OK", [("X-Backend", NAME)])
     return [environ["REMOTE_ADDR"].encode()]
 PY
         $h->start
