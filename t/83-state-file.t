@@ -24,9 +24,10 @@ $h->no_unexpected_log;
 sub put ($bytes) { return $h->write('run/lbsticky.state', $bytes, 0600) }
 
 # Start with such a file: one line, the file kept aside, everything new.
-sub refused ($bytes, $what, $why) {
+sub refused ($bytes, $what, $why, $change = undef) {
     unlink "$FILE.refused";
     put($bytes);
+    $change->() if $change;
     my @before = $h->error_log(qr/LBS1701/);
     $h->announce(qr/LBS1701/);
     $h->start;
@@ -77,6 +78,18 @@ subtest 'not ours' => sub {
     my $later = $good;
     substr $later, 8, 4, pack 'V', 99;
     refused($later, 'a later version', qr/later version/);
+};
+
+subtest "somebody else's" => sub {
+    for my $mode (0620, 0602) {
+        refused($good, sprintf('mode %04o', $mode),
+                qr/others than its owner may write/, sub { chmod $mode, $FILE });
+    }
+  SKIP: {
+        skip 'only root can give a file away', 1 if $> != 0;
+        refused($good, 'of another user', qr/belongs to another user/,
+                sub { chown 65_534, -1, $FILE });
+    }
 };
 
 subtest 'from the future' => sub {
@@ -201,6 +214,50 @@ subtest 'a table too large for memory' => sub {
     is scalar @lines, 1, 'one line';
     like $lines[0], qr/LBS1000: no memory for the session table: wanted 53333\d+ bytes.*LBStickyTable/,
         'with the size wanted and the directive';
+    $other->no_unexpected_log;
+};
+
+# As much address space as httpd takes without a file, and some more.
+sub memory_of ($h) {
+    return 1024 * (100_000 + (sort { $b <=> $a }
+        map { LBS::Httpd::slurp("/proc/$_/status") =~ /VmPeak:\s*(\d+)/ } $h->pids)[0]);
+}
+
+subtest 'sessions that there is no memory for any more' => sub {
+    plan skip_all => 'a sanitizer takes all address space' if $ENV{LBS_PRELOAD};
+    my $conf = sub ($sessions) {
+        return governed_text(\@web, pools(),
+            server => "${SERVER}LBStickyTable sessions=$sessions");
+    };
+    my $other = LBS::Httpd->new(backends => \@web, children => 1, threads => 4,
+                                conf => $conf->(1000));
+    my $file = $other->root . '/run/lbsticky.state';
+    $other->start;
+    my $memory = memory_of($other);
+    $other->stop;
+    $other->conf($conf->(60_000_000));
+    $other->start;
+    visit($other, $_) for 1 .. 5;
+    $other->stop;
+    my $left = LBS::Httpd::slurp($file);
+
+    $other->announce(qr/LBS1701/);
+    $other->{memory} = $memory;
+    $other->conf($conf->(1000));
+    ok eval { $other->start }, 'httpd starts' or diag $@;
+    is scalar($other->error_log(qr/LBS1701.* no memory for its sessions/)), 1,
+        'without them, and says so';
+    ok LBS::Httpd::slurp("$file.refused") eq $left, 'the file is kept aside';
+    is verdict(visit($other, 1)), 'new unknown', 'service';
+    is verdict(visit($other, 1)), 'kept', 'and sessions are learned';
+    is $other->json->{table}{capacity}, 1000, 'in a table of the size wanted';
+
+    $other->announce(qr/LBS1004/);
+    $other->graceful($conf->(60_000_000));
+    is verdict(visit($other, 1)), 'kept', 'a reload that wants too much goes on';
+    is $other->json->{table}{capacity}, 1000, 'with the table there is';
+    is scalar($other->error_log(qr/LBS1004.*has to wait.*no memory/)), 1, 'said so';
+    sound($other);
     $other->no_unexpected_log;
 };
 

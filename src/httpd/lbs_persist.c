@@ -115,13 +115,25 @@ static apr_status_t read_open(apr_file_t *file, apr_uint64_t len,
     return rv;
 }
 
+/* Who can write it can choose the secret that cookies are signed with, and
+ * some directories are everybody's. */
+static const char *check_owner(const apr_finfo_t *info)
+{
+    if (info->user != geteuid() && info->user != 0) {
+        return "it belongs to another user";
+    }
+    if ((info->protection & (APR_FPROT_GWRITE | APR_FPROT_WWRITE)) != 0) {
+        return "others than its owner may write to it";
+    }
+    return NULL;
+}
+
 static apr_status_t read_file(const char *path, found_t *found,
                               apr_pool_t *pool)
 {
     apr_finfo_t info;
     apr_file_t *file;
-    apr_status_t rv =
-        apr_stat(&info, path, APR_FINFO_SIZE | APR_FINFO_TYPE, pool);
+    apr_status_t rv = apr_stat(&info, path, APR_FINFO_TYPE, pool);
 
     if (rv == APR_SUCCESS && info.filetype != APR_REG) {
         rv = APR_EINVAL; /* opening a pipe would wait for a writer */
@@ -130,10 +142,18 @@ static apr_status_t read_file(const char *path, found_t *found,
         rv = apr_file_open(&file, path, APR_READ | APR_BINARY, APR_OS_DEFAULT,
                            pool);
     }
-    if (rv == APR_SUCCESS) {
-        rv = read_open(file, (apr_uint64_t)info.size, found, pool);
-        (void)apr_file_close(file);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
+    rv = apr_file_info_get(
+        &info, APR_FINFO_SIZE | APR_FINFO_USER | APR_FINFO_PROT, file);
+    if (rv == APR_SUCCESS) {
+        found->refusal = check_owner(&info);
+    }
+    if (rv == APR_SUCCESS && found->refusal == NULL) {
+        rv = read_open(file, (apr_uint64_t)info.size, found, pool);
+    }
+    (void)apr_file_close(file);
     return rv;
 }
 
@@ -154,7 +174,7 @@ static const lbs_eject_conf_t **find_ejection(apr_pool_t *pool)
 }
 
 /* Instead of the table there is: one for each that was saved, as they were. */
-static apr_status_t make_room(const lbs_restore_info_t *info, server_rec *s)
+static apr_status_t make_room(const lbs_restore_info_t *info)
 {
     lbs_shared_t *shared = lbs_runtime()->shared;
     apr_status_t rv = APR_SUCCESS;
@@ -165,7 +185,7 @@ static apr_status_t make_room(const lbs_restore_info_t *info, server_rec *s)
     }
     lbs_shared_drop_table(shared, 0);
     for (i = info->tables - 1; i >= 0 && rv == APR_SUCCESS; i--) {
-        rv = lbs_shared_add_table(shared, info->sessions[i], s);
+        rv = lbs_shared_add_table(shared, info->sessions[i]);
     }
     return rv == APR_SUCCESS ? lbs_runtime_open_tables() : rv;
 }
@@ -181,7 +201,7 @@ static apr_status_t restore(lbs_restore_t *from, server_rec *s,
     int i;
 
     lbs_restore_info(from, &info);
-    rv = make_room(&info, s);
+    rv = make_room(&info);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -202,47 +222,70 @@ static apr_status_t restore(lbs_restore_t *from, server_rec *s,
     return APR_SUCCESS;
 }
 
-void lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
+/* The file is not what it should be, or there is no room for what it holds. */
+static void refuse(const char *path, const found_t *found, apr_status_t rv,
+                   server_rec *s, apr_pool_t *ptemp)
 {
-    const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
+    const char *why =
+        found->refusal != NULL ? found->refusal : "it cannot be read";
+    const char *aside = apr_pstrcat(ptemp, path, ".refused", NULL);
+    lbs_clock_t now = lbs_runtime_clock();
+
+    (void)apr_file_rename(path, aside, ptemp);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
+                 LBSNO(1701) "state file %s refused: %s; starting without "
+                             "it, it is kept as %s",
+                 path, why, aside);
+    lbs_registry_tell(lbs_runtime()->registry, &now, LBS_REGISTRY_NONE,
+                      LBS_REGISTRY_NONE, LBS_EVENT_STATE_FILE, why);
+}
+
+/* What was read, into shared memory. @return as lbs_persist_load() */
+static apr_status_t take(found_t *found, server_rec *s, apr_pool_t *ptemp,
+                         apr_status_t *rv)
+{
+    const lbs_main_conf_t *conf = lbs_config_of(s)->main;
     lbs_clock_t now = lbs_runtime_clock();
     apr_uint64_t fingerprints[LBS_SECRET_MAX];
-    found_t found = {NULL, 0, NULL};
-    const char *refusal;
     lbs_restore_t *from;
-    apr_status_t rv;
     int count;
 
-    if (conf->persist == NULL || !lbs_runtime()->shared->fresh) {
-        return;
+    fingerprint_all(conf, fingerprints, &count);
+    found->refusal = lbs_restore_open(&from, found->bytes, found->len, &now,
+                                      fingerprints, count, ptemp);
+    if (found->refusal != NULL) {
+        return APR_SUCCESS;
     }
-    rv = read_file(conf->persist, &found, ptemp);
-    refusal = found.refusal;
-    if (APR_STATUS_IS_ENOENT(rv) || APR_STATUS_IS_ENOTDIR(rv)) {
-        return; /* the first start; writing will tell what is wrong */
+    *rv = restore(from, s, ptemp);
+    if (*rv == APR_SUCCESS) {
+        return APR_SUCCESS;
     }
-    if (rv == APR_SUCCESS && refusal == NULL) {
-        fingerprint_all(conf, fingerprints, &count);
-        refusal = lbs_restore_open(&from, found.bytes, found.len, &now,
-                                   fingerprints, count, ptemp);
-        if (refusal == NULL) {
-            rv = restore(from, main_server, ptemp);
-        }
-    }
-    if (rv != APR_SUCCESS || refusal != NULL) {
-        const char *aside =
-            apr_pstrcat(ptemp, conf->persist, ".refused", NULL);
+    found->refusal = "there is no memory for its sessions";
+    return lbs_runtime_empty_tables(s);
+}
 
-        (void)apr_file_rename(conf->persist, aside, ptemp);
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server,
-                     LBSNO(1701) "state file %s refused: %s; starting without "
-                                 "it, it is kept as %s",
-                     conf->persist,
-                     refusal != NULL ? refusal : "it cannot be read", aside);
-        lbs_registry_tell(lbs_runtime()->registry, &now, LBS_REGISTRY_NONE,
-                          LBS_REGISTRY_NONE, LBS_EVENT_STATE_FILE,
-                          refusal != NULL ? refusal : "it cannot be read");
+apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
+{
+    const char *path = lbs_config_of(main_server)->main->persist;
+    found_t found = {NULL, 0, NULL};
+    apr_status_t started = APR_SUCCESS;
+    apr_status_t rv;
+
+    if (path == NULL || !lbs_runtime()->shared->fresh) {
+        return APR_SUCCESS;
     }
+    rv = read_file(path, &found, ptemp);
+    if (APR_STATUS_IS_ENOENT(rv) || APR_STATUS_IS_ENOTDIR(rv)) {
+        return APR_SUCCESS; /* the first start; writing will tell what is
+                               wrong */
+    }
+    if (rv == APR_SUCCESS && found.refusal == NULL) {
+        started = take(&found, main_server, ptemp, &rv);
+    }
+    if (rv != APR_SUCCESS || found.refusal != NULL) {
+        refuse(path, &found, rv, main_server, ptemp);
+    }
+    return started;
 }
 
 /* Writing -------------------------------------------------------------------

@@ -20,8 +20,11 @@
  * Read the state file, if this start found no shared memory. Between
  * lbs_pools_build() and lbs_pools_settle(). A file that is refused is logged
  * once and kept aside as FILE.refused.
+ *
+ * @return APR_SUCCESS, also without the file; anything else: there is no
+ *         memory for a table either, it was logged and the start must fail
  */
-void lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp);
+apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp);
 
 /** Write it once now, which shows whether it can be written, and from now on
  * to the end of this configuration. Parent, in post_config. */

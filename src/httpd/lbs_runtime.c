@@ -112,6 +112,15 @@ apr_status_t lbs_runtime_fit_tables(server_rec *main_server)
     return rv == APR_SUCCESS ? lbs_runtime_open_tables() : rv;
 }
 
+apr_status_t lbs_runtime_empty_tables(server_rec *main_server)
+{
+    while (runtime->shared->table[0].pool != NULL) {
+        lbs_shared_drop_table(runtime->shared, 0);
+    }
+    runtime->table_count = 0;
+    return lbs_runtime_fit_tables(main_server);
+}
+
 static apr_status_t open_views(lbs_runtime_t *rt, server_rec *s)
 {
     const lbs_shared_t *shared = rt->shared;

@@ -59,6 +59,12 @@ apr_status_t lbs_runtime_open_tables(void);
  * @return APR_SUCCESS; anything else was logged with what to change */
 apr_status_t lbs_runtime_fit_tables(server_rec *main_server);
 
+/** Begin with one empty table of the configured size, whatever there was.
+ * Parent, in post_config, where nobody uses the tables yet.
+ *
+ * @return APR_SUCCESS; anything else was logged with what to change */
+apr_status_t lbs_runtime_empty_tables(server_rec *main_server);
+
 /** Take the secret in force: the configuration's, or the registry's once a
  * state file has been read. Parent, in post_config. */
 void lbs_runtime_take_secret(const server_rec *main_server);

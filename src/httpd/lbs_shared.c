@@ -19,6 +19,16 @@
 
 #define MIN_CHILDREN 1024 /* rows, if the MPM may not have more than half */
 
+static void complain(apr_status_t rv, server_rec *s, const char *what,
+                     apr_size_t bytes, const char *directive)
+{
+    ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                 LBSNO(1000) "no memory for the %s: wanted %" APR_SIZE_T_FMT
+                             " bytes of shared memory; write a smaller "
+                             "number into %s",
+                 what, bytes, directive);
+}
+
 static apr_status_t share(void **base, apr_size_t bytes, apr_pool_t *pool,
                           server_rec *s, const char *what,
                           const char *directive)
@@ -26,12 +36,7 @@ static apr_status_t share(void **base, apr_size_t bytes, apr_pool_t *pool,
     apr_status_t rv = lbs_shm_create(base, bytes, pool);
 
     if (rv != APR_SUCCESS) {
-        ap_log_error(
-            APLOG_MARK, APLOG_CRIT, rv, s,
-            LBSNO(1000) "no memory for the %s: wanted %" APR_SIZE_T_FMT
-                        " bytes of shared memory; write a smaller "
-                        "number into %s",
-            what, bytes, directive);
+        complain(rv, s, what, bytes, directive);
     }
     return rv;
 }
@@ -106,25 +111,19 @@ void lbs_shared_drop_table(lbs_shared_t *shared, int i)
 }
 
 static apr_status_t make_table(lbs_shared_table_t *table,
-                               apr_uint32_t sessions, server_rec *s)
+                               apr_uint32_t sessions)
 {
     apr_status_t rv;
 
     table->sessions = sessions;
     table->bytes = lbs_table_bytes(sessions);
     if (table->bytes == 0) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, APR_ENOMEM, s,
-                     LBSNO(1001) "LBStickyTable sessions=%u is more than "
-                                 "this machine can address; write a smaller "
-                                 "number",
-                     sessions);
         return APR_ENOMEM;
     }
     /* Not below the process's pool: at the end that destroys this one and
      * then pconf, which saves the table's sessions. */
     apr_pool_create(&table->pool, NULL);
-    rv = share(&table->base, table->bytes, table->pool, s, "session table",
-               "LBStickyTable sessions=");
+    rv = lbs_shm_create(&table->base, table->bytes, table->pool);
     if (rv == APR_SUCCESS) {
         rv = lbs_table_format(table->base, table->bytes, sessions);
     }
@@ -134,8 +133,7 @@ static apr_status_t make_table(lbs_shared_table_t *table,
     return rv;
 }
 
-apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions,
-                                  server_rec *main_server)
+apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions)
 {
     lbs_shared_table_t fresh;
     apr_status_t rv;
@@ -143,7 +141,7 @@ apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions,
     if (shared->table[LBS_SHARED_TABLES - 1].pool != NULL) {
         return APR_ENOSPC;
     }
-    rv = make_table(&fresh, sessions, main_server);
+    rv = make_table(&fresh, sessions);
     if (rv == APR_SUCCESS) {
         memmove(&shared->table[1], &shared->table[0],
                 LBS_TABLE_CHAIN * sizeof(shared->table[0]));
@@ -170,21 +168,52 @@ static int bring_to_front(lbs_shared_t *shared, apr_uint32_t sessions)
     return 0;
 }
 
+/* There is no table at all. */
+static void refuse(apr_status_t rv, apr_uint32_t sessions, server_rec *s)
+{
+    apr_size_t bytes = lbs_table_bytes(sessions);
+
+    if (bytes == 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     LBSNO(1001) "LBStickyTable sessions=%u is more than "
+                                 "this machine can address; write a smaller "
+                                 "number",
+                     sessions);
+        return;
+    }
+    complain(rv, s, "session table", bytes, "LBStickyTable sessions=");
+}
+
+/* There is one of another size: that can wait, sessions must not be lost. */
+static void put_off(apr_status_t rv, apr_uint32_t sessions, apr_uint32_t stays,
+                    server_rec *s)
+{
+    int full = rv == APR_ENOSPC;
+
+    ap_log_error(APLOG_MARK, APLOG_WARNING, full ? 0 : rv, s,
+                 LBSNO(1004) "LBStickyTable sessions=%u has to wait, it stays "
+                             "%u: %s",
+                 sessions, stays,
+                 full ? "older tables still hold sessions; reload again when "
+                        "they were used"
+                      : "there is no memory for it; write a smaller number");
+}
+
 apr_status_t lbs_shared_want_table(lbs_shared_t *shared, apr_uint32_t sessions,
                                    server_rec *main_server)
 {
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    if (!bring_to_front(shared, sessions)) {
-        rv = lbs_shared_add_table(shared, sessions, main_server);
+    if (bring_to_front(shared, sessions)) {
+        return APR_SUCCESS;
     }
-    if (rv == APR_ENOSPC) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
-                     LBSNO(1004) "LBStickyTable sessions=%u has to wait, it "
-                                 "stays %u: %d older tables still hold "
-                                 "sessions; reload again when they were used",
-                     sessions, shared->table[0].sessions, LBS_TABLE_CHAIN);
+    rv = lbs_shared_add_table(shared, sessions);
+    if (rv != APR_SUCCESS && shared->table[0].pool != NULL) {
+        put_off(rv, sessions, shared->table[0].sessions, main_server);
         rv = APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS) {
+        refuse(rv, sessions, main_server);
     }
     return rv;
 }

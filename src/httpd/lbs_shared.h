@@ -57,22 +57,23 @@ apr_status_t lbs_shared_find(lbs_shared_t **shared, server_rec *main_server);
  * Put a new, empty table in front.
  *
  * @return APR_SUCCESS; APR_ENOSPC: there are as many as there can be; anything
- *         else was logged with what to change
+ *         else: there is no memory for it
  */
-apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions,
-                                  server_rec *main_server);
+apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions);
 
 /**
  * Have a table for so many sessions in front: the one there is, one that was
  * in front before, or a new one. Where there is no room for that the one in
  * front stays, which is logged: a size can wait, sessions must not be lost.
  *
- * @return APR_SUCCESS; anything else was logged with what to change
+ * @return APR_SUCCESS; anything else: there is none at all, and it was logged
+ *         what to change
  */
 apr_status_t lbs_shared_want_table(lbs_shared_t *shared, apr_uint32_t sessions,
                                    server_rec *main_server);
 
-/** Give back table `i`, not the first. Children that know it keep it. */
+/** Give back table `i`. Children that know it keep it; views of this process
+ * must not be used any more. */
 void lbs_shared_drop_table(lbs_shared_t *shared, int i);
 
 #endif

@@ -82,7 +82,9 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     }
     lbs_inherit_settle(ptemp);
     lbs_local_own_find(ptemp);
-    lbs_persist_load(main_server, ptemp);
+    if (lbs_persist_load(main_server, ptemp) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     lbs_runtime_take_secret(main_server);
     if (lbs_peers_start(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -22,7 +22,8 @@
 #
 # new() takes: conf, backends, mpm (event, worker, prefork; default LBS_MPM or
 # event), modules (more to load, by httpd's name: 'http2'), without (some not
-# to load), children and threads (how many), env (hash).
+# to load), children and threads (how many), env (hash), memory (bytes of
+# address space that each of its processes may have).
 # Log lines of level warn and above must be announced, see
 # no_unexpected_log(); whatever nobody asked about makes the test file fail.
 package LBS::Httpd;
@@ -248,8 +249,9 @@ sub start ($self) {
             open STDOUT, '>&', \*STDERR;
             open STDIN, '<', '/dev/null';
             # If the test is killed, its httpd must not stay behind.
-            exec qw(setpriv --pdeathsig TERM --), $self->command('-DFOREGROUND')
-                or POSIX::_exit(127);
+            my @limit = $self->{memory} ? ('prlimit', "--as=$self->{memory}") : ();
+            exec qw(setpriv --pdeathsig TERM --), @limit,
+                $self->command('-DFOREGROUND') or POSIX::_exit(127);
         });
     }
     $self->{pid} = $pid;
