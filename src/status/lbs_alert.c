@@ -9,6 +9,9 @@
 #define STALE_S 60   /* the state file is written every 5 s */
 #define ONE_BY_ONE 4 /* more members than that become one sentence */
 #define BUSY_PERCENT 50
+#define LATELY_S 30  /* errors of so long count */
+#define ERRORS_MIN 3 /* so many are no accident */
+#define ERRORS_PERCENT 10
 
 typedef struct list_t {
     apr_pool_t *memory;
@@ -84,18 +87,57 @@ static void members_out(list_t *list)
     }
 }
 
-/* Members that take visitors without a session. */
-static apr_uint32_t count_open(const lbs_view_pool_t *pool)
+static int takes_new(lbs_state_t state)
 {
-    return lbs_view_pool_count(pool, LBS_STATE_UP)
-           + lbs_view_pool_count(pool, LBS_STATE_WARMING)
-           + lbs_view_pool_count(pool, LBS_STATE_SPARE)
-           + lbs_view_pool_count(pool, LBS_STATE_STANDBY);
+    return state == LBS_STATE_UP || state == LBS_STATE_WARMING
+           || state == LBS_STATE_SPARE || state == LBS_STATE_STANDBY;
+}
+
+apr_uint32_t lbs_alert_open(const lbs_view_pool_t *pool)
+{
+    apr_uint32_t i, open = 0;
+
+    for (i = 0; i < pool->members_count; i++) {
+        open +=
+            takes_new(pool->members[i].state) && pool->members[i].weight > 0;
+    }
+    return open;
+}
+
+static const char *append(apr_pool_t *memory, const char *list,
+                          apr_uint32_t count, const char *what)
+{
+    return count == 0
+               ? list
+               : apr_pstrcat(memory, list, *list == '\0' ? "" : ", ",
+                             lbs_human_count(memory, count), " ", what, NULL);
+}
+
+/* "2 disabled, 1 of weight 0": why nobody is left who takes new visitors. */
+static const char *closed_by(apr_pool_t *memory, const lbs_view_pool_t *pool)
+{
+    const char *list = "";
+    apr_uint32_t weightless = 0;
+    int i;
+
+    for (i = 0; i < LBS_STATES; i++) {
+        lbs_state_t state = (lbs_state_t)i;
+        apr_uint32_t count = lbs_view_pool_count(pool, state);
+
+        if (takes_new(state)) {
+            weightless += count;
+        }
+        else {
+            list = append(memory, list, count, lbs_state_name(state));
+        }
+    }
+    return append(memory, list, weightless, "of weight 0");
 }
 
 static void nobody_open(list_t *list)
 {
     const lbs_view_pool_t *pool = list->pool;
+    const char *closed = closed_by(list->memory, pool);
     apr_uint32_t i, serving = 0;
 
     for (i = 0; i < pool->members_count; i++) {
@@ -106,14 +148,45 @@ static void nobody_open(list_t *list)
     }
     else if (serving == 0) {
         add(list, LBS_ALERT_BAD, NULL,
-            "no member can serve: every visitor gets 503");
+            apr_pstrcat(list->memory, "no member can serve (", closed,
+                        "): every visitor gets 503", NULL));
     }
-    else if (count_open(pool) == 0) {
+    else if (lbs_alert_open(pool) > 0) {
+        return;
+    }
+    else if (lbs_view_pool_count(pool, LBS_STATE_FULL) > 0) {
         add(list, LBS_ALERT_BAD, NULL,
-            lbs_view_pool_count(pool, LBS_STATE_FULL) > 0
-                ? "every member is full: new visitors wait or get 503"
-                : "no member takes new visitors: they get 503");
+            "every member is full: new visitors wait or get 503");
     }
+    else {
+        add(list, LBS_ALERT_BAD, NULL,
+            apr_pstrcat(list->memory, "no member takes new visitors (", closed,
+                        "): they get 503", NULL));
+    }
+}
+
+/* Members may be up, and most requests fail all the same. */
+static void errors_lately(list_t *list)
+{
+    const lbs_view_plot_t *plot = &list->pool->plot[LBS_VIEW_RECENT];
+    double errors = LATELY_S * lbs_view_plot_rate(plot, LATELY_S, 1);
+    double requests = LATELY_S * lbs_view_plot_rate(plot, LATELY_S, 0);
+
+    if (errors < ERRORS_MIN || errors * 100 < requests * ERRORS_PERCENT) {
+        return;
+    }
+    add(list, LBS_ALERT_WARN, NULL,
+        apr_pstrcat(
+            list->memory,
+            lbs_human_of(list->memory, (apr_uint64_t)(errors + 0.5), "error",
+                         "errors"),
+            " with ",
+            lbs_human_of(list->memory, (apr_uint64_t)(requests + 0.5),
+                         "request", "requests"),
+            " in ", lbs_human_span(list->memory, LATELY_S),
+            ": answers 5xx, attempts that failed, refusals. The members' "
+            "failures and answers tell which",
+            NULL));
 }
 
 static void look_at_pool(list_t *list)
@@ -127,6 +200,7 @@ static void look_at_pool(list_t *list)
     }
     nobody_open(list);
     members_out(list);
+    errors_lately(list);
     if (pool->queued > 0) {
         add(list, LBS_ALERT_WARN, NULL,
             apr_pstrcat(list->memory,

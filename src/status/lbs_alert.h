@@ -12,8 +12,8 @@
 #include "src/status/lbs_view.h"
 
 typedef enum lbs_alert_level_t {
-    LBS_ALERT_BAD, /* visitors are hurt, now */
-    LBS_ALERT_WARN /* they are not, but the next fault may hurt them */
+    LBS_ALERT_BAD, /* visitors are hurt now, or soon will be */
+    LBS_ALERT_WARN /* few are, but the next fault may hurt all */
 } lbs_alert_level_t;
 
 typedef struct lbs_alert_t {
@@ -31,6 +31,9 @@ typedef struct lbs_alerts_t {
     int count; /* 0: all is well */
     lbs_alert_t alert[LBS_ALERTS_MAX];
 } lbs_alerts_t;
+
+/** @return members that take visitors who have no session yet */
+apr_uint32_t lbs_alert_open(const lbs_view_pool_t *pool);
 
 /** @return what is wrong, the worst first; lives as long as the pool */
 const lbs_alerts_t *lbs_alert_list(apr_pool_t *pool, const lbs_view_t *view);

@@ -163,8 +163,7 @@ static void put_alert(const lbs_part_t *part, const lbs_alert_t *alert)
 
     lbs_out_put(out, "<li class=\"%s\"><b class=\"level\">%s</b> ",
                 alert->level == LBS_ALERT_BAD ? "bad" : "warn",
-                alert->level == LBS_ALERT_BAD ? "Visitors are hurt"
-                                              : "Attention");
+                alert->level == LBS_ALERT_BAD ? "Act now" : "Attention");
     if (alert->pool != NULL) {
         lbs_out_put(out, "<a href=\"%s\">%s</a>: ",
                     lbs_page_link_to(part, alert->pool, alert->member, NULL),
@@ -173,16 +172,32 @@ static void put_alert(const lbs_part_t *part, const lbs_alert_t *alert)
     lbs_out_put(out, "%s</li>", alert->text);
 }
 
+/* All is well, which is no reason to forget who was closed by hand. */
+static void put_well(const lbs_part_t *part)
+{
+    apr_pool_t *memory = part->out->pool;
+    apr_uint32_t i, members = 0, open = 0;
+
+    for (i = 0; i < part->view->pools_count; i++) {
+        members += part->view->pools[i].members_count;
+        open += lbs_alert_open(&part->view->pools[i]);
+    }
+    lbs_out_put(part->out, "<p class=\"well\">All is well: %s in %s, %s.</p>",
+                lbs_human_of(memory, members, "member", "members"),
+                lbs_human_of(memory, part->view->pools_count, "pool", "pools"),
+                open == members
+                    ? "nothing to do"
+                    : apr_pstrcat(memory,
+                                  lbs_human_count(memory, members - open),
+                                  " without new visitors", NULL));
+}
+
 /* The one place to look at: what is wrong, or that nothing is. */
 static void put_alerts(const lbs_part_t *part)
 {
     const lbs_alerts_t *alerts = part->alerts;
-    apr_uint32_t i, members = 0;
     int k;
 
-    for (i = 0; i < part->view->pools_count; i++) {
-        members += part->view->pools[i].members_count;
-    }
     lbs_out_raw(part->out, "<section id=\"alerts\" aria-label=\"What is "
                            "wrong\">");
     if (part->view->pools_count == 0) {
@@ -190,13 +205,7 @@ static void put_alerts(const lbs_part_t *part)
                                "by LBSticky.</p>");
     }
     else if (alerts->count == 0) {
-        lbs_out_put(
-            part->out,
-            "<p class=\"well\">All is well: %s in %s, nothing to "
-            "do.</p>",
-            lbs_human_of(part->out->pool, members, "member", "members"),
-            lbs_human_of(part->out->pool, part->view->pools_count, "pool",
-                         "pools"));
+        put_well(part);
     }
     else {
         lbs_out_raw(part->out, "<ul class=\"alerts\">");
@@ -215,7 +224,7 @@ static const char *table_use(const lbs_part_t *part)
                                                / (double)table->capacity
                                          : 0;
 
-    return apr_psprintf(part->out->pool, "%s of %s (%.0f %%)",
+    return apr_psprintf(part->out->pool, "%s of %s (%.0f\xc2\xa0%%)",
                         lbs_human_count(part->out->pool, table->entries),
                         lbs_human_count(part->out->pool, table->capacity),
                         percent);
@@ -237,7 +246,7 @@ static void put_server(const lbs_part_t *part)
                   lbs_human_count(pool, table->expired));
     lbs_page_fact(part, "", "Memory of the table",
                   lbs_human_bytes(pool, table->bytes));
-    lbs_page_fact(part, "", "State file", table->persist);
+    lbs_page_fact(part, "wide", "State file", table->persist);
     lbs_page_fact(part, "", "State file written",
                   table->age_s < 0
                       ? "never"

@@ -15,6 +15,19 @@
 #include "src/status/lbs_change.h"
 #include "src/status/lbs_human.h"
 
+/* What is asked, around the member's name, and what agrees to it. */
+static const struct {
+    const char *before, *after, *answer;
+} questions[LBS_CHANGE_ACTIONS] = {
+    {"Enable", "", "Yes, enable"},
+    {"Drain", "", "Yes, drain"},
+    {"Disable", "", "Yes, disable"},
+    {"Put", " on standby", "Yes, on standby"},
+    {"Change the weight of", "", "Set the weight"},
+    {"Reset", "", "Yes, reset"},
+    {"Forget sessions of", "", "Yes, forget"},
+};
+
 static void put_action(const lbs_part_t *part, const lbs_view_pool_t *pool,
                        const lbs_view_member_t *member,
                        lbs_change_action_t action)
@@ -217,10 +230,10 @@ static void put_form(const lbs_part_t *part, lbs_change_action_t action)
                 part->page->nonce);
     put_inputs(part, action);
     lbs_out_put(out,
-                "<p class=\"actions\"><button class=\"do\">Yes, %s</button> "
+                "<p class=\"actions\"><button class=\"do\">%s</button> "
                 "<a class=\"button\" data-close href=\"%s\">Cancel</a></p>"
                 "</form>",
-                lbs_change_action_name(action),
+                questions[action].answer,
                 lbs_page_link_to(part, part->pool, part->member, NULL));
 }
 
@@ -241,11 +254,11 @@ int lbs_page_confirm(const lbs_part_t *part)
         return 403;
     }
     lbs_out_put(out,
-                "<h1 id=\"question\">%s %s?</h1><p class=\"note\">%s in "
+                "<h1 id=\"question\">%s %s%s?</h1><p class=\"note\">%s in "
                 "%s, %s</p>",
-                lbs_change_action_name(action),
-                lbs_view_member_label(part->member), part->member->name,
-                part->pool->name, part->pool->vhost);
+                questions[action].before, lbs_view_member_label(part->member),
+                questions[action].after, part->member->name, part->pool->name,
+                part->pool->vhost);
     say_before(part, action);
     put_form(part, action);
     lbs_out_raw(out, "</section>\n");

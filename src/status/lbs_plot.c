@@ -19,7 +19,7 @@
 typedef struct kind_t {
     const char *title, *css;
     const char *columns; /* of the table, from 0, that hold its numbers */
-    const char *key;     /* what the lines are, where there are two */
+    const char *key;     /* what the lines are; "": what is counted */
     double (*value)(const lbs_view_plot_t *plot, apr_uint32_t i);
     const char *(*text)(apr_pool_t *pool, double value);
     /* A second, fainter line above the first; may be NULL. */
@@ -164,14 +164,19 @@ static void put_figure(lbs_out_t *out, const lbs_view_plot_t *plot,
     const char *now_text = kind->text(out->pool, now);
     const char *top_text = most > 0 ? kind->text(out->pool, top) : "";
     const char *span = span_of(out->pool, plot);
+    const char *key = kind->key;
 
+    if (*key == '\0') {
+        key = apr_pstrcat(out->pool, "in the last ",
+                          lbs_human_span(out->pool, plot->step), NULL);
+    }
     lbs_out_put(out,
                 "<figure class=\"plot %s\" data-columns=\"%s\"><figcaption>"
                 "<b>%s</b> <span class=\"now\">%s</span> "
                 "<span class=\"key\">%s</span><span class=\"scale\">%s</span>"
                 "</figcaption>",
-                kind->css, kind->columns, kind->title, now_text, kind->key,
-                top_text);
+                most > 0 ? kind->css : "", kind->columns, kind->title,
+                now_text, key, top_text);
     lbs_out_put(out,
                 "<svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "
                 "role=\"img\" aria-label=\"%s of %s, last %s: now %s, "
@@ -252,7 +257,10 @@ void lbs_plot_write_small(lbs_out_t *out, const lbs_view_plot_t *plot)
                 WIDE, HIGH, span_of(out->pool, plot),
                 lbs_human_rate(out->pool, kind->value(plot, plot->count - 1)),
                 lbs_human_rate(out->pool, most));
-    lbs_out_raw(out, "<path class=\"line\" d=\"");
+    lbs_out_put(out,
+                "<path class=\"grid\" d=\"M0 %dH%d\"/>"
+                "<path class=\"line\" d=\"",
+                HIGH - MARGIN, WIDE);
     put_path(out, plot, kind->value, round_up(most), 0);
     lbs_out_raw(out, "\"/></svg>");
 }

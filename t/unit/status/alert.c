@@ -32,8 +32,11 @@ static void quiet(apr_pool_t *pool)
 {
     start(pool, 3);
     is_int(lbs_alert_list(pool, view)->count, 0, "all is well");
+    is_int(lbs_alert_open(of), 3, "and all are open");
     members[0].state = LBS_STATE_DRAIN;
+    members[1].weight = 0;
     is_int(lbs_alert_list(pool, view)->count, 0, "a drain is no alarm");
+    is_int(lbs_alert_open(of), 1, "but closes a member");
     view->table.evicted_live = 7;
     is_int(lbs_alert_list(pool, view)->count, 0,
            "nor is what was lost while the table was full");
@@ -49,14 +52,22 @@ static void hurt(apr_pool_t *pool)
 {
     start(pool, 2);
     members[0].state = members[1].state = LBS_STATE_DOWN;
-    first_is(pool, LBS_ALERT_BAD, "every visitor gets 503", "all down");
+    first_is(pool, LBS_ALERT_BAD, "(2 down): every visitor gets 503",
+             "all down");
     of->panic = 1;
     first_is(pool, LBS_ALERT_BAD, "panic", "panic");
     start(pool, 2);
     members[0].state = members[1].state = LBS_STATE_FULL;
     first_is(pool, LBS_ALERT_BAD, "every member is full", "all full");
     members[0].state = members[1].state = LBS_STATE_DRAIN;
-    first_is(pool, LBS_ALERT_BAD, "no member takes new", "all draining");
+    first_is(pool, LBS_ALERT_BAD, "no member takes new visitors (2 drain)",
+             "all draining");
+    start(pool, 3);
+    members[0].state = LBS_STATE_DRAIN;
+    members[1].weight = members[2].weight = 0;
+    members[1].state = LBS_STATE_WARMING;
+    first_is(pool, LBS_ALERT_BAD, "visitors (1 drain, 2 of weight 0)",
+             "nobody has a weight");
     start(pool, 2);
     members[0].state = LBS_STATE_EJECTED;
     members[1].state = LBS_STATE_DRAIN;
@@ -91,6 +102,31 @@ static void warned(apr_pool_t *pool)
     first_is(pool, LBS_ALERT_WARN, "the last 10 min", "an old state file");
 }
 
+/* Five seconds of requests and errors, the newest ones. */
+static void errors(apr_uint64_t requests, apr_uint64_t failed)
+{
+    static lbs_view_point_t points[6];
+
+    points[5].requests = requests;
+    points[5].errors = failed;
+    of->plot[LBS_VIEW_RECENT] = (lbs_view_plot_t){SAMPLE_NOW, 5, 6, points};
+}
+
+static void failing(apr_pool_t *pool)
+{
+    start(pool, 3);
+    errors(100, 10);
+    first_is(pool, LBS_ALERT_WARN, "10 errors with 100 requests in 30 s",
+             "errors of members that are up");
+    errors(0, 3);
+    first_is(pool, LBS_ALERT_WARN, "3 errors with 0 requests",
+             "errors of requests that began before");
+    errors(100, 9);
+    is_int(lbs_alert_list(pool, view)->count, 0, "few errors are no alarm");
+    errors(2, 2);
+    is_int(lbs_alert_list(pool, view)->count, 0, "nor are two");
+}
+
 static void many(apr_pool_t *pool)
 {
     apr_uint32_t i;
@@ -120,6 +156,7 @@ int main(void)
     quiet(pool);
     hurt(pool);
     warned(pool);
+    failing(pool);
     many(pool);
     return done_testing();
 }

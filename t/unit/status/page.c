@@ -133,6 +133,8 @@ static void alerts(apr_pool_t *pool)
 {
     lbs_view_t *view = sample_view(pool, 4, 1);
     written_t page = written(pool, view, "", NULL);
+    lbs_view_pool_t *one;
+    lbs_view_member_t *members;
 
     ok(strstr(page.text, "<title>(2) Load balancer on www1</title>") != NULL,
        "the title counts what is wrong");
@@ -142,8 +144,19 @@ static void alerts(apr_pool_t *pool)
        "who is down, since when and why");
     view = sample_view(pool, 2, 0);
     page = written(pool, view, "", NULL);
-    ok(strstr(page.text, "All is well: 2 members in 1 pool") != NULL,
+    ok(strstr(page.text, "All is well: 2 members in 1 pool, nothing to do.")
+           != NULL,
        "or that all is well");
+    one = apr_pmemdup(pool, view->pools, sizeof(*one));
+    members = apr_pmemdup(pool, one->members, 2 * sizeof(*members));
+    members[1].state = LBS_STATE_DISABLED;
+    one->members = members;
+    view->pools = one;
+    page = written(pool, view, "", NULL);
+    ok(strstr(page.text, "All is well: 2 members in 1 pool, 1 without new "
+                         "visitors.")
+           != NULL,
+       "but for one that is not to be forgotten");
 }
 
 static void not_allowed(apr_pool_t *pool)

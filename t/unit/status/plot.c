@@ -55,6 +55,7 @@ static void drawing(apr_pool_t *pool)
     is_int(sample_occurs(html, "role=\"img\""), 3, "with a name each");
     ok(strstr(html, "Requests of web&quot;1, last 5 min: now ") != NULL,
        "which says what is to be seen");
+    ok(strstr(html, "in the last 5 s") != NULL, "and of what time");
     ok(inside(html), "nothing is drawn outside");
 }
 
@@ -87,6 +88,7 @@ static void extremes(apr_pool_t *pool)
     char *html = written(pool, &plot);
 
     ok(inside(html), "nothing happened");
+    ok(strstr(html, "plot errors") == NULL, "no alarm where nothing failed");
     points[0].known = 0;
     points[1].known = points[2].known = 1;
     points[1].requests = APR_UINT64_C(18446744073709551615);
@@ -94,6 +96,7 @@ static void extremes(apr_pool_t *pool)
     points[1].p99_ms = 2e12;
     points[2].errors = 1;
     html = written(pool, &plot);
+    ok(strstr(html, "plot errors") != NULL, "but where something did");
     ok(inside(html), "a point without measure");
     ok(strstr(html, "inf") == NULL && strstr(html, "nan") == NULL,
        "is a number");
