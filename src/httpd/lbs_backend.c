@@ -27,6 +27,8 @@
 typedef struct connection_t {
     apr_socket_t *socket;
     apr_time_t used_at; /* monotonic */
+    unsigned number;    /* of all this process has opened, from 1 */
+    int used;           /* something was sent on it */
 } connection_t;
 
 static ap_filter_rec_t *out_filter;
@@ -61,6 +63,28 @@ static int is_shaken(conn_rec *c)
     return how == NULL || strcmp(how, "err") != 0;
 }
 
+/* May the attempt not trust this connection? */
+static int is_refused(const connection_t *connection, apr_time_t now)
+{
+    return !current->connected && !current->sent && !current->repeatable
+           && now - connection->used_at > TRUSTED;
+}
+
+/* mod_proxy_http2 sends again by itself, to the same member, what was lost
+ * before an answer. That is right where a kept connection had ended; a new
+ * one that is lost, or a member that hangs, is for lbs_forward.c to judge. */
+static int is_sent_again(const connection_t *connection)
+{
+    int again = current->on != 0 && current->on != connection->number
+                && (current->was_new || current->broken_off);
+
+    if (!again && current->on != connection->number) {
+        current->on = connection->number;
+        current->was_new = !connection->used;
+    }
+    return again;
+}
+
 static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     connection_t *connection = f->ctx;
@@ -69,15 +93,16 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
 
     if (current != NULL) {
         current->seen = 1;
-        if (!current->connected && !current->sent && !current->repeatable
-            && now - connection->used_at > TRUSTED) {
-            current->refused = 1;
+        current->refused = is_refused(connection, now);
+        if (current->refused
+            || (current->framed && is_sent_again(connection))) {
             apr_brigade_cleanup(bb);
             return APR_ECONNRESET;
         }
         current->sent = 1;
     }
     connection->used_at = now;
+    connection->used = 1;
     rv = ap_pass_brigade(f->next, bb);
     if (current != NULL && rv != APR_SUCCESS) {
         current->unshaken = !is_shaken(f->c);
@@ -128,12 +153,16 @@ static apr_status_t backend_wait(ap_filter_t *f, apr_bucket_brigade *bb,
                                  ap_input_mode_t mode, apr_read_type_e block,
                                  apr_off_t bytes)
 {
-    if (current != NULL && current->repeatable && !current->received
-        && block == APR_BLOCK_READ
-        && (mode == AP_MODE_GETLINE || mode == AP_MODE_READBYTES)) {
-        return wait_in_slices(f, bb, mode, bytes);
+    apr_status_t rv;
+
+    if (current == NULL || current->received || block != APR_BLOCK_READ
+        || (mode != AP_MODE_GETLINE && mode != AP_MODE_READBYTES)) {
+        return ap_get_brigade(f->next, bb, mode, block, bytes);
     }
-    return ap_get_brigade(f->next, bb, mode, block, bytes);
+    rv = current->repeatable ? wait_in_slices(f, bb, mode, bytes)
+                             : ap_get_brigade(f->next, bb, mode, block, bytes);
+    current->timed_out = current->framed && APR_STATUS_IS_TIMEUP(rv);
+    return rv;
 }
 
 static int is_blank(apr_bucket_brigade *bb)
@@ -156,7 +185,7 @@ static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
         connection->used_at = lbs_runtime_now();
         if (current != NULL && current->sent && !current->received
-            && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
+            && !current->framed && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
             current->received = 1;
             current->on_first(current->baton);
         }
@@ -172,6 +201,7 @@ static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
 
 static int pre_connection(conn_rec *c, void *socket)
 {
+    static lbs_atomic32_t opened;
     connection_t *connection;
 
     /* This thread is at nothing but the attempt: the connection is its. */
@@ -182,10 +212,16 @@ static int pre_connection(conn_rec *c, void *socket)
     connection = apr_pcalloc(c->pool, sizeof(*connection));
     connection->socket = socket;
     connection->used_at = lbs_runtime_now();
+    connection->number = lbs_atomic_add32_relaxed(&opened, 1) + 1;
     ap_add_input_filter_handle(in_filter, connection, NULL, c);
     ap_add_input_filter_handle(wait_filter, connection, NULL, c);
     ap_add_output_filter_handle(out_filter, connection, NULL, c);
     return OK;
+}
+
+void lbs_backend_answered(lbs_backend_t *backend)
+{
+    backend->received = 1;
 }
 
 void lbs_backend_interim(lbs_backend_t *backend)

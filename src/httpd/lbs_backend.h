@@ -27,12 +27,19 @@ typedef struct lbs_backend_t {
     int received;   /* something was read, beside 1xx */
     int refused;    /* we refused the connection: nothing was sent */
     int broken_off; /* we gave up waiting: the member hangs */
+    int timed_out;  /* HTTP/2: the last wait took as long as it may */
+    unsigned on;    /* HTTP/2: number of the connection it was sent on */
+    int was_new;    /* and whether that was a new one then */
     /* In. */
-    int repeatable;                /* the attempt may be made elsewhere */
+    int repeatable; /* the attempt may be made elsewhere */
+    int framed;     /* HTTP/2: much is read before there is an answer */
     int (*is_out)(void *baton);    /* while waiting: is the member out? */
     void (*on_first)(void *baton); /* the first byte came */
     void *baton;
 } lbs_backend_t;
+
+/** The answer has begun to come; with HTTP/2 only the caller can tell. */
+void lbs_backend_answered(lbs_backend_t *backend);
 
 /** What was received is a 1xx: no answer yet, but the connection is not one
  * that was closed while nobody used it. */

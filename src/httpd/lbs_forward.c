@@ -113,6 +113,7 @@ int lbs_forward_answered(request_rec *r, lbs_request_t *req)
         return 0;
     }
     req->answered = 1;
+    lbs_backend_answered(&req->backend);
     lbs_verdict_answered(r, req);
     lbs_request_count(req);
     lbs_request_settle(r, req);
@@ -179,7 +180,7 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
                    ? LBS_CAUSE_FULL
                    : LBS_CAUSE_CONNECT;
     }
-    if (status == HTTP_GATEWAY_TIME_OUT
+    if (status == HTTP_GATEWAY_TIME_OUT || seen->timed_out
         || apr_table_get(r->notes, "proxy_timedout") != NULL) {
         return LBS_CAUSE_TIMEOUT;
     }
@@ -259,6 +260,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
 
     memset(&req->backend, 0, sizeof(req->backend));
     req->backend.repeatable = lbs_retry_is_repeatable(req);
+    req->backend.framed = lbs_worker_is_framed(m->worker);
     req->backend.is_out = is_out;
     req->backend.on_first = on_first;
     req->backend.baton = req;
@@ -427,7 +429,9 @@ static int send_along(request_rec *r, lbs_request_t *req, const route_t *route,
         cause = attempt(r, req, route, url, &status);
     } while (cause != LBS_CAUSE_NONE
              && go_on(r, req, route, cause, &url, &status));
-    if (cause == LBS_CAUSE_TIMEOUT && status == HTTP_BAD_GATEWAY) {
+    if (cause == LBS_CAUSE_TIMEOUT
+        && (status == HTTP_BAD_GATEWAY
+            || status == HTTP_SERVICE_UNAVAILABLE)) {
         status = HTTP_GATEWAY_TIME_OUT;
     }
     return status;

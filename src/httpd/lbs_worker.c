@@ -271,8 +271,13 @@ int lbs_worker_is_watched(const proxy_worker *worker)
 {
     const char *scheme = worker->s->scheme;
 
-    return strncmp(scheme, "http", 4) == 0 || strncmp(scheme, "h2", 2) == 0
-           || strncmp(scheme, "ws", 2) == 0;
+    return strncmp(scheme, "http", 4) == 0 || strncmp(scheme, "ws", 2) == 0
+           || lbs_worker_is_framed(worker);
+}
+
+int lbs_worker_is_framed(const proxy_worker *worker)
+{
+    return strncmp(worker->s->scheme, "h2", 2) == 0;
 }
 
 int lbs_worker_pool_empty(const proxy_worker *worker)

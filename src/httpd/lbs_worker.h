@@ -110,6 +110,10 @@ void lbs_worker_govern(proxy_worker *worker);
  * filters, so that lbs_backend.c sees what is sent */
 int lbs_worker_is_watched(const proxy_worker *worker);
 
+/** @return 1 when the member speaks HTTP/2: on its connections much is said
+ * that belongs to no request */
+int lbs_worker_is_framed(const proxy_worker *worker);
+
 /** @return 1 when the member's connection pool has nothing left to give. */
 int lbs_worker_pool_empty(const proxy_worker *worker);
 
