@@ -60,7 +60,7 @@ static apr_int64_t surplus_of(apr_uint64_t has, apr_uint64_t counted,
 
 /* Correct a slot's count. A change that began before the pass may still be
  * under way, hence only what two passes agree on. */
-static apr_uint64_t recount(lbs_sweep_t *sweep, apr_uint32_t slot,
+static apr_uint64_t correct(lbs_sweep_t *sweep, apr_uint32_t slot,
                             apr_uint64_t has, apr_uint64_t changes)
 {
     apr_int64_t before = sweep->surplus[slot];
@@ -89,7 +89,7 @@ static void end(lbs_sweep_t *sweep, lbs_sweep_report_t *report)
         apr_uint64_t now = changes_of(sweep->table);
 
         report->corrected +=
-            recount(sweep, slot, has, now - sweep->changes - sweep->own);
+            correct(sweep, slot, has, now - sweep->changes - sweep->own);
     }
 }
 

@@ -64,9 +64,11 @@ apr_status_t lbs_sweep_run(lbs_sweep_t *sweep, apr_uint64_t buckets,
                            void *data, lbs_sweep_report_t *report);
 
 /**
- * Change the unit of a slot's expiry clock. Sessions keep the end they have;
- * one that is being bound at this moment may get an earlier one. Others keep
- * working meanwhile. Cost: a walk if the slot was in use.
+ * Change the unit of a slot's expiry clock. Sessions keep the end they have.
+ * Accepted: one that is bound to the slot during the walk, behind it, has an
+ * end in the old unit, which the new one reads as any other; its next use puts
+ * that right if it comes in time. A mark of the unit would take a bit of every
+ * word. Others keep working meanwhile. Cost: a walk if the slot was in use.
  *
  * @param quantum_us  see lbs_table_quantum(); 0: the slot is not in use any
  *                    more, its sessions count as gone at once

@@ -247,10 +247,9 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
                           apr_interval_time_t idle, lbs_table_hit_t *hit)
 {
     apr_uint64_t next;
-    int left;
-    int shift;
+    lbs_life_t life;
 
-    switch (lbs_word_left(table, word, now, &left, &shift)) {
+    switch (lbs_word_left(table, word, now, &life)) {
     case LBS_WORD_DEAD:
         return APR_NOTFOUND;
     case LBS_WORD_EXPIRED:
@@ -258,24 +257,26 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
             return APR_EAGAIN;
         }
         lbs_atomic_add64_relaxed(&table->head->expired, 1);
-        lbs_word_tell(word, now, left, shift, hit);
+        lbs_word_tell(word, now, &life, hit);
         return APR_TIMEUP;
     case LBS_WORD_LIVE:
         break;
     }
     next = (word & ~(LBS_WORD_EXPIRY | LBS_WORD_SEEN))
-           | lbs_word_load(0, lbs_clock_expiry(now, idle, shift),
-                           lbs_word_used(word, now, idle,
-                                         lbs_clock_time(now, left, shift)));
-    /* Not while its slot is being converted: the next use will refresh it. */
-    if (next != word && !lbs_slot_held(table, lbs_word_slot(word))) {
+           | lbs_word_load(
+               0, lbs_clock_expiry(now, idle, life.shift),
+               lbs_word_used(word, now, idle,
+                             lbs_clock_time(now, life.left, life.shift)));
+    /* While its slot is converted the next use will refresh it. Asking again
+     * whether it still is would tell nothing of the unit found before. */
+    if (next != word && !life.held) {
         if (!lbs_atomic_cas64(at, &word, next)) {
             return APR_EAGAIN;
         }
         word = next;
-        left = lbs_clock_left(lbs_word_expiry(word), now, shift);
+        life.left = lbs_clock_left(lbs_word_expiry(word), now, life.shift);
     }
-    lbs_word_tell(word, now, left, shift, hit);
+    lbs_word_tell(word, now, &life, hit);
     return APR_SUCCESS;
 }
 

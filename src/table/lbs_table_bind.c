@@ -73,17 +73,16 @@ static int free_word(const lbs_place_t *place)
 
 static int rank_of(const lbs_table_t *table, apr_uint64_t word, apr_time_t now)
 {
-    int left;
-    int shift;
+    lbs_life_t life;
 
     if ((word & LBS_WORD_VALID) == 0) {
         return word == 0 || lbs_word_orphan(word, now) ? RANK_NOBODY
                                                        : RANK_NEVER;
     }
-    if (lbs_word_left(table, word, now, &left, &shift) != LBS_WORD_LIVE) {
+    if (lbs_word_left(table, word, now, &life) != LBS_WORD_LIVE) {
         return RANK_EXPIRED;
     }
-    return left + (lbs_word_seen(word) == 3 ? RANK_SEEN : RANK_UNSEEN);
+    return life.left + (lbs_word_seen(word) == 3 ? RANK_SEEN : RANK_UNSEEN);
 }
 
 /* The word to put a new entry in, and what is there now. @return -1: none,

@@ -187,12 +187,6 @@ static inline apr_uint64_t lbs_slot_quantum(const lbs_table_t *table,
     return lbs_atomic_load64_acquire(&table->slots->quantum_us[slot]);
 }
 
-/* Are the slot's words being converted to another quantum? */
-static inline int lbs_slot_held(const lbs_table_t *table, apr_uint32_t slot)
-{
-    return (lbs_slot_quantum(table, slot) & LBS_QUANTUM_HOLD) != 0;
-}
-
 /* Units from now to an expiry, negative when it is past. */
 static inline int lbs_clock_left(apr_uint32_t expiry, apr_time_t now,
                                  int shift)
@@ -277,33 +271,39 @@ static inline apr_uint64_t lbs_word_tentative(apr_uint64_t want,
            | LBS_WORD_SEEN;
 }
 
-/* What a valid word says now. left: units to its end, shift: log2 of a unit
- * in microseconds; both untouched for a dead one. */
+/* The rest of a word's life, by one reading of its slot's quantum. */
+typedef struct lbs_life_t {
+    int left;  /* units to its end */
+    int shift; /* log2 of a unit in microseconds */
+    int held;  /* the slot is being converted: leave the word as it is */
+} lbs_life_t;
+
+/* What a valid word says now; life is untouched for a dead one. */
 static inline lbs_word_state_t lbs_word_left(const lbs_table_t *table,
                                              apr_uint64_t word, apr_time_t now,
-                                             int *left, int *shift)
+                                             lbs_life_t *life)
 {
     apr_uint64_t quantum = lbs_slot_quantum(table, lbs_word_slot(word));
-    int log = lbs_quantum_shift(quantum);
+    int shift = lbs_quantum_shift(quantum);
 
-    if (log < 0) {
+    if (shift < 0) {
         return LBS_WORD_DEAD;
     }
-    *shift = log;
+    life->shift = shift;
+    life->held = (quantum & LBS_QUANTUM_HOLD) != 0;
     /* Half-converted, nobody knows in which unit: better late than lost. */
-    *left = (quantum & LBS_QUANTUM_HOLD) != 0
-                ? 1
-                : lbs_clock_left(lbs_word_expiry(word), now, log);
-    return *left > 0 ? LBS_WORD_LIVE : LBS_WORD_EXPIRED;
+    life->left =
+        life->held ? 1 : lbs_clock_left(lbs_word_expiry(word), now, shift);
+    return life->left > 0 ? LBS_WORD_LIVE : LBS_WORD_EXPIRED;
 }
 
 /* A word that is not dead, in the caller's terms. */
-static inline void lbs_word_tell(apr_uint64_t word, apr_time_t now, int left,
-                                 int shift, lbs_table_hit_t *hit)
+static inline void lbs_word_tell(apr_uint64_t word, apr_time_t now,
+                                 const lbs_life_t *life, lbs_table_hit_t *hit)
 {
     hit->slot = lbs_word_slot(word);
     hit->seen = lbs_word_seen(word) == 3;
-    hit->expires_us = lbs_clock_time(now, left, shift);
+    hit->expires_us = lbs_clock_time(now, life->left, life->shift);
 }
 
 /* What a valid word says now; hit is untouched for a dead one. */
@@ -311,12 +311,11 @@ static inline lbs_word_state_t lbs_word_read(const lbs_table_t *table,
                                              apr_uint64_t word, apr_time_t now,
                                              lbs_table_hit_t *hit)
 {
-    int left;
-    int shift;
-    lbs_word_state_t state = lbs_word_left(table, word, now, &left, &shift);
+    lbs_life_t life;
+    lbs_word_state_t state = lbs_word_left(table, word, now, &life);
 
     if (state != LBS_WORD_DEAD) {
-        lbs_word_tell(word, now, left, shift, hit);
+        lbs_word_tell(word, now, &life, hit);
     }
     return state;
 }

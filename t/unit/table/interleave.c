@@ -24,6 +24,7 @@ static void pause_here(void);
     (pause_here(), lbs_atomic_cas64_total(at, seen, next))
 #include "src/table/lbs_table.c"
 #include "src/table/lbs_table_bind.c"
+#include "src/table/lbs_sweep.c"
 #undef lbs_atomic_load64_relaxed
 #undef lbs_atomic_load64_acquire
 #undef lbs_atomic_load64_total
@@ -37,8 +38,9 @@ static void pause_here(void);
 #define ACTORS 4
 #define STACK 65536
 #define SWITCHES 3
+#define OWNER 6 /* slot of the sessions that are there at the start */
 
-typedef enum deed_t { CLAIM, BIND, FORGET, RENEW } deed_t;
+typedef enum deed_t { CLAIM, BIND, FORGET, RENEW, CONVERT } deed_t;
 
 typedef struct actor_t {
     ucontext_t context;
@@ -70,6 +72,8 @@ static lbs_table_slots_t *slots;
 static apr_uint64_t key;
 static apr_uint64_t scene[LBS_PAIR]; /* the words at the start */
 static apr_time_t now = START;
+static apr_uint64_t usual; /* unit of the expiry clock of OWNER */
+static apr_uint64_t finer; /* to which CONVERT changes it */
 
 static int entries(void)
 {
@@ -129,6 +133,9 @@ static void act(void)
     case RENEW:
         self->rv = lbs_table_renew(table, key, now, IDLE, &self->hit);
         break;
+    case CONVERT:
+        self->rv = lbs_sweep_requantise(table, OWNER, finer, now);
+        break;
     }
     self->over = 1;
     leave();
@@ -138,6 +145,7 @@ static void set_scene(void)
 {
     int i;
 
+    lbs_atomic_store64_relaxed(&slots->quantum_us[OWNER], usual);
     for (i = 0; i < LBS_TABLE_SLOTS && i < 8; i++) {
         lbs_atomic_store64_relaxed(&slots->sessions[i], 0);
     }
@@ -203,6 +211,18 @@ static int one_winner(void)
     return won == 1;
 }
 
+/* Used or not, the session bound half its idle time ago ends when it should.
+ */
+static int ends_in_time(void)
+{
+    apr_time_t early = now + IDLE / 2;
+    lbs_table_hit_t hit;
+
+    return lbs_table_find(table, key, now, &hit) == APR_SUCCESS
+           && hit.expires_us >= early
+           && hit.expires_us <= now + IDLE + 2 * (apr_time_t)usual;
+}
+
 /* What must be true when all have acted and nobody was killed. */
 static int consistent(void)
 {
@@ -212,6 +232,9 @@ static int consistent(void)
     int i;
 
     for (i = 0; i < acting; i++) {
+        if (actors[i].deed == CONVERT && !ends_in_time()) {
+            return 0;
+        }
         claims += actors[i].deed == CLAIM;
         forgets += actors[i].deed == FORGET;
         if (actors[i].rv == APR_EAGAIN || actors[i].rv == APR_EGENERAL) {
@@ -342,7 +365,7 @@ static apr_uint64_t live_word(apr_uint64_t tag, apr_time_t bound)
     int shift = lbs_quantum_shift(lbs_table_quantum(IDLE, 0));
 
     return tag << 32
-           | lbs_word_load(6, lbs_clock_expiry(bound, IDLE, shift), 3)
+           | lbs_word_load(OWNER, lbs_clock_expiry(bound, IDLE, shift), 3)
            | LBS_WORD_VALID;
 }
 
@@ -379,6 +402,8 @@ int main(void)
     kill_step = -1;
     fixture_start();
     slots = make_slots(8);
+    usual = lbs_table_quantum(IDLE, 0);
+    finer = lbs_table_quantum(IDLE / 16, 0);
     table = make_table(1, slots);
     key = key_of(3);
 
@@ -417,6 +442,16 @@ int main(void)
     }
     cast_actors(2, CLAIM, RENEW);
     every_schedule("a claim and a renew of an expired session");
+
+    clear_scene();
+    {
+        lbs_place_t place = lbs_place_of(table, key);
+
+        scene[lbs_place_word(&place, 2) - table->words] =
+            (live_word(key >> 32, now - IDLE / 2) | lbs_place_want(&place, 2));
+    }
+    cast_actors(2, RENEW, CONVERT);
+    every_schedule("a renew while the clock of the slot is changed");
 
     clear_scene();
     cast_actors(3, CLAIM, CLAIM);
