@@ -80,7 +80,7 @@ sub instructions ($h, $cookie) {
     sleep 1;
     kill TERM => $pid;
     waitpid $pid, 0;
-    return LBS::Httpd::slurp($said) =~ /Collected : (\d+)/ ? $1 / COUNTED : undef;
+    return LBS::Proc::slurp($said) =~ /Collected : (\d+)/ ? $1 / COUNTED : undef;
 }
 
 my $valgrind = grep { -x "$_/valgrind" } split /:/, $ENV{PATH};

@@ -30,10 +30,10 @@ for my $name (qw(nginx haproxy)) {
 # kernel.
 sub load ($peer, $cookie) {
     my $url = sprintf 'http://127.0.0.1:%d/', $peer->port;
-    my @before = LBS::Httpd::cpu_of($peer->pids);
+    my @before = LBS::Proc::cpu_of($peer->pids);
     my $said = qx(h2load --h1 -n $REQUESTS -c 4 -t 1 -H 'Cookie: $cookie' $url 2>&1);
     die $peer->name . ": h2load said: $said" if $said !~ /\b$REQUESTS succeeded/;
-    my @after = LBS::Httpd::cpu_of($peer->pids);
+    my @after = LBS::Proc::cpu_of($peer->pids);
     my ($user, $kernel) = map { ($after[$_] - $before[$_]) * 1e6 / $REQUESTS } 0, 1;
     return [$user + $kernel, $kernel];
 }

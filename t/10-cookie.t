@@ -371,7 +371,7 @@ CONF
             cmp_ok @files, '>', 0, 'the cache has files';
             chomp @files;
             is join(' ', grep {
-                LBS::Httpd::slurp($_) =~ /LBSTICKY_/
+                LBS::Proc::slurp($_) =~ /LBSTICKY_/
             } @files), '', 'none holds the cookie';
         }
         $c->no_unexpected_log;

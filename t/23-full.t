@@ -145,7 +145,7 @@ subtest 'a child that is killed gives its places back' => sub {
     $h->announce(qr/AH10392: children are killed successively/);
     my @children = $h->children;
     kill KILL => @children;
-    ok wait_for(sub { !grep { LBS::Httpd::alive($_) } @children }), 'all are gone';
+    ok wait_for(sub { !grep { LBS::Proc::alive($_) } @children }), 'all are gone';
     my $pool;
     ok wait_for(sub {
         $pool = eval { pool('wait') };

@@ -71,7 +71,7 @@ each_mpm {
     # (Prefork has others in reserve and does not replace it at once.)
     my $pid = ($h->children)[-1];
     kill KILL => $pid;
-    ok wait_for(sub { !LBS::Httpd::alive($pid) }), 'a child was killed';
+    ok wait_for(sub { !LBS::Proc::alive($pid) }), 'a child was killed';
     $r = $h->get('/app/', jar => $jar);
     is $r->member, $there, 'after a crash of a child'
         or diag $r->status, ' ', $r->error // '';

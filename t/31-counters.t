@@ -142,7 +142,7 @@ subtest 'nothing stays in flight' => sub {
     ok wait_for(sub { pool('calm')->{inflight} == 6 }, 10), 'six are in flight';
     my @children = $h->children;
     kill KILL => @children;
-    ok wait_for(sub { !grep { LBS::Httpd::alive($_) } @children }), 'all killed';
+    ok wait_for(sub { !grep { LBS::Proc::alive($_) } @children }), 'all killed';
     ok wait_for(sub {
         my $pool = eval { pool('calm') };
         $pool && $pool->{inflight} == 0

@@ -212,7 +212,7 @@ CONF
     is $h->get('/healthz', host => $_)->status, 503, "$_: down, visitors get 503"
         for qw(stranger named expired proofless);
     my %spoken = map { $_ => 1 } split /\n/,
-        LBS::Httpd::slurp($member->root . '/logs/protocols');
+        LBS::Proc::slurp($member->root . '/logs/protocols');
     ok $spoken{'HTTP/2.0'}, 'HTTP/2 was spoken';
     $h->no_unexpected_log(qr/\[ssl:warn\]/);
     $member->no_unexpected_log(qr/\[ssl:(?:warn|error)\]/);

@@ -37,7 +37,7 @@ sub child_of ($h, $client) {
     my $ends = sprintf '0100007F:%04X 0100007F:%04X', $h->port,
         $client->socket->sockport;
     my ($inode) = map { (split)[9] } grep { index($_, $ends) >= 0 }
-        split /\n/, LBS::Httpd::slurp('/proc/net/tcp');
+        split /\n/, LBS::Proc::slurp('/proc/net/tcp');
     for my $pid ($h->children) {
         return $pid if grep { (readlink // '') eq "socket:[$inode]" }
             glob "/proc/$pid/fd/*";

@@ -125,7 +125,7 @@ subtest 'metrics' => sub {
         print $check $r->body;
         close $check;
         is $?, 0, 'promtool is content'
-            or diag LBS::Httpd::slurp($h->root . '/promtool');
+            or diag LBS::Proc::slurp($h->root . '/promtool');
     }
 };
 

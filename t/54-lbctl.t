@@ -69,7 +69,7 @@ sub lbctl (@args) {
     local $/;
     my $text = <$out> // '';
     close $out;
-    return ($? >> 8, $text, LBS::Httpd::slurp($err));
+    return ($? >> 8, $text, LBS::Proc::slurp($err));
 }
 
 sub state_of ($route) {
@@ -93,7 +93,7 @@ subtest 'it needs nothing but what Debian has in its base' => sub {
     my $list = '/var/lib/dpkg/info/perl-base.list';
   SKIP: {
         skip 'this is no Debian', 1 if !-e $list;
-        my $files = LBS::Httpd::slurp($list);
+        my $files = LBS::Proc::slurp($list);
         is join(' ', grep { my $f = s{::}{/}gr; $files !~ m{/\Q$f\E\.pm\n} } @modules),
             '', 'all of them are in perl-base';
     }
@@ -201,7 +201,7 @@ subtest 'roll' => sub {
     my ($status, $out, $err) = lbctl('roll', 'app', '--', 'sh', '-c',
         "echo {} \$LBCTL_MEMBER_URL >>$log");
     is $status, 0, 'a rolling deploy' or diag $err;
-    is LBS::Httpd::slurp($log), join('', map { "web$_ " . $web[$_ - 1]->url . "\n" } 1 .. 3),
+    is LBS::Proc::slurp($log), join('', map { "web$_ " . $web[$_ - 1]->url . "\n" } 1 .. 3),
         'the command ran for each member, in order';
     like $out, qr/^3 of 3 members done$/m, 'and says so';
     is state_of("web$_"), 'up', "web$_ is up again" for 1 .. 3;
@@ -210,7 +210,7 @@ subtest 'roll' => sub {
         "echo {} >>$log; test {} != web2");
     is $status, 1, 'a command that fails';
     like $err, qr/^lbctl: web2: the command failed with status 1; web2 is left drained/m, 'ends it';
-    is LBS::Httpd::slurp($log), "web1\nweb2\n", 'the rest is left alone';
+    is LBS::Proc::slurp($log), "web1\nweb2\n", 'the rest is left alone';
     is join(' ', map { state_of("web$_") } 1 .. 3), 'up drain up', 'one is drained';
     lbctl('disable', 'app', 'web1');
     ($status, $out, $err) = lbctl('roll', 'app', '--', 'true');

@@ -25,7 +25,7 @@ for (split /\n/, $h->get('/lb-status/metrics')->body) {
 }
 cmp_ok scalar(keys %labels), '>', 15, 'there are metrics';
 
-my $dashboard = JSON::PP->new->decode(LBS::Httpd::slurp('conf/grafana/lbsticky.json'));
+my $dashboard = JSON::PP->new->decode(LBS::Proc::slurp('conf/grafana/lbsticky.json'));
 my @panels = @{$dashboard->{panels}};
 my @queries = map { $_->{expr} } map { @{$_->{targets}} } @panels;
 cmp_ok scalar(@queries), '>', 15, 'there are queries';

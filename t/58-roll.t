@@ -66,7 +66,7 @@ my $end = time + 90;
 while (time < $end && kill 0, $lbctl) {
     last if waitpid($lbctl, POSIX::WNOHANG()) == $lbctl;
     if (-s "$root/replace") {
-        my $name = LBS::Httpd::slurp("$root/replace") =~ s/\s+//gr;
+        my $name = LBS::Proc::slurp("$root/replace") =~ s/\s+//gr;
         my ($m) = grep { $_->{route} eq $name } @{$h->json->{pools}[0]{members}};
         $in_flight{$name} = $m->{inflight};
         my ($i) = $name =~ /(\d)$/;

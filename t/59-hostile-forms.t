@@ -181,7 +181,7 @@ subtest 'a large form that is right' => sub {
 # Resident memory of all children, in kB.
 sub memory () {
     my $sum = 0;
-    $sum += $_ for map { LBS::Httpd::slurp("/proc/$_/status") =~ /^VmRSS:\s+(\d+)/m }
+    $sum += $_ for map { LBS::Proc::slurp("/proc/$_/status") =~ /^VmRSS:\s+(\d+)/m }
         $h->children;
     return $sum;
 }

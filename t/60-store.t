@@ -222,7 +222,7 @@ subtest 'a server that hangs keeps no process from ending' => sub {
         is scalar($ask->('a')), 6, "$provider: requests go on";
         my @old = $h->children;
         $h->graceful;
-        ok wait_for(sub { !grep { LBS::Httpd::alive($_) } @old }, 5), 'a reload';
+        ok wait_for(sub { !grep { LBS::Proc::alive($_) } @old }, 5), 'a reload';
         is scalar($ask->('b')), 6, 'requests go on';
         my $began = time;
         $h->stop;
@@ -260,7 +260,7 @@ subtest 'refused by -t' => sub {
         isnt $status, 0, "LBStickyStore $words";
         like $out, $said, 'with what to write';
         my ($line) = $out =~ /on line (\d+) of \S+httpd\.conf/;
-        my @lines = split /^/, LBS::Httpd::slurp($b->root . '/conf/httpd.conf');
+        my @lines = split /^/, LBS::Proc::slurp($b->root . '/conf/httpd.conf');
         like $lines[$line - 1], qr/^ ?LBStickyStore \Q$words\E$/, 'and where it stands';
     }
     my ($status) = balancer('off')->configtest;

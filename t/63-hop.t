@@ -15,7 +15,7 @@ my $LOG = sub ($n) {
 };
 
 sub hop_of ($h, $uri) {
-    return LBS::Httpd::slurp($h->root . '/logs/hops')
+    return LBS::Proc::slurp($h->root . '/logs/hops')
         =~ /^([^|]*)\|GET \Q$uri\E\|/m ? $1 : undef;
 }
 
@@ -31,7 +31,7 @@ sub hops_of ($code, @h) {
         last if $hops > 0 && $hops == $before;
         $before = $hops;
         sleep 0.1;
-        $hops = () = join('', map { LBS::Httpd::slurp($_) }
+        $hops = () = join('', map { LBS::Proc::slurp($_) }
             map { glob $_->root . '/logs/{access_log,hops}' } @h)
             =~ /\b$query\b/g;
     }

@@ -13,7 +13,7 @@ my $IPC_RMID = 0;
 my @web = LBS::Backend->many(2);
 
 sub semaphores () {
-    my (undef, @lines) = split /\n/, LBS::Httpd::slurp('/proc/sysvipc/sem');
+    my (undef, @lines) = split /\n/, LBS::Proc::slurp('/proc/sysvipc/sem');
     return map { (split)[1] } @lines;
 }
 

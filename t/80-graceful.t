@@ -19,7 +19,7 @@ sub table_of ($sessions) { return "LBStickyTable sessions=$sessions" }
 # The files that httpd's shared memory has: some modules give theirs a name.
 sub segments ($h) {
     my %files = map { $_ => 1 }
-        LBS::Httpd::slurp('/proc/' . $h->pid . '/maps') =~ m{ (/\S+)}g;
+        LBS::Proc::slurp('/proc/' . $h->pid . '/maps') =~ m{ (/\S+)}g;
     return grep { m{/shm/} || /\.shm$/ } sort keys %files;
 }
 

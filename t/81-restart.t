@@ -150,7 +150,7 @@ subtest 'kill -9 of the parent alone, and a start again' => sub {
         'who go on serving, nobody moves';
     is pool_state($h, 'app')->{inflight}, 0, 'nothing in flight';
     kill KILL => @orphans;
-    ok wait_for(sub { !grep { LBS::Httpd::alive($_) } @orphans }, 5), 'now they are gone, too';
+    ok wait_for(sub { !grep { LBS::Proc::alive($_) } @orphans }, 5), 'now they are gone, too';
     $h->start;
     is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
         'nobody moved after the start';

@@ -18,7 +18,7 @@ my $h = governed(\@web, pools(), server => $SERVER);
 my %home = map { $_ => visit($h, $_)->member } 1 .. 30;
 $h->stop;
 my $FILE = $h->root . '/run/lbsticky.state';
-my $good = LBS::Httpd::slurp($FILE);
+my $good = LBS::Proc::slurp($FILE);
 $h->no_unexpected_log;
 
 sub put ($bytes) { return $h->write('run/lbsticky.state', $bytes, 0600) }
@@ -34,7 +34,7 @@ sub refused ($bytes, $what, $why, $change = undef) {
     my @lines = $h->error_log(qr/LBS1701/);
     splice @lines, 0, scalar @before;
     my $r = visit($h, 1);
-    is_deeply [scalar @lines, LBS::Httpd::slurp("$FILE.refused") eq $bytes,
+    is_deeply [scalar @lines, LBS::Proc::slurp("$FILE.refused") eq $bytes,
                $r->status, verdict($r)], [1, 1, 200, 'new unknown'],
         "$what: one line, kept aside, fresh start, service";
     like $lines[0] // '', qr/\Q$FILE\E refused: .*$why/, 'which says why';
@@ -99,7 +99,7 @@ subtest 'from the future' => sub {
     $jump->start;
     visit($jump, $_) for 1 .. 5;
     $jump->stop;
-    refused(LBS::Httpd::slurp($jump->root . '/run/lbsticky.state'),
+    refused(LBS::Proc::slurp($jump->root . '/run/lbsticky.state'),
             'written in three days', qr/from the future/);
     $jump->no_unexpected_log;
 };
@@ -114,7 +114,7 @@ subtest 'of another secret' => sub {
     put($good);
     $h->conf($conf->($one));
     refused($good, 'a secret instead of a random one', qr/another LBStickySecret/);
-    my $of_one = LBS::Httpd::slurp($FILE);
+    my $of_one = LBS::Proc::slurp($FILE);
     $h->conf($conf->($two));
     refused($of_one, 'another file', qr/another LBStickySecret/);
     # A secret that still verifies is one of ours.
@@ -148,7 +148,7 @@ subtest 'a huge file, and what is no file' => sub {
     my $claims = $good;
     substr $claims, 16, 8, pack 'Q<', 2 ** 41;
     # Where memory is promised without end, what claims to be ours is read.
-    my $promised = LBS::Httpd::slurp('/proc/sys/vm/overcommit_memory') == 1
+    my $promised = LBS::Proc::slurp('/proc/sys/vm/overcommit_memory') == 1
         || $ENV{LBS_PRELOAD};
     for (['of zeros', sub { $huge->('') }, qr/not a state file/],
          ['that begins as one', sub { $huge->($good) }, qr/has something at its end/],
@@ -220,7 +220,7 @@ subtest 'a table too large for memory' => sub {
 # As much address space as httpd takes without a file, and some more.
 sub memory_of ($h) {
     return 1024 * (100_000 + (sort { $b <=> $a }
-        map { LBS::Httpd::slurp("/proc/$_/status") =~ /VmPeak:\s*(\d+)/ } $h->pids)[0]);
+        map { LBS::Proc::slurp("/proc/$_/status") =~ /VmPeak:\s*(\d+)/ } $h->pids)[0]);
 }
 
 subtest 'sessions that there is no memory for any more' => sub {
@@ -239,7 +239,7 @@ subtest 'sessions that there is no memory for any more' => sub {
     $other->start;
     visit($other, $_) for 1 .. 5;
     $other->stop;
-    my $left = LBS::Httpd::slurp($file);
+    my $left = LBS::Proc::slurp($file);
 
     $other->announce(qr/LBS1701/);
     $other->{memory} = $memory;
@@ -247,7 +247,7 @@ subtest 'sessions that there is no memory for any more' => sub {
     ok eval { $other->start }, 'httpd starts' or diag $@;
     is scalar($other->error_log(qr/LBS1701.* no memory for its sessions/)), 1,
         'without them, and says so';
-    ok LBS::Httpd::slurp("$file.refused") eq $left, 'the file is kept aside';
+    ok LBS::Proc::slurp("$file.refused") eq $left, 'the file is kept aside';
     is verdict(visit($other, 1)), 'new unknown', 'service';
     is verdict(visit($other, 1)), 'kept', 'and sessions are learned';
     is $other->json->{table}{capacity}, 1000, 'in a table of the size wanted';

@@ -87,7 +87,7 @@ sub decided ($h, $n, $path = '') {
     my @lines;
     for (1 .. 250) {
         @lines = grep { /^\Q$path\E/ && /\n\z/ } split /^/,
-            LBS::Httpd::slurp($h->root . '/logs/decisions');
+            LBS::Proc::slurp($h->root . '/logs/decisions');
         last if @lines >= $n;
         Time::HiRes::sleep(0.02);
     }

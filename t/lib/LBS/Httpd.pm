@@ -34,12 +34,13 @@ use Cwd qw(getcwd);
 use File::Path qw(remove_tree make_path);
 use File::Temp ();
 use POSIX qw(WNOHANG);
-use List::Util qw(max sum0);
+use List::Util qw(sum0);
 use Scalar::Util qw(weaken);
 use Test::More ();
 use Time::HiRes qw(time sleep);
 use LBS::Client;
 use LBS::Ports;
+use LBS::Proc qw(alive children_of cpu_of slurp wait_gone youngest_age);
 
 my $BIN = $ENV{LBS_HTTPD} // '/usr/sbin/apache2';
 my $MODULES = $ENV{LBS_MODULES_DIR} // '/usr/lib/apache2/modules';
@@ -212,6 +213,7 @@ sub in_env ($self, $code) {
         $ENV{LD_PRELOAD} = join ' ', $preload, $ENV{LD_PRELOAD} // ();
         $ENV{ASAN_OPTIONS} = "detect_leaks=0:$log";
         $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:$log";
+        $ENV{TSAN_OPTIONS} = "die_after_fork=0:$log";
     }
     return $code->();
 }
@@ -389,60 +391,10 @@ sub kill_parent ($self) {
     return @children;
 }
 
-sub wait_gone ($end, @pids) {
-    while (time < $end) {
-        @pids = grep { alive($_) } @pids or return 1;
-        sleep 0.01;
-    }
-    return 0;
-}
-
-sub alive ($pid) {
-    my $stat = slurp("/proc/$pid/stat");
-    return $stat =~ /\) (\S)/ && $1 !~ /[ZX]/;
-}
-
-# When the living children of a process were born, in ticks since the machine
-# was started.
-sub births ($pid) {
-    my %born;
-    for my $child (map { split ' ', slurp($_) }
-                   glob "/proc/$pid/task/*/children") {
-        my @stat = split ' ', slurp("/proc/$child/stat") =~ s/.*\) //sr;
-        $born{$child} = $stat[19] if @stat && $stat[0] !~ /[ZX]/;
-    }
-    return %born;
-}
-
-# The living children of a process, the youngest last.
-sub children_of ($pid) {
-    my %born = births($pid);
-    return sort { $born{$a} <=> $born{$b} || $a <=> $b } keys %born;
-}
-
-# Seconds, or undef where there are none.
-sub youngest_age ($pid) {
-    my %born = births($pid) or return;
-    my ($up) = slurp('/proc/uptime') =~ /^(\S+)/;
-    return $up - max(values %born) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
-}
-
 # Pids of the children, the youngest last; parent first with pids(). After a
 # graceful restart children of the old generation may be among them.
 sub children ($self) { return $self->{pid} ? children_of($self->{pid}) : () }
 sub pids ($self)     { return ($self->{pid} // (), $self->children) }
-
-# Seconds of processor time that processes have used so far: by themselves, and
-# in the kernel.
-sub cpu_of (@pids) {
-    my @seconds = (0, 0);
-    for my $pid (@pids) {
-        my @stat = split ' ', slurp("/proc/$pid/stat") =~ s/.*\) //sr or next;
-        $seconds[$_] += $stat[11 + $_] / POSIX::sysconf(POSIX::_SC_CLK_TCK())
-            for 0, 1;
-    }
-    return @seconds;
-}
 
 sub cpu ($self) { return sum0 cpu_of($self->pids) }
 
@@ -520,12 +472,6 @@ sub json ($self, $uri = '/lb-status/json', %o) {
 }
 
 # --- logs ------------------------------------------------------------------
-
-sub slurp ($file) {
-    open my $f, '<:raw', $file or return '';
-    local $/;
-    return <$f> // '';
-}
 
 sub log_lines ($self) {
     return split /^/, slurp("$self->{root}/logs/error_log");

@@ -101,7 +101,7 @@ sub axe () {
     make_path($dir);
     copy("t/browser/$_", "$dir/$_") for qw(package.json package-lock.json);
     my $said = -e $file ? '' : qx(cd '$dir' && npm ci --no-audit --no-fund --fetch-retries=1 2>&1);
-    $axe = LBS::Httpd::slurp($file);
+    $axe = LBS::Proc::slurp($file);
     ($why) = "axe-core cannot be installed: $said" =~ /(.*)/ if !length $axe;
     return $axe;
 }

@@ -159,7 +159,7 @@ sub port ($self) { return $self->{port} }
 # All its processes.
 sub pids ($self) {
     return $self->{httpd}->pids if $self->{httpd};
-    return ($self->{pid}, LBS::Httpd::children_of($self->{pid}));
+    return ($self->{pid}, LBS::Proc::children_of($self->{pid}));
 }
 
 sub start ($self) {
@@ -180,7 +180,7 @@ sub start ($self) {
         sleep 0.02;
     }
     die "$self->{name} does not start:\n",
-        LBS::Httpd::slurp("$self->{dir}/out");
+        LBS::Proc::slurp("$self->{dir}/out");
 }
 
 sub stop ($self) {

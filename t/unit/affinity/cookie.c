@@ -3,7 +3,6 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
-#include <apr_time.h>
 
 #include "t/unit/tap.h"
 
@@ -234,8 +233,8 @@ static void headers_of_delimiters_end_in_time(void)
     }
     for (i = 0; i < COUNT(patterns); i++) {
         apr_size_t len = strlen(patterns[i]);
-        apr_time_t start;
-        apr_time_t took;
+        double start;
+        double took;
         apr_size_t at;
         int found;
 
@@ -243,10 +242,10 @@ static void headers_of_delimiters_end_in_time(void)
             header[at] = patterns[i][at % len];
         }
         header[BIG] = '\0';
-        start = apr_time_now();
+        start = thread_us();
         (void)values_of(header, "none");
         (void)lbs_cookie_strip(pool, header, lbs_slice_of("LB"), &found);
-        took = apr_time_now() - start;
+        took = thread_us() - start;
         ok(took < 50000, "64 KB of '%s' in %d us", patterns[i], (int)took);
     }
     free(header);

@@ -3,7 +3,6 @@
 
 #include <apr_general.h>
 #include <apr_strings.h>
-#include <apr_time.h>
 
 #include <arpa/inet.h>
 
@@ -186,16 +185,16 @@ static void long_urls_end_in_time(void)
     }
     for (i = 0; i < COUNT(patterns); i++) {
         apr_size_t at, len = strlen(patterns[i]);
-        apr_time_t took;
+        double took;
 
         for (at = 0; at < BIG; at++) {
             text[at] = patterns[i][at % len];
         }
         text[BIG] = '\0';
-        took = apr_time_now();
+        took = thread_us();
         (void)find_in(lbs_key_query, text, "LBx");
         (void)find_in(lbs_key_path, text, "LBx");
-        took = apr_time_now() - took;
+        took = thread_us() - took;
         ok(took < 50000, "64 KB of '%s' in %d us", patterns[i], (int)took);
     }
     free(text);

@@ -142,7 +142,7 @@ static void long_lines_end_in_time(void)
     for (i = 0; i < COUNT(patterns); i++) {
         char *line = malloc(65536 + 1);
         apr_size_t at, len = strlen(patterns[i]);
-        apr_time_t start;
+        double start;
 
         if (line == NULL) {
             bail_out("no memory");
@@ -152,9 +152,9 @@ static void long_lines_end_in_time(void)
             line[at] = patterns[i][at % len];
         }
         line[65536] = '\0';
-        start = apr_time_now();
+        start = thread_us();
         (void)reading(line);
-        start = apr_time_now() - start;
+        start = thread_us() - start;
         ok(start < 50000, "64 KB of '%s' in %d us", patterns[i], (int)start);
         free(line);
     }

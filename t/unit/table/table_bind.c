@@ -359,16 +359,7 @@ static void test_no_room_at_all(void)
     is_int(lbs_table_sessions(slots, 1), 1, "and it is counted");
 }
 
-/* Full of sessions in use, at sizes where others searched for long. Timed by
- * the thread, so that a busy machine does not look like a slow table. */
-static double thread_us(void)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-    return (double)at.tv_sec * 1e6 + (double)at.tv_nsec * 1e-3;
-}
-
+/* Full of sessions in use, at sizes where others searched for long. */
 static void test_full_in_time(apr_uint32_t sessions)
 {
     lbs_table_slots_t *slots = make_slots(4);
