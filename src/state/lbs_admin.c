@@ -82,6 +82,7 @@ static void set_drain(const subject_t *s, apr_uint32_t flags,
     lbs_atomic_store64_relaxed(&s->seat->drain_since, since);
     lbs_atomic_store64_relaxed(&s->seat->drain_deadline, until);
     lbs_atomic_store64_relaxed(&s->seat->drain_idle, (apr_uint64_t)idle);
+    lbs_atomic_store32_relaxed(&s->seat->drain_told, 0);
 }
 
 static void set_value(const subject_t *s, lbs_admin_field_t field,
@@ -296,28 +297,48 @@ void lbs_admin_reconcile(lbs_registry_t *reg, apr_uint32_t slot,
 
 /* Drains ----------------------------------------------------------------- */
 
+/* @return 1 when the deadline of a drain is over, and its sessions move */
+static int keep_deadline(const subject_t *s, apr_uint32_t flags)
+{
+    lbs_admin_drain_t drain;
+
+    lbs_admin_drain(s->reg, s->slot, &drain);
+    if ((flags & LBS_F_DRAIN) == 0 || drain.deadline == 0
+        || drain.deadline > s->now->mono) {
+        (void)lbs_gauge_clear(s->gauge, LBS_F_DRAINED);
+        return 0;
+    }
+    (void)lbs_gauge_set(s->gauge, LBS_F_DRAINED);
+    return 1;
+}
+
+/* A request that begins a session binds it before it ends: whoever looks at
+ * what is in flight first never misses both. */
+static int is_empty(const subject_t *s, int is_over)
+{
+    return lbs_gauge_inflight(s->gauge) == 0
+           && (is_over || lbs_table_sessions(s->reg->slots, s->slot) == 0);
+}
+
 int lbs_admin_tick(lbs_registry_t *reg, apr_uint32_t slot,
                    const lbs_clock_t *now)
 {
-    lbs_gauge_t *gauge = &reg->gauges[slot];
-    apr_uint32_t flags = lbs_atomic_load32_relaxed(&gauge->flags);
-    lbs_admin_drain_t drain;
-    subject_t s;
+    subject_t s = subject_of(reg, slot, now);
+    apr_uint32_t flags = lbs_atomic_load32_relaxed(&s.gauge->flags);
+    apr_uint32_t untold = 0;
+    int is_over;
 
     if ((flags & (LBS_F_DRAIN | LBS_F_DRAINED)) == 0) {
         return 0;
     }
-    lbs_admin_drain(reg, slot, &drain);
-    if ((flags & LBS_F_DRAIN) == 0 || drain.deadline == 0
-        || drain.deadline > now->mono) {
-        (void)lbs_gauge_clear(gauge, LBS_F_DRAINED);
+    is_over = keep_deadline(&s, flags);
+    if ((flags & LBS_F_DRAIN) == 0 || !is_empty(&s, is_over)
+        || !lbs_atomic_cas32(&s.seat->drain_told, &untold, 1)) {
         return 0;
     }
-    if (!lbs_gauge_set(gauge, LBS_F_DRAINED)) {
-        return 0;
-    }
-    s = subject_of(reg, slot, now);
-    tell(&s, LBS_EVENT_DRAINED, "the deadline is over");
+    tell(&s, LBS_EVENT_DRAINED,
+         is_over ? "the deadline is over, and no request is left"
+                 : "no known session and no request is left");
     return 1;
 }
 

@@ -63,6 +63,7 @@ typedef struct lbs_member_seat_t {
     lbs_atomic64_t drain_since;            /* Unix microseconds, 0: no drain */
     lbs_atomic64_t drain_deadline; /* monotonic microseconds, 0: none */
     lbs_atomic64_t drain_idle;     /* microseconds, 0: none */
+    lbs_atomic32_t drain_told;     /* 1: an event said that nobody is left */
     char route[LBS_REGISTRY_ROUTE_LEN + 1];
     char url[LBS_REGISTRY_URL_LEN + 1];
 } lbs_member_seat_t;

@@ -115,7 +115,8 @@ int lbs_record_member_is_sound(const lbs_saved_member_t *record)
     return record->id != 0 && record->slot < LBS_REGISTRY_MEMBERS
            && record->overrides < 1u << LBS_SEAT_FIELDS
            && values_are_sound(record->file) && values_are_sound(record->value)
-           && record->closed <= (LBS_SAVED_DRAINED | LBS_SAVED_DOWN)
+           && record->closed
+                  <= (LBS_SAVED_DRAINED | LBS_SAVED_DOWN | LBS_SAVED_TOLD)
            && record->drain_since < APR_INT64_MAX / 2
            && record->drain_left < APR_INT64_MAX / 2
            && record->drain_idle < APR_INT64_MAX / 2
@@ -202,8 +203,11 @@ void lbs_record_take_member(lbs_saved_member_t *record,
     record->value[LBS_ADMIN_STATE] = flags & LBS_ADMIN_FLAGS;
     record->value[LBS_ADMIN_WEIGHT] =
         lbs_atomic_load32_relaxed(&gauge->weight);
-    record->closed = ((flags & LBS_F_DRAINED) != 0 ? LBS_SAVED_DRAINED : 0)
-                     | ((flags & LBS_F_DOWN) != 0 ? LBS_SAVED_DOWN : 0);
+    record->closed =
+        ((flags & LBS_F_DRAINED) != 0 ? LBS_SAVED_DRAINED : 0)
+        | ((flags & LBS_F_DOWN) != 0 ? LBS_SAVED_DOWN : 0)
+        | (lbs_atomic_load32_relaxed(&seat->drain_told) != 0 ? LBS_SAVED_TOLD
+                                                             : 0);
     record->drain_since = lbs_atomic_load64_relaxed(&seat->drain_since);
     record->drain_left =
         left_of(lbs_atomic_load64_relaxed(&seat->drain_deadline), now->mono);
@@ -238,6 +242,8 @@ static void give_drain(const lbs_saved_member_t *record,
     lbs_atomic_store64_relaxed(&seat->drain_deadline,
                                deadline_of(record->drain_left, now, elapsed));
     lbs_atomic_store64_relaxed(&seat->drain_idle, record->drain_idle);
+    lbs_atomic_store32_relaxed(&seat->drain_told,
+                               (record->closed & LBS_SAVED_TOLD) != 0);
 }
 
 void lbs_record_give_member(const lbs_saved_member_t *record,

@@ -19,9 +19,10 @@ typedef struct lbs_saved_pool_t {
     apr_uint64_t retries_denied;
 } lbs_saved_pool_t;
 
-/* What closed a member beside its operator. */
+/* What became of a member beside what its operator said. */
 #define LBS_SAVED_DRAINED 1u /* its drain was over */
 #define LBS_SAVED_DOWN 2u    /* its check failed */
+#define LBS_SAVED_TOLD 4u    /* an event said that its drain left nobody */
 
 /* What is kept of a member. */
 typedef struct lbs_saved_member_t {

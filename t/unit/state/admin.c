@@ -271,6 +271,16 @@ static void a_drain_has_a_deadline(void)
        "a drain of the file has a beginning and no end");
 }
 
+/* What there is of member 1: sessions in the table, requests in flight. */
+static void has(lbs_registry_t *reg, apr_uint64_t sessions,
+                apr_uint64_t inflight)
+{
+    lbs_atomic_store64_relaxed(&lbs_registry_slots(reg)->sessions[slots['1']],
+                               sessions);
+    lbs_atomic_store64_relaxed(&lbs_registry_gauges(reg)[slots['1']].inflight,
+                               inflight);
+}
+
 static void the_deadline_passes(void)
 {
     lbs_registry_t *reg = two_members();
@@ -278,6 +288,7 @@ static void the_deadline_passes(void)
     lbs_clock_t now = at(5999);
 
     is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "nobody drains");
+    has(reg, 3, 0);
     (void)apply(reg, change);
     is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "there is time left");
     is_int(flags(reg), LBS_F_DRAIN, "sessions stay");
@@ -293,6 +304,48 @@ static void the_deadline_passes(void)
     (void)act(reg, LBS_ADMIN_DRAIN);
     (void)lbs_admin_tick(reg, slots['1'], &now);
     is_int(flags(reg), LBS_F_DRAIN, "a drain without a deadline never ends");
+}
+
+static void nobody_is_left(void)
+{
+    lbs_registry_t *reg = two_members();
+    lbs_admin_change_t change = {.action = LBS_ADMIN_DRAIN, .deadline = 5000};
+    lbs_clock_t now = at(2000);
+
+    has(reg, 1, 1);
+    (void)act(reg, LBS_ADMIN_DRAIN);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0,
+           "one session, one request");
+    has(reg, 0, 1);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "a request is left");
+    has(reg, 1, 0);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "a session is left");
+    is_str(last_event(reg), "drain", "nothing is told yet");
+    has(reg, 0, 0);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 1, "nobody");
+    is_str(last_event(reg), "drained", "an event says so");
+    is_int(flags(reg), LBS_F_DRAIN, "and who comes all the same is served");
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "told once");
+    has(reg, 1, 0);
+    (void)lbs_admin_tick(reg, slots['1'], &now);
+    has(reg, 0, 0);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "not for each who came");
+    (void)act(reg, LBS_ADMIN_DRAIN);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 1, "but for each drain");
+    (void)act(reg, LBS_ADMIN_ENABLE);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0,
+           "enabled: nothing to tell");
+
+    has(reg, 2, 1);
+    (void)apply(reg, change);
+    now = at(6000);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0,
+           "the deadline is over, but a request is left");
+    is_int(flags(reg), LBS_F_DRAIN | LBS_F_DRAINED, "sessions move already");
+    has(reg, 2, 0);
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 1,
+           "it ends: sessions that do not show themselves do not count");
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "told once");
 }
 
 /* Random changes and edits against what a person would work out. */
@@ -375,6 +428,7 @@ int main(void)
     what_balancer_manager_reports();
     a_drain_has_a_deadline();
     the_deadline_passes();
+    nobody_is_left();
     against_a_twin();
     apr_terminate();
     return done_testing();

@@ -38,7 +38,7 @@ static void bytes_and_back(void)
     scribble(&rand, member.value, sizeof(member.value));
     member.slot = 77;
     member.overrides = 2;
-    member.closed = 3;
+    member.closed = 7;
     member.drain_since = 11;
     member.drain_left = 12;
     member.drain_idle = 13;
@@ -89,7 +89,7 @@ static void what_cannot_be(void)
     UNSOUND(value[LBS_ADMIN_STATE], LBS_F_REMOVED);
     UNSOUND(file[LBS_ADMIN_WEIGHT], LBS_ADMIN_WEIGHT_MAX + 1);
     UNSOUND(value[LBS_ADMIN_WEIGHT], APR_UINT32_MAX);
-    UNSOUND(closed, 4);
+    UNSOUND(closed, 8);
     UNSOUND(drain_since, APR_UINT64_MAX);
     UNSOUND(drain_left, APR_UINT64_MAX);
     UNSOUND(drain_idle, APR_UINT64_MAX);
@@ -176,6 +176,25 @@ static void dead_stays_dead(void)
     is_int(lbs_gauge_flags(g), 0, "up stays up");
 }
 
+/* A start does not tell again what was told before the stop. */
+static void told_stays_told(void)
+{
+    lbs_clock_t then = moment(1000, 0), now = moment(7, 0);
+    lbs_registry_t *reg = new_registry();
+    lbs_saved_member_t record;
+    apr_uint32_t told;
+
+    name_all(reg, "a");
+    for (told = 0; told <= 1; told++) {
+        (void)lbs_gauge_set(lbs_registry_gauges(reg), LBS_F_DRAIN);
+        reg->seats[0].drain_told = told;
+        lbs_record_take_member(&record, reg, 0, &then);
+        reg->seats[0].drain_told = !told;
+        lbs_record_give_member(&record, reg, 0, &now, HOUR, NULL);
+        is_int(lbs_admin_tick(reg, 0, &now), !told, "told before: %u", told);
+    }
+}
+
 int main(void)
 {
     apr_initialize();
@@ -185,6 +204,7 @@ int main(void)
     pools();
     deadlines();
     dead_stays_dead();
+    told_stays_told();
     apr_terminate();
     return done_testing();
 }
