@@ -156,6 +156,54 @@ subtest 'a POST on a stale kept-alive connection is delivered once' => sub {
     is member($h, 'app', 1)->{failures}, 0, 'no failure';
 };
 
+subtest 'a body too long to be sent twice goes out on a new connection' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = start(\@web, app => 'LBStickyRetry budget=100 body=1000');
+    for my $how (qw(close reset)) {
+        for my $chunked (0, 1) {
+            $h->get('/app/', headers => at(1));
+            $web[0]->set(reuse => $how);
+            sleep 1.2;
+            clear(@web);
+            my $r = $h->request('PUT', '/app/', headers => at(1),
+                                body => 'a' x 20_000, chunked => $chunked);
+            is $r->status . ' ' . got(@web), '200 1 0',
+                $chunked ? "chunked ($how)" : "with a length ($how)";
+            is $r->json->{body_length}, 20_000, 'whole' if $r->status == 200;
+            $web[0]->set;
+        }
+    }
+};
+
+# Many at once, so that one of them gets a connection that was idle for longer
+# than those above it: it is refused, with the body read already.
+subtest 'a connection is refused: the body is whole all the same' => sub {
+    my @web = LBS::Backend->many(1);
+    my %pools = (off => 'LBStickyRetry off', none => 'LBStickyRetry body=0',
+                 app => '');
+    my $h = governed(\@web, children => 1, threads => 80,
+        server => "MinSpareThreads 1\nMaxSpareThreads 80",
+        map { $_ => "LBSticky none\n$pools{$_}" } keys %pools);
+    $h->announce(@TOLD);
+    for my $pool (sort keys %pools) {
+        my $began = time;
+        my $wave = sub ($at, $n, $method, $delay) {
+            my $wait = $began + $at - time;
+            sleep $wait if $wait > 0;
+            my @c = map { $h->connect } 1 .. $n;
+            $_->send_request($method, "/$pool/?delay=$delay",
+                             $method eq 'POST' ? (body => 'abc') : ()) for @c;
+            return map { $_->response($method) } @c;
+        };
+        $wave->(0, 40, 'GET', 0.4);
+        $wave->(0.9, 34, 'GET', 0.2);
+        my %seen;
+        $seen{$_->status . ' ' . ($_->json // {})->{body_length}}++
+            for $wave->(1.7, 40, 'POST', 0.3);
+        is_deeply \%seen, {'200 3' => 40}, $pool;
+    }
+};
+
 subtest 'a stale kept-alive connection is no failure' => sub {
     my @web = LBS::Backend->many(2);
     my $h = start(\@web, app => '');

@@ -20,7 +20,7 @@ static int is_too_dear(const lbs_request_t *req)
     apr_uint64_t since =
         lbs_eject_half_open_at(&req->pool->member[req->member].record->eject);
 
-    return since != 0 && !lbs_retry_is_repeatable(req)
+    return since != 0 && !lbs_retry_stays_repeatable(req)
            && (apr_uint64_t)lbs_runtime_now() < since + PICKY;
 }
 
@@ -36,7 +36,7 @@ static apr_status_t wait_for_sign(const lbs_request_t *req)
     apr_uint64_t now, stall, end;
 
     if (lbs_atomic_load64_relaxed(&g->doubt_until) == 0
-        || lbs_retry_is_repeatable(req)) {
+        || lbs_retry_stays_repeatable(req)) {
         return APR_SUCCESS;
     }
     now = (apr_uint64_t)lbs_runtime_now();

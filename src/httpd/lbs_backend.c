@@ -63,11 +63,11 @@ static int is_shaken(conn_rec *c)
     return how == NULL || strcmp(how, "err") != 0;
 }
 
-/* May the attempt not trust this connection? */
 static int is_refused(const connection_t *connection, apr_time_t now)
 {
-    return !current->connected && !current->sent && !current->repeatable
-           && now - connection->used_at > TRUSTED;
+    return !current->connected && !current->sent
+           && now - connection->used_at > TRUSTED
+           && !current->trusts(current->baton);
 }
 
 /* mod_proxy_http2 sends again by itself, to the same member, what was lost

@@ -33,6 +33,7 @@ typedef struct lbs_backend_t {
     /* In. */
     int repeatable; /* the attempt may be made elsewhere */
     int framed;     /* HTTP/2: much is read before there is an answer */
+    int (*trusts)(void *baton);    /* will a connection do that was idle? */
     int (*is_out)(void *baton);    /* while waiting: is the member out? */
     void (*on_first)(void *baton); /* the first byte came */
     void *baton;

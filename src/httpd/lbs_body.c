@@ -2,8 +2,14 @@
 /* lbs_body.c - see lbs_body.h. */
 #include "src/httpd/lbs_body.h"
 
+#include <apr_strings.h>
 #include <http_protocol.h>
 #include <util_filter.h>
+
+#define UNKNOWN APR_UINT64_MAX
+
+/* Bytes that mod_proxy reads of a body before it sends anything. */
+#define AHEAD 16384
 
 /* Where mod_proxy keeps what it has read of a body and not yet sent. */
 #define PREFETCHED "proxy-req-input"
@@ -13,11 +19,18 @@ struct lbs_body_t {
     apr_bucket_brigade *replay; /* what is still to be read again */
     apr_uint64_t limit;
     apr_uint64_t bytes;
-    int given_up; /* it is longer than that */
+    apr_uint64_t announced; /* its length; UNKNOWN */
+    int ended;
+    int given_up; /* it is longer than what is kept */
     ap_filter_t *filter;
 };
 
 static ap_filter_rec_t *body_filter;
+
+static apr_uint64_t most_kept(const lbs_body_t *body)
+{
+    return body->limit > AHEAD ? body->limit : AHEAD;
+}
 
 static void keep_data(lbs_body_t *body, apr_bucket *e)
 {
@@ -29,7 +42,7 @@ static void keep_data(lbs_body_t *body, apr_bucket *e)
         return;
     }
     body->bytes += length;
-    if (!body->given_up && body->bytes <= body->limit
+    if (!body->given_up && body->bytes <= most_kept(body)
         && apr_brigade_write(body->kept, NULL, NULL, data, length)
                == APR_SUCCESS) {
         return;
@@ -48,6 +61,7 @@ static void keep(lbs_body_t *body, const apr_bucket_brigade *bb)
             keep_data(body, e);
         }
         else if (APR_BUCKET_IS_EOS(e) && !body->given_up) {
+            body->ended = 1;
             APR_BRIGADE_INSERT_TAIL(
                 body->kept, apr_bucket_eos_create(body->kept->bucket_alloc));
         }
@@ -95,6 +109,20 @@ static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
     return rv;
 }
 
+static apr_uint64_t length_of(const request_rec *r)
+{
+    const char *text = apr_table_get(r->headers_in, "Content-Length");
+    apr_off_t length;
+    char *end;
+
+    if (text == NULL || apr_table_get(r->headers_in, "Transfer-Encoding")
+        || apr_strtoff(&length, text, &end, 10) != APR_SUCCESS || *end != '\0'
+        || length < 0) {
+        return UNKNOWN;
+    }
+    return (apr_uint64_t)length;
+}
+
 lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit)
 {
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
@@ -108,6 +136,7 @@ lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit)
     body->kept = apr_brigade_create(r->pool, alloc);
     body->replay = apr_brigade_create(r->pool, alloc);
     body->limit = limit;
+    body->announced = length_of(r);
     body->filter =
         ap_add_input_filter_handle(body_filter, body, r, r->connection);
     /* What the protocol's filters have read to its end they say once. So this
@@ -127,6 +156,17 @@ void lbs_body_detach(lbs_body_t *body)
 }
 
 int lbs_body_is_whole(const lbs_body_t *body)
+{
+    return body == NULL || (!body->given_up && body->bytes <= body->limit);
+}
+
+int lbs_body_stays_whole(const lbs_body_t *body)
+{
+    return lbs_body_is_whole(body)
+           && (body == NULL || body->ended || body->announced <= body->limit);
+}
+
+int lbs_body_is_kept(const lbs_body_t *body)
 {
     return body == NULL || !body->given_up;
 }

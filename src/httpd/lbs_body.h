@@ -2,8 +2,9 @@
 /* lbs_body.h - keep a request's body so that it can be sent again.
  *
  * Up to LBStickyRetry body= bytes are kept as they are read. A body that is
- * longer is handed through and cannot be sent twice; what was kept of it is
- * given up at once.
+ * longer is handed through and cannot be sent twice. What mod_proxy reads of
+ * it before it sends anything is kept all the same, for a connection that then
+ * turns out to be none.
  */
 #ifndef LBS_BODY_H
 #define LBS_BODY_H
@@ -26,14 +27,22 @@ lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit);
 /** The request has been forwarded: read its body no more. */
 void lbs_body_detach(lbs_body_t *body);
 
-/** @return 1 when everything read so far can be read again (NULL: 1) */
+/** @return 1 when all that was read so far may be sent again (NULL: 1) */
 int lbs_body_is_whole(const lbs_body_t *body);
+
+/** @return 1 when that will be so to its end: it is as short as it has to be,
+ * or says that it will be (NULL: 1) */
+int lbs_body_stays_whole(const lbs_body_t *body);
+
+/** @return 1 when all that was read so far can be read again, be it to send
+ * what was not sent (NULL: 1) */
+int lbs_body_is_kept(const lbs_body_t *body);
 
 /** Bytes that the client sent of the body so far. */
 apr_uint64_t lbs_body_bytes(const lbs_body_t *body);
 
 /**
- * Let the body be read from its beginning again. Only when it is whole.
+ * Let the body be read from its beginning again. Only while it is kept.
  */
 void lbs_body_rewind(request_rec *r, lbs_body_t *body);
 

@@ -159,8 +159,8 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
     /* A connection that could not be opened, but what was read of the body
      * is gone if it was not kept. */
     if (seen->unshaken) {
-        return lbs_body_is_whole(req->body) ? LBS_CAUSE_CONNECT
-                                            : LBS_CAUSE_RESET;
+        return lbs_body_is_kept(req->body) ? LBS_CAUSE_CONNECT
+                                           : LBS_CAUSE_RESET;
     }
     /* mod_proxy gives these the status of a bad request or a time-out. */
     if (seen->refused || (seen->lost && !seen->connected)) {
@@ -188,6 +188,15 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
         return LBS_CAUSE_GARBAGE;
     }
     return seen->seen && !seen->connected ? LBS_CAUSE_STALE : LBS_CAUSE_RESET;
+}
+
+/* With what was read of the body by now. What cannot be read again cannot go
+ * to another connection either. */
+static int trusts(void *baton)
+{
+    const lbs_request_t *req = baton;
+
+    return lbs_retry_stays_repeatable(req) || !lbs_body_is_kept(req->body);
 }
 
 /* From now on the attempt is no sign of a stall, whatever comes of it: a
@@ -243,7 +252,7 @@ static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
     lbs_hmember_t *m = &req->pool->member[req->member];
 
     return req->fresh
-           || (!lbs_retry_is_repeatable(req)
+           || (!lbs_retry_stays_repeatable(req)
                && lbs_runtime_now()
                           - (apr_time_t)lbs_atomic_load64_relaxed(
                               used_at(m, busy))
@@ -261,6 +270,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     memset(&req->backend, 0, sizeof(req->backend));
     req->backend.repeatable = lbs_retry_is_repeatable(req);
     req->backend.framed = lbs_worker_is_framed(m->worker);
+    req->backend.trusts = trusts;
     req->backend.is_out = is_out;
     req->backend.on_first = on_first;
     req->backend.baton = req;

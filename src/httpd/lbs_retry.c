@@ -26,6 +26,11 @@ int lbs_retry_is_repeatable(const lbs_request_t *req)
     return req->idempotent && lbs_body_is_whole(req->body);
 }
 
+int lbs_retry_stays_repeatable(const lbs_request_t *req)
+{
+    return req->idempotent && lbs_body_stays_whole(req->body);
+}
+
 /* What LBStickyRetry on= calls it; 0: never repeated. */
 static apr_uint32_t cause_bit(lbs_cause_t cause)
 {

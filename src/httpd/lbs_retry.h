@@ -33,6 +33,10 @@ int lbs_retry_is_idempotent(const request_rec *r);
 /** May it be sent again as things stand: idempotent, body at hand? */
 int lbs_retry_is_repeatable(const lbs_request_t *req);
 
+/** Will that be so still when all of it was sent? What will not has to go
+ * where it is not lost. */
+int lbs_retry_stays_repeatable(const lbs_request_t *req);
+
 /** Did the member not see the request? Then going on is no repetition. */
 int lbs_retry_is_unseen(lbs_cause_t cause);
 
