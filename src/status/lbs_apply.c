@@ -422,26 +422,44 @@ static int redirect(apply_t *a)
     return HTTP_SEE_OTHER;
 }
 
+/* The member as it is now. @return 0: it was removed by a reload since, or
+ * there is no memory to write it */
+static int write_member(const apply_t *a, lbs_out_t *out)
+{
+    const lbs_view_t *view = lbs_collect_view(a->r->pool, a->r->server, NULL);
+    const lbs_view_pool_t *pool =
+        lbs_view_pool_find(view, a->view_pool->name, a->view_pool->vhost);
+    const lbs_view_member_t *member =
+        pool != NULL ? lbs_view_member_find(pool, a->view_member->id) : NULL;
+
+    if (member == NULL) {
+        return 0;
+    }
+    lbs_json_write_member(out, member);
+    return out->status == APR_SUCCESS;
+}
+
+/* It is done by now, so that no answer may say anything else. */
 static int answer(apply_t *a)
 {
-    const lbs_view_t *view;
-    const lbs_view_pool_t *pool;
-    const lbs_view_member_t *member;
     lbs_out_t *out;
 
     if (a->by_form) {
         return redirect(a);
     }
-    view = lbs_collect_view(a->r->pool, a->r->server, NULL);
-    pool = lbs_view_pool_find(view, a->view_pool->name, a->view_pool->vhost);
-    member =
-        pool != NULL ? lbs_view_member_find(pool, a->view_member->id) : NULL;
-    if (member == NULL) {
-        /* Removed by a reload since: changed, but there is nothing to show. */
-        return HTTP_NOT_FOUND;
-    }
     out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
-    lbs_json_write_member(out, member);
+    if (!write_member(a, out)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, out->status, a->r,
+                      LBSNO(2102) "pool %s: member %s was changed; how it is "
+                                  "now could not be told",
+                      ap_escape_logitem(a->r->pool, a->pool->name),
+                      ap_escape_logitem(
+                          a->r->pool, lbs_view_member_label(a->view_member)));
+        out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
+        lbs_out_put(out, "{\"id\":\"%s\",\"done\":\"%s\"}\n",
+                    a->view_member->id,
+                    lbs_change_action_name(a->change.action));
+    }
     return lbs_reply_send(a->r, out, HTTP_OK, "application/json");
 }
 
