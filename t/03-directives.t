@@ -340,6 +340,15 @@ subtest 'names that two would share' => sub {
             . "LBSticky cookie\n</VirtualHost>\n" . $urls->(@$pair));
         ok $ok, 'but not in an ungoverned pool' or diag $said;
     }
+    for my $second ($urls->('http://H:1/x'),
+                    "BalancerMember balancer://APP http://H:1/x\n") {
+        ($ok, $said) = try_conf("LBSticky cookie\n" . $urls->('http://h:1')
+            . $second);
+        ok !$ok, 'one URL twice, elsewhere in the file';
+        my ($n, $m) = map { line_of($_) } 'http://h:1', 'http://H:1';
+        like $said, qr/BalancerMember http:\S+ on line $m of \S+ begins with the URL of line $n/,
+            'both lines are named';
+    }
     local $h->{modules} = ['proxy_http2'];
     ($ok, $said) = try_conf("LBSticky cookie\n" . $urls->(qw(http://h:1/a
         http://h:1/A http://h:1 http://h:2 h2c://h:1/a unix:/a|http://a/

@@ -83,36 +83,87 @@ static const ap_directive_t *find_taken(apr_hash_t *seen, const char *url,
     return other;
 }
 
+/* The lines of the whole configuration. */
+typedef struct lines_t {
+    apr_pool_t *ptemp;
+    const server_rec *main_server;
+    apr_hash_t *seen; /* server and pool -> URL -> the line that has it */
+} lines_t;
+
+static apr_hash_t *lines_of(const lines_t *lines, const server_rec *s,
+                            const char *name)
+{
+    const char *key = apr_psprintf(lines->ptemp, "%pp %s", s, name);
+    apr_hash_t *urls = apr_hash_get(lines->seen, key, APR_HASH_KEY_STRING);
+
+    if (urls == NULL) {
+        urls = apr_hash_make(lines->ptemp);
+        apr_hash_set(lines->seen, key, APR_HASH_KEY_STRING, urls);
+    }
+    return urls;
+}
+
 /* mod_proxy takes a line whose URL is an earlier one's, or begins with it,
  * for more about that: the pool would silently have a member less than the
- * file. */
-static int check_lines(apr_pool_t *ptemp, const server_rec *s,
-                       const char *name, const ap_directive_t *line)
+ * file.
+ *
+ * @param args  of the line, from the URL on
+ */
+static int check_line(const lines_t *lines, const server_rec *s,
+                      const char *name, const ap_directive_t *line,
+                      const char *args)
 {
-    apr_hash_t *seen = apr_hash_make(ptemp);
+    apr_hash_t *seen = lines_of(lines, s, name);
+    apr_size_t host_end;
+    const char *url = folded_url(lines->ptemp, args, &host_end);
+    const ap_directive_t *other = find_taken(seen, url, host_end);
+
+    apr_hash_set(seen, url, APR_HASH_KEY_STRING, line);
+    if (other == NULL) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+                 LBSNO(1803) "pool %s: BalancerMember %s on line %d of %s "
+                             "begins with the URL of line %d of %s; mod_proxy "
+                             "would make one member of both: write each URL "
+                             "once, behind unix: too, and the longer one "
+                             "first",
+                 name, url, line->line_num, line->filename, other->line_num,
+                 other->filename);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int is_member(const ap_directive_t *node)
+{
+    return ap_cstr_casecmp(node->directive, "BalancerMember") == 0;
+}
+
+/* A <Proxy> section, or a BalancerMember that names its pool itself. */
+static int check_node(const lines_t *lines, const server_rec *s,
+                      const ap_directive_t *node)
+{
+    const ap_directive_t *line = node->first_child;
+    const char *args =
+        apr_pstrmemdup(lines->ptemp, node->args, strcspn(node->args, ">"));
+    const char *name = lbs_config_pool_name(
+        lines->ptemp, ap_getword_conf(lines->ptemp, &args));
+    lbs_settings_t set;
     int status = OK;
 
+    if (name == NULL) {
+        return OK;
+    }
+    lbs_config_resolve(&set, s, name, 0);
+    if (!set.sticky->on) {
+        return OK;
+    }
+    if (is_member(node)) {
+        return check_line(lines, s, name, node, args);
+    }
     for (; line != NULL; line = line->next) {
-        const ap_directive_t *other;
-        apr_size_t host_end;
-        const char *url;
-
-        if (ap_cstr_casecmp(line->directive, "BalancerMember") != 0) {
-            continue;
+        if (is_member(line)) {
+            status |= check_line(lines, s, name, line, line->args);
         }
-        url = folded_url(ptemp, line->args, &host_end);
-        other = find_taken(seen, url, host_end);
-        if (other != NULL) {
-            ap_log_error(
-                APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
-                LBSNO(1803) "pool %s: BalancerMember %s on line %d of %s "
-                            "begins with the URL of line %d; mod_proxy would "
-                            "make one member of both: write each URL once, "
-                            "behind unix: too, and the longer one first",
-                name, url, line->line_num, line->filename, other->line_num);
-            status = HTTP_INTERNAL_SERVER_ERROR;
-        }
-        apr_hash_set(seen, url, APR_HASH_KEY_STRING, line);
     }
     return status;
 }
@@ -130,31 +181,20 @@ static const server_rec *find_server(const server_rec *s,
 }
 
 /* @param s  whose directives these are; NULL: of nobody we know */
-static int check_tree(apr_pool_t *ptemp, const server_rec *main_server,
-                      const server_rec *s, const ap_directive_t *node)
+static int check_tree(const lines_t *lines, const server_rec *s,
+                      const ap_directive_t *node)
 {
     int status = OK;
 
     for (; s != NULL && node != NULL; node = node->next) {
-        const char *args = node->args;
-        lbs_settings_t set;
-        const char *name;
-
         if (ap_cstr_casecmp(node->directive, "<VirtualHost") == 0) {
-            status |= check_tree(ptemp, main_server,
-                                 find_server(main_server->next, node),
-                                 node->first_child);
+            status |=
+                check_tree(lines, find_server(lines->main_server->next, node),
+                           node->first_child);
         }
-        if (ap_cstr_casecmp(node->directive, "<Proxy") != 0) {
-            continue;
-        }
-        args = apr_pstrmemdup(ptemp, args, strcspn(args, ">"));
-        name = lbs_config_pool_name(ptemp, ap_getword_conf(ptemp, &args));
-        if (name != NULL) {
-            lbs_config_resolve(&set, s, name, 0);
-            if (set.sticky->on) {
-                status |= check_lines(ptemp, s, name, node->first_child);
-            }
+        else if (ap_cstr_casecmp(node->directive, "<Proxy") == 0
+                 || is_member(node)) {
+            status |= check_node(lines, s, node);
         }
     }
     return status;
@@ -229,9 +269,10 @@ static int check_server(apr_pool_t *ptemp, server_rec *s,
 
 int lbs_unique_check(apr_pool_t *ptemp, server_rec *main_server)
 {
+    lines_t lines = {ptemp, main_server, apr_hash_make(ptemp)};
     apr_hash_t *seen = apr_hash_make(ptemp);
     server_rec *s;
-    int status = check_tree(ptemp, main_server, main_server, ap_conftree);
+    int status = check_tree(&lines, main_server, ap_conftree);
 
     for (s = main_server; s != NULL; s = s->next) {
         if (check_server(ptemp, s, main_server, seen) != OK) {
