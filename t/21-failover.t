@@ -23,6 +23,7 @@ my $h = governed(\@web,
     param => "LBSticky route=R\nProxySet nofailover=On\n$three",
     both  => "LBSticky route=R\nProxySet nofailover=On\nLBStickyFailover on\n$three",
     most  => "LBSticky route=R\nProxySet maxattempts=1\n$three",
+    only  => "LBSticky route=R\nProxySet maxattempts=0\n$three",
     none  => "LBSticky none\n$three",
     ring  => "LBSticky route=R\n$ring",
     home  => "LBSticky cookie\nLBStickyFailback return\n$three",
@@ -188,7 +189,7 @@ subtest 'LBStickyFailover off' => sub {
 subtest 'each member once' => sub {
     $_->refuse for @web;
     for my $case (['route', 3], ['ring', 3], ['none', 3], ['most', 2],
-                  ['off', 1]) {
+                  ['only', 1], ['off', 1]) {
         my ($pool, $tries) = @$case;
         my $before = decided($h, 0, "/$pool/");
         for my $n (1 .. 3) {
@@ -211,6 +212,12 @@ subtest 'each member once' => sub {
     my $r = $h->get('/ring/', bound(1));
     isnt $r->status, 200, 'nobody answered';
     is who_got('/'), 'web1 web2 web3', 'each got it once';
+    for my $case ([most => 2], [only => 1]) {
+        my ($pool, $members) = @$case;
+        $h->get("/$pool/lost-$pool", bound(1));
+        my @who = split ' ', who_got("/lost-$pool");
+        is "$who[0] " . @who, "web1 $members", "$pool: maxattempts= counts those, too";
+    }
     $_->set for @web;
 };
 
