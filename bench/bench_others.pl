@@ -9,6 +9,7 @@ use v5.36;
 use lib 't/lib';
 use LBS::Backend;
 use LBS::Peers;
+use LBS::Proc;
 
 my $ROUNDS = $ENV{BENCH_ROUNDS} // 5;
 my $REQUESTS = $ENV{BENCH_REQUESTS} // 4000;

@@ -43,9 +43,15 @@ sub client ($i) {
         elsif ($n % 10 != 0 && @visitors) {
             ($kind, @headers) = ('kept', ['Cookie', $visitors[$n % @visitors]]);
         }
-        my $r = $h->request($body eq '' ? 'GET' : 'POST',
-            "/app/?status=$status&size=$size", on => $c, headers => \@headers,
-            $body eq '' ? () : (body => $body));
+        my $ask = sub {
+            $h->request($body eq '' ? 'GET' : 'POST',
+                "/app/?status=$status&size=$size", on => $c, headers => \@headers,
+                $body eq '' ? () : (body => $body))
+        };
+        my $r = $ask->();
+        # Where all threads of a child are busy httpd closes idle connections.
+        ($c, $r) = ($h->connect, undef) if ($r->error // '') eq 'closed';
+        $r //= $ask->();
         $did{$kind}++;
         $did{substr($r->status, 0, 1) . 'xx'}++;
         $did{"by " . $r->member}++;

@@ -11,6 +11,7 @@ subtest 'hcmethod= says that it is ignored, and is' => sub {
     my @web = LBS::Backend->many(2);
     my $h = governed(\@web, modules => ['proxy_hcheck'], app => <<'POOL');
 LBSticky none
+LBStickyMethod round-robin
 BalancerMember "http://@B1@" route=r1 hcmethod=GET hcuri=/no hcinterval=1 hcfails=1
 BalancerMember "http://@B2@" route=r2
 POOL

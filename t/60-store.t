@@ -89,7 +89,8 @@ sub shared ($store) {
 subtest 'redis' => sub {
     my $port = LBS::Ports::free();
     my $redis = Server->redis($port);
-    my @h = shared("redis:127.0.0.1:$port");
+    # Longer than the default: a busy machine is not a store that hangs.
+    my @h = shared("redis:127.0.0.1:$port timeout=500ms");
     my ($a, $b) = @h;
 
     my $r = $a->get('/app/?cookie=sid%3Dfresh%3B%20Path%3D/');
@@ -177,10 +178,10 @@ subtest 'redis' => sub {
     my @hung = map { $a->get('/head/', key("hung$_")) } 1 .. 8;
     is scalar(grep { $_->status == 200 } @hung), 8, 'hanging: requests go on';
     $slowest = max(map { $_->elapsed } @hung);
-    cmp_ok $slowest, '<', 0.8, 'after timeout=';
+    cmp_ok $slowest, '<', 1.5, 'after timeout=';
     my $all = 0;
     $all += $_->elapsed for @hung;
-    cmp_ok $all, '<', 2, 'and soon nobody waits any more';
+    cmp_ok $all, '<', 4, 'and soon nobody waits any more';
     $redis->signal('CONT');
     $_->stop for @h;
     $_->no_unexpected_log for @h;
@@ -189,7 +190,7 @@ subtest 'redis' => sub {
 subtest 'memcached' => sub {
     my $port = LBS::Ports::free();
     my $memcached = Server->memcached($port);
-    my @h = shared("memcache:127.0.0.1:$port");
+    my @h = shared("memcache:127.0.0.1:$port timeout=500ms");
     $_->announce(@NOISE) for @h;
     $memcached->stop;
     is scalar(grep { $_->status == 200 }
@@ -235,8 +236,8 @@ subtest 'a server that hangs keeps no process from ending' => sub {
 subtest 'other secrets' => sub {
     my $port = LBS::Ports::free();
     my $redis = Server->redis($port);
-    my $a = balancer("redis:127.0.0.1:$port");
-    my $b = balancer("redis:127.0.0.1:$port", secret => "another, of sixteen bytes\n");
+    my $a = balancer("redis:127.0.0.1:$port timeout=2s");
+    my $b = balancer("redis:127.0.0.1:$port timeout=2s", secret => "another, of sixteen bytes\n");
     $_->start for $a, $b;
     $a->get('/head/', key('k'));
     is verdict($b->get('/head/', key('k'))), 'new unknown', 'do not share';
