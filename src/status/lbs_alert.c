@@ -195,8 +195,9 @@ static void look_at_pool(list_t *list)
 
     if (pool->panic) {
         add(list, LBS_ALERT_BAD, NULL,
-            "panic: every check fails, so checks are ignored and members "
-            "that accept connections get visitors. Is the check right?");
+            "panic: every check fails (closed members aside), so checks are "
+            "ignored and members that accept connections get visitors. Is "
+            "the check right?");
     }
     nobody_open(list);
     members_out(list);
