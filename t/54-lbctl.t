@@ -205,6 +205,13 @@ subtest 'roll' => sub {
         'the command ran for each member, in order';
     like $out, qr/^3 of 3 members done$/m, 'and says so';
     is state_of("web$_"), 'up', "web$_ is up again" for 1 .. 3;
+    my $held = $h->get('/', headers => [['User-Agent', 'r']])->member;
+    ($status, $out, $err) = lbctl('roll', 'app', '--timeout', '1s', '--', 'true');
+    is $status, 4, 'somebody stays too long';
+    like $err, qr/^lbctl: \Q$held\E is not ready in time: .*; \Q$held\E is left drained, see:/m,
+        'which leaves the member drained, and it is said';
+    lbctl('forget', 'app', $held);
+    lbctl('enable', 'app', $held);
     unlink $log;
     ($status, $out, $err) = lbctl('roll', 'app', '--', 'sh', '-c',
         "echo {} >>$log; test {} != web2");
