@@ -163,6 +163,14 @@ int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
 apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
                               const void *value, apr_size_t len)
 {
+    apr_uint64_t sid;
+
+    /* No client can choose what a token of ours says: it is spread by what
+     * stands for the pool, which is keyed. */
+    if (pool->set.sticky->source[index].kind == LBS_SOURCE_COOKIE) {
+        memcpy(&sid, value, sizeof(sid));
+        return lbs_hash_mix(pool->key_head[index].hash ^ sid);
+    }
     return lbs_hash_tail(lbs_registry_table_key(lbs_runtime()->registry),
                          pool->key_head[index], value, len);
 }

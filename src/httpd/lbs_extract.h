@@ -32,7 +32,12 @@ int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
 /** Keyed hash of a client without a cookie: address and User-Agent. */
 apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool);
 
-/** Keyed hash of a value of a source, as the session table knows it. */
+/**
+ * Hash of a value of a source, as the session table knows it; keyed, so that
+ * who chooses the value does not choose the hash.
+ *
+ * @param value  of our own cookie: the sid of a token that was verified
+ */
 apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
                               const void *value, apr_size_t len);
 

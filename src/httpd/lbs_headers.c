@@ -14,40 +14,30 @@
 typedef struct strip_t {
     apr_pool_t *pool;
     lbs_slice_t name;
-    apr_table_t *kept;
-    int found;
+    apr_table_t *headers; /* where what is left of a field goes */
 } strip_t;
 
 static int strip_field(void *baton, const char *key, const char *field)
 {
     strip_t *strip = baton;
-    int found = 0;
+    int found;
     const char *rest =
         lbs_cookie_strip(strip->pool, field, strip->name, &found);
 
-    strip->found |= found;
     if (rest != NULL) {
-        apr_table_addn(strip->kept, key, rest);
+        apr_table_addn(strip->headers, key, rest);
     }
     return 1;
 }
 
-static int add_field(void *headers, const char *key, const char *field)
-{
-    apr_table_addn(headers, key, field);
-    return 1;
-}
-
-static void strip_cookie(request_rec *r, apr_table_t *headers,
+/* r->headers_in is a copy of the client's by now. */
+static void strip_cookie(request_rec *r, const apr_table_t *client,
                          lbs_slice_t name)
 {
-    strip_t strip = {r->pool, name, apr_table_make(r->pool, 2), 0};
+    strip_t strip = {r->pool, name, r->headers_in};
 
-    apr_table_do(strip_field, &strip, headers, "Cookie", NULL);
-    if (strip.found) {
-        apr_table_unset(headers, "Cookie");
-        apr_table_do(add_field, headers, strip.kept, NULL);
-    }
+    apr_table_unset(r->headers_in, "Cookie");
+    apr_table_do(strip_field, &strip, client, "Cookie", NULL);
 }
 
 /* X-Forwarded-*
@@ -110,9 +100,11 @@ static void set_forwarded(request_rec *r, apr_table_t *headers)
 
 static void rewrite(request_rec *r, const lbs_request_t *req)
 {
-    r->headers_in = apr_table_copy(r->pool, r->headers_in);
+    const apr_table_t *client = r->headers_in;
+
+    r->headers_in = apr_table_copy(r->pool, client);
     if (req->pool->set.cookie->strip) {
-        strip_cookie(r, r->headers_in, req->pool->cookie_name);
+        strip_cookie(r, client, req->pool->cookie_name);
     }
     if (req->pool->set.forward->proto) {
         set_forwarded(r, r->headers_in);
