@@ -4,8 +4,9 @@
 use v5.36;
 use List::Util qw(sum0);
 use LBS::Httpd;
+use LBS::Proc qw(slurp);
 
-use constant {REQUESTS => 10_000, CLIENTS => 8, ROUNDS => 5, COUNTED => 500};
+use constant {REQUESTS => 2_000, CLIENTS => 8, ROUNDS => 40, COUNTED => 500};
 
 my $POOL = <<'CONF';
 LBStickySecret "file:@ROOT@/conf/secret"
@@ -27,40 +28,58 @@ sub httpd ($conf, %o) {
     return $h->start;
 }
 
+my $self = httpd("LBStickyLocal self\n$POOL");
 my $plain = httpd('', without => ['lbsticky']);
-my %set = (
-    'plain httpd' => [$plain],
-    'LBStickyLocal files' => [httpd("LBStickyLocal files\n$POOL",
-                                   member => $plain->port)],
-    'LBStickyLocal self' => [httpd("LBStickyLocal self\n$POOL")],
-    'a hop' => [httpd($POOL, member => $plain->port), $plain],
+
+# What the answer to a new visitor carries, from who knows nothing of visitors.
+my $new = $self->post('/page.html');
+my $fields = httpd(join("\n", map {
+    sprintf 'Header set %s "%s"', $_, $new->header($_)
+} 'Set-Cookie', 'Cache-Control'), without => ['lbsticky']);
+
+# Every request has a cookie of the same length, whoever is asked; known is
+# only the visitor whom $self has given it.
+my ($known) = $new->header('Set-Cookie') =~ /^([^;]*)/;
+my $unknown = 'a=' . 'b' x (length($known) - 2);
+my @what = (
+    ['plain httpd', $unknown, $plain],
+    ['plain httpd, with the fields of an answer to a new visitor', $unknown, $fields],
+    ['LBStickyLocal files', $unknown,
+     httpd("LBStickyLocal files\n$POOL", member => $plain->port)],
+    ['LBStickyLocal self', $known, $self],
+    ['LBStickyLocal self, a new visitor', $unknown, $self],
+    ['a hop', $unknown, httpd($POOL, member => $plain->port), $plain],
 );
 
-# A visitor who was here before; where there is no cookie, one as long is sent.
-my %cookie = map {
-    my ($cookie) = $set{$_}[0]->post('/page.html')->set_cookies;
-    $_ => ($cookie // 'a=' . 'b' x 59) =~ s/;.*//sr
-} keys %set;
+# Nanoseconds that the threads of httpds have run.
+sub ran (@h) {
+    return sum0 map { (split ' ', slurp($_))[0] }
+        map { glob "/proc/$_/task/*/schedstat" } map { $_->pids } @h;
+}
 
-my %best;
+sub median (@n) { return (sort { $a <=> $b } @n)[@n / 2] }
+
+my (%us, %ratio);
 for my $round (0 .. ROUNDS) {
-    for my $what (sort keys %set) {
-        my @h = @{$set{$what}};
-        my $before = sum0 map { $_->cpu } @h;
-        my $said = qx(h2load --h1 -n ${\REQUESTS} -c ${\CLIENTS} -H 'Cookie: $cookie{$what}' http://127.0.0.1:${\$h[0]->port}/page.html 2>&1);
+    for (@what) {
+        my ($what, $cookie, @h) = @$_;
+        my $before = ran(@h);
+        my $said = qx(h2load --h1 -n ${\REQUESTS} -c ${\CLIENTS} -H 'Cookie: $cookie' http://127.0.0.1:${\$h[0]->port}/page.html 2>&1);
         die "$what: $said" if $said !~ /${\REQUESTS} succeeded/;
-        my $us = (sum0(map { $_->cpu } @h) - $before) / REQUESTS * 1e6;
         next if $round == 0;    # to warm up
-        $best{$what} = $us if !$best{$what} || $us < $best{$what};
+        push @{$us{$what}}, (ran(@h) - $before) / REQUESTS / 1000;
+        push @{$ratio{$what}}, $us{$what}[-1] / $us{'plain httpd'}[-1];
     }
 }
+
 # Instructions of the process per request, of one that valgrind runs: they are
 # the same each time. Counted from when a connection is taken to its end.
 sub instructions ($h, $cookie) {
     my $said = $h->root . '/logs/callgrind';
-    # It is no parent of root's: the state file is not its to write.
-    $h->announce(qr/LBS1702/);
-    $h->stop;
+    # It is no parent of root's: the state file is not its to write, nor can it
+    # take its pid file away.
+    $h->announce(qr/LBS1702|AH00098/);
+    $h->stop if $h->running;
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
         open STDERR, '>', $said;
@@ -80,19 +99,19 @@ sub instructions ($h, $cookie) {
     sleep 1;
     kill TERM => $pid;
     waitpid $pid, 0;
-    return LBS::Proc::slurp($said) =~ /Collected : (\d+)/ ? $1 / COUNTED : undef;
+    return slurp($said) =~ /Collected : (\d+)/ ? $1 / COUNTED : undef;
 }
 
 my $valgrind = grep { -x "$_/valgrind" } split /:/, $ENV{PATH};
 say join "\t", 'what', 'us of processor per request', 'ratio',
     'instructions per request', 'ratio';
 my $base;
-for my $what ('plain httpd', 'LBStickyLocal files', 'LBStickyLocal self', 'a hop') {
+for (@what) {
+    my ($what, $cookie, @h) = @$_;
     # What a hop costs is in two httpds and the kernel between them.
-    my $n = $valgrind && $what ne 'a hop'
-        ? instructions($set{$what}[0], $cookie{$what}) : undef;
+    my $n = $valgrind && @h == 1 ? instructions($h[0], $cookie) : undef;
     $base //= $n;
-    say join "\t", $what, sprintf('%.1f', $best{$what}),
-        sprintf('%.2f', $best{$what} / $best{'plain httpd'}),
+    say join "\t", $what, sprintf('%.1f', median(@{$us{$what}})),
+        sprintf('%.2f', median(@{$ratio{$what}})),
         defined $n ? (sprintf('%.0f', $n), sprintf('%.2f', $n / $base)) : ('-', '-');
 }
