@@ -13,7 +13,8 @@
  *
  * @param value  an object or array; NULL, or no memory to write it: the
  *               document fails with APR_ENOMEM
- * @param flags  jansson's own, such as JSON_COMPACT
+ * @param flags  jansson's own, such as JSON_COMPACT; JSON_EMBED only with
+ *               what is not empty
  */
 void lbs_json_dump(lbs_out_t *out, json_t *value, size_t flags);
 

@@ -10,7 +10,7 @@
 
 #include "t/preload/told.h"
 
-typedef int dump_t(const json_t *, json_dump_callback_t, void *, size_t);
+typedef size_t dumpb_t(const json_t *, char *, size_t, size_t);
 
 static int is_forgotten(const char *route)
 {
@@ -19,17 +19,18 @@ static int is_forgotten(const char *route)
     return lbs_told("LBS_FORGET", text) && strcmp(text, route) == 0;
 }
 
-__attribute__((visibility("default"))) int json_dump_callback(
-    const json_t *json, json_dump_callback_t callback, void *data,
-    size_t flags)
+__attribute__((visibility("default"))) size_t json_dumpb(const json_t *json,
+                                                         char *buffer,
+                                                         size_t size,
+                                                         size_t flags)
 {
     const char *route = json_string_value(json_object_get(json, "route"));
-    dump_t *dump;
+    dumpb_t *dumpb;
 
     if (route != NULL && is_forgotten(route)) {
-        return -1;
+        return 0;
     }
     /* ISO C has no cast from an object to a function. */
-    *(void **)&dump = dlsym(RTLD_NEXT, "json_dump_callback");
-    return dump(json, callback, data, flags);
+    *(void **)&dumpb = dlsym(RTLD_NEXT, "json_dumpb");
+    return dumpb(json, buffer, size, flags);
 }

@@ -165,6 +165,47 @@ static void numbers(apr_pool_t *pool)
     ok(strstr(text, ":-") == NULL, "nothing is negative");
 }
 
+#define LONG 5000
+
+/* Like nasty, with a member in between that is written in parts. */
+static lbs_view_t *long_view(apr_pool_t *pool)
+{
+    lbs_view_t *view = sample_nasty_view(pool);
+    lbs_view_pool_t *of = apr_pmemdup(pool, view->pools, sizeof(*of));
+    lbs_view_member_t *members = apr_pcalloc(pool, 3 * sizeof(*members));
+    char *name = apr_palloc(pool, LONG + 1);
+
+    memset(name, 'y', LONG);
+    name[LONG] = '\0';
+    members[0] = of->members[0];
+    members[1] = members[2] = of->members[1];
+    members[1].name = name;
+    of->members = members;
+    of->members_count = 3;
+    view->pools = of;
+    return view;
+}
+
+static void long_one(apr_pool_t *pool)
+{
+    const lbs_view_t *view = long_view(pool);
+    json_t *state = json_loads(written(pool, view), 0, NULL);
+    apr_uint32_t i;
+
+    if (state == NULL) {
+        bail_out("no JSON");
+    }
+    for (i = 0; i < 3; i++) {
+        is_str(json_string_value(json_object_get(member_of(state, i), "id")),
+               view->pools[0].members[i].id, "member %u", i);
+    }
+    is_int(json_string_length(json_object_get(member_of(state, 1), "name")),
+           LONG, "the long one is whole");
+    is_str(json_string_value(json_object_get(member_of(state, 2), "name")),
+           view->pools[0].members[2].name, "the next is short again");
+    json_decref(state);
+}
+
 static void sizes(apr_pool_t *pool)
 {
     json_t *state =
@@ -183,19 +224,24 @@ static void sizes(apr_pool_t *pool)
     json_decref(state);
 }
 
+/* In the state all members share one object; alone each has its own. */
 static void one_member(apr_pool_t *pool)
 {
-    lbs_view_t *view = sample_view(pool, 2, 0);
-    sample_text_t text;
-    lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
+    lbs_view_t *view = sample_view(pool, 4, 1);
     json_t *alone, *state = json_loads(written(pool, view), 0, NULL);
+    sample_text_t text;
+    apr_uint32_t i;
 
-    lbs_json_write_member(out, &view->pools[0].members[1]);
-    (void)lbs_out_close(out);
-    alone = json_loads(text.text, 0, NULL);
-    ok(json_equal(alone, member_of(state, 1)),
-       "a member alone is as in the state");
-    json_decref(alone);
+    for (i = 0; i < 4; i++) {
+        lbs_out_t *out = sample_out(pool, LBS_OUT_PLAIN, &text);
+
+        lbs_json_write_member(out, &view->pools[0].members[i]);
+        is_int(lbs_out_close(out), APR_SUCCESS, "taken");
+        alone = json_loads(text.text, 0, NULL);
+        ok(json_equal(alone, member_of(state, i)),
+           "member %u alone is as in the state", i);
+        json_decref(alone);
+    }
     json_decref(state);
 }
 
@@ -274,7 +320,7 @@ static apr_status_t write_with(apr_pool_t *pool, int allocations,
 
 static void no_memory(apr_pool_t *pool)
 {
-    const lbs_view_t *view = sample_nasty_view(pool);
+    const lbs_view_t *view = long_view(pool);
     const char *good = written(pool, view);
     apr_status_t rv = APR_ENOMEM;
     json_malloc_t take;
@@ -301,6 +347,7 @@ int main(void)
     keys(pool);
     names(pool);
     numbers(pool);
+    long_one(pool);
     sizes(pool);
     one_member(pool);
     bytes(pool);
