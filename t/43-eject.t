@@ -5,14 +5,14 @@ use lib 't/lib';
 use LBS::Test timeout => 150;
 
 use LBS::Governed;
-use LBS::State qw(pool_state);
+use LBS::State qw(pool_state admin);
 
 # What mod_proxy tells of connections it lost or could not open.
 my @TOLD = (qr/\[proxy(?:_http)?:error\]/, qr/\[proxy_http:warn\]/);
 
 # Pools whose visitors are sent to the member their cookie R names.
 sub start ($web, %pools) {
-    my $h = governed($web, server => 'LBStickySlowStart off',
+    my $h = governed($web, server => "LBStickySlowStart off\nLBStickyAdmin on",
         threads => 40, map { $_ => "LBSticky route=R\n$pools{$_}" } keys %pools);
     $h->announce(@TOLD);
     return $h;
@@ -166,6 +166,26 @@ subtest 'the cap, and the last one' => sub {
         is state_of($h, $pool, 4), 'up', 'the last one never';
         is $h->get("/$pool/", headers => at(4))->status, 200, 'and answers';
     }
+};
+
+subtest 'who is the last one, and becomes it' => sub {
+    my @web = LBS::Backend->many(2);
+    my $eject = 'LBStickyEject failures=3 hold=30s-60s';
+    my $h = start(\@web, zero => $eject, close => $eject);
+    admin($h, 'zero', 'r2', 'weight', weight => 0);
+    ok wait_for(sub { fail_in_row($h, \@web, 'zero', 1, 3);
+        $h->get('/zero/')->status == 200 }, 2), 'new visitors are served';
+    is state_of($h, 'zero', 1), 'up',
+        'who takes no new visitors does not stand in for one';
+    fail_in_row($h, \@web, 'close', 1, 3);
+    is state_of($h, 'close', 1), 'ejected', 'of two';
+    admin($h, 'close', 'r2', 'disable');
+    ok wait_for(sub { state_of($h, 'close', 1) eq 'up' }, 2),
+        'the other is disabled: it is back before its hold is over';
+    is $h->get('/close/')->status, 200, 'and serves';
+    is((events($h, 'close', 1))[-1][1], 'nobody else is left', 'said so');
+    fail_in_row($h, \@web, 'close', 1, 3);
+    is state_of($h, 'close', 1), 'up', 'as the last one it stays';
 };
 
 subtest 'a member that hangs is left' => sub {

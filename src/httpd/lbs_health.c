@@ -117,6 +117,13 @@ static heard_t find_heard(const lbs_hpool_t *pool)
     return heard;
 }
 
+/* Nothing but ejection keeps new visitors from it. */
+static int is_available(const lbs_hmember_t *m)
+{
+    return (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW & ~LBS_F_EJECTED) == 0
+           && lbs_atomic_load32_relaxed(&m->gauge->weight) != 0;
+}
+
 void lbs_health_recount(const lbs_hpool_t *pool)
 {
     apr_uint32_t available = 0, ejected = 0;
@@ -125,13 +132,55 @@ void lbs_health_recount(const lbs_hpool_t *pool)
     for (i = 0; i < pool->count; i++) {
         const lbs_hmember_t *m = &pool->member[i];
 
-        available +=
-            (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW & ~LBS_F_EJECTED)
-            == 0;
+        available += (apr_uint32_t)is_available(m);
         ejected += lbs_eject_out(&m->record->eject) != 0;
     }
     lbs_eject_recount(&pool->record->eject, (apr_uint32_t)pool->count,
                       available, ejected);
+}
+
+/* @return of those who are available, if all are ejected, the one whose turn
+ * is next; NULL: somebody else is there, or nobody is to be had */
+static const lbs_hmember_t *find_last(const lbs_hpool_t *pool)
+{
+    const lbs_hmember_t *last = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        if (!is_available(m)) {
+            continue;
+        }
+        if (!lbs_eject_out(&m->record->eject)) {
+            return NULL;
+        }
+        if (last == NULL
+            || lbs_eject_until(&m->record->eject)
+                   < lbs_eject_until(&last->record->eject)) {
+            last = m;
+        }
+    }
+    return last;
+}
+
+/* Others were there when it was ejected, and were closed since. */
+static void lift_last(const lbs_hpool_t *pool, apr_uint64_t now)
+{
+    const lbs_hmember_t *m = find_last(pool);
+    lbs_eject_on_t on;
+
+    if (m == NULL) {
+        return;
+    }
+    on = lbs_health_eject_on(pool, m);
+    if (lbs_eject_lift(&on, now)) {
+        tell(pool, m, LBS_EVENT_UP, "nobody else is left");
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1604) "pool %s: member %s is ejected no more: "
+                                 "nobody else is left",
+                     pool->name, *m->route ? m->route : m->name);
+    }
 }
 
 static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
@@ -161,6 +210,7 @@ void lbs_health_tick(const lbs_hpool_t *pool)
     lbs_stall_news_t news = {.stall_us = pool->stall_us};
     apr_size_t i;
 
+    lift_last(pool, now);
     lbs_health_recount(pool);
     lbs_atomic_store64_relaxed(&pool->record->eject.stall_us,
                                (apr_uint64_t)news.stall_us);
