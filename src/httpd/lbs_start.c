@@ -2,6 +2,7 @@
 /* lbs_start.c - see lbs_start.h. */
 #include "src/httpd/lbs_start.h"
 
+#include "src/httpd/lbs_advise.h"
 #include "src/httpd/lbs_config.h"
 #include "src/httpd/lbs_dump.h"
 #include "src/httpd/lbs_forward.h"
@@ -54,6 +55,7 @@ int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (!lbs_require_is_used()) {
         return OK;
     }
+    lbs_advise_check(ptemp, main_server);
     status = lbs_unique_check(ptemp, main_server);
     if (status == OK) {
         status = lbs_local_own_check(ptemp, main_server);
