@@ -114,6 +114,27 @@ static where_t find_where(apr_pool_t *ptemp, const char *url)
     return where;
 }
 
+static int has_expr_source(const lbs_hpool_t *pool)
+{
+    const lbs_set_sticky_t *sticky = pool->set.sticky;
+    int i;
+
+    for (i = 0; i < sticky->count; i++) {
+        if (sticky->source[i].kind == LBS_SOURCE_EXPR) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int has_retry_status(const lbs_hpool_t *pool)
+{
+    static const lbs_statuses_t none;
+    const lbs_set_retry_t *retry = pool->set.retry;
+
+    return retry->on && memcmp(&retry->status, &none, sizeof(none)) != 0;
+}
+
 void lbs_local_own_find(apr_pool_t *ptemp)
 {
     const apr_array_header_t *all = lbs_pools_all();
@@ -121,13 +142,19 @@ void lbs_local_own_find(apr_pool_t *ptemp)
 
     for (i = 0; i < all->nelts; i++) {
         lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        int own = 0;
         apr_size_t k;
 
         for (k = 0; pool->set.local->self && k < pool->count; k++) {
             lbs_hmember_t *m = &pool->member[k];
 
             m->own = find_where(ptemp, m->name) == THIS_HTTPD;
+            own |= m->own;
         }
+        /* An expression may read what mapping finds, and an answer that is to
+         * be repeated elsewhere has to be one of a hop. */
+        pool->own_early =
+            own && !has_expr_source(pool) && !has_retry_status(pool);
     }
 }
 

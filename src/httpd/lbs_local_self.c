@@ -16,39 +16,6 @@
 
 /* Deciding ---------------------------------------------------------------- */
 
-static int has_own_member(const lbs_hpool_t *pool)
-{
-    apr_size_t i;
-
-    for (i = 0; i < pool->count; i++) {
-        if (pool->member[i].own) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int has_expr_source(const lbs_hpool_t *pool)
-{
-    const lbs_set_sticky_t *sticky = pool->set.sticky;
-    int i;
-
-    for (i = 0; i < sticky->count; i++) {
-        if (sticky->source[i].kind == LBS_SOURCE_EXPR) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int has_retry_status(const lbs_hpool_t *pool)
-{
-    static const lbs_statuses_t none;
-    const lbs_set_retry_t *retry = pool->set.retry;
-
-    return retry->on && memcmp(&retry->status, &none, sizeof(none)) != 0;
-}
-
 static apr_status_t leave(void *baton)
 {
     lbs_request_t *req = baton;
@@ -85,8 +52,7 @@ int lbs_local_self_map(request_rec *r, lbs_hpool_t *pool)
     lbs_request_t *req;
     apr_table_t *before = r->headers_in;
 
-    if (r->main != NULL || !has_own_member(pool) || has_expr_source(pool)
-        || has_retry_status(pool) || !lbs_local_here_is_same(r)) {
+    if (r->main != NULL || !pool->own_early || !lbs_local_here_is_same(r)) {
         return 0;
     }
     req = lbs_request_begin(r, pool, r->filename + strlen("proxy:"));

@@ -67,7 +67,8 @@ typedef struct lbs_hpool_t {
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
     apr_size_t count;
     lbs_hmember_t *member;
-    int seats; /* in mod_proxy's memory; kept by the process that ticks */
+    int own_early; /* one is this httpd, and may be chosen before mapping */
+    int seats;     /* in mod_proxy's memory; kept by the process that ticks */
     apr_hash_t *by_route;            /* route -> lbs_hmember_t */
     apr_hash_t *by_token_id;         /* 8 bytes -> lbs_hmember_t */
     struct lbs_peers_store_t *store; /* LBStickyStore; NULL: off */
