@@ -126,10 +126,16 @@ subtest 'redis' => sub {
         'the other explains what it knows from the store';
     admin($b, 'head', $home, 'forget', key => 'header=X-Key:seen');
     is verdict($b->get('/head/', key('seen'))), 'new unknown', 'and can forget it';
-    $r = $a->get('/head/', key('all'));
-    admin($a, 'head', member_of($r), 'forget');
+    $a->get('/head/', key($_)) for qw(all far);
+    admin($a, 'head', $_, 'forget') for qw(r1 r2 r3);
     is verdict($a->get('/head/', key('all'))), 'new unknown',
         'all sessions of a member do not come back from there either';
+    is verdict($b->get('/head/', key('far'))), 'kept',
+        'though to a server that was not told they do';
+    is verdict($a->get('/head/', key('far'))), 'new unknown', 'not by way of it';
+    sleep 1.1;    # a second is what it is remembered by
+    $a->get('/head/', key('later'));
+    is verdict($b->get('/head/', key('later'))), 'kept', 'later ones are shared';
 
     # Who can write to the store can end sessions, not make them.
     $a->get('/head/', key('stolen'));
