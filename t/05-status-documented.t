@@ -9,7 +9,7 @@ use LBS::Source qw(slurp);
 my $doc = slurp('docs/status.md');
 my ($json_part) = $doc =~ /^## JSON\n(.*?)^## /ms;
 my ($metrics_part) = $doc =~ /^## Metrics\n(.*?)^## /ms;
-my ($events_part) = $json_part =~ /^Events: (.*)\z/ms;
+my ($events_part) = $json_part =~ /^Events: (.*?)\n\n/ms;
 
 # Words in backquotes; `table.bytes` is the key bytes.
 sub words ($text) {

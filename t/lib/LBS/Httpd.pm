@@ -374,6 +374,10 @@ sub forgive_event ($self, $lines) {
 # SIGKILL for the parent, and for what it leaves behind: a crash.
 sub kill_all ($self) {
     my $pid = delete $self->{pid} or return;
+    # Stopped, it bears no child that would keep its port.
+    kill STOP => $pid;
+    my $end = time + 1;
+    sleep 0.001 while time < $end && slurp("/proc/$pid/stat") =~ /\) [RSD]/;
     my @all = ($pid, children_of($pid));
     kill KILL => -$pid, @all;
     waitpid $pid, 0;
