@@ -246,7 +246,7 @@ subtest 'what goes wrong' => sub {
     fails('no such pool', 1, qr/there is no pool nobody/, 'drain', 'nobody', 'web1');
     fails('no such member', 1, qr/the pool app has no member nobody/, 'drain', 'app', 'nobody');
     fails('a bad duration', 1, qr/deadline is 10x, wanted is/, 'drain', 'app', 'web1', '--deadline', '10x');
-    fails('a bad weight', 1, qr/weight is 101/, 'weight', 'app', 'web1', '101');
+    fails('a bad weight', 1, qr/weight is 101, wanted is a number from 0 to 100/, 'weight', 'app', 'web1', '101');
     fails('no command', 2, qr/what is to be done/);
     fails('an unknown command', 2, qr/there is no command explode/, 'explode');
     fails('too few arguments', 2, qr/wrong number of arguments for drain/, 'drain', 'app');

@@ -85,15 +85,17 @@ static const char *check_weight(apr_pool_t *pool, const lbs_form_t *form,
                                 lbs_change_t *out)
 {
     const char *value = filled(form, "weight");
-    const char *wrong;
 
     if (value == NULL) {
         return "the field weight is missing";
     }
-    wrong = lbs_text_centi(value, 0, 10000, &out->weight_centi);
-    return wrong == NULL ? NULL
-                         : apr_psprintf(pool, "weight is %.64s, wanted is %s",
-                                        value, wrong);
+    if (lbs_text_centi(value, 0, 10000, &out->weight_centi) == NULL) {
+        return NULL;
+    }
+    return apr_psprintf(pool,
+                        "weight is %.64s, wanted is a number from 0 to 100 "
+                        "with at most two decimals",
+                        value);
 }
 
 static const char *check_duration(apr_pool_t *pool, const lbs_form_t *form,
