@@ -76,6 +76,45 @@ HOSTS
     is $ask->('firm')->status, 503, 'the other does not';
 };
 
+subtest 'who ejects nobody does not bring back whom another ejected' => sub {
+    my @web = LBS::Backend->many(2);
+    my $hosts = '';
+    for (['off', "LBStickyEject off\n    LBStickySlowStart off"], ['on', '']) {
+        my ($name, $lines) = @$_;
+        $hosts .= <<"HOST";
+<VirtualHost 127.0.0.1:\@PORT\@>
+    ServerName $name
+    $lines
+    ProxyPass "/app/" "balancer://app/"
+    \@STATUS\@
+</VirtualHost>
+HOST
+    }
+    my $h = governed(\@web, more => $hosts, mount => 0,
+        server => "LBStickyEject hold=2s-60s\nLBStickySlowStart 30s",
+        app => 'LBSticky route=R');
+    $h->announce(qr/\[proxy(?:_http)?:error\]/);
+    my $ask = sub ($host, $query = '') {
+        $h->get("/app/$query", host => $host, headers => cookie_of(R => 'x.r1'));
+    };
+    my $state = sub {
+        my $state = $h->get('/lb-status/json', host => 'on')->json;
+        return $state->{pools}[0]{members}[0]{state};
+    };
+    my $fail = '?reset=before&at=' . $web[0]->name;
+    $ask->('off', $fail) for 1 .. 4;
+    is $state->(), 'up', 'off: nothing happens';
+    $ask->('on', $fail) for 1 .. 3;
+    is $state->(), 'ejected', 'on: ejected';
+    sleep 0.5;    # some ticks
+    is $state->(), 'ejected', 'and stays so';
+    is $ask->('off')->member, $web[1]->name, 'for all of them';
+    ok wait_for(sub { $ask->('on')->member eq $web[0]->name }, 4),
+        'until its hold is over';
+    sleep 0.5;
+    is $state->(), 'warming', 'and it takes up its share slowly';
+};
+
 # Its members are the same ones for all: one expiry clock, one limit.
 subtest 'members of an inherited pool live up to all who have a say' => sub {
     my @web = LBS::Backend->many(2);

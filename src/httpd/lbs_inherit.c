@@ -67,6 +67,40 @@ static void set_clock(apr_uint32_t slot, apr_uint64_t quantum)
     }
 }
 
+/* In the order of the configuration; httpd lists the main server first, then
+ * the virtual hosts backwards. */
+static int is_before(const apr_array_header_t *all, int a, int b)
+{
+    const lbs_hpool_t *first =
+        APR_ARRAY_IDX(all, a < b ? a : b, lbs_hpool_t *);
+    int main_is_first = lbs_pools_find(ap_server_conf, first->name) == first;
+
+    return main_is_first ? a < b : a > b;
+}
+
+int lbs_inherit_decides(int number, int (*has)(const lbs_hpool_t *pool))
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    const lbs_hpool_t *pool = APR_ARRAY_IDX(all, number, lbs_hpool_t *);
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_hpool_t *other = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+
+        if (other->slot == pool->slot && i != number
+            && (has(other) != has(pool) ? has(other)
+                                        : is_before(all, i, number))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int is_ejecting(const lbs_hpool_t *pool)
+{
+    return pool->set.eject->on;
+}
+
 void lbs_inherit_settle(apr_pool_t *ptemp)
 {
     const apr_array_header_t *all = lbs_pools_all();
@@ -76,10 +110,11 @@ void lbs_inherit_settle(apr_pool_t *ptemp)
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
         apr_uint64_t quantum = quantum_of(pool);
         apr_size_t m;
 
+        pool->decides = lbs_inherit_decides(i, is_ejecting);
         for (m = 0; m < pool->count; m++) {
             add_clock(common, pool->member[m].slot, quantum);
             add_limit(common, pool->member[m].slot, pool->set.limit->inflight);

@@ -57,6 +57,8 @@ typedef struct lbs_hpool_t {
     int max_members; /* maxattempts= + 1; 0: as many as there are */
     apr_uint32_t slot; /* in the registry */
     lbs_pool_t *record;
+    int decides; /* 1: of the pools with these members its LBStickyEject and
+                    LBStickySlowStart hold, see lbs_inherit.h */
     lbs_eject_conf_t eject_conf;
     apr_int64_t stall_us;        /* in force; kept by the process that ticks */
     lbs_statuses_t eject_status; /* LBStickyEject's and failonstatus= */

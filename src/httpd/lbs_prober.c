@@ -13,6 +13,7 @@
 #include <signal.h>
 
 #include "src/httpd/lbs_health.h"
+#include "src/httpd/lbs_inherit.h"
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_panic.h"
 #include "src/httpd/lbs_pools.h"
@@ -59,37 +60,6 @@ static struct {
 static int is_checked(const lbs_hpool_t *pool)
 {
     return pool->set.check->path != NULL;
-}
-
-/* In the order of the configuration; httpd lists the main server first, then
- * the virtual hosts backwards. */
-static int is_before(const apr_array_header_t *all, int a, int b)
-{
-    const lbs_hpool_t *first =
-        APR_ARRAY_IDX(all, a < b ? a : b, lbs_hpool_t *);
-    int main_is_first = lbs_pools_find(ap_server_conf, first->name) == first;
-
-    return main_is_first ? a < b : a > b;
-}
-
-/* Virtual hosts that inherit a pool share its members, and a member has one
- * state: the first of them that has checks decides, else the first of all. */
-static int decides(const apr_array_header_t *all, int number)
-{
-    const lbs_hpool_t *pool = APR_ARRAY_IDX(all, number, lbs_hpool_t *);
-    int i;
-
-    for (i = 0; i < all->nelts; i++) {
-        const lbs_hpool_t *other = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
-
-        if (other->slot == pool->slot && i != number
-            && (is_checked(other) != is_checked(pool)
-                    ? is_checked(other)
-                    : is_before(all, i, number))) {
-            return 0;
-        }
-    }
-    return 1;
 }
 
 static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
@@ -175,7 +145,7 @@ void lbs_prober_prepare(apr_pool_t *pconf)
     for (i = 0; i < all->nelts; i++) {
         const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
 
-        if (decides(all, i)) {
+        if (lbs_inherit_decides(i, is_checked)) {
             APR_ARRAY_PUSH(plan.pools, const lbs_hpool_t *) = pool;
             if (is_checked(pool)) {
                 add_seats(pconf, pool);

@@ -63,7 +63,9 @@ static void tick_pool(lbs_hpool_t *pool)
                              &now);
         lbs_runtime_count_sessions(pool->member[i].slot);
     }
-    lbs_health_tick(pool);
+    if (pool->decides) {
+        lbs_health_tick(pool);
+    }
     (void)lbs_plan_rebuild(pool->plan,
                            lbs_registry_gauges(lbs_runtime()->registry),
                            lbs_runtime_now());
@@ -81,8 +83,10 @@ static void tick_pools(apr_time_t now)
     for (i = 0; i < all->nelts; i++) {
         lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
 
-        if (is_second) {
+        if (is_second && pool->decides) {
             lbs_health_second(pool);
+        }
+        if (is_second) {
             look_for_added(pool);
         }
         tick_pool(pool);
