@@ -239,6 +239,13 @@ subtest 'secrets' => sub {
         . "exec sleep 60\n");
     refused(qq(LBStickySecret "exec:/bin/sh $script"), $script,
             qr/within ten seconds \(/);
+    $script = $h->write('conf/drops', "while echo; do sleep 1; done\n");
+    my $began = time;
+    refused(qq(LBStickySecret "exec:/bin/sh $script"), $script,
+            qr/within ten seconds \(/);
+    cmp_ok time - $began, '<', 15, 'also of one that never falls silent';
+    $file->('s' x 65_536 . "\n");
+    refused("LBStickySecret file:$path", $path, qr/at most 64 KB of text/);
     $file->("sixteen bytes...\n\nand older one...\r\n");
     accepted("LBStickySecret file:$path");
     accepted('LBStickySecret file:conf/secret');

@@ -22,13 +22,8 @@ static const char *failed(apr_pool_t *pool, const char *wanted,
                         apr_strerror(rv, text, sizeof(text)));
 }
 
-/* All of an open file or pipe, up to the most a secret may have. */
-static apr_status_t read_all(apr_file_t *file, char *text, apr_size_t *len)
-{
-    apr_status_t rv = apr_file_read_full(file, text, LBS_SECRET_TEXT_MAX, len);
-
-    return rv == APR_EOF ? APR_SUCCESS : rv;
-}
+/* One byte more than a secret may have shows that there is more. */
+#define ROOM (LBS_SECRET_TEXT_MAX + 1)
 
 static const char *read_file(apr_pool_t *pool, apr_pool_t *temp,
                              const char *path, char *text, apr_size_t *len)
@@ -40,11 +35,12 @@ static const char *read_file(apr_pool_t *pool, apr_pool_t *temp,
                                                    APR_OS_DEFAULT, temp);
 
     if (rv == APR_SUCCESS) {
-        rv = read_all(file, text, len);
+        rv = apr_file_read_full(file, text, ROOM, len);
         (void)apr_file_close(file);
     }
-    return rv == APR_SUCCESS ? NULL
-                             : failed(pool, "a file that can be read", rv);
+    return rv == APR_SUCCESS || rv == APR_EOF
+               ? NULL
+               : failed(pool, "a file that can be read", rv);
 }
 
 static apr_status_t run(apr_pool_t *temp, const char *command,
@@ -72,6 +68,28 @@ static apr_status_t run(apr_pool_t *temp, const char *command,
                              attr, temp);
     }
     return rv;
+}
+
+/* All that a command prints; one that never falls silent has no more time than
+ * others. @return APR_SUCCESS; APR_TIMEUP; else as apr_file_read() */
+static apr_status_t read_output(apr_file_t *out, apr_time_t until, char *text,
+                                apr_size_t *len)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    *len = 0;
+    while (rv == APR_SUCCESS && *len < ROOM) {
+        apr_interval_time_t left = until - apr_time_now();
+        apr_size_t n = ROOM - *len;
+
+        if (left <= 0) {
+            return APR_TIMEUP;
+        }
+        (void)apr_file_pipe_timeout_set(out, left);
+        rv = apr_file_read(out, text + *len, &n);
+        *len += rv == APR_SUCCESS ? n : 0;
+    }
+    return rv == APR_EOF ? APR_SUCCESS : rv;
 }
 
 /* It may have closed its output and still not end: that is no success either.
@@ -108,8 +126,7 @@ static const char *read_command(apr_pool_t *pool, apr_pool_t *temp,
     if (rv != APR_SUCCESS) {
         return failed(pool, wanted, rv);
     }
-    (void)apr_file_pipe_timeout_set(process.out, COMMAND_TIME);
-    rv = read_all(process.out, text, len);
+    rv = read_output(process.out, until, text, len);
     (void)apr_file_close(process.out);
     if (rv != APR_SUCCESS) {
         (void)wait_for(&process, 0, &code, &why);
@@ -128,7 +145,7 @@ static const char *read_command(apr_pool_t *pool, apr_pool_t *temp,
 const char *lbs_secret_read(apr_pool_t *pool, apr_pool_t *temp,
                             const char *from, const lbs_secret_t **secret)
 {
-    char *text = apr_palloc(temp, LBS_SECRET_TEXT_MAX);
+    char *text = apr_palloc(temp, ROOM);
     lbs_secret_t *parsed = apr_palloc(pool, sizeof(*parsed));
     apr_size_t len = 0;
     const char *wanted;
