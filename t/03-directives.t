@@ -366,10 +366,13 @@ subtest 'names that two would share' => sub {
         "<VirtualHost $ip>\nServerName $name\nLBSticky cookie\n"
             . "$POOL</VirtualHost>\n";
     };
-    ($ok, $said) = try_conf($host->('127.0.0.1:80') . $host->('127.0.0.2:80'));
-    ok !$ok, 'two virtual hosts of one name with a pool of one name';
-    like $said, qr/two virtual hosts are called www:80 and have a pool app each/,
-        'a sentence that says what to change';
+    for my $name (qw(www WWW)) {
+        ($ok, $said) = try_conf($host->('127.0.0.1:80')
+            . $host->('127.0.0.2:80', $name));
+        ok !$ok, 'two virtual hosts of one name with a pool of one name';
+        like $said, qr/two virtual hosts are called www:80 and have a pool app each/i,
+            'a sentence that says what to change';
+    }
     ($ok, $said) = try_conf($host->('*:80') . $host->('*:80', 'other'));
     ok $ok, 'another name, another pool' or diag $said;
     ($ok, $said) = try_conf($host->('*:80') . $host->('*:443'));

@@ -192,6 +192,34 @@ subtest 'two virtual hosts with a pool of one name share nothing' => sub {
     $h->no_unexpected_log;
 };
 
+subtest 'ServerName in capitals is the same server' => sub {
+    my $conf = sub ($name) {
+        return governed_text(\@web, app => 'LBSticky cookie', mount => 0,
+            server => "LBSticky off", more => <<"HOST");
+<VirtualHost 127.0.0.1:\@PORT\@>
+    ServerName $name
+    LBSticky cookie
+    <Proxy "balancer://shop">
+        BalancerMember "http://\@B1\@" route=r1
+        BalancerMember "http://\@B2\@" route=r2
+    </Proxy>
+    ProxyPass "/" "balancer://shop/"
+</VirtualHost>
+HOST
+    };
+    my $h = LBS::Httpd->new(backends => \@web, conf => $conf->('www.example.org'));
+    $h->start;
+    my $r = $h->get('/', host => 'www.example.org');
+    my $cookie = cookie_of(LBSTICKY_shop => token_in($r, 'LBSTICKY_shop'));
+    for my $name (qw(WWW.Example.org www.example.org)) {
+        $h->graceful($conf->($name));
+        my $again = $h->get('/', host => 'www.example.org', headers => $cookie);
+        is verdict($again), 'kept', "$name: the cookie is good";
+        is $again->member, $r->member, 'for the same member';
+    }
+    $h->no_unexpected_log;
+};
+
 subtest 'a member is removed while 200 requests hold it' => sub {
     my $lines = sub (@n) {
         return "LBSticky session=sid\n" . join '',

@@ -321,8 +321,10 @@ static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
 static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
                                lbs_hpool_t *pool)
 {
+    char *host = apr_pstrdup(ptemp, pool->server->server_hostname);
     apr_status_t rv;
 
+    ap_str_tolower(host); /* the same server, however its name is written */
     pool->vhost = lbs_config_vhost(pconf, pool->server);
     rv = name_pool(pool);
     if (rv != APR_SUCCESS) {
@@ -330,8 +332,7 @@ static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
     }
     pool->record =
         lbs_registry_pool_record(lbs_runtime()->registry, pool->slot);
-    pool->token_pool =
-        lbs_token_pool_id(pool->server->server_hostname, pool->name);
+    pool->token_pool = lbs_token_pool_id(host, pool->name);
     rv = build_members(pconf, pool);
     return rv == APR_SUCCESS ? build_settings(pconf, ptemp, pool) : rv;
 }

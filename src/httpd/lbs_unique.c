@@ -205,9 +205,11 @@ static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
                       apr_hash_t *seen)
 {
     const char *vhost = lbs_config_vhost(ptemp, walk->owner);
-    const char *key = apr_pstrcat(ptemp, vhost, " ", walk->name, NULL);
-    const proxy_balancer *other = apr_hash_get(seen, key, APR_HASH_KEY_STRING);
+    char *key = apr_pstrcat(ptemp, vhost, " ", walk->name, NULL);
+    const proxy_balancer *other;
 
+    ap_str_tolower(key); /* as the registry compares names */
+    other = apr_hash_get(seen, key, APR_HASH_KEY_STRING);
     if (other == NULL) {
         apr_hash_set(seen, key, APR_HASH_KEY_STRING, walk->balancer);
         return check_members(ptemp, walk);
