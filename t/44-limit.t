@@ -50,7 +50,7 @@ subtest 'no more than the limit, over all processes' => sub {
     my $h = start(\@web, app => "LBSticky none\nLBStickyLimit inflight=2",
                   free => 'LBSticky none');
     my @r = in_parallel(16, sub ($i) {
-        my $r = $h->get('/app/?delay=1');
+        my $r = $h->get('/app/?delay=2');
         return [$r->status, $r->elapsed, $r->header('Retry-After'), verdict($r)];
     });
     my @full = grep { $_->[0] == 503 } @r;
@@ -59,7 +59,7 @@ subtest 'no more than the limit, over all processes' => sub {
     is scalar(grep { ($_->[2] // '') =~ /^[1-9]\d*$/ } @full), 12,
         'who are told to try again';
     is scalar(grep { $_->[3] eq 'refused full' } @full), 12, 'and why';
-    cmp_ok percentile(90, map { $_->[1] } @full), '<', 0.1, 'at once';
+    cmp_ok percentile(90, map { $_->[1] } @full), '<', 0.5, 'at once';
     is pool_state($h, 'app')->{inflight}, 0, 'nothing is left in flight';
     is pool_state($h, 'app')->{decisions}{refused}{full}, 12, 'counted';
     @r = in_parallel(16, sub ($i) { [$h->get('/free/?delay=0.3')->status] });
@@ -96,7 +96,7 @@ subtest 'too long, and too many' => sub {
     my $r = $h->get('/app/');
     is $r->status . ' ' . verdict($r), '503 refused full',
         'one more than may wait';
-    cmp_ok $r->elapsed, '<', 0.3, 'at once';
+    cmp_ok $r->elapsed, '<', 0.5, 'at once';
     $r = $waiting->response;
     is $r->status . ' ' . verdict($r), '503 refused full', 'past wait=';
     like $r->header('Retry-After'), qr/^[1-9]\d*$/, 'when to try again';
