@@ -283,6 +283,39 @@ subtest 'nothing that cannot be repeated goes where it may be lost' => sub {
         'not at all after an answer';
 };
 
+subtest 'an interim answer is none' => sub {
+    my @web = LBS::Backend->many(2);
+    my $list = join "\n", map {
+        qq(BalancerMember "http://\@B$_\@" route=r$_ timeout=5) } 1 .. 2;
+    my $h = start(\@web, app => "LBStickyEject stall=1s hold=30s-60s\n$list");
+    $h->get('/app/', headers => at($_)) for 1 .. 2;
+    $web[0]->set(early => 103, hang => 'before');
+    my $start = time;
+    my @got = in_parallel(4, sub ($i) {
+        my $r;
+        do {
+            $r = $h->get('/app/', headers => at($i < 3 ? 1 : 2));
+            sleep 0.05;
+        } while ($i == 3 && time < $start + 2);
+        return [$r->status, $r->elapsed];
+    });
+    for (@got[0 .. 2]) {
+        is $_->[0], 200, 'who waited after a 103 is answered';
+        cmp_ok $_->[1], '<', 2, 'elsewhere, when the stall was found';
+    }
+    is state_of($h, 'app', 1), 'ejected', 'it is out';
+};
+
+subtest 'a failure by its status is an answer: a POST need not wait' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = start(\@web, app => 'LBStickyEject status=503 failures=100');
+    is $h->get('/app/?status=503&at=' . $web[0]->name, headers => at(1))->status,
+        503, 'a failure';
+    my $r = $h->post('/app/', 'x', headers => at(1));
+    is $r->status . ' ' . $r->member, '200 ' . $web[0]->name, 'a POST is sent';
+    cmp_ok $r->elapsed, '<', 0.3, 'at once';
+};
+
 subtest 'a member that is slow does not hang' => sub {
     my @web = LBS::Backend->many(3);
     my $h = start(\@web, app => 'LBStickyEject stall=1s');

@@ -200,7 +200,7 @@ static int trusts(void *baton)
 }
 
 /* From now on the attempt is no sign of a stall, whatever comes of it: a
- * WebSocket may be silent for hours. */
+ * WebSocket may be silent for hours. An interim answer takes that back. */
 static void on_first(void *baton)
 {
     lbs_request_t *req = baton;

@@ -357,6 +357,7 @@ static void begin_tunnel(request_rec *r, lbs_request_t *req)
 static void look_at_head(void *baton)
 {
     lbs_request_t *req = baton;
+    lbs_runtime_t *rt = lbs_runtime();
     request_rec *r = req->r;
 
     if (req->answered) {
@@ -368,6 +369,7 @@ static void look_at_head(void *baton)
     else if (ap_is_HTTP_INFO(r->status)
              && r->status != HTTP_SWITCHING_PROTOCOLS) {
         lbs_backend_interim(&req->backend);
+        lbs_row_unheard(&rt->rows, &rt->row, &req->flight);
     }
 }
 

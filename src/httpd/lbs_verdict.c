@@ -28,7 +28,7 @@ static void fail(lbs_request_t *req, lbs_fail_t kind)
     lbs_eject_why_t why = LBS_EJECT_FOR_STREAK;
     lbs_eject_turn_t turn;
 
-    attempt.lost = kind != LBS_FAIL_CONNECT;
+    attempt.lost = kind != LBS_FAIL_CONNECT && kind != LBS_FAIL_STATUS;
     turn = lbs_eject_failed(&on, &attempt, now, &why);
     lbs_member_failed(
         m->record, m->gauge, kind,

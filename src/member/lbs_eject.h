@@ -77,7 +77,8 @@ typedef struct lbs_eject_on_t {
 typedef struct lbs_eject_attempt_t {
     apr_uint64_t began; /* microseconds, monotonic */
     int probe;          /* lbs_flight_t.probe */
-    int lost;           /* failed after the member may have had the request */
+    int lost;           /* the member may have had the request, and we have
+                           no answer */
 } lbs_eject_attempt_t;
 
 typedef enum lbs_eject_turn_t {

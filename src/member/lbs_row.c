@@ -326,6 +326,16 @@ void lbs_row_heard(const lbs_rows_t *view, const lbs_row_t *row,
     }
 }
 
+void lbs_row_unheard(const lbs_rows_t *view, const lbs_row_t *row,
+                     lbs_flight_t *flight)
+{
+    if (flight->aloft && !flight->waiting) {
+        flight->waiting = 1;
+        lbs_atomic_add64_relaxed(cell_at(view, row->index, flight->slot),
+                                 WAITING);
+    }
+}
+
 void lbs_row_leave(const lbs_rows_t *view, const lbs_row_t *row,
                    lbs_gauge_t *gauge, lbs_flight_t *flight)
 {

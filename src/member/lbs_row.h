@@ -98,6 +98,11 @@ apr_status_t lbs_row_enter(const lbs_rows_t *view, const lbs_row_t *row,
 void lbs_row_heard(const lbs_rows_t *view, const lbs_row_t *row,
                    lbs_flight_t *flight);
 
+/** What was heard was no answer yet: the attempt waits again. For one that
+ * waits, or for none, it does nothing. */
+void lbs_row_unheard(const lbs_rows_t *view, const lbs_row_t *row,
+                     lbs_flight_t *flight);
+
 /**
  * End an attempt, answered or not. The verdict on it, lbs_eject_answered() or
  * lbs_eject_failed(), has to be given before: when a probe leaves, the next

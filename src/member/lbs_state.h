@@ -15,7 +15,7 @@
  *     down                    lbs_check        down      up
  *     ejected                 lbs_eject        ejected   half-open
  *     half-open               lbs_eject        half-open up
- *     panic                   tick             panic     panic-over
+ *     panic                   lbs_panic        panic     panic-over
  *     removed                 registry         removed   added
  */
 #ifndef LBS_STATE_H

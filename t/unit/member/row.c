@@ -98,6 +98,10 @@ static void attempts_are_counted(void)
     lbs_row_heard(&rows, &row, &flight);
     lbs_row_heard(&rows, &row, &flight);
     is_int(lbs_rows_waiting(&rows, 3), 0, "heard: waits no more");
+    lbs_row_unheard(&rows, &row, &flight);
+    lbs_row_unheard(&rows, &row, &flight);
+    is_int(lbs_rows_waiting(&rows, 3), 1, "that was no answer: it does");
+    lbs_row_heard(&rows, &row, &flight);
     is_int(lbs_gauge_inflight(&gauges[3]), 1, "but streams on");
     lbs_row_leave(&rows, &row, &gauges[3], &flight);
     lbs_row_leave(&rows, &row, &gauges[3], &flight);

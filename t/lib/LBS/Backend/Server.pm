@@ -272,7 +272,10 @@ sub respond ($server, $req, $seen) {
     my ($end) = grep { defined $b->{$_} } qw(reset close hang);
     my $when = $end ? $b->{$end} : '';
 
-    return [$at, $end] if $when eq 'before';
+    my @steps;
+    push @steps, [$at, 'send', "HTTP/1.1 $b->{early} Early\r\n\r\n"]
+        if $b->{early};
+    return (@steps, [$at, $end]) if $when eq 'before';
     return ([$at, 'send', "\x00\xff garbage \r\n\r\n"], [$at, 'close'])
         if $b->{garbage};
     return upgrade($req, $server, $b, $at)
@@ -281,9 +284,6 @@ sub respond ($server, $req, $seen) {
     my $body = defined $b->{size} ? 'x' x $b->{size}
                                   : $ascii->encode($seen) . "\n";
     my ($head, $bodyless) = head($server, $req, $b, $body, $when eq 'after');
-    my @steps;
-    push @steps, [$at, 'send', "HTTP/1.1 $b->{early} Early\r\n\r\n"]
-        if $b->{early};
     push @steps, [$at, 'send', $head];
     $at += $b->{body_delay} // 0;
     if (!$bodyless) {
