@@ -45,6 +45,7 @@ use LBS::Proc qw(alive children_of cpu_of slurp wait_gone youngest_age);
 my $BIN = $ENV{LBS_HTTPD} // '/usr/sbin/apache2';
 my $MODULES = $ENV{LBS_MODULES_DIR} // '/usr/lib/apache2/modules';
 my $PATIENCE = $ENV{LBS_PATIENCE} // 20;    # seconds for start, stop, reload
+my $AT_ONCE = 24;    # requests that tests have in flight
 
 # Loaded unless the binary has them built in; those that Debian builds in are
 # named for other httpds.
@@ -154,7 +155,10 @@ sub load_lines ($self) {
 sub mpm_lines ($self) {
     my ($children, $threads) = @$self{qw(children threads)};
     my $all = $children * $threads;
-    return "StartServers 4\nServerLimit $all\nMaxRequestWorkers $all\n"
+    # The prefork MPM bears more than these one by one, a second apart, and
+    # meanwhile requests that are to be there at once wait for one another.
+    my $first = $all < $AT_ONCE ? $all : $AT_ONCE;
+    return "StartServers $first\nServerLimit $all\nMaxRequestWorkers $all\n"
         . "MinSpareServers 4\nMaxSpareServers $all\n"
         if $self->{mpm} eq 'prefork';
     return "StartServers $children\nServerLimit $children\n"
@@ -403,14 +407,16 @@ sub pids ($self)     { return ($self->{pid} // (), $self->children) }
 sub cpu ($self) { return sum0 cpu_of($self->pids) }
 
 # Kill one child (the youngest, or the one given), wait until the parent has
-# buried it and another one is there. Returns its pid; its death is announced.
+# buried it and another one is there, which the prefork MPM bears only when too
+# few others are idle. Returns its pid; its death is announced.
 sub kill_child ($self, $signal = 'KILL', $pid = undef) {
     my %before = map { $_ => 1 } $self->children;
     $pid //= ($self->children)[-1] // croak 'no child';
     $self->announce(qr/child pid $pid exit signal/);
     kill $signal => $pid;
     $self->until_or_die("replacement of child $pid", sub {
-        !alive($pid) && grep { !$before{$_} } $self->children
+        my @left = $self->children;
+        !alive($pid) && grep { $self->{mpm} eq 'prefork' || !$before{$_} } @left
     });
     return $pid;
 }
