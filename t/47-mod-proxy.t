@@ -197,4 +197,38 @@ POOL
         [0, 50_000], 'which one of the two got';
 };
 
+# What takes the connection and reads, and is no member of any kind.
+subtest 'a request that was lost after it was sent, without http' => sub {
+    for my $scheme (qw(fcgi ajp scgi uwsgi)) {
+        my @web = (LBS::Backend->new(name => 'mute'),
+                   LBS::Gateway->new(scheme => $scheme, name => 'good'));
+        my $h = governed(\@web, modules => ["proxy_$scheme"], app => <<"POOL");
+LBSticky route=R
+LBStickyEject off
+LBStickyRetry budget=100
+BalancerMember "$scheme://\@B1\@" route=mute
+BalancerMember "$scheme://\@B2\@" route=good
+POOL
+        $h->announce(qr/\[proxy(?:_\w+)?:(?:error|warn)\]/);
+        for my $method (qw(POST GET)) {
+            my $c = $h->connect;
+            $web[0]->clear;
+            $c->send_request($method, '/app/x',
+                headers => cookie_of(R => 'x.mute'),
+                $method eq 'POST' ? (body => 'abc') : ());
+            ok wait_for(sub { $web[0]->stats->{connections} == 1 }, 5),
+                "$scheme: a $method";
+            sleep 0.1;
+            $web[0]->drop(reset => 1);
+            my $r = $c->response($method);
+            if ($method eq 'GET') {
+                is $r->status . ' ' . $r->member, '200 good', 'is sent again';
+            }
+            else {
+                cmp_ok $r->status, '>=', 500, 'is not sent again';
+            }
+        }
+    }
+};
+
 done_testing;

@@ -128,7 +128,8 @@ static int is_overridden(const request_rec *r)
 }
 
 /* Nothing was sent, as far as can be told: what goes past httpd's connection
- * filters is only known not to be sent when mod_proxy says so. */
+ * filters is only known not to be sent when mod_proxy says so, too. Its 503
+ * alone will not do: mod_proxy_fcgi's may come after all was sent. */
 static int is_unsent(const lbs_request_t *req, int status)
 {
     return !req->backend.sent
@@ -259,21 +260,43 @@ static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
                       > RECENT);
 }
 
-static int run(request_rec *r, lbs_request_t *req, const route_t *route,
-               char *url)
+/* The scheme's handler, under observation. */
+static int run_scheme(request_rec *r, lbs_request_t *req, const route_t *route,
+                      char *url)
 {
-    lbs_hmember_t *m = &req->pool->member[req->member];
+    proxy_worker *worker = req->pool->member[req->member].worker;
+    apr_off_t sent = lbs_worker_bytes_sent(worker);
     lbs_backend_t *before;
-    apr_uint32_t busy;
-    int status, fresh;
+    int status;
 
     memset(&req->backend, 0, sizeof(req->backend));
     req->backend.repeatable = lbs_retry_is_repeatable(req);
-    req->backend.framed = lbs_worker_is_framed(m->worker);
+    req->backend.framed = lbs_worker_is_framed(worker);
     req->backend.trusts = trusts;
     req->backend.is_out = is_out;
     req->backend.on_first = on_first;
     req->backend.baton = req;
+    req->forwarding = 1;
+    before = lbs_backend_begin(&req->backend);
+    status = lbs_worker_run(r, worker, route->conf, url, route->proxyhost,
+                            route->proxyport);
+    lbs_backend_end(before);
+    req->forwarding = 0;
+    /* What others sent there meanwhile can only make us cautious. */
+    if (!lbs_worker_is_watched(worker)
+        && lbs_worker_bytes_sent(worker) != sent) {
+        req->backend.sent = 1;
+    }
+    return status;
+}
+
+static int run(request_rec *r, lbs_request_t *req, const route_t *route,
+               char *url)
+{
+    lbs_hmember_t *m = &req->pool->member[req->member];
+    apr_uint32_t busy;
+    int status, fresh;
+
     busy = lbs_atomic_add32_relaxed(&m->busy, 1);
     /* An administrator may want it for all requests. */
     fresh = wants_fresh(req, busy)
@@ -288,12 +311,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
      * lbs_forward_answering() puts the number back before it is counted. */
     req->keepalives = r->connection->keepalives;
     r->connection->keepalives = 0;
-    req->forwarding = 1;
-    before = lbs_backend_begin(&req->backend);
-    status = lbs_worker_run(r, m->worker, route->conf, url, route->proxyhost,
-                            route->proxyport);
-    lbs_backend_end(before);
-    req->forwarding = 0;
+    status = run_scheme(r, req, route, url);
     lbs_forward_answering(r, req);
     if (fresh) {
         apr_table_unset(r->subprocess_env, FRESH);

@@ -280,6 +280,11 @@ int lbs_worker_is_framed(const proxy_worker *worker)
     return strncmp(worker->s->scheme, "h2", 2) == 0;
 }
 
+apr_off_t lbs_worker_bytes_sent(const proxy_worker *worker)
+{
+    return worker->s->transferred;
+}
+
 int lbs_worker_pool_empty(const proxy_worker *worker)
 {
     return worker->s->hmax > 0 && worker->cp != NULL && worker->cp->res != NULL

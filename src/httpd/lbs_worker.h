@@ -114,6 +114,11 @@ int lbs_worker_is_watched(const proxy_worker *worker);
  * that belongs to no request */
 int lbs_worker_is_framed(const proxy_worker *worker);
 
+/** @return bytes that its scheme counts as sent to the member, by all: when
+ * they are the same afterwards, an attempt has sent nothing. Schemes that are
+ * not watched count all they send, but ajp, which counts bodies. */
+apr_off_t lbs_worker_bytes_sent(const proxy_worker *worker);
+
 /** @return 1 when the member's connection pool has nothing left to give. */
 int lbs_worker_pool_empty(const proxy_worker *worker);
 
