@@ -144,9 +144,13 @@ subtest 'a child that loses its slot is alive' => sub {
     $c->send_request('GET', '/app/', headers => [['Cookie', 'sid=s1']]);
     my $inflight = sub { pool_state($h, 'app')->{inflight} };
     ok wait_for(sub { $inflight->() == 1 }, 5), 'in flight';
-    $h->graceful;
-    ok $h->wait_log(qr/AH00263: .* taking over scoreboard slot/),
-        'another child takes its slot';
+    # Which slots it gives is httpd's choice; each reload is another one.
+    my $taken;
+    for (1 .. 4) {
+        $h->graceful;
+        last if $taken = $h->wait_log(qr/AH00263: .* taking over scoreboard slot/, 5);
+    }
+    ok $taken, 'another child takes its slot' or diag $h->log_lines;
     sleep 0.2;
     is $inflight->(), 1, 'its request is still in flight';
     $home->drop;
