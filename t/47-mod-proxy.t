@@ -210,23 +210,24 @@ BalancerMember "$scheme://\@B1\@" route=mute
 BalancerMember "$scheme://\@B2\@" route=good
 POOL
         $h->announce(qr/\[proxy(?:_\w+)?:(?:error|warn)\]/);
-        for my $method (qw(POST GET)) {
+        for my $method (qw(POST GET PUT)) {
             my $c = $h->connect;
             $web[0]->clear;
             $c->send_request($method, '/app/x',
                 headers => cookie_of(R => 'x.mute'),
-                $method eq 'POST' ? (body => 'abc') : ());
+                $method eq 'GET' ? () : (body => 'abc' x 9000));
             ok wait_for(sub { $web[0]->stats->{connections} == 1 }, 5),
                 "$scheme: a $method";
             sleep 0.1;
             $web[0]->drop(reset => 1);
             my $r = $c->response($method);
-            if ($method eq 'GET') {
-                is $r->status . ' ' . $r->member, '200 good', 'is sent again';
-            }
-            else {
+            if ($method eq 'POST') {
                 cmp_ok $r->status, '>=', 500, 'is not sent again';
+                next;
             }
+            is $r->status . ' ' . $r->member, '200 good', 'is sent again';
+            is $r->json->{body_length}, 27_000, 'with its body'
+                if $method eq 'PUT' && $r->status == 200;
         }
     }
 };

@@ -184,6 +184,7 @@ void lbs_body_rewind(request_rec *r, lbs_body_t *body)
     if (body == NULL) {
         return;
     }
+    r->read_length = 0; /* else ap_should_client_block() finds it read */
     apr_brigade_cleanup(body->replay);
     for (e = APR_BRIGADE_FIRST(body->kept);
          e != APR_BRIGADE_SENTINEL(body->kept); e = APR_BUCKET_NEXT(e)) {
