@@ -124,7 +124,7 @@ subtest 'forged' => sub {
     is $r->json->{backend}, 'm1', 'who claims to go in rings is served at once';
     my @warned = map { $m1->get('/wsgi/x', headers => [['LBSticky-Hop', '9-x']]);
         scalar(my @lines = $m1->error_log(qr/LBS2301/)) } 1 .. 20;
-    cmp_ok $warned[-1], '<=', 2, 'with one warning a minute and process';
+    cmp_ok $warned[-1], '<=', scalar(my @all = $m1->children), 'with one warning a minute and process';
 };
 
 subtest 'rotation of the secret' => sub {

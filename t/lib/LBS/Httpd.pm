@@ -60,6 +60,8 @@ my @NOISE = (
     qr/mpm_event:error.*AH0309[23]: process_(?:lingering_close|socket)/,
     # it has few children here, so that few threads are idle
     qr/mpm_\w+:error.*AH10159: server is within MinSpareThreads/,
+    # mod_http2 serves no HTTP/2 there, and goes on
+    qr/http2:warn.*AH10034: The mpm module \(prefork/,
 );
 
 my %alive;
@@ -171,6 +173,8 @@ sub mpm_lines ($self) {
 # the text with everything replaced.
 sub conf ($self, $text) {
     $text = $self->substitute($text);
+    # Nothing to an MPM without threads.
+    $text =~ s/^\s*M(?:in|ax)SpareThreads .*\n//mg if $self->{mpm} eq 'prefork';
     my $root = $self->{root};
     my $listen = join '', map {
         my $port = $self->{ports}{$_};
