@@ -4,11 +4,10 @@ package LBS::Proc;
 use v5.36;
 
 use Exporter qw(import);
-use List::Util qw(max);
 use POSIX ();
 use Time::HiRes qw(time sleep);
 
-our @EXPORT_OK = qw(alive children_of cpu_of slurp wait_gone youngest_age);
+our @EXPORT_OK = qw(ages_of alive children_of cpu_of slurp wait_gone);
 
 # All that is in a file; nothing where there is none, or none any more.
 sub slurp ($file) {
@@ -50,11 +49,12 @@ sub children_of ($pid) {
     return sort { $born{$a} <=> $born{$b} || $a <=> $b } keys %born;
 }
 
-# Seconds, or undef where there are none.
-sub youngest_age ($pid) {
-    my %born = births($pid) or return;
+# How many seconds old they are.
+sub ages_of ($pid) {
+    my %born = births($pid);
     my ($up) = slurp('/proc/uptime') =~ /^(\S+)/;
-    return $up - max(values %born) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+    return map { $_ => $up - $born{$_} / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
+        keys %born;
 }
 
 # Seconds of processor time that processes have used so far: by themselves, and
