@@ -324,7 +324,7 @@ sub graceful ($self, $conf = undef) {
 
 sub restart ($self, $conf = undef) {
     $self->conf($conf) if defined $conf;
-    $self->await_births if $self->{mpm} eq 'prefork';
+    $self->await_births;
     return $self->signal('HUP', 'restart');
 }
 
@@ -333,10 +333,10 @@ sub restart ($self, $conf = undef) {
 sub stop ($self, %o) {
     return 0 if !$self->running;
     my $pid = $self->{pid};
-    my $hard = $o{graceful} ? '' : $self->{mpm};
+    my $event = $self->{mpm} eq 'event' && !$o{graceful};
     my $lines = () = $self->log_lines;
-    sleep 0.1 if $hard eq 'event';
-    $self->await_births if $hard eq 'prefork';
+    sleep 0.1 if $event;
+    $self->await_births if !$o{graceful};
     my %age = ages_of($pid);
     my @all = ($pid, keys %age);
     kill $o{graceful} ? 'WINCH' : 'TERM', $pid;
@@ -350,22 +350,22 @@ sub stop ($self, %o) {
         sleep 0.01;
     }
     wait_gone($end, @all);
-    $self->forgive_event($lines) if $hard eq 'event';
-    $self->forgive_prefork($lines, map { $_ => 1 } grep { $age{$_} > 2 } keys %age)
-        if $hard eq 'prefork';
+    $self->forgive_event($lines) if $event;
+    $self->forgive_newborn($lines, map { $_ => 1 } grep { $age{$_} > 2 } keys %age)
+        if !$o{graceful};
     return 1;
 }
 
-# The prefork MPM frees memory in a child's signal handler, also in one that is
-# being born and in the middle of malloc(): that waits for itself until it is
-# killed (stock httpd 2.4.71, seen in such a child's stack). Children are born
-# in batches a second apart; this returns between two of them.
+# A child that is told to end frees memory in its signal handler, also while it
+# is being born and in the middle of malloc(): it waits for itself then, until
+# it is killed (stock httpd 2.4.71, seen in such a child's stack). Children are
+# born in batches a second apart; this returns between two of them.
 sub await_births ($self) {
     my $end = time + 3;
     while (time < $end) {
         my %age = ages_of($self->{pid});
         my $youngest = min(values %age) // return;
-        return if $youngest > 1.5 || ($youngest > 0.1 && $youngest < 0.7);
+        return if $youngest > 1.2 || ($youngest > 0.05 && $youngest < 0.9);
         sleep 0.02;
     }
     return;
@@ -373,7 +373,7 @@ sub await_births ($self) {
 
 # On a busy machine one may be hit all the same. Only those are forgiven that
 # were not among the grown up ones.
-sub forgive_prefork ($self, $lines, %grown) {
+sub forgive_newborn ($self, $lines, %grown) {
     my @last = $self->log_lines;
     splice @last, 0, $lines;
     $self->announce(map { qr/\Q$_\E/ }
