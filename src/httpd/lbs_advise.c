@@ -7,16 +7,6 @@
 #include "src/httpd/lbs_log.h"
 #include "src/httpd/lbs_walk.h"
 
-static int has_cookie(const lbs_set_sticky_t *sticky)
-{
-    int i = 0;
-
-    while (i < sticky->count && sticky->source[i].kind != LBS_SOURCE_COOKIE) {
-        i++;
-    }
-    return i < sticky->count;
-}
-
 /* The cookie is sent again when it is older than half of idle=. One that ends
  * before that leaves even the busiest visitor without a member, unless max=
  * does so anyway. */
@@ -25,8 +15,8 @@ static int ends_early(const lbs_settings_t *set)
     apr_int64_t maxage = apr_time_from_sec(set->cookie->maxage);
     const lbs_set_timeout_t *timeout = set->timeout;
 
-    return has_cookie(set->sticky) && maxage != 0
-           && maxage <= timeout->idle / 2
+    return lbs_settings_has_source(set->sticky, LBS_SOURCE_COOKIE)
+           && maxage != 0 && maxage <= timeout->idle / 2
            && (timeout->max == 0 || timeout->max > maxage);
 }
 

@@ -140,18 +140,6 @@ static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
     return rv;
 }
 
-static int has_cookie_source(const lbs_hpool_t *pool)
-{
-    int i;
-
-    for (i = 0; i < pool->set.sticky->count; i++) {
-        if (pool->set.sticky->source[i].kind == LBS_SOURCE_COOKIE) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* Deciding --------------------------------------------------------------- */
 
 static int refuse(lbs_request_t *req, lbs_reason_t reason)
@@ -171,7 +159,8 @@ static apr_status_t pick_for(request_rec *r, lbs_request_t *req,
     apr_int64_t first = req->pool->set.cookie->first;
 
     if (decision == LBS_DECISION_NEW && reason == LBS_REASON_FIRST
-        && first != 0 && has_cookie_source(req->pool)) {
+        && first != 0
+        && lbs_settings_has_source(req->pool->set.sticky, LBS_SOURCE_COOKIE)) {
         return pick_shared(r, req, lbs_extract_first(r, req->pool), first);
     }
     if (decision == LBS_DECISION_MOVED && reason != LBS_REASON_FULL

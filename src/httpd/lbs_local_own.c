@@ -114,19 +114,6 @@ static where_t find_where(apr_pool_t *ptemp, const char *url)
     return where;
 }
 
-static int has_expr_source(const lbs_hpool_t *pool)
-{
-    const lbs_set_sticky_t *sticky = pool->set.sticky;
-    int i;
-
-    for (i = 0; i < sticky->count; i++) {
-        if (sticky->source[i].kind == LBS_SOURCE_EXPR) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static int has_retry_status(const lbs_hpool_t *pool)
 {
     static const lbs_statuses_t none;
@@ -154,7 +141,8 @@ void lbs_local_own_find(apr_pool_t *ptemp)
         /* An expression may read what mapping finds, and an answer that is to
          * be repeated elsewhere has to be one of a hop. */
         pool->own_early =
-            own && !has_expr_source(pool) && !has_retry_status(pool);
+            own && !lbs_settings_has_source(pool->set.sticky, LBS_SOURCE_EXPR)
+            && !has_retry_status(pool);
     }
 }
 

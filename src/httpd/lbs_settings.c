@@ -96,3 +96,16 @@ void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
     CHOOSE(store);
     CHOOSE(admin);
 }
+
+int lbs_settings_has_source(const lbs_set_sticky_t *set,
+                            lbs_source_kind_e kind)
+{
+    int i;
+
+    for (i = 0; i < set->count; i++) {
+        if (set->source[i].kind == kind) {
+            return 1;
+        }
+    }
+    return 0;
+}

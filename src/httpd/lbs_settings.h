@@ -143,6 +143,10 @@ typedef struct lbs_settings_t {
 void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
                         const lbs_settings_t *outer);
 
+/** @return 1 when one of the sources is of that kind */
+int lbs_settings_has_source(const lbs_set_sticky_t *set,
+                            lbs_source_kind_e kind);
+
 /** @return the documented default of every directive; all pointers set */
 const lbs_settings_t *lbs_settings_defaults(void);
 
