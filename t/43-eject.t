@@ -290,18 +290,9 @@ subtest 'an interim answer is none' => sub {
     my $h = start(\@web, app => "LBStickyEject stall=1s hold=30s-60s\n$list");
     $h->get('/app/', headers => at($_)) for 1 .. 2;
     $web[0]->set(early => 103, hang => 'before');
-    my $start = time;
-    my @got = in_parallel(4, sub ($i) {
-        my $r;
-        do {
-            $r = $h->get('/app/', headers => at($i < 3 ? 1 : 2));
-            sleep 0.05;
-        } while ($i == 3 && time < $start + 2);
-        return [$r->status, $r->elapsed];
-    });
-    for (@got[0 .. 2]) {
+    for (three_wait($h)) {
         is $_->[0], 200, 'who waited after a 103 is answered';
-        cmp_ok $_->[1], '<', 2, 'elsewhere, when the stall was found';
+        cmp_ok $_->[2], '<', 2, 'elsewhere, when the stall was found';
     }
     is state_of($h, 'app', 1), 'ejected', 'it is out';
 };

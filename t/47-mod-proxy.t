@@ -52,20 +52,26 @@ POOL
         'and the others go on';
 };
 
+# Virtual hosts that inherit the pool app, name => lines of its own.
+sub hosts (@hosts) {
+    my $text = '';
+    while (my ($name, $lines) = splice @hosts, 0, 2) {
+        $text .= <<"HOST";
+<VirtualHost 127.0.0.1:\@PORT\@>
+    ServerName $name
+    $lines
+    ProxyPass "/app/" "balancer://app/"
+    \@STATUS\@
+</VirtualHost>
+HOST
+    }
+    return $text;
+}
+
 subtest 'a virtual host has a say in a pool that it inherits' => sub {
     my @web = LBS::Backend->many(2);
-    my $h = governed(\@web, app => 'LBSticky route=R', more => <<'HOSTS');
-<VirtualHost 127.0.0.1:@PORT@>
-    ServerName main
-    ProxyPass "/app/" "balancer://app/"
-</VirtualHost>
-<VirtualHost 127.0.0.1:@PORT@>
-    ServerName firm
-    LBStickyFailover off
-    LBStickyEject status=503 failures=1
-    ProxyPass "/app/" "balancer://app/"
-</VirtualHost>
-HOSTS
+    my $h = governed(\@web, app => 'LBSticky route=R', more => hosts(main => '',
+        firm => "LBStickyFailover off\nLBStickyEject status=503 failures=1"));
     $h->announce(qr/\[proxy(?:_http)?:error\]/);
     $web[0]->refuse;
     my $ask = sub ($host) {
@@ -78,18 +84,7 @@ HOSTS
 
 subtest 'who ejects nobody does not bring back whom another ejected' => sub {
     my @web = LBS::Backend->many(2);
-    my $hosts = '';
-    for (['off', "LBStickyEject off\n    LBStickySlowStart off"], ['on', '']) {
-        my ($name, $lines) = @$_;
-        $hosts .= <<"HOST";
-<VirtualHost 127.0.0.1:\@PORT\@>
-    ServerName $name
-    $lines
-    ProxyPass "/app/" "balancer://app/"
-    \@STATUS\@
-</VirtualHost>
-HOST
-    }
+    my $hosts = hosts(off => "LBStickyEject off\nLBStickySlowStart off", on => '');
     my $h = governed(\@web, more => $hosts, mount => 0,
         server => "LBStickyEject hold=2s-60s\nLBStickySlowStart 30s",
         app => 'LBSticky route=R');
@@ -118,22 +113,11 @@ HOST
 # Its members are the same ones for all: one expiry clock, one limit.
 subtest 'members of an inherited pool live up to all who have a say' => sub {
     my @web = LBS::Backend->many(2);
-    my @hosts = (main => '', firm => 'LBStickyTimeout idle=2h',
-                 short => 'LBStickyTimeout idle=5s',
-                 tight => 'LBStickyLimit inflight=1',
-                 tighter => 'LBStickyLimit inflight=3');
-    my $more = '';
-    while (my ($name, $line) = splice @hosts, 0, 2) {
-        $more .= <<"HOST";
-<VirtualHost 127.0.0.1:\@PORT\@>
-    ServerName $name
-    $line
-    ProxyPass "/app/" "balancer://app/"
-    \@STATUS\@
-</VirtualHost>
-HOST
-    }
-    my $h = governed(\@web, app => 'LBSticky session=sid', more => $more,
+    my $hosts = hosts(main => '', firm => 'LBStickyTimeout idle=2h',
+                      short => 'LBStickyTimeout idle=5s',
+                      tight => 'LBStickyLimit inflight=1',
+                      tighter => 'LBStickyLimit inflight=3');
+    my $h = governed(\@web, app => 'LBSticky session=sid', more => $hosts,
                      server => 'LBStickyTimeout idle=1s');
     for my $end ([main => 1], [firm => 7200], [short => 5]) {
         my ($host, $idle) = @$end;

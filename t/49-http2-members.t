@@ -97,18 +97,9 @@ subtest 'who waits at a member that hangs is served elsewhere' => sub {
     clear();
     $h->get('/app/', headers => at($_)) for 1, 2;
     $web[0]->set(hang => 'before');
-    my $start = time;
-    my @got = in_parallel(4, sub ($i) {
-        my $r;
-        do {
-            $r = $h->get('/app/', headers => at($i < 3 ? 1 : 2));
-            sleep 0.05;
-        } while ($i == 3 && time < $start + 2);
-        return [$r->status . ' ' . $r->member, $r->elapsed];
-    });
-    for my $i (0 .. 2) {
-        is $got[$i][0], '200 ' . $web[1]->name, 'served by the other';
-        cmp_ok $got[$i][1], '<', 1.8, 'when the stall was found';
+    for (three_wait($h)) {
+        is "$_->[0] $_->[1]", '200 ' . $web[1]->name, 'served by the other';
+        cmp_ok $_->[2], '<', 1.8, 'when the stall was found';
     }
     is member($h, 'app', 1)->{state}, 'ejected', 'it is out';
     is got() =~ s/ .*//r, 4, 'nothing was sent there again';

@@ -23,10 +23,11 @@ package LBS::Governed;
 use v5.36;
 
 use Exporter qw(import);
+use Time::HiRes qw(time sleep);
 use LBS::Httpd;
 
 our @EXPORT = qw(governed governed_text verdict decided member_of source_of
-                 attempts_of tries_of token_in cookie_of);
+                 attempts_of tries_of token_in cookie_of three_wait);
 
 my @FIELDS = qw(DECISION REASON MEMBER SOURCE TRIES);
 my $FORMAT = join '|', map { "%{LBSTICKY_$_}e" } @FIELDS;
@@ -118,6 +119,21 @@ sub cookie_of (@pairs) {
         push @crumbs, "$name=$value";
     }
     return [['Cookie', join '; ', @crumbs]];
+}
+
+# What becomes of three who are bound to r1 of the pool app (LBSticky route=R),
+# while r2 is asked for two seconds: [status, member, seconds] of each.
+sub three_wait ($h) {
+    my $start = time;
+    my @got = LBS::Test::in_parallel(4, sub ($i) {
+        my $r;
+        do {
+            $r = $h->get('/app/', headers => cookie_of(R => $i < 3 ? 'x.r1' : 'x.r2'));
+            sleep 0.05;
+        } while ($i == 3 && time < $start + 2);
+        return [$r->status, $r->member, $r->elapsed];
+    });
+    return @got[0 .. 2];
 }
 
 1;
