@@ -19,8 +19,8 @@
  *     byte 40  heard_at   when the member last answered anything, microseconds
  *     byte 48  probe      half-open: token of the row that probes, 0: nobody
  *     byte 52  spare      0
- *     byte 56  doubt_until  nobody knows whether it answers, 0: no doubt;
- * until then what cannot be repeated waits for a sign
+ *     byte 56  doubt_until  0: no doubt that it answers; else when to risk
+ *                         again what cannot be repeated
  */
 #ifndef LBS_GAUGE_H
 #define LBS_GAUGE_H
