@@ -14,26 +14,21 @@ VERSION = 1.0
 NAME    = mod_lbsticky-$(VERSION)
 SELF    = $(MAKE) --no-print-directory
 
-PURE    = base table member affinity pick state
-ROOMS   = $(sort $(patsubst src/%/,%,$(wildcard src/*/)))
+PURE    = base table member affinity pick state view
 
 PURE_SRC  = $(sort $(foreach room,$(PURE),$(wildcard src/$(room)/*.c)))
-MOD_SRC   = mod_lbsticky.c $(sort $(wildcard src/*/*.c))
+MOD_SRC   = mod_lbsticky.c $(sort $(wildcard src/*/*.c src/*/*/*.c))
 UNIT_SRC  = $(sort $(wildcard t/unit/*/*.c))
 TOOL_SRC  = $(sort $(wildcard t/tools/*.c))
 LOAD_SRC  = $(sort $(wildcard t/preload/*.c))
 FUZZ_SRC  = $(sort $(wildcard fuzz/fuzz_*.c))
 BENCH_SRC = $(sort $(wildcard bench/bench_*.c bench/sim_*.c))
-C_FILES   = $(sort $(wildcard *.[ch] src/*/*.[ch] t/unit/*.h t/unit/*/*.[ch] \
+C_FILES   = $(sort $(wildcard *.[ch] src/*/*.[ch] src/*/*/*.[ch] t/unit/*.h t/unit/*/*.[ch] \
                               t/tools/*.c t/preload/*.[ch] fuzz/*.[ch] bench/*.[ch]))
 
-# Of src/status what only writes plain values; the rest needs httpd.
-STATUS_SRC = $(filter-out $(foreach part,apply collect explain lookup modstatus reply \
-                 status,src/status/lbs_$(part).c),$(sort $(wildcard src/status/*.c)))
-ASSETS    = $(sort $(wildcard src/status/assets/*))
+ASSETS    = $(sort $(wildcard src/view/assets/*))
 
 PURE_OBJ  = $(PURE_SRC:%.c=$(B)/%.o)
-STATUS_OBJ = $(STATUS_SRC:%.c=$(B)/%.o)
 MOD_OBJ   = $(MOD_SRC:%.c=$(B)/%.o)
 UNIT_BIN  = $(UNIT_SRC:%.c=$(B)/%)
 TOOL_BIN  = $(TOOL_SRC:%.c=$(B)/%) $(LOAD_SRC:%.c=$(B)/%.so)
@@ -100,7 +95,7 @@ $(B)/%.o: %.c $(B)/config.mk
 	$(call say,CC) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The page's style and script are part of this object, byte for byte.
-$(B)/src/status/lbs_assets.o: $(ASSETS)
+$(B)/src/view/lbs_assets.o: $(ASSETS)
 
 # The list of objects is a prerequisite: a removed source makes a new archive.
 $(B)/objects: FORCE
@@ -111,9 +106,9 @@ $(SO): $(MOD_OBJ) $(B)/objects
 	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $(MOD_OBJ) $(HTTPD_LDFLAGS) $(LDFLAGS) \
 	    $(MOD_LIBS)
 
-$(LIB): $(PURE_OBJ) $(STATUS_OBJ) $(B)/objects
+$(LIB): $(PURE_OBJ) $(B)/objects
 	@rm -f $@
-	$(call say,AR) ar rcs $@ $(PURE_OBJ) $(STATUS_OBJ)
+	$(call say,AR) ar rcs $@ $(PURE_OBJ)
 
 $(UNIT_BIN) $(TOOL_SRC:%.c=$(B)/%) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LINK) $(CC) $(EXTRA) -o $@ $< $(LIB) $(TEST_LIBS)
@@ -233,6 +228,6 @@ help:                          ## this list
 clean:                         ## remove all build products
 	rm -rf build
 
--include $(wildcard $(B)/*.d $(B)/src/*/*.d $(B)/t/unit/*/*.d \
+-include $(wildcard $(B)/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d $(B)/t/unit/*/*.d \
                     $(B)/t/tools/*.d $(B)/t/preload/*.d $(B)/fuzz/*.d \
                     $(B)/bench/*.d)

@@ -4,16 +4,16 @@
 #include <http_config.h>
 #include <mpm_common.h>
 
-#include "src/httpd/lbs_backend.h"
-#include "src/httpd/lbs_body.h"
-#include "src/httpd/lbs_config.h"
-#include "src/httpd/lbs_learn.h"
-#include "src/httpd/lbs_local.h"
-#include "src/httpd/lbs_persist.h"
-#include "src/httpd/lbs_request.h"
-#include "src/httpd/lbs_start.h"
-#include "src/status/lbs_modstatus.h"
-#include "src/status/lbs_status.h"
+#include "src/httpd/request/lbs_backend.h"
+#include "src/httpd/request/lbs_body.h"
+#include "src/httpd/config/lbs_config.h"
+#include "src/httpd/request/lbs_learn.h"
+#include "src/httpd/local/lbs_local.h"
+#include "src/httpd/server/lbs_persist.h"
+#include "src/httpd/request/lbs_request.h"
+#include "src/httpd/server/lbs_start.h"
+#include "src/httpd/status/lbs_modstatus.h"
+#include "src/httpd/status/lbs_status.h"
 
 static void register_hooks(apr_pool_t *pool)
 {

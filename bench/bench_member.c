@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "src/member/lbs_member.h"
+#include "src/member/lbs_member_record.h"
 #include "src/member/lbs_queue.h"
-#include "src/member/lbs_row.h"
+#include "src/member/lbs_inflight.h"
 
 #define ROWS 128u
 #define SLOTS 4096u

@@ -7,10 +7,10 @@
  */
 #include <time.h>
 
-#include "src/status/lbs_json.h"
-#include "src/status/lbs_metrics.h"
-#include "src/status/lbs_page.h"
-#include "t/unit/status/sample.h"
+#include "src/view/lbs_json.h"
+#include "src/view/lbs_metrics.h"
+#include "src/view/lbs_page.h"
+#include "t/unit/view/sample.h"
 
 #define ROUNDS 15
 #define ROUND_US 10000.0 /* each round takes at least that long */

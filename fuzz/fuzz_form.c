@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 #include "fuzz/input.h"
-#include "src/status/lbs_change.h"
-#include "src/status/lbs_escape.h"
-#include "src/status/lbs_form.h"
-#include "src/status/lbs_query.h"
+#include "src/view/lbs_change.h"
+#include "src/view/lbs_escape.h"
+#include "src/view/lbs_form.h"
+#include "src/view/lbs_query.h"
 
 /* What was taken apart and is put together again is the same form. */
 static void round_trip(apr_pool_t *pool, const lbs_form_t *form)

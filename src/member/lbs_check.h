@@ -21,7 +21,7 @@
 
 #include "src/base/lbs_text.h"
 #include "src/member/lbs_gauge.h"
-#include "src/member/lbs_note.h"
+#include "src/member/lbs_shared_text.h"
 
 #define LBS_CHECK_GRACE_US 2000000 /* past the time-out before it is lost */
 

@@ -15,7 +15,7 @@
  *     byte 20  ewma       1/32 microsecond: response time, see lbs_ewma.h
  *     byte 24  ewma_at    when ewma was written, microseconds
  *     byte 32  inflight   low half: attempts sent and not yet finished, all
- *                         processes; high half: see lbs_row.h
+ *                         processes; high half: see lbs_inflight.h
  *     byte 40  heard_at   when the member last answered anything, microseconds
  *     byte 48  probe      half-open: token of the row that probes, 0: nobody
  *     byte 52  spare      0

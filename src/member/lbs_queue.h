@@ -18,7 +18,7 @@
 #include <apr_errno.h>
 
 #include "src/member/lbs_gauge.h"
-#include "src/member/lbs_row.h"
+#include "src/member/lbs_inflight.h"
 
 #define LBS_QUEUE_PLACES 256u
 #define LBS_QUEUE_WAIT_MAX_US APR_INT64_C(3600000000) /* longer is cut */

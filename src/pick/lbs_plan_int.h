@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "src/base/lbs_atomic.h"
-#include "src/pick/lbs_front.h"
+#include "src/pick/lbs_active.h"
 #include "src/pick/lbs_maglev.h"
 #include "src/pick/lbs_plan.h"
 

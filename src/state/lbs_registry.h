@@ -28,11 +28,11 @@
 
 #include "src/base/lbs_hash.h"
 #include "src/member/lbs_gauge.h"
-#include "src/member/lbs_member.h"
-#include "src/member/lbs_row.h"
+#include "src/member/lbs_member_record.h"
+#include "src/member/lbs_inflight.h"
 #include "src/state/lbs_events.h"
 #include "src/state/lbs_identity.h"
-#include "src/state/lbs_pool.h"
+#include "src/state/lbs_pool_record.h"
 #include "src/state/lbs_ring.h"
 #include "src/table/lbs_table.h"
 

@@ -7,8 +7,8 @@ use lib 't/lib';
 use Test::More;
 use LBS::Source qw(files slurp code none_of);
 
-my $settings = slurp('src/httpd/lbs_settings.c');
-my ($struct) = slurp('src/httpd/lbs_settings.h')
+my $settings = slurp('src/httpd/config/lbs_settings.c');
+my ($struct) = slurp('src/httpd/config/lbs_settings.h')
     =~ /typedef struct lbs_settings_t \{(.*?)\}/s;
 my %field = map { $_ => 1 } $struct =~ /\*(\w+);/g;
 my ($defaults) = $settings =~ /lbs_settings_t defaults = \{(.*?)\n\};/s;

@@ -13,9 +13,13 @@ use v5.36;
 use Exporter qw(import);
 our @EXPORT_OK = qw(files slurp code room none_of %LEVEL @PURE);
 
-our %LEVEL = (base => 0, table => 1, member => 1, affinity => 1, pick => 2,
-              state => 2, httpd => 3, status => 4);
-our @PURE = grep { $LEVEL{$_} <= 2 } sort keys %LEVEL;
+our %LEVEL = (
+    base => 0, affinity => 1, member => 1, table => 1, pick => 2, state => 2,
+    view => 3, 'httpd/proxy' => 4, 'httpd/config' => 5, 'httpd/shared' => 6,
+    'httpd/pool' => 7, 'httpd/health' => 8, 'httpd/store' => 8,
+    'httpd/decide' => 9, 'httpd/check' => 9, 'httpd/request' => 10,
+    'httpd/status' => 10, 'httpd/local' => 11, 'httpd/server' => 12);
+our @PURE = grep { !m{^httpd/} } sort keys %LEVEL;
 
 # What git tracks or would track; in an unpacked tarball all that is there.
 sub all_files () {
@@ -48,8 +52,8 @@ sub code ($text) {
 }
 
 sub room ($path) {
-    return ('.', 5) if $path =~ /^mod_lbsticky\.[ch]$/;
-    my ($room) = $path =~ m{^src/([^/]+)/} or return;
+    return ('.', 13) if $path =~ /^mod_lbsticky\.[ch]$/;
+    my ($room) = $path =~ m{^src/(httpd/[^/]+|[^/]+)/} or return;
     return ($room, $LEVEL{$room});
 }
 

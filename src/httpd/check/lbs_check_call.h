@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_check_call.h - one check of one member, made by libcurl.
+ *
+ * Each check has a connection of its own, closed at its end: it has to show
+ * that the member accepts connections, and a connection kept from check to
+ * check would keep one of its workers waiting. Names are resolved anew. What
+ * the member sends is read and thrown away, up to a bound; no redirect is
+ * followed.
+ */
+#ifndef LBS_PROBE_H
+#define LBS_PROBE_H
+
+#include <curl/curl.h>
+
+#include "src/httpd/check/lbs_check_request.h"
+#include "src/member/lbs_check.h"
+
+#define LBS_PROBE_BODY_MAX (1024 * 1024) /* bytes: more is not waited for */
+#define LBS_PROBE_HEAD_MAX (64 * 1024)   /* bytes: more is a failure */
+
+typedef struct lbs_probe_t lbs_probe_t; /* opaque, from malloc */
+
+/**
+ * Begin a check.
+ *
+ * @param multi   runs it from now on
+ * @param target  outlives the check
+ * @param conf    outlives the check; its time-out is for the whole of it
+ * @param baton   the caller's, see lbs_probe_baton()
+ * @return lbs_probe_end() is due; NULL: no memory, or libcurl cannot
+ */
+lbs_probe_t *lbs_probe_begin(CURLM *multi, const lbs_target_t *target,
+                             const lbs_check_conf_t *conf, void *baton);
+
+/** @return a check that came to its end and was not yet seen; NULL: none */
+lbs_probe_t *lbs_probe_done(CURLM *multi);
+
+/** @return what lbs_probe_begin() was given */
+void *lbs_probe_baton(const lbs_probe_t *probe);
+
+/**
+ * Say what a check that is done found.
+ *
+ * @param result  out: its text is `text`
+ * @param text    out, LBS_NOTE_LEN bytes
+ */
+void lbs_probe_judge(const lbs_probe_t *probe, lbs_check_result_t *result,
+                     char *text);
+
+/** Give a check up, done or not. */
+void lbs_probe_end(CURLM *multi, lbs_probe_t *probe);
+
+#endif

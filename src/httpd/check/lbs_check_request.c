@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_check_request.c - see lbs_check_request.h. */
+#include "src/httpd/check/lbs_check_request.h"
+
+#include <ap_listen.h>
+#include <apr_strings.h>
+#include <http_core.h>
+
+#define HTTPS_PORT 443
+#define HTTP_PORT 80
+
+/* The virtual host as visitors reach it ---------------------------------- */
+
+/* How a site is reached. */
+typedef struct site_t {
+    const char *name; /* of Host, with a port where it is not the usual one */
+    const char *bare; /* without */
+    const char *proto;
+    apr_port_t port;
+} site_t;
+
+/* By https as the configuration says, or by its port. httpd's own hook would
+ * ask mod_ssl, which looks at a visitor's connection, and there is none. */
+static const char *scheme_of(const server_rec *s, const lbs_trust_t *trust)
+{
+    const char *listens = ap_get_server_protocol((server_rec *)s);
+
+    if (s->server_scheme != NULL) {
+        return strcmp(s->server_scheme, "https") == 0 ? "https" : "http";
+    }
+    return trust->engine || s->port == HTTPS_PORT
+                   || (s->addrs != NULL && s->addrs->host_port == HTTPS_PORT)
+                   || (listens != NULL && strcmp(listens, "https") == 0)
+               ? "https"
+               : "http";
+}
+
+static apr_port_t usual_port(const char *proto)
+{
+    return strcmp(proto, "https") == 0 ? HTTPS_PORT : HTTP_PORT;
+}
+
+/* The port in ServerName, or in <VirtualHost>, or of a Listen. */
+static apr_port_t port_of(const server_rec *s, const char *proto)
+{
+    apr_port_t usual = usual_port(proto);
+    apr_port_t first = usual;
+    const ap_listen_rec *l;
+
+    if (s->port != 0) {
+        return s->port;
+    }
+    if (s->addrs != NULL && s->addrs->host_port != 0) {
+        return s->addrs->host_port;
+    }
+    /* The list's end is the first Listen. */
+    for (l = ap_listeners; l != NULL; l = l->next) {
+        first = l->bind_addr->port;
+        if (first == usual) {
+            break;
+        }
+    }
+    return first;
+}
+
+/* Without a port: "www.example.com:8080", "[::1]:80". */
+static const char *without_port(apr_pool_t *memory, const char *host)
+{
+    const char *end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
+
+    if (*host == '[') {
+        end = end != NULL ? end + 1 : NULL;
+    }
+    return end == NULL
+               ? host
+               : apr_pstrmemdup(memory, host, (apr_size_t)(end - host));
+}
+
+static const char *bracketed(apr_pool_t *memory, const char *host)
+{
+    return *host != '[' && strchr(host, ':') != NULL
+               ? apr_pstrcat(memory, "[", host, "]", NULL)
+               : host;
+}
+
+static site_t site_of(apr_pool_t *memory, const lbs_hpool_t *pool,
+                      const lbs_trust_t *trust)
+{
+    const lbs_set_check_t *set = pool->set.check;
+    const server_rec *s = pool->server;
+    const char *own = scheme_of(s, trust);
+    site_t site = {.proto = own};
+
+    if (set->proto != NULL) {
+        site.proto =
+            ap_cstr_casecmp(set->proto, "https") == 0 ? "https" : "http";
+    }
+    /* Reached otherwise than this server is: somebody stands in front. */
+    site.port = strcmp(site.proto, own) == 0 ? port_of(s, own)
+                                             : usual_port(site.proto);
+    site.name = set->host;
+    if (site.name == NULL) {
+        site.name = bracketed(memory, s->server_hostname);
+        if (site.port != usual_port(site.proto)) {
+            site.name = apr_psprintf(memory, "%s:%u", site.name, site.port);
+        }
+    }
+    site.bare = without_port(memory, site.name);
+    return site;
+}
+
+/* The member ------------------------------------------------------------- */
+
+static const struct {
+    const char *scheme;
+    lbs_target_kind_t kind;
+    int tls;
+} schemes[] = {
+    {"http", LBS_TARGET_HTTP, 0}, {"https", LBS_TARGET_HTTP, 1},
+    {"ws", LBS_TARGET_HTTP, 0},   {"wss", LBS_TARGET_HTTP, 1},
+    {"h2c", LBS_TARGET_H2, 0},    {"h2", LBS_TARGET_H2, 1},
+};
+
+static int find_scheme(const char *scheme, lbs_target_kind_t *kind)
+{
+    unsigned i;
+
+    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (ap_cstr_casecmp(schemes[i].scheme, scheme) == 0) {
+            *kind = schemes[i].kind;
+            return schemes[i].tls;
+        }
+    }
+    *kind = LBS_TARGET_CONNECT;
+    return 0;
+}
+
+/* The name in the TLS handshake is the one mod_ssl uses for visitors: the
+ * visitor's Host where that is forwarded, else the member's own. */
+static int asks_for_site(const lbs_hpool_t *pool, const lbs_trust_t *trust)
+{
+    return trust->keep_host >= 0 ? trust->keep_host : pool->set.forward->host;
+}
+
+void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
+                         const lbs_hmember_t *m, const lbs_trust_t *trust,
+                         lbs_target_t *target)
+{
+    lbs_worker_place_t place = lbs_worker_place(m->worker);
+    site_t site = site_of(memory, pool, trust);
+    const char *host = bracketed(memory, place.host);
+    int tls;
+
+    memset(target, 0, sizeof(*target));
+    tls = find_scheme(place.scheme, &target->kind);
+    target->url = apr_pstrcat(
+        memory, tls ? "https://" : "http://",
+        tls && asks_for_site(pool, trust) ? site.bare : host, "/", NULL);
+    target->host = place.host;
+    target->path = pool->set.check->path;
+    target->trust = trust;
+    if (place.path != NULL) {
+        target->socket = place.path;
+        target->url = apr_pstrcat(memory, tls ? "https://" : "http://",
+                                  site.bare, "/", NULL);
+    }
+    else {
+        target->connect_to = apr_psprintf(memory, "::%s:%u", host, place.port);
+    }
+    target->headers[0] = apr_pstrcat(memory, "Host: ", site.name, NULL);
+    target->proto = site.proto;
+    target->port = apr_psprintf(memory, "%u", site.port);
+    target->headers[1] =
+        apr_pstrcat(memory, "X-Forwarded-Proto: ", target->proto, NULL);
+    target->headers[2] =
+        apr_pstrcat(memory, "X-Forwarded-Port: ", target->port, NULL);
+}
+
+void lbs_target_date(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                     lbs_target_t *target)
+{
+    lbs_hop_about_t about = {.method = "GET",
+                             .target = target->path,
+                             .proto = target->proto,
+                             .port = target->port};
+
+    lbs_local_hop_line(pool, m, about, target->hop);
+    target->headers[3] = target->hop[0] != '\0' ? target->hop : NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_check_request.h - what a check of a member looks like.
+ *
+ * A check is a visitor's request in small: it names the virtual host and says
+ * by which scheme and port that is reached, so that an application that looks
+ * at them (Django's ALLOWED_HOSTS and SECURE_SSL_REDIRECT) answers it as it
+ * answers a visitor.
+ */
+#ifndef LBS_TARGET_H
+#define LBS_TARGET_H
+
+#include "src/httpd/request/lbs_hop_header.h"
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/check/lbs_check_tls.h"
+
+typedef enum lbs_target_kind_t {
+    LBS_TARGET_CONNECT, /* no http member: is there a connection to be had? */
+    LBS_TARGET_HTTP,
+    LBS_TARGET_H2, /* HTTP/2, by ALPN where there is TLS */
+    LBS_TARGET_KINDS
+} lbs_target_kind_t;
+
+typedef struct lbs_target_t {
+    lbs_target_kind_t kind;
+    const char *url;        /* scheme and name asked for, no path */
+    const char *connect_to; /* "::host:port", for libcurl; NULL: socket */
+    const char *socket;     /* path of a unix socket; NULL: connect_to */
+    const char *host;       /* of the member, for texts */
+    const char *path;       /* as it stands in the request line */
+    const char *headers[5]; /* NULL behind the last one */
+    const char *proto;      /* as in the headers */
+    const char *port;
+    char hop[LBS_LOCAL_HOP_LINE]; /* one of the headers, or "" */
+    const lbs_trust_t *trust;
+} lbs_target_t;
+
+/**
+ * Describe the checks of a member. Cost: some allocations.
+ *
+ * @param trust   of its pool
+ * @param target  out: the texts live as long as pool and `memory` do
+ */
+void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
+                         const lbs_hmember_t *m, const lbs_trust_t *trust,
+                         lbs_target_t *target);
+
+/** Date what is dated in a check, shortly before it is made. */
+void lbs_target_date(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                     lbs_target_t *target);
+
+#endif

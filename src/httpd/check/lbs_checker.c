@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_checker.c - see lbs_checker.h.
+ *
+ * The thread owns everything below `seats` but the states of members, which
+ * are shared and changed by atomics; nobody else looks at it before the
+ * thread was joined.
+ */
+#include "src/httpd/check/lbs_checker.h"
+
+#include <apr_signal.h>
+#include <apr_thread_proc.h>
+#include <curl/curl.h>
+#include <signal.h>
+
+#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/pool/lbs_common.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/check/lbs_panic.h"
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/check/lbs_check_call.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/check/lbs_check_request.h"
+
+#define STEP_MS 100         /* how long a due check may wait for its begin */
+#define PAUSE_MS 20         /* between two looks for due ones */
+#define OUTSTANDING_MAX 256 /* checks at once: each takes a descriptor */
+
+/* A member that is checked. */
+typedef struct seat_t {
+    const lbs_hpool_t *pool;
+    const lbs_hmember_t *member;
+    const lbs_check_conf_t *conf;
+    const lbs_trust_t *trust;
+    lbs_target_t target;
+    apr_uint64_t ticket; /* while probe is not NULL */
+    lbs_probe_t *probe;
+} seat_t;
+
+/* Of a configuration; the pools that decide about their members' checks. */
+static struct {
+    apr_array_header_t *pools; /* const lbs_hpool_t * */
+    apr_array_header_t *seats; /* seat_t */
+} plan;
+
+/* Of the process that ticks. */
+static struct {
+    lbs_atomic32_t started; /* 1: the thread is to be joined */
+    lbs_atomic32_t running; /* 0: it shall end */
+    apr_thread_t *thread;
+    apr_pool_t *pool;
+    CURLM *multi;
+    int outstanding;
+    int next; /* seat to begin with: all get their turn when there are many */
+    apr_time_t begun_at;
+    apr_time_t looked_at;
+} prober;
+
+/* Who is checked --------------------------------------------------------- */
+
+static int is_checked(const lbs_hpool_t *pool)
+{
+    return pool->set.check->path != NULL;
+}
+
+static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
+                                       const lbs_hpool_t *pool)
+{
+    const lbs_set_check_t *set = pool->set.check;
+    lbs_check_conf_t *conf = apr_pcalloc(pconf, sizeof(*conf));
+
+    conf->interval_us = set->interval;
+    conf->timeout_us = set->timeout;
+    conf->rise = set->rise;
+    conf->fall = set->fall;
+    conf->expect = &set->expect;
+    conf->expect_text = set->expect_text;
+    return conf;
+}
+
+static void add_seats(apr_pool_t *pconf, const lbs_hpool_t *pool)
+{
+    const lbs_check_conf_t *conf = conf_of(pconf, pool);
+    const lbs_trust_t *trust = lbs_trust_read(pconf, pool->server, pool->name);
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        seat_t *seat = apr_array_push(plan.seats);
+
+        seat->pool = pool;
+        seat->member = &pool->member[i];
+        seat->conf = conf;
+        seat->trust = trust;
+        seat->probe = NULL;
+    }
+}
+
+static void forget(const lbs_hpool_t *pool)
+{
+    lbs_check_view_t view;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        lbs_check_view(&m->record->check, &view);
+        if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_DOWN) == 0
+            && !view.known) {
+            continue;
+        }
+        if (lbs_check_forget(&m->record->check, m->gauge)) {
+            lbs_health_checked(pool, m, LBS_CHECK_UP, "no longer checked");
+        }
+    }
+    lbs_panic_look(pool, 0);
+}
+
+void lbs_prober_second(void)
+{
+    int i;
+
+    for (i = 0; i < plan.pools->nelts; i++) {
+        const lbs_hpool_t *pool =
+            APR_ARRAY_IDX(plan.pools, i, const lbs_hpool_t *);
+
+        if (!is_checked(pool)) {
+            forget(pool);
+        }
+    }
+}
+
+static apr_status_t clean_curl(void *unused)
+{
+    (void)unused;
+    curl_global_cleanup();
+    return APR_SUCCESS;
+}
+
+void lbs_prober_prepare(apr_pool_t *pconf)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    int i;
+
+    plan.pools = apr_array_make(pconf, 8, sizeof(const lbs_hpool_t *));
+    plan.seats = apr_array_make(pconf, 8, sizeof(seat_t));
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+
+        if (lbs_inherit_decides(i, is_checked)) {
+            APR_ARRAY_PUSH(plan.pools, const lbs_hpool_t *) = pool;
+            if (is_checked(pool)) {
+                add_seats(pconf, pool);
+            }
+        }
+    }
+    /* Here and not in the child: it is not safe beside other threads. */
+    if (plan.seats->nelts > 0 && curl_global_init(CURL_GLOBAL_ALL) == 0) {
+        apr_pool_cleanup_register(pconf, NULL, clean_curl,
+                                  apr_pool_cleanup_null);
+    }
+    lbs_prober_second();
+}
+
+/* The thread ------------------------------------------------------------- */
+
+/* A child of an older configuration keeps quiet: see lbs_tick.c. */
+static int is_current(void)
+{
+    return lbs_registry_generation(lbs_runtime()->registry)
+           == lbs_runtime()->generation;
+}
+
+static void begin(seat_t *seat)
+{
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    lbs_check_t *check = &seat->member->record->check;
+
+    if (lbs_check_begin(check, seat->conf, seat->member->token_id,
+                        lbs_runtime()->row.token, now, &seat->ticket)
+        != APR_SUCCESS) {
+        return;
+    }
+    lbs_target_date(seat->pool, seat->member, &seat->target);
+    seat->probe =
+        lbs_probe_begin(prober.multi, &seat->target, seat->conf, seat);
+    if (seat->probe == NULL) {
+        lbs_check_drop(check, seat->ticket); /* no memory: later, perhaps */
+        return;
+    }
+    prober.outstanding++;
+}
+
+/* Thousands of members are not looked at for each packet that comes in. */
+static void begin_due(apr_time_t now)
+{
+    int count = plan.seats->nelts;
+    int i;
+
+    if (now - prober.begun_at < apr_time_from_msec(PAUSE_MS)) {
+        return;
+    }
+    prober.begun_at = now;
+    for (i = 0; i < count && prober.outstanding < OUTSTANDING_MAX; i++) {
+        seat_t *seat =
+            &APR_ARRAY_IDX(plan.seats, (prober.next + i) % count, seat_t);
+
+        if (seat->probe == NULL) {
+            begin(seat);
+        }
+    }
+    prober.next = (prober.next + i) % count;
+}
+
+static void close_probe(seat_t *seat)
+{
+    lbs_probe_end(prober.multi, seat->probe);
+    seat->probe = NULL;
+    prober.outstanding--;
+}
+
+static void finish(seat_t *seat)
+{
+    const lbs_hmember_t *m = seat->member;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    char text[LBS_NOTE_LEN];
+    lbs_check_result_t result;
+    lbs_check_turn_t turn;
+
+    lbs_probe_judge(seat->probe, &result, text);
+    close_probe(seat);
+    turn = lbs_check_end(&m->record->check, seat->conf, m->gauge, seat->ticket,
+                         &result, now);
+    if (turn != LBS_CHECK_NONE) {
+        lbs_health_checked(seat->pool, m, turn, text);
+    }
+    lbs_panic_look(seat->pool, 1);
+}
+
+static void give_back_all(void)
+{
+    int i;
+
+    for (i = 0; i < plan.seats->nelts; i++) {
+        seat_t *seat = &APR_ARRAY_IDX(plan.seats, i, seat_t);
+
+        if (seat->probe != NULL) {
+            close_probe(seat);
+            lbs_check_drop(&seat->member->record->check, seat->ticket);
+        }
+    }
+}
+
+static void look_at_pools(apr_time_t now)
+{
+    int i;
+
+    if (now - prober.looked_at < apr_time_from_msec(STEP_MS)) {
+        return;
+    }
+    prober.looked_at = now;
+    for (i = 0; i < plan.pools->nelts; i++) {
+        const lbs_hpool_t *pool =
+            APR_ARRAY_IDX(plan.pools, i, const lbs_hpool_t *);
+
+        if (is_checked(pool)) {
+            lbs_panic_look(pool, 1);
+        }
+    }
+}
+
+static void step(void)
+{
+    lbs_probe_t *done;
+    int running;
+
+    begin_due(lbs_runtime_now());
+    (void)curl_multi_perform(prober.multi, &running); /* the checks tell */
+    while ((done = lbs_probe_done(prober.multi)) != NULL) {
+        finish(lbs_probe_baton(done));
+    }
+    look_at_pools(lbs_runtime_now());
+}
+
+static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *unused)
+{
+    (void)thread;
+    (void)unused;
+    while (lbs_atomic_load32_acquire(&prober.running)) {
+        if (is_current()) {
+            step();
+        }
+        else {
+            give_back_all();
+        }
+        if (curl_multi_poll(prober.multi, NULL, 0, STEP_MS, NULL)
+            != CURLM_OK) {
+            apr_sleep(apr_time_from_msec(STEP_MS));
+        }
+    }
+    give_back_all();
+    /* Not by apr_thread_exit(): to AddressSanitizer that would leave the
+     * variables of this function behind on the stack. */
+    return NULL;
+}
+
+/* Starting and stopping -------------------------------------------------- */
+
+static void describe_all(void)
+{
+    int i;
+
+    for (i = 0; i < plan.seats->nelts; i++) {
+        seat_t *seat = &APR_ARRAY_IDX(plan.seats, i, seat_t);
+
+        lbs_target_describe(prober.pool, seat->pool, seat->member, seat->trust,
+                            &seat->target);
+    }
+}
+
+/* The MPM's signals are for its own threads. */
+static apr_status_t start_thread(void)
+{
+    sigset_t all, before;
+    apr_status_t rv;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rv = apr_thread_create(&prober.thread, NULL, run, NULL, prober.pool);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rv;
+}
+
+static void close_all(void)
+{
+    if (prober.multi != NULL) {
+        (void)curl_multi_cleanup(prober.multi);
+    }
+    apr_pool_destroy(prober.pool);
+}
+
+void lbs_prober_start(void)
+{
+    apr_status_t rv = APR_ENOMEM;
+
+    if (plan.seats->nelts == 0) {
+        return;
+    }
+    apr_pool_create(&prober.pool, NULL);
+    apr_pool_tag(prober.pool, "lbsticky prober");
+    prober.outstanding = 0;
+    prober.next = 0;
+    prober.multi = curl_multi_init();
+    describe_all();
+    lbs_atomic_store32_release(&prober.running, 1);
+    if (prober.multi != NULL) {
+        rv = start_thread();
+    }
+    if (rv == APR_SUCCESS) {
+        lbs_atomic_store32_release(&prober.started, 1);
+    }
+    else {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, ap_server_conf,
+                     LBSNO(3100) "no thread for LBStickyCheck: members are "
+                                 "not checked; raise the limits of processes "
+                                 "(ulimit -u, TasksMax) or of memory");
+        close_all();
+    }
+}
+
+void lbs_prober_stop(void)
+{
+    apr_uint32_t started = 1;
+    apr_status_t rv;
+
+    if (!lbs_atomic_cas32(&prober.started, &started, 0)) {
+        return;
+    }
+    lbs_atomic_store32_release(&prober.running, 0);
+    (void)curl_multi_wakeup(prober.multi); /* else it takes STEP_MS */
+    (void)apr_thread_join(&rv, prober.thread);
+    close_all();
+}

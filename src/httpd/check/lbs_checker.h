@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_checker.h - LBStickyCheck: who is checked when, and what follows.
+ *
+ * One thread in the process that ticks makes all checks, with libcurl's multi
+ * interface. It is not the tick itself: that runs in steps of 100 ms, and a
+ * check takes several steps (connect, TLS, answer), so one with a time-out of
+ * 300 ms would fail by waiting for us. When the process dies, the next one
+ * that ticks goes on; checks it had begun are given back.
+ */
+#ifndef LBS_PROBER_H
+#define LBS_PROBER_H
+
+#include <httpd.h>
+
+/**
+ * Find out who is to be checked, and read what only the parent can read. In
+ * post_config, when the pools are settled. Members that are no longer checked
+ * are up from now on.
+ */
+void lbs_prober_prepare(apr_pool_t *pconf);
+
+/** Begin checking; in the process that ticks. What fails is logged. */
+void lbs_prober_start(void);
+
+/** Stop checking: checks under way are given back. Waits for the thread, some
+ * milliseconds. Calling it twice, or from two threads, is harmless. */
+void lbs_prober_stop(void);
+
+/** Members that are no longer checked are up: once a second, because a
+ * child of the former generation may have said otherwise at the last moment.
+ * In the process that ticks. */
+void lbs_prober_second(void);
+
+#endif

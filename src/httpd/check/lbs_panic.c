@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_panic.c - see lbs_panic.h. */
+#include "src/httpd/check/lbs_panic.h"
+
+#include <apr_strings.h>
+
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+/* What closes a member by order. */
+#define BY_ORDER                                                              \
+    (LBS_F_STOPPED | LBS_F_DISABLED | LBS_F_DRAIN | LBS_F_DRAINED             \
+     | LBS_F_REMOVED)
+
+static int is_open_by_order(const lbs_gauge_t *g)
+{
+    return (lbs_atomic_load32_relaxed(&g->flags) & BY_ORDER) == 0
+           && lbs_atomic_load32_relaxed(&g->weight) != 0;
+}
+
+static int is_down(const lbs_gauge_t *g)
+{
+    return (lbs_atomic_load32_relaxed(&g->flags) & LBS_F_DOWN) != 0;
+}
+
+static int are_all_down(const lbs_hpool_t *pool)
+{
+    int down = 0;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_gauge_t *g = pool->member[i].gauge;
+
+        if (is_open_by_order(g)) {
+            if (!is_down(g)) {
+                return 0;
+            }
+            down++;
+        }
+    }
+    return down != 0;
+}
+
+static int accepts(const lbs_hmember_t *m)
+{
+    lbs_check_view_t view;
+
+    lbs_check_view(&m->record->check, &view);
+    return view.connected;
+}
+
+/* @return members whose checks are ignored now */
+static int mark(const lbs_hpool_t *pool, int panic)
+{
+    int ignored = 0;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        if (panic && is_down(m->gauge) && accepts(m)) {
+            (void)lbs_gauge_set(m->gauge, LBS_F_PANIC);
+            ignored += is_open_by_order(m->gauge);
+        }
+        else {
+            (void)lbs_gauge_clear(m->gauge, LBS_F_PANIC);
+        }
+    }
+    return ignored;
+}
+
+static void tell(const lbs_hpool_t *pool, lbs_event_kind_t kind,
+                 const char *reason)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_registry_tell(lbs_runtime()->registry, &now, pool->slot,
+                      LBS_REGISTRY_NONE, kind, reason);
+}
+
+static void tell_panic(const lbs_hpool_t *pool, int ignored)
+{
+    char reason[96];
+
+    apr_snprintf(reason, sizeof(reason),
+                 "every check fails: ignored for the %d that accept "
+                 "connections",
+                 ignored);
+    tell(pool, LBS_EVENT_PANIC, reason);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
+                 LBSNO(3000) "pool %s: panic: every member fails its check, "
+                             "so checks are ignored for the %d that accept "
+                             "connections; is the path of LBStickyCheck "
+                             "right?",
+                 pool->name, ignored);
+}
+
+static void tell_over(const lbs_hpool_t *pool, int checked)
+{
+    tell(pool, LBS_EVENT_PANIC_OVER,
+         checked ? "not every check fails any more" : "there are no checks");
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
+                 LBSNO(3001) "pool %s: panic is over", pool->name);
+}
+
+void lbs_panic_look(const lbs_hpool_t *pool, int checked)
+{
+    apr_uint32_t before = lbs_atomic_load32_relaxed(&pool->record->panic);
+    int panic = checked && *pool->set.panic && are_all_down(pool);
+    int ignored;
+
+    if (!panic && !before) {
+        return;
+    }
+    ignored = mark(pool, panic);
+    if (panic == (before != 0)) {
+        return;
+    }
+    lbs_atomic_store32_relaxed(&pool->record->panic, (apr_uint32_t)panic);
+    if (panic) {
+        tell_panic(pool, ignored);
+    }
+    else {
+        tell_over(pool, checked);
+    }
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_advise.c - see lbs_advise.h. */
+#include "src/httpd/config/lbs_advise.h"
+
+#include "src/base/lbs_text.h"
+#include "src/httpd/config/lbs_config.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/config/lbs_walk.h"
+
+/* The cookie is sent again when it is older than half of idle=. One that ends
+ * before that leaves even the busiest visitor without a member, unless max=
+ * does so anyway. */
+static int ends_early(const lbs_settings_t *set)
+{
+    apr_int64_t maxage = apr_time_from_sec(set->cookie->maxage);
+    const lbs_set_timeout_t *timeout = set->timeout;
+
+    return lbs_settings_has_source(set->sticky, LBS_SOURCE_COOKIE)
+           && maxage != 0 && maxage <= timeout->idle / 2
+           && (timeout->max == 0 || timeout->max > maxage);
+}
+
+/* A virtual host with nothing of its own to say about this is not told what
+ * the main server is told. */
+static int is_told(const lbs_walk_t *walk)
+{
+    lbs_settings_t outer;
+
+    if (!lbs_walk_is_inherited(walk)) {
+        return 0;
+    }
+    lbs_config_resolve(&outer, walk->owner, walk->name, 0);
+    return outer.cookie == walk->set.cookie
+           && outer.timeout == walk->set.timeout
+           && outer.sticky == walk->set.sticky;
+}
+
+static void advise_maxage(const lbs_walk_t *walk)
+{
+    char maxage[LBS_TEXT_DURATION_LEN];
+    char idle[LBS_TEXT_DURATION_LEN];
+
+    lbs_text_duration_write(maxage,
+                            apr_time_from_sec(walk->set.cookie->maxage));
+    lbs_text_duration_write(idle, walk->set.timeout->idle);
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, walk->server,
+                 LBSNO(3200) "pool %s: LBStickyCookie maxage=%s ends before "
+                             "the cookie is sent again, after half of "
+                             "LBStickyTimeout idle=%s; visitors lose their "
+                             "member though they are busy: write maxage=%s or "
+                             "longer, or maxage=session",
+                 walk->name, maxage, idle, idle);
+}
+
+void lbs_advise_check(apr_pool_t *ptemp, server_rec *main_server)
+{
+    lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
+
+    while (lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && ends_early(&walk.set) && !is_told(&walk)) {
+            advise_maxage(&walk);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_extract.c - see lbs_extract.h. */
+#include "src/httpd/decide/lbs_extract.h"
+
+#include <ap_expr.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <string.h>
+
+#include "src/affinity/lbs_cookie.h"
+#include "src/affinity/lbs_keys.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+/* Cookies ---------------------------------------------------------------- */
+
+typedef struct cookie_walk_t {
+    lbs_slice_t name;
+    lbs_extract_fn *fn;
+    void *baton;
+    int done;
+} cookie_walk_t;
+
+/* For apr_table_do(): returns 0 to stop. */
+static int walk_cookie_field(void *baton, const char *key, const char *field)
+{
+    cookie_walk_t *walk = baton;
+    lbs_cookie_iter_t it;
+    lbs_slice_t name, value;
+
+    (void)key;
+    lbs_cookie_start(&it, field);
+    while (lbs_cookie_next(&it, &name, &value)) {
+        if (value.n != 0 && lbs_slice_eq(name, walk->name)
+            && walk->fn(walk->baton, value)) {
+            walk->done = 1;
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int each_cookie(request_rec *r, lbs_slice_t name, lbs_extract_fn *fn,
+                       void *baton)
+{
+    cookie_walk_t walk = {name, fn, baton, 0};
+
+    apr_table_do(walk_cookie_field, &walk, r->headers_in, "Cookie", NULL);
+    return walk.done;
+}
+
+/* The other sources ------------------------------------------------------ */
+
+static lbs_slice_t of_address(request_rec *r, const lbs_source_t *source,
+                              unsigned char out[LBS_KEY_IP_LEN])
+{
+    const apr_sockaddr_t *addr = r->useragent_addr;
+    lbs_slice_t value = {(const char *)out, 0};
+
+    if (addr->family == APR_INET) {
+        value.n = lbs_key_ip(out, addr->ipaddr_ptr, 0, source->v4bits,
+                             source->v6bits);
+    }
+#if APR_HAVE_IPV6
+    else if (addr->family == APR_INET6) {
+        value.n = lbs_key_ip(out, addr->ipaddr_ptr, 1, source->v4bits,
+                             source->v6bits);
+    }
+#endif
+    return value;
+}
+
+/* httpd puts the fields of one name together, with commas between them: empty
+ * ones at either end are no part of the value. */
+static lbs_slice_t of_header(const request_rec *r, const char *name)
+{
+    static const char between[] = ", \t";
+    const char *text = apr_table_get(r->headers_in, name);
+    lbs_slice_t value =
+        lbs_slice_of(text != NULL ? text + strspn(text, between) : NULL);
+
+    while (value.n != 0 && strchr(between, value.p[value.n - 1]) != NULL) {
+        value.n--;
+    }
+    return value;
+}
+
+/* The bytes as they stand in the request line: nothing decoded. */
+static lbs_slice_t of_url(request_rec *r, const lbs_source_t *source)
+{
+    const char *mark = strchr(r->unparsed_uri, '?');
+    lbs_slice_t value = {NULL, 0};
+
+    if (source->kind == LBS_SOURCE_PATH || source->kind == LBS_SOURCE_ROUTE) {
+        (void)lbs_key_path(r->unparsed_uri, lbs_slice_of(source->name),
+                           &value);
+    }
+    else if (mark != NULL) {
+        (void)lbs_key_query(mark + 1, lbs_slice_of(source->name), &value);
+    }
+    return value;
+}
+
+static lbs_slice_t of_expr(request_rec *r, ap_expr_info_t *expr)
+{
+    const char *error = NULL;
+    const char *text = ap_expr_str_exec(r, expr, &error);
+
+    if (error != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
+                      LBSNO(1200) "LBSticky expr= gives no key: %s", error);
+        text = NULL;
+    }
+    return lbs_slice_of(text);
+}
+
+static int each_route(request_rec *r, const lbs_source_t *source,
+                      lbs_extract_fn *fn, void *baton)
+{
+    lbs_slice_t value;
+
+    if (each_cookie(r, lbs_slice_of(source->name), fn, baton)) {
+        return 1;
+    }
+    value = of_url(r, source);
+    return value.n != 0 && fn(baton, value);
+}
+
+int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
+                     lbs_extract_fn *fn, void *baton)
+{
+    const lbs_source_t *source = &pool->set.sticky->source[index];
+    unsigned char address[LBS_KEY_IP_LEN];
+    lbs_slice_t value = {NULL, 0};
+
+    switch (source->kind) {
+    case LBS_SOURCE_COOKIE:
+        return each_cookie(r, pool->cookie_name, fn, baton);
+    case LBS_SOURCE_SESSION:
+        return each_cookie(r, lbs_slice_of(source->name), fn, baton);
+    case LBS_SOURCE_ROUTE:
+        return each_route(r, source, fn, baton);
+    case LBS_SOURCE_IP:
+        value = of_address(r, source, address);
+        break;
+    case LBS_SOURCE_HEADER:
+        value = of_header(r, source->name);
+        break;
+    case LBS_SOURCE_QUERY:
+    case LBS_SOURCE_PATH:
+        value = of_url(r, source);
+        break;
+    case LBS_SOURCE_EXPR:
+        value = of_expr(r, pool->set.sticky->expr[index]);
+        break;
+    }
+    return value.n != 0 && fn(baton, value);
+}
+
+/* Hashes ----------------------------------------------------------------- */
+
+apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
+                              const void *value, apr_size_t len)
+{
+    apr_uint64_t sid;
+
+    /* No client can choose what a token of ours says: it is spread by what
+     * stands for the pool, which is keyed. */
+    if (pool->set.sticky->source[index].kind == LBS_SOURCE_COOKIE) {
+        memcpy(&sid, value, sizeof(sid));
+        return lbs_hash_mix(pool->key_head[index].hash ^ sid);
+    }
+    return lbs_hash_tail(lbs_registry_table_key(lbs_runtime()->registry),
+                         pool->key_head[index], value, len);
+}
+
+apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool)
+{
+    static const lbs_source_t whole = {
+        .kind = LBS_SOURCE_IP, .v4bits = 32, .v6bits = 64};
+    const char *agent = apr_table_get(r->headers_in, "User-Agent");
+    unsigned char head[sizeof(pool->first_prefix) + LBS_KEY_IP_LEN] = {0};
+
+    memcpy(head, &pool->first_prefix, sizeof(pool->first_prefix));
+    (void)of_address(r, &whole, head + sizeof(pool->first_prefix));
+    return lbs_hash_two(lbs_registry_table_key(lbs_runtime()->registry), head,
+                        sizeof(head), agent != NULL ? agent : "",
+                        agent != NULL ? strlen(agent) : 0);
+}
+
+apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,
+                                   lbs_slice_t value)
+{
+    static const lbs_source_t whole = {
+        .kind = LBS_SOURCE_IP, .v4bits = 32, .v6bits = 64};
+    unsigned char address[LBS_KEY_IP_LEN];
+
+    if (value.n == 0) {
+        value = of_address(r, &whole, address);
+    }
+    return lbs_hash_two(&lbs_runtime()->pick_key, pool->name,
+                        strlen(pool->name), value.p, value.n);
+}
+
+/* The proxy in front ----------------------------------------------------- */
+
+/* The PROXY protocol (RemoteIPProxyProtocol) tells who the client is, but all
+ * that follows is the client's own: no field in it is a proxy's word. */
+static int is_framed(const conn_rec *c)
+{
+    const module *remoteip = ap_find_linked_module("mod_remoteip.c");
+
+    c = c->master != NULL ? c->master : c;
+    return remoteip != NULL
+           && ap_get_module_config(c->conn_config, remoteip) != NULL;
+}
+
+int lbs_extract_trusted(const request_rec *r)
+{
+    return (r->useragent_addr != r->connection->client_addr
+            || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL)
+           && !is_framed(r->connection);
+}
+
+int lbs_extract_https(const request_rec *r)
+{
+    if (lbs_extract_trusted(r)) {
+        const char *proto = apr_table_get(r->headers_in, "X-Forwarded-Proto");
+
+        if (proto != NULL) {
+            /* The first of several is what the client used. */
+            return lbs_slice_caseeq(
+                lbs_slice_span(proto, proto + strcspn(proto, ", \t")),
+                lbs_slice_of("https"));
+        }
+    }
+    return strcmp(ap_http_scheme(r), "https") == 0;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_lookup.c - see lbs_lookup.h. */
+#include "src/httpd/decide/lbs_lookup.h"
+
+#include "src/affinity/lbs_keys.h"
+#include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/decide/lbs_extract.h"
+#include "src/httpd/store/lbs_store.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+/* Seconds an unexpired date may lie ahead: servers' clocks differ. */
+#define TOKEN_AHEAD 86400
+
+/* One source's walk through the values of a request. */
+typedef struct look_t {
+    request_rec *r;
+    lbs_request_t *req;
+    int index;          /* of the source */
+    lbs_reason_t worst; /* why no value was usable so far */
+} look_t;
+
+static int is_too_old(const lbs_request_t *req, apr_uint64_t hash,
+                      apr_time_t now)
+{
+    lbs_table_hit_t hit;
+
+    return req->pool->max_slot >= 0
+           && lbs_table_find(lbs_runtime()->table, lbs_decide_max(hash), now,
+                             &hit)
+                  != APR_SUCCESS;
+}
+
+/* Ask the table. @return 1 when the key names a session it knows */
+static int look_up(look_t *look, lbs_hkey_t *key)
+{
+    apr_time_t now = lbs_runtime_now();
+    lbs_table_hit_t hit;
+    apr_status_t rv =
+        lbs_table_find(lbs_runtime()->table, key->hash, now, &hit);
+
+    if (rv == APR_SUCCESS && is_too_old(look->req, key->hash, now)) {
+        rv = APR_TIMEUP;
+    }
+    if (rv == APR_SUCCESS) {
+        key->known = 1;
+        key->expires = hit.expires_us;
+        key->slot = (int)hit.slot;
+        return 1;
+    }
+    if (look->worst != LBS_REASON_FORGED) {
+        look->worst =
+            rv == APR_TIMEUP ? LBS_REASON_EXPIRED : LBS_REASON_UNKNOWN;
+    }
+    return 0;
+}
+
+/* The method hash goes by the first value that the request shows. */
+static void note_value(look_t *look, const void *bytes, apr_size_t n)
+{
+    lbs_slice_t *value = &look->req->pick_value;
+
+    if (value->n == 0) {
+        value->p = apr_pmemdup(look->r->pool, bytes, n);
+        value->n = n;
+    }
+}
+
+/* Any key but ours: the first value is the one to learn, the first that the
+ * table knows is the one that counts. */
+static int look_at_value(void *baton, lbs_slice_t value)
+{
+    look_t *look = baton;
+    lbs_hkey_t *key = &look->req->key[look->index];
+    lbs_hkey_t candidate = {
+        .present = 1,
+        .slot = -1,
+        .hash =
+            lbs_extract_hash(look->req->pool, look->index, value.p, value.n),
+    };
+
+    note_value(look, value.p, value.n);
+    candidate.name = lbs_peers_name(look->r, look->req->pool, look->index,
+                                    value.p, value.n);
+    if (look_up(look, &candidate)
+        || lbs_peers_find(look->req->pool, &candidate) || !key->present) {
+        *key = candidate;
+    }
+    return candidate.known;
+}
+
+static int is_expired(const lbs_request_t *req, const lbs_token_t *token)
+{
+    const lbs_set_timeout_t *timeout = req->pool->set.timeout;
+    apr_int64_t now = lbs_runtime_token_now();
+
+    return now - token->issued > apr_time_sec(timeout->idle)
+           || token->issued - now > TOKEN_AHEAD
+           || (timeout->max != 0
+               && now - token->created > apr_time_sec(timeout->max));
+}
+
+/* Which member a token names, of a session that the table does not know; -1:
+ * one that is no longer there. @return 0: the token does not count any more */
+static int ask_token(look_t *look, const lbs_token_t *token, apr_uint64_t hash,
+                     int *slot)
+{
+    const lbs_hpool_t *pool = look->req->pool;
+    const lbs_hmember_t *m =
+        apr_hash_get(pool->by_token_id, &token->member, sizeof(token->member));
+
+    if (is_expired(look->req, token)) {
+        look->worst = LBS_REASON_EXPIRED;
+        return 0;
+    }
+    if (m != NULL
+        && lbs_forgotten_has(&lbs_runtime()->shared->notes->forgotten, m->slot,
+                             token->issued, hash)) {
+        look->worst = LBS_REASON_UNKNOWN;
+        return 0;
+    }
+    *slot = m != NULL ? (int)m->slot : -1;
+    return 1;
+}
+
+/* Our own cookie: the table decides while it knows the session, then the
+ * token does. */
+static int look_at_token(void *baton, lbs_slice_t value)
+{
+    look_t *look = baton;
+    lbs_request_t *req = look->req;
+    lbs_hkey_t *key = &req->key[look->index];
+    lbs_token_t token;
+    apr_status_t rv =
+        lbs_token_verify(&token, value.p, value.n, lbs_runtime()->secret,
+                         req->pool->token_pool);
+
+    if (rv != APR_SUCCESS) {
+        if (rv == APR_EACCES || look->worst == LBS_REASON_NONE) {
+            look->worst =
+                rv == APR_EACCES ? LBS_REASON_FORGED : LBS_REASON_UNKNOWN;
+        }
+        return 0;
+    }
+    note_value(look, &token.sid, sizeof(token.sid));
+    key->hash = lbs_extract_hash(req->pool, look->index, &token.sid,
+                                 sizeof(token.sid));
+    key->slot = -1;
+    if (!look_up(look, key)
+        && !ask_token(look, &token, key->hash, &key->slot)) {
+        return 0;
+    }
+    req->has_token = 1;
+    req->token = token;
+    key->present = 1;
+    return 1;
+}
+
+/* A route the application wrote reaches members that take sessions; what is
+ * kept in reserve or switched off is not for a client to choose. */
+static int look_at_route(void *baton, lbs_slice_t value)
+{
+    look_t *look = baton;
+    lbs_hkey_t *key = &look->req->key[look->index];
+    const lbs_hmember_t *m;
+    lbs_slice_t route;
+
+    if (lbs_key_route(value, &route) != APR_SUCCESS) {
+        return 0;
+    }
+    m = apr_hash_get(look->req->pool->by_route, route.p, (apr_ssize_t)route.n);
+    if (m == NULL
+        || (lbs_gauge_flags(m->gauge)
+            & (LBS_F_STANDBY | LBS_F_SPARE | LBS_F_DISABLED | LBS_F_STOPPED))
+               != 0) {
+        look->worst = LBS_REASON_UNKNOWN;
+        return 0;
+    }
+    key->slot = (int)m->slot;
+    return 1;
+}
+
+/* A page that httpd puts together from several requests of its own (an error
+ * document, an include) is one visitor's: once one of them was answered and
+ * given a token, the others keep it though the client has not shown it yet. */
+static const lbs_request_t *find_earlier(const request_rec *r,
+                                         const lbs_hpool_t *pool)
+{
+    const request_rec *other = r;
+
+    while ((other = other->prev != NULL ? other->prev : other->main) != NULL) {
+        const lbs_request_t *req = lbs_request_of(other);
+
+        if (req != NULL && req->pool == pool && req->learned && req->has_token
+            && !req->temporary) {
+            return req;
+        }
+    }
+    return NULL;
+}
+
+static int carry_token(look_t *look)
+{
+    lbs_request_t *req = look->req;
+    const lbs_request_t *earlier = find_earlier(look->r, req->pool);
+
+    if (earlier == NULL) {
+        return 0;
+    }
+    req->has_token = 1;
+    req->token = earlier->token;
+    req->key[look->index] = earlier->key[look->index];
+    req->key[look->index].slot = (int)req->pool->member[earlier->member].slot;
+    return 1;
+}
+
+static lbs_extract_fn *look_for(const lbs_source_t *source)
+{
+    switch (source->kind) {
+    case LBS_SOURCE_COOKIE:
+        return look_at_token;
+    case LBS_SOURCE_ROUTE:
+        return look_at_route;
+    default:
+        return look_at_value;
+    }
+}
+
+lbs_reason_t lbs_look_at_keys(request_rec *r, lbs_request_t *req)
+{
+    const lbs_set_sticky_t *sticky = req->pool->set.sticky;
+    lbs_reason_t reason = LBS_REASON_FIRST;
+    int i;
+
+    for (i = 0; i < sticky->count; i++) {
+        look_t look = {r, req, i, LBS_REASON_NONE};
+        int found =
+            sticky->source[i].kind == LBS_SOURCE_COOKIE && carry_token(&look);
+
+        if (!found) {
+            found = lbs_extract_each(r, req->pool, i,
+                                     look_for(&sticky->source[i]), &look);
+        }
+
+        if (found && req->source < 0) {
+            req->source = i;
+        }
+        if (!found && look.worst != LBS_REASON_NONE
+            && (reason == LBS_REASON_FIRST || look.worst == LBS_REASON_FORGED
+                || (look.worst == LBS_REASON_EXPIRED
+                    && reason == LBS_REASON_UNKNOWN))) {
+            reason = look.worst;
+        }
+    }
+    return reason;
+}

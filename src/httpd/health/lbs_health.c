@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_health.c - see lbs_health.h. */
+#include "src/httpd/health/lbs_health.h"
+
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/member/lbs_latency.h"
+
+lbs_eject_on_t lbs_health_eject_on(const lbs_hpool_t *pool,
+                                   const lbs_hmember_t *m)
+{
+    lbs_eject_on_t on = {&m->record->eject, m->gauge, &pool->record->eject,
+                         pool->set.eject->on ? &pool->eject_conf : NULL};
+
+    return on;
+}
+
+void lbs_health_warm_up(const lbs_hpool_t *pool, const lbs_hmember_t *m)
+{
+    lbs_ramp_start(&m->record->ramp, m->gauge, *pool->set.slowstart,
+                   lbs_plan_median(pool->plan),
+                   (apr_uint64_t)lbs_runtime_now());
+}
+
+static void tell(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                 lbs_event_kind_t kind, const char *reason)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_registry_tell(lbs_runtime()->registry, &now, pool->slot, m->slot, kind,
+                      reason);
+}
+
+void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                       lbs_eject_turn_t turn, lbs_eject_why_t why)
+{
+    switch (turn) {
+    case LBS_EJECT_EJECTED:
+        tell(pool, m, LBS_EVENT_EJECTED, lbs_eject_reason(why));
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1600) "pool %s: member %s ejected: %s", pool->name,
+                     *m->route ? m->route : m->name, lbs_eject_reason(why));
+        break;
+    case LBS_EJECT_HALF_OPEN:
+        tell(pool, m, LBS_EVENT_HALF_OPEN, "the hold is over");
+        break;
+    case LBS_EJECT_UP:
+        lbs_health_warm_up(pool, m);
+        tell(pool, m, LBS_EVENT_UP, "it answers again");
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1601) "pool %s: member %s answers again",
+                     pool->name, *m->route ? m->route : m->name);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Who served visitors all the time, because of a panic, is warm. */
+static void warm_up_unless_panic(const lbs_hpool_t *pool,
+                                 const lbs_hmember_t *m)
+{
+    if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_PANIC) == 0) {
+        lbs_health_warm_up(pool, m);
+    }
+}
+
+void lbs_health_checked(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                        lbs_check_turn_t turn, const char *text)
+{
+    const char *name = *m->route ? m->route : m->name;
+
+    if (turn == LBS_CHECK_UP) {
+        warm_up_unless_panic(pool, m);
+        tell(pool, m, LBS_EVENT_UP, text);
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1602) "pool %s: member %s is up: %s", pool->name,
+                     name, text);
+    }
+    else if (turn == LBS_CHECK_DOWN) {
+        tell(pool, m, LBS_EVENT_DOWN, text);
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1603) "pool %s: member %s is down: %s", pool->name,
+                     name, text);
+    }
+}
+
+/* The tick -------------------------------------------------------------------
+ */
+
+/* The two latest signs of life in the pool, so that for each member the
+ * latest of the others is at hand. */
+typedef struct heard_t {
+    apr_uint64_t latest;
+    apr_size_t who;
+    apr_uint64_t second;
+} heard_t;
+
+static heard_t find_heard(const lbs_hpool_t *pool)
+{
+    heard_t heard = {0, 0, 0};
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        apr_uint64_t at =
+            lbs_atomic_load64_relaxed(&pool->member[i].gauge->heard_at);
+
+        if (at > heard.latest) {
+            heard.second = heard.latest;
+            heard.latest = at;
+            heard.who = i;
+        }
+        else if (at > heard.second) {
+            heard.second = at;
+        }
+    }
+    return heard;
+}
+
+/* Nothing but ejection keeps new visitors from it. */
+static int is_available(const lbs_hmember_t *m)
+{
+    return (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW & ~LBS_F_EJECTED) == 0
+           && lbs_atomic_load32_relaxed(&m->gauge->weight) != 0;
+}
+
+void lbs_health_recount(const lbs_hpool_t *pool)
+{
+    apr_uint32_t available = 0, ejected = 0;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        available += (apr_uint32_t)is_available(m);
+        ejected += lbs_eject_out(&m->record->eject) != 0;
+    }
+    lbs_eject_recount(&pool->record->eject, (apr_uint32_t)pool->count,
+                      available, ejected);
+}
+
+/* @return of those who are available, if all are ejected, the one whose turn
+ * is next; NULL: somebody else is there, or nobody is to be had */
+static const lbs_hmember_t *find_last(const lbs_hpool_t *pool)
+{
+    const lbs_hmember_t *last = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        if (!is_available(m)) {
+            continue;
+        }
+        if (!lbs_eject_out(&m->record->eject)) {
+            return NULL;
+        }
+        if (last == NULL
+            || lbs_eject_until(&m->record->eject)
+                   < lbs_eject_until(&last->record->eject)) {
+            last = m;
+        }
+    }
+    return last;
+}
+
+/* Others were there when it was ejected, and were closed since. */
+static void lift_last(const lbs_hpool_t *pool, apr_uint64_t now)
+{
+    const lbs_hmember_t *m = find_last(pool);
+    lbs_eject_on_t on;
+
+    if (m == NULL) {
+        return;
+    }
+    on = lbs_health_eject_on(pool, m);
+    if (lbs_eject_lift(&on, now)) {
+        tell(pool, m, LBS_EVENT_UP, "nobody else is left");
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+                     LBSNO(1604) "pool %s: member %s is ejected no more: "
+                                 "nobody else is left",
+                     pool->name, *m->route ? m->route : m->name);
+    }
+}
+
+static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+                        const lbs_stall_news_t *news, apr_uint64_t now)
+{
+    lbs_eject_on_t on = lbs_health_eject_on(pool, m);
+    lbs_eject_why_t why = LBS_EJECT_FOR_STALL;
+    lbs_eject_turn_t turn = lbs_eject_tick(&on, news, now, &why);
+
+    lbs_health_turned(pool, m, turn, why);
+    (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
+    lbs_member_tick(m->record, m->gauge, now);
+}
+
+/* For who has nothing in flight the rows need not be read. */
+static apr_uint32_t waiting_for(const lbs_hmember_t *m)
+{
+    return lbs_gauge_inflight(m->gauge) == 0
+               ? 0
+               : lbs_rows_waiting(&lbs_runtime()->rows, m->slot);
+}
+
+void lbs_health_tick(const lbs_hpool_t *pool)
+{
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    heard_t heard = find_heard(pool);
+    lbs_stall_news_t news = {.stall_us = pool->stall_us};
+    apr_size_t i;
+
+    lift_last(pool, now);
+    lbs_health_recount(pool);
+    lbs_atomic_store64_relaxed(&pool->record->eject.stall_us,
+                               (apr_uint64_t)news.stall_us);
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        news.waiting = waiting_for(m);
+        news.others_heard = i == heard.who ? heard.second : heard.latest;
+        tick_member(pool, m, &news, now);
+    }
+}
+
+/* Once a second -------------------------------------------------------------
+ */
+
+/* What went wrong for whoever asked: no answer, or one that says so. */
+static apr_uint64_t errors_of(const lbs_member_t *m)
+{
+    apr_uint64_t errors = lbs_atomic_load64_relaxed(
+        &m->counts[LBS_COUNT_RESPONSES + LBS_RESPONSES - 1]);
+    int kind;
+
+    for (kind = 0; kind < LBS_FAILS; kind++) {
+        /* One that answered a status is counted by its status. */
+        if (kind != LBS_FAIL_STATUS) {
+            errors += lbs_atomic_load64_relaxed(
+                &m->counts[LBS_COUNT_FAILURES + kind]);
+        }
+    }
+    return errors;
+}
+
+static void fill_times(const lbs_latency_recent_t *recent,
+                       lbs_ring_totals_t *totals)
+{
+    totals->p50_us = lbs_latency_percentile(recent, 500);
+    totals->p99_us = lbs_latency_percentile(recent, 990);
+}
+
+/* A pool's requests are its decisions; it errs where a member did, and where
+ * none was left. */
+static void feed_pool(const lbs_hpool_t *pool, apr_uint64_t errors,
+                      const lbs_latency_recent_t *recent, apr_time_t now)
+{
+    lbs_ring_totals_t totals = {
+        .requests = lbs_atomic_load64_relaxed(&pool->record->requests),
+        .errors = errors};
+    int reason;
+
+    for (reason = 0; reason < LBS_REASONS; reason++) {
+        totals.errors += lbs_pool_count(pool->record, LBS_DECISION_REFUSED,
+                                        (lbs_reason_t)reason);
+    }
+    fill_times(recent, &totals);
+    lbs_ring_feed(lbs_registry_pool_ring(lbs_runtime()->registry, pool->slot),
+                  &totals, now);
+}
+
+static void feed_member(const lbs_hmember_t *m, apr_uint64_t errors,
+                        const lbs_latency_recent_t *recent, apr_time_t now)
+{
+    lbs_ring_totals_t totals = {.requests = lbs_atomic_load64_relaxed(
+                                    &m->record->counts[LBS_COUNT_REQUESTS]),
+                                .errors = errors};
+
+    fill_times(recent, &totals);
+    lbs_ring_feed(lbs_registry_ring(lbs_runtime()->registry, m->slot), &totals,
+                  now);
+}
+
+static void add_recent(lbs_latency_recent_t *sum,
+                       const lbs_latency_recent_t *more)
+{
+    int i;
+
+    sum->count += more->count;
+    for (i = 0; i < LBS_LATENCY_CELLS; i++) {
+        sum->cells[i] += more->cells[i];
+    }
+}
+
+void lbs_health_second(lbs_hpool_t *pool)
+{
+    apr_time_t now = lbs_runtime_now();
+    lbs_latency_recent_t all = {0};
+    apr_uint64_t errors = 0;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+        apr_uint64_t own_errors = errors_of(m->record);
+        lbs_latency_recent_t own = {0};
+
+        lbs_latency_collect(&m->record->latency, (apr_uint64_t)now, &own);
+        lbs_queue_tick(&m->record->queue, (apr_uint64_t)now);
+        feed_member(m, own_errors, &own, now);
+        add_recent(&all, &own);
+        errors += own_errors;
+    }
+    pool->stall_us = lbs_stall_after(pool->eject_conf.stall_us,
+                                     lbs_latency_percentile(&all, 990));
+    feed_pool(pool, errors, &all, now);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_local.c - see lbs_local.h. */
+#include "src/httpd/local/lbs_local.h"
+
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <string.h>
+
+#include "src/httpd/local/lbs_local_files.h"
+#include "src/httpd/local/lbs_local_map.h"
+#include "src/httpd/request/lbs_hop_header.h"
+#include "src/httpd/local/lbs_local_self.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+#define PROXY "proxy:"
+#define PROXY_LEN (sizeof(PROXY) - 1)
+
+/* The governed pool that ProxyPass sends a request to, or NULL. */
+static lbs_hpool_t *pool_of(const request_rec *r)
+{
+    if (lbs_runtime() == NULL || r->proxyreq != PROXYREQ_REVERSE
+        || r->filename == NULL
+        || strncmp(r->filename, PROXY, PROXY_LEN) != 0) {
+        return NULL;
+    }
+    return lbs_pools_of_url(r->server, r->filename + PROXY_LEN);
+}
+
+/* The request this one goes on from, if that is served here: an internal
+ * redirect, an error page, an include stays where it began. */
+static lbs_request_t *find_origin(const request_rec *r,
+                                  const lbs_hpool_t *pool)
+{
+    while ((r = r->prev != NULL ? r->prev : r->main) != NULL) {
+        lbs_request_t *req = lbs_request_of(r);
+
+        if (req != NULL && req->pool == pool && (req->here || req->marked)) {
+            return req;
+        }
+    }
+    return NULL;
+}
+
+/* One decision for the whole, so an internal redirect shares its record. A
+ * subrequest is a part of the page that is being made and has none. */
+static int go_on_here(request_rec *r, lbs_request_t *origin)
+{
+    lbs_local_here_t undo;
+    int status = lbs_local_here_map(r, &undo);
+
+    if (status == OK) {
+        if (r->main == NULL) {
+            lbs_request_share(r, origin);
+            lbs_request_settle(r, origin);
+        }
+        return DECLINED;
+    }
+    if (status != DECLINED) {
+        return status;
+    }
+    lbs_local_here_undo(r, &undo);
+    return DECLINED;
+}
+
+static void count_local(request_rec *r, lbs_request_t *req)
+{
+    req->decision = LBS_DECISION_LOCAL;
+    if (r->main == NULL) {
+        lbs_request_count(req);
+        lbs_request_settle(r, req);
+    }
+}
+
+static int serve_file(request_rec *r, lbs_hpool_t *pool)
+{
+    const char *from = r->filename + PROXY_LEN;
+
+    if (!lbs_local_files_map(r)) {
+        return 0;
+    }
+    count_local(r, lbs_request_begin(r, pool, from));
+    return 1;
+}
+
+/* What a peer sent here is served here, and what this server cannot serve
+ * goes nowhere else. */
+static int serve_marked(request_rec *r, lbs_hpool_t *pool)
+{
+    lbs_request_t *req = lbs_request_begin(r, pool, r->filename + PROXY_LEN);
+    lbs_local_here_t undo;
+    int status;
+
+    req->marked = 1;
+    status = lbs_local_here_map(r, &undo);
+    count_local(r, req);
+    if (status == OK) {
+        return DECLINED;
+    }
+    if (status != DECLINED) {
+        return status;
+    }
+    ap_log_rerror(
+        APLOG_MARK, APLOG_ERR, 0, r,
+        LBSNO(2400) "pool %s: a RewriteRule with [P] sends %s to the "
+                    "pool, which LBStickyLocal self cannot undo; "
+                    "write ProxyPass instead, or "
+                    "RewriteCond %%{ENV:no-proxy} ^$ before it",
+        pool->name, r->uri);
+    return HTTP_LOOP_DETECTED;
+}
+
+static int map_to_storage(request_rec *r)
+{
+    lbs_hpool_t *pool = pool_of(r);
+    lbs_request_t *origin;
+
+    if (pool == NULL || (!pool->set.local->files && !pool->set.local->self)) {
+        return DECLINED;
+    }
+    origin = find_origin(r, pool);
+    if (origin != NULL) {
+        return go_on_here(r, origin);
+    }
+    if (pool->set.local->files && serve_file(r, pool)) {
+        return DECLINED;
+    }
+    if (!pool->set.local->self) {
+        return DECLINED;
+    }
+    if (lbs_local_hop_find(r, pool) != LBS_LOCAL_HOP_NONE) {
+        return serve_marked(r, pool);
+    }
+    (void)lbs_local_self_map(r, pool);
+    return DECLINED;
+}
+
+void lbs_local_register(void)
+{
+    /* Later hooks go on with the request as it is after this one. */
+    static const char *const before_proxy[] = {"mod_proxy.c", NULL};
+
+    ap_hook_post_read_request(lbs_local_hop_take, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(map_to_storage, NULL, before_proxy, APR_HOOK_FIRST);
+    ap_hook_handler(lbs_local_self_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_insert_error_filter(lbs_local_self_error, NULL, NULL,
+                                APR_HOOK_FIRST);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_local_files.c - see lbs_local_files.h. */
+#include "src/httpd/local/lbs_local_files.h"
+
+#include <http_request.h>
+#include <string.h>
+
+#include "src/httpd/local/lbs_local_map.h"
+
+/* .git, .htpasswd, .env: no name like these is ever looked for. */
+static int is_hidden(const char *path)
+{
+    return strstr(path, "/.") != NULL;
+}
+
+/* Asked as the core's walk over directories asks, which takes r->finfo for
+ * the answer to the same question. It asks about a path without dots in it:
+ * behind a symbolic link the two may be different files.
+ *
+ * A handler that the translation chose (ScriptAlias, WSGIScriptAlias) makes
+ * its file a program, not something to be read. */
+static int is_file(request_rec *r)
+{
+    apr_finfo_t info;
+
+    if (r->handler != NULL || is_hidden(r->uri)
+        || ap_run_dirwalk_stat(&info, r, APR_FINFO_MIN) != APR_SUCCESS
+        || info.filetype != APR_REG) {
+        return 0;
+    }
+    if (!is_hidden(r->filename)) {
+        r->finfo = info;
+    }
+    return 1;
+}
+
+int lbs_local_files_map(request_rec *r)
+{
+    lbs_local_here_t undo;
+
+    if (r->method_number != M_GET || is_hidden(r->uri)) {
+        return 0;
+    }
+    if (lbs_local_here_map(r, &undo) == OK && is_file(r)) {
+        return 1;
+    }
+    lbs_local_here_undo(r, &undo);
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_local_map.h - map a request that ProxyPass took to this httpd's own
+ * files and handlers.
+ *
+ * By the time map_to_storage runs, mod_proxy has written proxy:balancer://...
+ * into the request. Here that is taken back, and the URL is translated once
+ * more as if there were no ProxyPass. What comes out may be kept, and then
+ * the core's own map_to_storage walks the directories as for any request; or
+ * it is undone, and the request goes to the pool as if nothing had been.
+ */
+#ifndef LBS_LOCAL_HERE_H
+#define LBS_LOCAL_HERE_H
+
+#include <httpd.h>
+
+/* The request as it was; for lbs_local_here_undo(). */
+typedef struct lbs_local_here_t {
+    request_rec before;
+} lbs_local_here_t;
+
+/**
+ * Is the URL that a member would be sent the URL that the client sent? If a
+ * ProxyPass with a path or a rewriting is between them, what a member would
+ * answer and what stands here under the client's URL are two things.
+ */
+int lbs_local_here_is_same(const request_rec *r);
+
+/**
+ * Translate the URL without mod_proxy.
+ *
+ * Cost: copies of three tables and a run of the translate_name hooks.
+ *
+ * @param undo  out: always filled
+ * @return OK: r->filename and r->handler say what it is here; DECLINED:
+ *         another rule sends it to a proxy all the same; or the HTTP status
+ *         that a rule of this server answers, a redirect for example. Unless
+ *         that answer is wanted, lbs_local_here_undo() is due after all but OK
+ */
+int lbs_local_here_map(request_rec *r, lbs_local_here_t *undo);
+
+/** Put the request back as mod_proxy had it. */
+void lbs_local_here_undo(request_rec *r, const lbs_local_here_t *undo);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_local_self.c - see lbs_local_self.h. */
+#include "src/httpd/local/lbs_local_self.h"
+
+#include <apr_strings.h>
+#include <http_config.h>
+
+#include "src/httpd/request/lbs_admit.h"
+#include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/request/lbs_forward.h"
+#include "src/httpd/request/lbs_headers.h"
+#include "src/httpd/request/lbs_learn.h"
+#include "src/httpd/local/lbs_local_map.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/request/lbs_verdict.h"
+
+/* Deciding ---------------------------------------------------------------- */
+
+static apr_status_t leave(void *baton)
+{
+    lbs_request_t *req = baton;
+    lbs_runtime_t *rt = lbs_runtime();
+
+    if (req->here) {
+        lbs_row_leave(&rt->rows, &rt->row,
+                      req->pool->member[req->member].gauge, &req->flight);
+    }
+    return APR_SUCCESS;
+}
+
+/* Decide until somebody else is chosen or the own member takes it.
+ * @return 1: it has entered the own member's row */
+static int enter(request_rec *r, lbs_request_t *req)
+{
+    int status = lbs_decide(r, req);
+
+    while (status == OK && req->pool->member[req->member].own) {
+        apr_status_t rv = lbs_admit(r, req);
+
+        if (rv == APR_SUCCESS) {
+            return 1;
+        }
+        status = lbs_decide_again(
+            r, req, rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_EJECTED);
+    }
+    return 0;
+}
+
+int lbs_local_self_map(request_rec *r, lbs_hpool_t *pool)
+{
+    lbs_local_here_t undo;
+    lbs_request_t *req;
+    apr_table_t *before = r->headers_in;
+
+    if (r->main != NULL || !pool->own_early || !lbs_local_here_is_same(r)) {
+        return 0;
+    }
+    req = lbs_request_begin(r, pool, r->filename + strlen("proxy:"));
+    req->decided = 1;
+    if (!enter(r, req)) {
+        return 0;
+    }
+    req->here = 1;
+    apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
+    /* The rules of this server see what a member would be sent. */
+    lbs_headers_here(r, req);
+    if (lbs_local_here_map(r, &undo) == OK) {
+        req->attempts++;
+        lbs_request_settle(r, req);
+        return 1;
+    }
+    lbs_local_here_undo(r, &undo);
+    r->headers_in = before;
+    (void)leave(req);
+    req->here = 0;
+    return 0;
+}
+
+lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_hpool_t *pool,
+                                      const char *url)
+{
+    lbs_request_t *req = lbs_request_of(r);
+
+    if (req == NULL || !req->decided || req->here || req->pool != pool) {
+        return NULL;
+    }
+    req->decided = 0;
+    req->from = apr_pstrdup(r->pool, url);
+    return req;
+}
+
+/* The attempt ------------------------------------------------------------ */
+
+static void start(lbs_request_t *req)
+{
+    const lbs_hmember_t *m = &req->pool->member[req->member];
+
+    req->started = 1;
+    req->sent_at = lbs_runtime_now();
+    lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
+}
+
+/* An answer without a body of its own: an error page of httpd's, or nothing
+ * at all. @param status  of the answer */
+static void answer_late(request_rec *r, lbs_request_t *req, int status)
+{
+    int before = r->status;
+
+    r->status = status;
+    if (!req->answered && lbs_forward_answered(r, req)) {
+        lbs_learn_late(r, req);
+    }
+    lbs_verdict_sound(req);
+    r->status = before;
+}
+
+static int run(request_rec *r, lbs_request_t *req)
+{
+    int status;
+
+    req->body = lbs_body_attach(r, 0);
+    lbs_learn_attach(r);
+    req->serving = r;
+    req->forwarding = 1;
+    status = ap_run_handler(r);
+    req->forwarding = 0;
+    if (status == DECLINED) {
+        status = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return status;
+}
+
+int lbs_local_self_handler(request_rec *r)
+{
+    lbs_request_t *req = lbs_request_of(r);
+    int status;
+
+    if (req == NULL || !req->here) {
+        return DECLINED;
+    }
+    if (req->started) {
+        /* A handler redirects internally: what comes out of there is the
+         * answer, and passes other filters than r's. */
+        if (req->forwarding && req->serving != r) {
+            lbs_learn_attach(r);
+        }
+        return DECLINED;
+    }
+    start(req);
+    status = run(r, req);
+    if (status != SUSPENDED) {
+        answer_late(r, req,
+                    status == OK || status == DONE ? r->status : status);
+        if (req->unmeasured) {
+            req->bytes_out = (apr_uint64_t)r->bytes_sent;
+        }
+        lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
+        (void)leave(req);
+        lbs_headers_back(r, req);
+    }
+    return status;
+}
+
+void lbs_local_self_error(request_rec *r)
+{
+    lbs_request_t *req = lbs_request_of(r);
+
+    if (req == NULL || !req->here || req->answered) {
+        return;
+    }
+    if (!req->started) {
+        start(req);
+    }
+    answer_late(r, req, r->status);
+    (void)leave(req);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_common.c - see lbs_common.h. */
+#include "src/httpd/pool/lbs_common.h"
+
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/table/lbs_sweep.h"
+
+/* A drain may ask at any time who was idle for some seconds: sessions that
+ * live for longer than this are told apart as finely as those that do. */
+#define FINE_LIFE apr_time_from_sec(128)
+
+/* The unit of the table's expiry clock for this pool's sessions. How long one
+ * was idle is read from its expiry, so it is at most half a second, and finer
+ * where LBStickyFailback idle= asks for a shorter time: a 32nd of that; or
+ * what the clock can hold, about a second with sessions of two hours. */
+static apr_uint64_t quantum_of(const lbs_hpool_t *pool)
+{
+    const lbs_set_timeout_t *timeout = pool->set.timeout;
+    const lbs_set_failback_t *failback = pool->set.failback;
+    apr_interval_time_t fine =
+        timeout->idle < FINE_LIFE ? timeout->idle : FINE_LIFE;
+    apr_interval_time_t longest =
+        timeout->max > timeout->idle ? timeout->max : timeout->idle;
+
+    if (failback->mode == LBS_FAILBACK_IDLE && failback->idle < fine / 8) {
+        fine = failback->idle * 8;
+    }
+    return lbs_table_quantum(fine, longest);
+}
+
+typedef struct common_t {
+    apr_uint64_t quantum[LBS_REGISTRY_MEMBERS]; /* by slot; 0: nobody's */
+    apr_uint32_t limit[LBS_REGISTRY_MEMBERS];   /* 0: none */
+} common_t;
+
+/* The coarsest clock tells the longest life. */
+static void add_clock(common_t *common, apr_uint32_t slot,
+                      apr_uint64_t quantum)
+{
+    if (common->quantum[slot] < quantum) {
+        common->quantum[slot] = quantum;
+    }
+}
+
+/* The lowest limit keeps all others. */
+static void add_limit(common_t *common, apr_uint32_t slot, apr_uint32_t limit)
+{
+    if (limit != 0
+        && (common->limit[slot] == 0 || common->limit[slot] > limit)) {
+        common->limit[slot] = limit;
+    }
+}
+
+static void set_clock(apr_uint32_t slot, apr_uint64_t quantum)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    apr_uint64_t before =
+        lbs_atomic_load64_relaxed(&rt->slots->quantum_us[slot]);
+
+    if (before == 0) {
+        lbs_atomic_store64_relaxed(&rt->slots->quantum_us[slot], quantum);
+    }
+    else if (before != quantum) {
+        (void)lbs_sweep_requantise(rt->table, slot, quantum,
+                                   lbs_runtime_now()); /* slot is in range */
+    }
+}
+
+/* In the order of the configuration; httpd lists the main server first, then
+ * the virtual hosts backwards. */
+static int is_before(const apr_array_header_t *all, int a, int b)
+{
+    const lbs_hpool_t *first =
+        APR_ARRAY_IDX(all, a < b ? a : b, lbs_hpool_t *);
+    int main_is_first = lbs_pools_find(ap_server_conf, first->name) == first;
+
+    return main_is_first ? a < b : a > b;
+}
+
+int lbs_inherit_decides(int number, int (*has)(const lbs_hpool_t *pool))
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    const lbs_hpool_t *pool = APR_ARRAY_IDX(all, number, lbs_hpool_t *);
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_hpool_t *other = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+
+        if (other->slot == pool->slot && i != number
+            && (has(other) != has(pool) ? has(other)
+                                        : is_before(all, i, number))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int is_ejecting(const lbs_hpool_t *pool)
+{
+    return pool->set.eject->on;
+}
+
+void lbs_inherit_settle(apr_pool_t *ptemp)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    lbs_gauge_t *gauges = lbs_registry_gauges(lbs_runtime()->registry);
+    common_t *common = apr_pcalloc(ptemp, sizeof(*common));
+    apr_uint32_t slot;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        apr_uint64_t quantum = quantum_of(pool);
+        apr_size_t m;
+
+        pool->decides = lbs_inherit_decides(i, is_ejecting);
+        for (m = 0; m < pool->count; m++) {
+            add_clock(common, pool->member[m].slot, quantum);
+            add_limit(common, pool->member[m].slot, pool->set.limit->inflight);
+        }
+        if (pool->max_slot >= 0) {
+            add_clock(common, (apr_uint32_t)pool->max_slot, quantum);
+        }
+    }
+    for (slot = 0; slot < LBS_REGISTRY_MEMBERS; slot++) {
+        if (common->quantum[slot] != 0) {
+            set_clock(slot, common->quantum[slot]);
+            lbs_atomic_store32_relaxed(&gauges[slot].limit,
+                                       common->limit[slot]);
+        }
+    }
+}

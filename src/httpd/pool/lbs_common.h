@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_common.h - what a member can have only one of.
+ *
+ * Virtual hosts that inherit a pool of the main server have its members in
+ * common, and each may have directives of its own. The words of a member's
+ * sessions have one expiry clock, and it has one limit, is up or not, ejected
+ * or not, for all of them.
+ */
+#ifndef LBS_INHERIT_H
+#define LBS_INHERIT_H
+
+#include "src/httpd/pool/lbs_pools.h"
+
+/**
+ * Give each member a clock that tells the longest life any pool gives its
+ * sessions, and the lowest limit that any sets; and find out whose
+ * LBStickyEject and LBStickySlowStart hold. Parent, in post_config,
+ * between lbs_pools_build() and lbs_persist_load().
+ *
+ * Cost: a walk over the session table for each member whose clock changes.
+ */
+void lbs_inherit_settle(apr_pool_t *ptemp);
+
+/**
+ * Of the pools with the same members one decides: the first in the order of
+ * the configuration that has what is asked for, else the first of all.
+ *
+ * @param number  of a pool in lbs_pools_all()
+ * @return 1 if it is that one
+ */
+int lbs_inherit_decides(int number, int (*has)(const lbs_hpool_t *pool));
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_own.c - see lbs_own.h. */
+#include "src/httpd/pool/lbs_own.h"
+
+#include <ap_listen.h>
+#include <apr_network_io.h>
+#include <apr_strings.h>
+#include <apr_uri.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "src/httpd/config/lbs_config.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/config/lbs_walk.h"
+
+/* What a member's address is to this process. */
+typedef enum where_t {
+    ELSEWHERE,
+    THIS_MACHINE, /* but nobody of us listens there */
+    THIS_HTTPD
+} where_t;
+
+/* Addresses -------------------------------------------------------------- */
+
+static int is_loopback(const apr_sockaddr_t *addr)
+{
+    if (addr->family == APR_INET) {
+        return (ntohl(addr->sa.sin.sin_addr.s_addr) >> 24) == 127;
+    }
+    return IN6_IS_ADDR_LOOPBACK(&addr->sa.sin6.sin6_addr);
+}
+
+static int has_address(const struct sockaddr *sa, const apr_sockaddr_t *addr)
+{
+    if (sa == NULL || sa->sa_family != addr->family) {
+        return 0;
+    }
+    if (sa->sa_family == AF_INET) {
+        return memcmp(
+                   &((const struct sockaddr_in *)(const void *)sa)->sin_addr,
+                   &addr->sa.sin.sin_addr, sizeof(struct in_addr))
+               == 0;
+    }
+    return memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr,
+                  &addr->sa.sin6.sin6_addr, sizeof(struct in6_addr))
+           == 0;
+}
+
+static int is_this_machine(const apr_sockaddr_t *addr)
+{
+    struct ifaddrs *all, *one;
+    int found = is_loopback(addr);
+
+    if (found || getifaddrs(&all) != 0) {
+        return found;
+    }
+    for (one = all; one != NULL && !found; one = one->ifa_next) {
+        found = has_address(one->ifa_addr, addr);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* Listening to every address counts for addresses of this machine only. */
+static int is_listened_to(const apr_sockaddr_t *addr, int here)
+{
+    const ap_listen_rec *listen;
+
+    for (listen = ap_listeners; listen != NULL; listen = listen->next) {
+        const apr_sockaddr_t *bound = listen->bind_addr;
+
+        if (bound == NULL || bound->port != addr->port) {
+            continue;
+        }
+        if (apr_sockaddr_is_wildcard(bound)
+                ? here
+                : apr_sockaddr_equal(bound, addr)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* @param url  of a member, as mod_proxy has it */
+static where_t find_where(apr_pool_t *ptemp, const char *url)
+{
+    where_t where = ELSEWHERE;
+    apr_sockaddr_t *addr;
+    apr_uri_t uri;
+
+    if (apr_uri_parse(ptemp, url, &uri) != APR_SUCCESS || uri.hostname == NULL
+        || uri.scheme == NULL || strncmp(uri.scheme, "http", 4) != 0) {
+        return ELSEWHERE;
+    }
+    if (uri.port == 0) {
+        uri.port = apr_uri_port_of_scheme(uri.scheme);
+    }
+    /* A name that cannot be resolved is nobody's of this machine. */
+    if (apr_sockaddr_info_get(&addr, uri.hostname, APR_UNSPEC, uri.port, 0,
+                              ptemp)
+        != APR_SUCCESS) {
+        return ELSEWHERE;
+    }
+    for (; addr != NULL; addr = addr->next) {
+        int here = is_this_machine(addr);
+
+        if (is_listened_to(addr, here)) {
+            return THIS_HTTPD;
+        }
+        where = here ? THIS_MACHINE : where;
+    }
+    return where;
+}
+
+static int has_retry_status(const lbs_hpool_t *pool)
+{
+    static const lbs_statuses_t none;
+    const lbs_set_retry_t *retry = pool->set.retry;
+
+    return retry->on && memcmp(&retry->status, &none, sizeof(none)) != 0;
+}
+
+void lbs_local_own_find(apr_pool_t *ptemp)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        int own = 0;
+        apr_size_t k;
+
+        for (k = 0; pool->set.local->self && k < pool->count; k++) {
+            lbs_hmember_t *m = &pool->member[k];
+
+            m->own = find_where(ptemp, m->name) == THIS_HTTPD;
+            own |= m->own;
+        }
+        /* An expression may read what mapping finds, and an answer that is to
+         * be repeated elsewhere has to be one of a hop. */
+        pool->own_early =
+            own && !lbs_settings_has_source(pool->set.sticky, LBS_SOURCE_EXPR)
+            && !has_retry_status(pool);
+    }
+}
+
+/* Checks ------------------------------------------------------------------ */
+
+/* One that is here while another is this httpd may be a second server on
+ * this machine; where none is this httpd, somebody forgot a Listen. */
+static int check_members(apr_pool_t *ptemp, const lbs_walk_t *walk)
+{
+    const char *here = NULL;
+    int n = lbs_worker_count(walk->balancer);
+    int i;
+
+    for (i = 0; i < n; i++) {
+        const char *url = lbs_worker_name(lbs_worker_at(walk->balancer, i));
+
+        switch (find_where(ptemp, url)) {
+        case THIS_HTTPD:
+            return OK;
+        case THIS_MACHINE:
+            here = url;
+            break;
+        default:
+            break;
+        }
+    }
+    if (here == NULL) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->server,
+                 LBSNO(2200) "LBStickyLocal on %s: \"self\": member %s of "
+                             "pool %s is this machine, but this httpd does "
+                             "not listen there; wanted Listen with that "
+                             "address and port, or no self if another program "
+                             "serves it",
+                 walk->set.local->where, here, walk->name);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int check_secret(const lbs_walk_t *walk, const server_rec *main_server)
+{
+    if (lbs_config_of(main_server)->main->secret_source == LBS_SECRET_GIVEN) {
+        return OK;
+    }
+    ap_log_error(
+        APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->server,
+        LBSNO(2201) "LBStickyLocal on %s: \"self\": wanted a secret that "
+                    "all servers of the pool share; write "
+                    "LBStickySecret file:/etc/apache2/lbsticky.secret "
+                    "with the same file on each of them",
+        walk->set.local->where);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+int lbs_local_own_check(apr_pool_t *ptemp, server_rec *main_server)
+{
+    lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
+    int status = OK;
+
+    while (status == OK && lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && walk.set.local->self) {
+            status = check_secret(&walk, main_server);
+            if (status == OK) {
+                status = check_members(ptemp, &walk);
+            }
+        }
+    }
+    return status;
+}

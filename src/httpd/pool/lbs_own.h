@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_own.h - which member is this httpd itself.
+ *
+ * A member is this httpd when its host is an address of this machine and
+ * some Listen covers that address and port. Names are resolved and the
+ * machine's addresses looked up when the configuration is read: an address
+ * that moves between machines at run time (VRRP) belongs into Listen or DNS,
+ * never into a BalancerMember.
+ */
+#ifndef LBS_LOCAL_OWN_H
+#define LBS_LOCAL_OWN_H
+
+#include <httpd.h>
+
+/** Note in every pool which of its members is this httpd. Parent, in
+ * post_config, after lbs_pools_build(). */
+void lbs_local_own_find(apr_pool_t *ptemp);
+
+/**
+ * Refuse what LBStickyLocal cannot do: `self` without a secret that servers
+ * share, or for a pool of which a member is this machine and none is this
+ * httpd. In check_config.
+ *
+ * @return OK; or an HTTP status, and it was logged what to write instead
+ */
+int lbs_local_own_check(apr_pool_t *ptemp, server_rec *main_server);
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_pools.c - see lbs_pools.h. */
+#include "src/httpd/pool/lbs_pools.h"
+
+#include <apr_strings.h>
+
+#include "src/affinity/lbs_token.h"
+#include "src/httpd/config/lbs_config.h"
+#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_shm.h"
+#include "src/httpd/config/lbs_walk.h"
+#include "src/state/lbs_admin.h"
+#include "src/state/lbs_identity.h"
+#include "src/state/lbs_manager.h"
+
+/* Every virtual host has a table of its own; a pool that hosts inherit from
+ * the main server stands in each of them. */
+typedef struct pools_t {
+    apr_array_header_t *all; /* lbs_hpool_t *, one per pool and settings */
+    apr_hash_t *by_server;   /* server_rec * -> hash of name -> pool */
+    apr_uint16_t member_at[LBS_REGISTRY_MEMBERS]; /* slot -> index + 1 */
+} pools_t;
+
+static pools_t *pools;
+
+const apr_array_header_t *lbs_pools_all(void)
+{
+    return pools->all;
+}
+
+lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name)
+{
+    apr_hash_t *names = apr_hash_get(pools->by_server, &s, sizeof(s));
+
+    return names == NULL ? NULL
+                         : apr_hash_get(names, name, APR_HASH_KEY_STRING);
+}
+
+lbs_hpool_t *lbs_pools_of_url(const server_rec *s, const char *url)
+{
+    lbs_slice_t part = lbs_config_pool_part(url);
+    char name[PROXY_BALANCER_MAX_NAME_SIZE];
+
+    if (part.n == 0 || part.n >= sizeof(name)) {
+        return NULL;
+    }
+    memcpy(name, part.p, part.n);
+    name[part.n] = '\0';
+    ap_str_tolower(name);
+    return lbs_pools_find(s, name);
+}
+
+int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot)
+{
+    int index = slot < LBS_REGISTRY_MEMBERS ? pools->member_at[slot] - 1 : -1;
+
+    if (index < 0 || (apr_size_t)index >= pool->count
+        || pool->member[index].slot != slot) {
+        return LBS_NO_MEMBER;
+    }
+    return index;
+}
+
+/* Members ---------------------------------------------------------------- */
+
+static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
+                                int *created)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    apr_status_t rv;
+
+    rv = lbs_registry_member(rt->registry, pool->slot, m->route, m->name,
+                             &m->slot, created);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1101) "pool %s: there is no place for member %s; "
+                                 "all pools together have at most %d, removed "
+                                 "ones of the last minutes included: stop and "
+                                 "start httpd, or take some out",
+                     pool->name, m->name, LBS_REGISTRY_MEMBERS);
+    }
+    return rv;
+}
+
+static apr_status_t build_member(lbs_hpool_t *pool, int i)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    lbs_hmember_t *m = &pool->member[i];
+    apr_status_t rv;
+
+    m->worker = lbs_worker_at(pool->balancer, i);
+    /* Copies: balancer-manager may write to what mod_proxy has. */
+    m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
+    m->route = apr_pstrdup(rt->pool, lbs_worker_route(m->worker));
+    rv = name_member(pool, m, &m->created);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    m->token_id =
+        lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
+    m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
+    m->record = lbs_registry_member_record(rt->registry, m->slot);
+    lbs_worker_govern(m->worker);
+    pools->member_at[m->slot] = (apr_uint16_t)(i + 1);
+    if (*m->route) {
+        apr_hash_set(pool->by_route, m->route, APR_HASH_KEY_STRING, m);
+    }
+    apr_hash_set(pool->by_token_id, &m->token_id, sizeof(m->token_id), m);
+    return APR_SUCCESS;
+}
+
+static apr_status_t build_members(apr_pool_t *pconf, lbs_hpool_t *pool)
+{
+    int n = lbs_worker_count(pool->balancer);
+    int i;
+
+    pool->count = (apr_size_t)n;
+    pool->member = apr_pcalloc(pconf, sizeof(*pool->member) * pool->count);
+    pool->by_route = apr_hash_make(pconf);
+    pool->by_token_id = apr_hash_make(pconf);
+    for (i = 0; i < n; i++) {
+        apr_status_t rv = build_member(pool, i);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/* LBStickyTimeout max= keeps a second word per session that is never renewed;
+ * a pseudo-member of the pool owns those words, so that no member's count of
+ * sessions contains them. */
+static apr_status_t build_max(lbs_hpool_t *pool)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    apr_uint32_t slot;
+    apr_status_t rv;
+
+    pool->max_slot = -1;
+    if (pool->set.timeout->max == 0) {
+        return APR_SUCCESS;
+    }
+    rv = lbs_registry_member(registry, pool->slot, NULL, LBS_POOLS_MAX_URL,
+                             &slot, NULL);
+    if (rv == APR_EEXIST) {
+        /* Virtual hosts that inherit the pool share the words, too. */
+        slot = lbs_registry_find_member(
+            registry,
+            lbs_identity_member(lbs_identity_pool(pool->vhost, pool->name),
+                                NULL, LBS_POOLS_MAX_URL));
+        rv = APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1106) "pool %s: there is no place for "
+                                 "LBStickyTimeout max=, which takes that of a "
+                                 "member; all pools together have at most %d: "
+                                 "stop and start httpd, or take some out",
+                     pool->name, LBS_REGISTRY_MEMBERS);
+        return rv;
+    }
+    pool->max_slot = (int)slot;
+    return APR_SUCCESS;
+}
+
+/* The plan --------------------------------------------------------------- */
+
+static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
+                               lbs_hpool_t *pool)
+{
+    lbs_plan_member_t *facts =
+        apr_pcalloc(ptemp, sizeof(*facts) * pool->count);
+    apr_uint32_t with = lbs_pick_method_needs(pool->set.method->method);
+    apr_size_t bytes = lbs_plan_bytes((apr_uint32_t)pool->count, with);
+    apr_status_t rv;
+    void *block;
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        facts[i].identity = pool->member[i].token_id;
+        facts[i].slot = pool->member[i].slot;
+        facts[i].weight = lbs_worker_weight(pool->member[i].worker);
+        facts[i].lbset =
+            (apr_uint32_t)lbs_worker_lbset(pool->member[i].worker);
+    }
+    rv = lbs_shm_create(&block, bytes, pconf);
+    if (rv == APR_SUCCESS) {
+        rv = lbs_plan_format(&pool->plan, block, bytes, facts,
+                             (apr_uint32_t)pool->count, with, pconf);
+    }
+    pool->pick.method = pool->set.method->method;
+    pool->pick.plan = pool->plan;
+    pool->pick.gauges = lbs_registry_gauges(lbs_runtime()->registry);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1102) "pool %s: no shared memory for its picks, "
+                                 "wanted %" APR_SIZE_T_FMT " bytes; raise the "
+                                 "system's limit, or write another "
+                                 "LBStickyMethod: hash takes most",
+                     pool->name, bytes);
+    }
+    return rv;
+}
+
+/* Pools ------------------------------------------------------------------ */
+
+/* Hash what is the same for all keys of a source, once. */
+static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
+{
+    const lbs_set_sticky_t *sticky = pool->set.sticky;
+    const lbs_hash_key_t *key =
+        lbs_registry_table_key(lbs_runtime()->registry);
+    int i;
+
+    for (i = 0; i < sticky->count; i++) {
+        const char *spelling = sticky->source[i].spelling;
+        apr_uint64_t words[2] = {
+            id, lbs_hash_bytes(key, spelling, strlen(spelling))};
+
+        pool->key_head[i] = lbs_hash_head(key, words, sizeof(words));
+    }
+    pool->first_prefix = id;
+}
+
+static void build_ejection(lbs_hpool_t *pool)
+{
+    const lbs_set_eject_t *set = pool->set.eject;
+    const apr_array_header_t *theirs =
+        lbs_worker_pool_statuses(pool->balancer);
+    int i;
+
+    pool->eject_conf.failures = set->failures;
+    pool->eject_conf.cap_percent = set->cap;
+    pool->eject_conf.window_us = set->window;
+    pool->eject_conf.hold_min_us = set->hold[0];
+    pool->eject_conf.hold_max_us = set->hold[1];
+    pool->eject_conf.stall_us = set->stall;
+    pool->eject_status = set->status;
+    for (i = 0; theirs != NULL && i < theirs->nelts; i++) {
+        lbs_statuses_add(&pool->eject_status, APR_ARRAY_IDX(theirs, i, int));
+    }
+}
+
+/* mod_proxy_hcheck would close members behind our back. */
+static void warn_of_checks(const lbs_hpool_t *pool)
+{
+    int n = lbs_worker_count(pool->balancer);
+    int i;
+
+    for (i = 0; i < n; i++) {
+        const proxy_worker *worker = lbs_worker_at(pool->balancer, i);
+
+        if (lbs_worker_is_checked(worker)) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
+                         LBSNO(1107) "pool %s: hcmethod= of member %s is "
+                                     "ignored here; write LBStickyCheck "
+                                     "path=/PATH",
+                         pool->name, lbs_worker_name(worker));
+        }
+    }
+}
+
+/* mod_proxy's own parameters of a balancer, and what is in force of them. */
+static void build_parameters(lbs_hpool_t *pool, int inherited)
+{
+    int most = lbs_worker_pool_maxattempts(pool->balancer);
+    const char *sticky = lbs_worker_pool_sticky(pool->balancer);
+
+    build_ejection(pool);
+    pool->max_members = most < 0 ? 0 : most + 1;
+    pool->failover = *pool->set.failover;
+    if (pool->set.failover == lbs_settings_defaults()->failover
+        && lbs_worker_pool_nofailover(pool->balancer)) {
+        pool->failover = 0;
+    }
+    if (!inherited) {
+        warn_of_checks(pool);
+    }
+    if (sticky != NULL && !inherited) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
+                     LBSNO(1103) "pool %s: stickysession=%s is ignored here; "
+                                 "where the application writes the route "
+                                 "itself, write LBSticky route=NAME",
+                     pool->name, sticky);
+    }
+}
+
+static apr_status_t name_pool(lbs_hpool_t *pool)
+{
+    apr_status_t rv = lbs_registry_pool(lbs_runtime()->registry, pool->vhost,
+                                        pool->name, &pool->slot, NULL);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                     LBSNO(1105) "there is no place for pool %s of %s; there "
+                                 "are at most %d, removed ones of the last "
+                                 "minutes included: stop and start httpd, or "
+                                 "let virtual hosts share the main server's",
+                     pool->name, pool->vhost, LBS_REGISTRY_POOLS);
+    }
+    return rv;
+}
+
+/* What depends on the directives in force, not on who the members are. */
+static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
+                                   lbs_hpool_t *pool)
+{
+    apr_status_t rv;
+
+    pool->cookie_name =
+        lbs_slice_of(pool->set.cookie->name != NULL
+                         ? pool->set.cookie->name
+                         : lbs_cookie_name_for(pconf, pool->name));
+    rv = build_max(pool);
+    return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
+}
+
+static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
+                               lbs_hpool_t *pool)
+{
+    char *host = apr_pstrdup(ptemp, pool->server->server_hostname);
+    apr_status_t rv;
+
+    ap_str_tolower(host); /* the same server, however its name is written */
+    pool->vhost = lbs_config_vhost(pconf, pool->server);
+    rv = name_pool(pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    pool->record =
+        lbs_registry_pool_record(lbs_runtime()->registry, pool->slot);
+    pool->token_pool = lbs_token_pool_id(host, pool->name);
+    rv = build_members(pconf, pool);
+    return rv == APR_SUCCESS ? build_settings(pconf, ptemp, pool) : rv;
+}
+
+/* A pool that was built already for another server: virtual hosts inherit
+ * the main server's. They share members and counters, but each may have
+ * directives of its own. */
+static lbs_hpool_t *find_twin(const proxy_balancer *balancer)
+{
+    int i;
+
+    for (i = 0; i < pools->all->nelts; i++) {
+        lbs_hpool_t *pool = APR_ARRAY_IDX(pools->all, i, lbs_hpool_t *);
+
+        if (lbs_worker_same_pool(pool->balancer, balancer)) {
+            return pool;
+        }
+    }
+    return NULL;
+}
+
+static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
+                               lbs_hpool_t *pool, const lbs_hpool_t *twin)
+{
+    pool->vhost = twin->vhost;
+    pool->slot = twin->slot;
+    pool->record = twin->record;
+    pool->token_pool = twin->token_pool;
+    pool->count = twin->count;
+    pool->member = twin->member;
+    pool->by_route = twin->by_route;
+    pool->by_token_id = twin->by_token_id;
+    return build_settings(pconf, ptemp, pool);
+}
+
+/* @param names  name -> pool, of the server; its own come first */
+static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
+                             const lbs_walk_t *walk, apr_hash_t *names)
+{
+    const lbs_hpool_t *twin = find_twin(walk->balancer);
+    lbs_hpool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
+    apr_status_t rv;
+
+    pool->name = walk->name;
+    pool->server = walk->owner;
+    pool->balancer = walk->balancer;
+    pool->set = walk->set;
+    build_parameters(pool, lbs_walk_is_inherited(walk));
+    rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
+                      : build_pool(pconf, ptemp, pool);
+    if (rv == APR_SUCCESS) {
+        apr_hash_set(names, pool->name, APR_HASH_KEY_STRING, pool);
+        APR_ARRAY_PUSH(pools->all, lbs_hpool_t *) = pool;
+    }
+    return rv;
+}
+
+static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
+                                 server_rec *s, server_rec *main_server)
+{
+    lbs_walk_t walk = lbs_walk_server(pconf, s, main_server);
+    apr_hash_t *names = apr_hash_make(pconf);
+    apr_status_t rv = APR_SUCCESS;
+
+    apr_hash_set(pools->by_server, apr_pmemdup(pconf, &s, sizeof(s)),
+                 sizeof(s), names);
+    while (rv == APR_SUCCESS && lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && lbs_worker_count(walk.balancer) > 0
+            && apr_hash_get(names, walk.name, APR_HASH_KEY_STRING) == NULL) {
+            rv = add_pool(pconf, ptemp, &walk, names);
+        }
+    }
+    return rv;
+}
+
+apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
+                             server_rec *main_server)
+{
+    apr_status_t rv = APR_SUCCESS;
+    server_rec *s;
+
+    pools = apr_pcalloc(pconf, sizeof(*pools));
+    pools->all = apr_array_make(pconf, 8, sizeof(lbs_hpool_t *));
+    pools->by_server = apr_hash_make(pconf);
+    lbs_registry_begin(lbs_runtime()->registry);
+    for (s = main_server; s != NULL && rv == APR_SUCCESS; s = s->next) {
+        rv = build_server(pconf, ptemp, s, main_server);
+    }
+    return rv;
+}
+
+/* Settling --------------------------------------------------------------- */
+
+/* What the file says, unless an operator's change outlives the restart; and
+ * balancer-manager shall show what is in force. */
+static void reconcile(const lbs_hmember_t *m)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_admin_values_t values = {lbs_worker_flags(m->worker),
+                                 lbs_worker_weight(m->worker)};
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_admin_reconcile(registry, m->slot, &values, &now);
+    values.flags = lbs_gauge_flags(m->gauge) & LBS_ADMIN_FLAGS;
+    values.weight = lbs_atomic_load32_relaxed(&m->gauge->weight);
+    lbs_worker_set_flags(m->worker, values.flags);
+    lbs_worker_set_weight(m->worker, values.weight);
+    lbs_manager_wrote(registry, m->slot, &values);
+}
+
+static void settle_pool(lbs_hpool_t *pool, int is_reload)
+{
+    apr_size_t i;
+
+    build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
+    for (i = 0; i < pool->count; i++) {
+        const lbs_hmember_t *m = &pool->member[i];
+
+        reconcile(m);
+        if (m->created && is_reload) {
+            lbs_health_warm_up(pool, m);
+        }
+        else if (m->created) {
+            lbs_atomic_store32_relaxed(&m->gauge->ramp, LBS_RAMP_FULL);
+        }
+    }
+}
+
+void lbs_pools_settle(void)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_clock_t now = lbs_runtime_clock();
+    int is_reload = lbs_registry_generation(registry) != 0;
+    int i;
+
+    for (i = 0; i < pools->all->nelts; i++) {
+        settle_pool(APR_ARRAY_IDX(pools->all, i, lbs_hpool_t *), is_reload);
+    }
+    lbs_registry_commit(registry, &now);
+    lbs_runtime()->generation = lbs_registry_generation(registry);
+}

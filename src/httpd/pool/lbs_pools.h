@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_pools.h - the governed pools as one configuration has them.
+ *
+ * Built by the parent in post_config from mod_proxy's balancers and this
+ * module's directives, inherited by the children, read-only afterwards. What
+ * changes at run time lives in shared memory behind the pointers.
+ */
+#ifndef LBS_POOLS_H
+#define LBS_POOLS_H
+
+#include <apr_hash.h>
+#include <httpd.h>
+
+#include "src/base/lbs_hash.h"
+#include "src/httpd/config/lbs_settings.h"
+#include "src/httpd/proxy/lbs_worker.h"
+#include "src/member/lbs_eject.h"
+#include "src/member/lbs_gauge.h"
+#include "src/member/lbs_member_record.h"
+#include "src/pick/lbs_pick.h"
+#include "src/pick/lbs_plan.h"
+#include "src/state/lbs_registry.h"
+
+#define LBS_NO_MEMBER (-1)
+
+/* URL of the pseudo-member that owns the words of LBStickyTimeout max=. It is
+ * no URL of a member, and views leave it out. */
+#define LBS_POOLS_MAX_URL "max:"
+
+/* So many connections to a member are told apart, the others are one. */
+#define LBS_POOLS_DEPTHS 32
+
+typedef struct lbs_hmember_t {
+    proxy_worker *worker;
+    const char *name;      /* its URL */
+    const char *route;     /* "" when it has none */
+    apr_uint32_t slot;     /* in the registry, and in the words of the table */
+    apr_uint64_t token_id; /* in cookies: the same on every server */
+    lbs_gauge_t *gauge;
+    lbs_member_t *record;
+    int own;     /* it is this httpd, with LBStickyLocal self */
+    int created; /* this configuration pass found it new, or back again */
+    /* mod_proxy's connections of this process: the one given back last is
+     * taken next. busy counts those in use; used_at[n] is when one was given
+     * back that left n, which is the one that is taken when n are in use. */
+    lbs_atomic32_t busy;
+    lbs_atomic64_t used_at[LBS_POOLS_DEPTHS]; /* monotonic */
+} lbs_hmember_t;
+
+typedef struct lbs_hpool_t {
+    const char *name;         /* lower case, without balancer:// */
+    const char *vhost;        /* of the server that defines it: name:port */
+    const server_rec *server; /* the server that defines it */
+    proxy_balancer *balancer;
+    lbs_settings_t set; /* what is in force, no pointer NULL */
+    int failover;    /* LBStickyFailover, or nofailover= where that is unset */
+    int max_members; /* maxattempts= + 1; 0: as many as there are */
+    apr_uint32_t slot; /* in the registry */
+    lbs_pool_t *record;
+    int decides; /* 1: of the pools with these members its LBStickyEject and
+                    LBStickySlowStart hold, see lbs_common.h */
+    lbs_eject_conf_t eject_conf;
+    apr_int64_t stall_us;        /* in force; kept by the process that ticks */
+    lbs_statuses_t eject_status; /* LBStickyEject's and failonstatus= */
+    apr_uint64_t token_pool;     /* binds a cookie to this pool */
+    lbs_hash_head_t key_head[LBS_SOURCE_MAX]; /* hashed before the key */
+    apr_uint64_t first_prefix; /* the same for clients without a cookie */
+    lbs_slice_t cookie_name;
+    int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
+    apr_size_t count;
+    lbs_hmember_t *member;
+    int own_early; /* one is this httpd, and may be chosen before mapping */
+    int seats;     /* in mod_proxy's memory; kept by the process that ticks */
+    apr_hash_t *by_route;            /* route -> lbs_hmember_t */
+    apr_hash_t *by_token_id;         /* 8 bytes -> lbs_hmember_t */
+    struct lbs_peers_store_t *store; /* LBStickyStore; NULL: off */
+    lbs_plan_t *plan;
+    lbs_pick_pool_t pick;
+} lbs_hpool_t;
+
+/**
+ * Build the pools of a configuration. Parent only.
+ *
+ * @param pconf  they live as long as the configuration
+ * @return APR_SUCCESS; anything else was logged and the start must fail
+ */
+apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
+                             server_rec *main_server);
+
+/**
+ * The second half of building, after a state file was read: give members the
+ * administrators' values, hash what depends on the table's key, and commit
+ * the pass. Parent only.
+ */
+void lbs_pools_settle(void);
+
+/** Pool of a server by its name, or NULL when it is not governed. */
+lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name);
+
+/** The same by balancer://name/path, in any case. NULL also for other URLs. */
+lbs_hpool_t *lbs_pools_of_url(const server_rec *s, const char *url);
+
+/** All pools, each once, in the order of the configuration. */
+const apr_array_header_t *lbs_pools_all(void); /* of lbs_hpool_t * */
+
+/** Index of the member that owns a slot in this pool; LBS_NO_MEMBER. */
+int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot);
+
+/** Index of a member in its pool. */
+static inline int lbs_pools_index(const lbs_hpool_t *pool,
+                                  const lbs_hmember_t *member)
+{
+    return (int)(member - pool->member);
+}
+
+#endif

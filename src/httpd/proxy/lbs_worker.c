@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_worker.c - see lbs_worker.h. */
+#include "src/httpd/proxy/lbs_worker.h"
+
+#include <apr_strings.h>
+#include <dlfcn.h>
+#include <http_config.h>
+
+#include "src/member/lbs_gauge.h"
+
+/* Time to open a connection: one lost SYN is sent again after one second. */
+#define CONNECT_TIME apr_time_from_sec(2)
+
+/* mod_proxy's functions, found by name in the running httpd. */
+static struct {
+    module *proxy;
+    int (*canon_url)(request_rec *r); /* NULL in httpd before 2.4.58 */
+    int (*run_scheme)(request_rec *r, proxy_worker *worker,
+                      proxy_server_conf *conf, char *url,
+                      const char *proxyhost, apr_port_t proxyport);
+    apr_status_t (*initialize)(proxy_worker *worker, server_rec *s,
+                               apr_pool_t *p);
+    void (*hook_pre)(proxy_HOOK_pre_request_t *fn, const char *const *pre,
+                     const char *const *succ, int order);
+    void (*hook_post)(proxy_HOOK_post_request_t *fn, const char *const *pre,
+                      const char *const *succ, int order);
+    void (*hook_scheme)(proxy_HOOK_scheme_handler_t *fn,
+                        const char *const *pre, const char *const *succ,
+                        int order);
+} mod_proxy;
+
+/* `needed` in the order in which they are missed. */
+static const struct {
+    const char *name;
+    void *function; /* where the address goes */
+    int needed;
+} imports[] = {
+    {"ap_proxy_canon_url", &mod_proxy.canon_url, 0},
+    {"proxy_run_scheme_handler", &mod_proxy.run_scheme, 1},
+    {"ap_proxy_initialize_worker", &mod_proxy.initialize, 1},
+    {"proxy_hook_pre_request", &mod_proxy.hook_pre, 1},
+    {"proxy_hook_post_request", &mod_proxy.hook_post, 1},
+    {"proxy_hook_scheme_handler", &mod_proxy.hook_scheme, 1},
+};
+
+const char *lbs_worker_import(const lbs_worker_hooks_t *hooks)
+{
+    static const char *const balancer[] = {"mod_proxy_balancer.c", NULL};
+    unsigned i;
+
+    mod_proxy.proxy = ap_find_linked_module("mod_proxy.c");
+    for (i = 0; i < sizeof(imports) / sizeof(imports[0]); i++) {
+        /* POSIX lets dlsym() return functions; ISO C has no cast for it. */
+        void *found = dlsym(RTLD_DEFAULT, imports[i].name);
+
+        if (found == NULL && imports[i].needed) {
+            return imports[i].name;
+        }
+        memcpy(imports[i].function, &found, sizeof(found));
+    }
+    mod_proxy.hook_pre(hooks->pre_request, NULL, balancer, APR_HOOK_FIRST);
+    mod_proxy.hook_post(hooks->post_request, NULL, balancer, APR_HOOK_FIRST);
+    mod_proxy.hook_scheme(hooks->scheme_handler, NULL, NULL,
+                          APR_HOOK_REALLY_FIRST);
+    return NULL;
+}
+
+static proxy_server_conf *conf_of(const server_rec *s)
+{
+    return mod_proxy.proxy == NULL
+               ? NULL
+               : ap_get_module_config(s->module_config, mod_proxy.proxy);
+}
+
+int lbs_worker_pools(const server_rec *s, proxy_balancer **first)
+{
+    proxy_server_conf *conf = conf_of(s);
+
+    if (conf == NULL || conf->balancers == NULL) {
+        return 0;
+    }
+    *first = (proxy_balancer *)(void *)conf->balancers->elts;
+    return conf->balancers->nelts;
+}
+
+int lbs_worker_same_pool(const proxy_balancer *a, const proxy_balancer *b)
+{
+    return a->workers == b->workers;
+}
+
+int lbs_worker_is_inherited(const proxy_balancer *pool,
+                            const server_rec *main_server)
+{
+    proxy_balancer *theirs = NULL;
+    int n = lbs_worker_pools(main_server, &theirs);
+
+    while (n-- > 0) {
+        if (lbs_worker_same_pool(&theirs[n], pool)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *lbs_worker_pool_url(const proxy_balancer *pool)
+{
+    return pool->s->name;
+}
+
+const char *lbs_worker_pool_sticky(const proxy_balancer *pool)
+{
+    return pool->s->sticky[0] != '\0' ? pool->s->sticky : NULL;
+}
+
+int lbs_worker_pool_nofailover(const proxy_balancer *pool)
+{
+    return pool->s->sticky_force;
+}
+
+int lbs_worker_pool_maxattempts(const proxy_balancer *pool)
+{
+    return pool->s->max_attempts_set ? pool->s->max_attempts : -1;
+}
+
+const apr_array_header_t *lbs_worker_pool_statuses(const proxy_balancer *pool)
+{
+    return pool->errstatuses;
+}
+
+int lbs_worker_pool_seats(const proxy_balancer *pool)
+{
+    int seats = 0;
+    int i;
+
+    for (i = 0; i < pool->max_workers; i++) {
+        void *seat = NULL;
+
+        if (pool->storage->dptr(pool->wslot, (unsigned)i, &seat) == APR_SUCCESS
+            && ((const proxy_worker_shared *)seat)->hash.def != 0) {
+            seats++;
+        }
+    }
+    return seats;
+}
+
+int lbs_worker_count(const proxy_balancer *pool)
+{
+    return pool->workers->nelts;
+}
+
+proxy_worker *lbs_worker_at(const proxy_balancer *pool, int i)
+{
+    return APR_ARRAY_IDX(pool->workers, i, proxy_worker *);
+}
+
+const char *lbs_worker_name(const proxy_worker *worker)
+{
+    return worker->s->name_ex;
+}
+
+lbs_worker_place_t lbs_worker_place(const proxy_worker *worker)
+{
+    const proxy_worker_shared *s = worker->s;
+    lbs_worker_place_t place = {s->scheme, s->hostname_ex, s->port,
+                                *s->uds_path ? s->uds_path : NULL};
+
+    return place;
+}
+
+const char *lbs_worker_route(const proxy_worker *worker)
+{
+    return worker->s->route;
+}
+
+const char *lbs_worker_redirect(const proxy_worker *worker)
+{
+    return worker->s->redirect;
+}
+
+int lbs_worker_lbset(const proxy_worker *worker)
+{
+    return worker->s->lbset;
+}
+
+apr_uint32_t lbs_worker_weight(const proxy_worker *worker)
+{
+    return worker->s->lbfactor > 0 ? (apr_uint32_t)worker->s->lbfactor : 0;
+}
+
+/* mod_proxy's bits beside ours. Health and error bits are not among them:
+ * in a governed pool neither mod_proxy's errors nor mod_proxy_hcheck act. */
+static const struct {
+    unsigned proxy;
+    apr_uint32_t ours;
+} status_bits[] = {
+    {PROXY_WORKER_STOPPED, LBS_F_STOPPED},
+    {PROXY_WORKER_IN_SHUTDOWN, LBS_F_STOPPED},
+    {PROXY_WORKER_DISABLED, LBS_F_DISABLED},
+    {PROXY_WORKER_DRAIN, LBS_F_DRAIN},
+    {PROXY_WORKER_HOT_STANDBY, LBS_F_STANDBY},
+    {PROXY_WORKER_HOT_SPARE, LBS_F_SPARE},
+};
+#define STATUS_BITS (sizeof(status_bits) / sizeof(status_bits[0]))
+
+apr_uint32_t lbs_worker_flags(const proxy_worker *worker)
+{
+    unsigned status = worker->s->status;
+    apr_uint32_t flags = 0;
+    unsigned i;
+
+    for (i = 0; i < STATUS_BITS; i++) {
+        if (status & status_bits[i].proxy) {
+            flags |= status_bits[i].ours;
+        }
+    }
+    return flags;
+}
+
+void lbs_worker_set_flags(proxy_worker *worker, apr_uint32_t flags)
+{
+    unsigned status = worker->s->status;
+    unsigned i;
+
+    for (i = 0; i < STATUS_BITS; i++) {
+        if (status_bits[i].proxy == PROXY_WORKER_IN_SHUTDOWN) {
+            continue;
+        }
+        if (flags & status_bits[i].ours) {
+            status |= status_bits[i].proxy;
+        }
+        else {
+            status &= ~status_bits[i].proxy;
+        }
+    }
+    worker->s->status = status;
+}
+
+void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight)
+{
+    worker->s->lbfactor = (int)weight;
+}
+
+int lbs_worker_is_checked(const proxy_worker *worker)
+{
+    return worker->s->method != NONE;
+}
+
+void lbs_worker_govern(proxy_worker *worker)
+{
+    proxy_worker_shared *shared = worker->s;
+
+    /* With this bit no failure puts the member into mod_proxy's error state
+     * and its retry= never acts. */
+    shared->status |= PROXY_WORKER_IGNORE_ERRORS;
+    shared->method = NONE;
+    shared->status &=
+        ~(unsigned)(PROXY_WORKER_IN_ERROR | PROXY_WORKER_HC_FAIL);
+    /* A machine without power refuses nothing: it is silent. Unless
+     * connectiontimeout= says otherwise, nobody waits a minute for it. */
+    if (!shared->conn_timeout_set) {
+        shared->conn_timeout = CONNECT_TIME;
+        if (shared->timeout_set && shared->timeout > 0
+            && shared->timeout < CONNECT_TIME) {
+            shared->conn_timeout = shared->timeout;
+        }
+        shared->conn_timeout_set = 1;
+    }
+}
+
+int lbs_worker_is_watched(const proxy_worker *worker)
+{
+    const char *scheme = worker->s->scheme;
+
+    return strncmp(scheme, "http", 4) == 0 || strncmp(scheme, "ws", 2) == 0
+           || lbs_worker_is_framed(worker);
+}
+
+int lbs_worker_is_framed(const proxy_worker *worker)
+{
+    return strncmp(worker->s->scheme, "h2", 2) == 0;
+}
+
+apr_off_t lbs_worker_bytes_sent(const proxy_worker *worker)
+{
+    return worker->s->transferred;
+}
+
+int lbs_worker_pool_empty(const proxy_worker *worker)
+{
+    return worker->s->hmax > 0 && worker->cp != NULL && worker->cp->res != NULL
+           && apr_reslist_acquired_count(worker->cp->res)
+                  >= (apr_uint32_t)worker->s->hmax;
+}
+
+int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
+                   char **url)
+{
+    const char *path = strstr(from, "://");
+    int status = OK;
+
+    if (path != NULL) {
+        path = strchr(path + 3, '/');
+    }
+    r->filename =
+        apr_pstrcat(r->pool, "proxy:", worker->s->name_ex, path, NULL);
+    if (mod_proxy.canon_url != NULL) {
+        status = mod_proxy.canon_url(r);
+    }
+    if (status == OK) {
+        *url = apr_pstrdup(r->pool, r->filename + strlen("proxy:"));
+    }
+    return status;
+}
+
+void lbs_worker_ready(request_rec *r, proxy_worker *worker,
+                      proxy_server_conf *conf)
+{
+    (void)mod_proxy.initialize(worker, r->server, conf->pool);
+}
+
+int lbs_worker_run(request_rec *r, proxy_worker *worker,
+                   proxy_server_conf *conf, char *url, const char *proxyhost,
+                   apr_port_t proxyport)
+{
+    return mod_proxy.run_scheme(r, worker, conf, url, proxyhost, proxyport);
+}
+
+struct ap_conf_vector_t *lbs_worker_keep_host(request_rec *r)
+{
+    struct ap_conf_vector_t *before = r->per_dir_config;
+    proxy_dir_conf *conf = ap_get_module_config(before, mod_proxy.proxy);
+    ap_conf_vector_t *over;
+    proxy_dir_conf *own;
+
+    if (conf->preserve_host_set) {
+        return before;
+    }
+    own = mod_proxy.proxy->create_dir_config(r->pool, NULL);
+    own->preserve_host = 1;
+    own->preserve_host_set = 1;
+    over = ap_create_request_config(r->pool);
+    ap_set_module_config(over, mod_proxy.proxy, own);
+    r->per_dir_config = ap_merge_per_dir_configs(r->pool, before, over);
+    return before;
+}

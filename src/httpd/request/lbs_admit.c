@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_admit.c - see lbs_admit.h. */
+#include "src/httpd/request/lbs_admit.h"
+
+#include "src/httpd/request/lbs_retry.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/member/lbs_queue.h"
+
+/* How long a waiting request sleeps between two looks. */
+#define NAP apr_time_from_msec(2)
+
+/* So long a member that is half-open waits for a request that can be repeated,
+ * should it fail once more. */
+#define PICKY LBS_EJECT_DOUBT_US
+
+/* A request that cannot be repeated does not try out a member, unless nobody
+ * else comes. */
+static int is_too_dear(const lbs_request_t *req)
+{
+    apr_uint64_t since =
+        lbs_eject_half_open_at(&req->pool->member[req->member].record->eject);
+
+    return since != 0 && !lbs_retry_stays_repeatable(req)
+           && (apr_uint64_t)lbs_runtime_now() < since + PICKY;
+}
+
+/* Where nobody knows whether the member still answers, what can be repeated
+ * finds out; what cannot waits for that, as long as a stall takes to be
+ * found, and goes elsewhere if that is what comes of it. When nobody finds out
+ * one of those who wait has to.
+ *
+ * @return APR_SUCCESS: send it; APR_EAGAIN: closed meanwhile */
+static apr_status_t wait_for_sign(const lbs_request_t *req)
+{
+    lbs_gauge_t *g = req->pool->member[req->member].gauge;
+    apr_uint64_t now, stall, end;
+
+    if (lbs_atomic_load64_relaxed(&g->doubt_until) == 0
+        || lbs_retry_stays_repeatable(req)) {
+        return APR_SUCCESS;
+    }
+    now = (apr_uint64_t)lbs_runtime_now();
+    stall = lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
+    end = now + (stall > LBS_EJECT_DOUBT_US ? stall : LBS_EJECT_DOUBT_US);
+    while (!lbs_gauge_risk(g, now, now + LBS_EJECT_DOUBT_US) && now < end) {
+        apr_sleep(NAP);
+        now = (apr_uint64_t)lbs_runtime_now();
+        if (!lbs_gauge_open_kept(g)) {
+            return APR_EAGAIN;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t enter(lbs_request_t *req)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    const lbs_hmember_t *m = &req->pool->member[req->member];
+
+    if (is_too_dear(req)) {
+        return APR_EAGAIN;
+    }
+    return lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight);
+}
+
+/* @return as lbs_admit(); the ticket is given back by the caller */
+static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
+{
+    const lbs_hmember_t *m = &req->pool->member[req->member];
+    apr_status_t rv;
+
+    for (;;) {
+        rv = lbs_queue_turn(&m->record->queue, m->gauge,
+                            (apr_uint64_t)lbs_runtime_now(), ticket);
+        if (APR_STATUS_IS_TIMEUP(rv)) {
+            return APR_EBUSY;
+        }
+        if (!lbs_gauge_open_kept(m->gauge)) {
+            return APR_EAGAIN;
+        }
+        if (rv == APR_SUCCESS) {
+            rv = enter(req);
+            if (rv != APR_EBUSY) {
+                return rv;
+            }
+        }
+        apr_sleep(NAP);
+    }
+}
+
+apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
+{
+    const lbs_set_limit_t *set = req->pool->set.limit;
+    lbs_queue_t *queue = &req->pool->member[req->member].record->queue;
+    apr_uint64_t now, ticket;
+    apr_status_t rv = APR_EBUSY;
+
+    if (wait_for_sign(req) == APR_EAGAIN) {
+        return APR_EAGAIN;
+    }
+    if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {
+        rv = enter(req);
+    }
+    if (rv != APR_EBUSY || set->queue == 0 || req->waited
+        || r->connection->aborted) {
+        return rv;
+    }
+    req->waited = 1;
+    now = (apr_uint64_t)lbs_runtime_now();
+    rv = lbs_queue_join(queue, set->queue, &lbs_runtime()->row, set->wait, now,
+                        &ticket);
+    if (rv != APR_SUCCESS) {
+        return APR_EBUSY;
+    }
+    rv = wait_for_turn(req, ticket);
+    lbs_queue_leave(queue, (apr_uint64_t)lbs_runtime_now(), ticket);
+    return rv;
+}
+
+/* Open to new sessions, but for its limit. */
+static int is_worth_waiting(const lbs_gauge_t *g)
+{
+    return (lbs_gauge_flags(g) & LBS_F_CLOSED_NEW) == 0
+           && lbs_atomic_load32_relaxed(&g->weight) != 0
+           && !lbs_gauge_probed(g);
+}
+
+/* The pick has walked the pool before it found everybody full; so does this,
+ * from a place of its own, so that equal queues are used equally. */
+int lbs_admit_choose(const lbs_request_t *req)
+{
+    const lbs_hpool_t *pool = req->pool;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint32_t shortest = pool->set.limit->queue;
+    apr_size_t at =
+        lbs_rand_below(lbs_runtime_rand(), (apr_uint32_t)pool->count);
+    int best = LBS_NO_MEMBER;
+    apr_size_t i;
+
+    if (req->waited) {
+        return LBS_NO_MEMBER;
+    }
+    for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
+        const lbs_hmember_t *m = &pool->member[at];
+        apr_uint32_t waiting;
+
+        if (!is_worth_waiting(m->gauge) || lbs_request_tried(req, (int)at)) {
+            continue;
+        }
+        waiting = lbs_queue_waiting(&m->record->queue, now);
+        if (waiting < shortest) {
+            shortest = waiting;
+            best = (int)at;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_admit.h - into a member, or into its queue: LBStickyLimit. */
+#ifndef LBS_ADMIT_H
+#define LBS_ADMIT_H
+
+#include <httpd.h>
+
+#include "src/httpd/request/lbs_request.h"
+
+/**
+ * Begin an attempt at req->member. Where the member is full and its pool has
+ * queues, waits for its turn first, in the order of arrival, for up to
+ * LBStickyLimit wait=; once per request. What cannot be repeated also waits
+ * while it is doubtful that the member answers, at most for a stall's time.
+ *
+ * @return APR_SUCCESS: entered, lbs_row_leave() is due; APR_EBUSY: full, or
+ *         the time was over; APR_EAGAIN: closed meanwhile
+ */
+apr_status_t lbs_admit(request_rec *r, lbs_request_t *req);
+
+/**
+ * All members are full: choose one to wait for.
+ *
+ * Cost: looks at every member, as the pick did before.
+ *
+ * @return index, or LBS_NO_MEMBER when nobody may wait
+ */
+int lbs_admit_choose(const lbs_request_t *req);
+
+#endif

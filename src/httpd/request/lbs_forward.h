@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_forward.h - send a request along its decision.
+ *
+ * mod_proxy asks for a member (pre_request) and then runs the scheme's
+ * handler. This file answers the first question and wraps the second: inside
+ * one run of the scheme handler, as mod_proxy sees it, the request may be
+ * sent to one member after another, so mod_proxy's own loop, error states and
+ * retry= never act in governed pools.
+ */
+#ifndef LBS_FORWARD_H
+#define LBS_FORWARD_H
+
+#include <httpd.h>
+
+#include "src/httpd/request/lbs_request.h"
+
+/** What lbs_worker_import() shall hook into mod_proxy. */
+extern const lbs_worker_hooks_t lbs_forward_hooks;
+
+/** Something is about to go to the client: put its connection right, once. */
+void lbs_forward_answering(request_rec *r, lbs_request_t *req);
+
+/**
+ * The member's answer begins to come in.
+ *
+ * @return 1: hand it on; 0: throw it away, another member will be asked
+ */
+int lbs_forward_answered(request_rec *r, lbs_request_t *req);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_request.c - see lbs_request.h. */
+#include "src/httpd/request/lbs_request.h"
+
+#include <apr_strings.h>
+#include <http_config.h>
+
+#include "src/httpd/request/lbs_retry.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+extern module AP_MODULE_DECLARE_DATA lbsticky_module;
+
+lbs_request_t *lbs_request_of(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &lbsticky_module);
+}
+
+lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
+                                 const char *from)
+{
+    lbs_request_t *req = apr_pcalloc(r->pool, sizeof(*req));
+
+    req->r = r;
+    req->pool = pool;
+    req->idempotent = lbs_retry_is_idempotent(r);
+    req->from = apr_pstrdup(r->pool, from);
+    req->source = -1;
+    req->keepalives = -1;
+    req->home = LBS_NO_MEMBER;
+    req->member = LBS_NO_MEMBER;
+    req->next = LBS_NO_MEMBER;
+    ap_set_module_config(r->request_config, &lbsticky_module, req);
+    return req;
+}
+
+void lbs_request_share(request_rec *r, lbs_request_t *req)
+{
+    ap_set_module_config(r->request_config, &lbsticky_module, req);
+}
+
+int lbs_request_tried(const lbs_request_t *req, int member)
+{
+    unsigned i;
+
+    for (i = 0; i < req->ntried; i++) {
+        if (req->tried[i] == member) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void lbs_request_try(lbs_request_t *req, int member)
+{
+    if (req->ntried < LBS_MAX_TRIED && !lbs_request_tried(req, member)) {
+        req->tried[req->ntried++] = (apr_uint16_t)member;
+    }
+}
+
+int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
+{
+    const lbs_request_t *req = lbs_request_of(r);
+
+    if (req == NULL) {
+        return DECLINED;
+    }
+    answer->pool = req->pool->name;
+    answer->member = "";
+    if (req->member != LBS_NO_MEMBER) {
+        const lbs_hmember_t *m = &req->pool->member[req->member];
+
+        answer->member = *m->route ? m->route : m->name;
+    }
+    answer->decision = lbs_decision_name(req->decision);
+    answer->reason = lbs_reason_name(req->reason);
+    answer->source = req->source >= 0
+                         ? req->pool->set.sticky->source[req->source].spelling
+                         : "";
+    answer->attempts = req->attempts;
+    return OK;
+}
+
+/* Counting ------------------------------------------------------------------
+ */
+
+/* One request in so many is looked at: does one key make most of them? */
+static void note_key(const lbs_request_t *req)
+{
+    const lbs_hkey_t *key = NULL;
+    int i;
+
+    if (lbs_rand_below(lbs_runtime_rand(), LBS_BUSY_ONE_IN) != 0) {
+        return;
+    }
+    for (i = 0; i < req->pool->set.sticky->count && key == NULL; i++) {
+        key = req->key[i].hash != 0 ? &req->key[i] : NULL;
+    }
+    if (key != NULL) {
+        lbs_busy_note(&lbs_runtime()->shared->notes->busy[req->pool->slot],
+                      key->hash, (apr_uint64_t)lbs_runtime_now());
+    }
+}
+
+void lbs_request_count(lbs_request_t *req)
+{
+    if (!req->counted) {
+        note_key(req);
+        req->counted = 1;
+        lbs_pool_decided(req->pool->record, req->decision, req->reason,
+                         lbs_runtime_now());
+    }
+}
+
+/* The environment ----------------------------------------------------------
+ */
+
+typedef void put_t(apr_table_t *env, const char *name, const char *value);
+
+/* As a rule nothing of that name stands there yet, and it can be added
+ * without a look at all that does: that look costs more than the rest. */
+static put_t *find_put(const apr_table_t *env)
+{
+    const apr_array_header_t *all = apr_table_elts(env);
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
+
+        if (ap_cstr_casecmpn(name, "LBSTICKY_", 9) == 0
+            || ap_cstr_casecmpn(name, "BALANCER_", 9) == 0) {
+            return apr_table_setn;
+        }
+    }
+    return apr_table_addn;
+}
+
+/* BALANCER_* as mod_proxy_balancer documents them. */
+static void put_balancer(apr_table_t *env, const lbs_request_t *req,
+                         put_t *put)
+{
+    const lbs_hpool_t *pool = req->pool;
+    const lbs_hmember_t *m;
+
+    put(env, "BALANCER_NAME", lbs_worker_pool_url(pool->balancer));
+    if (req->member == LBS_NO_MEMBER) {
+        return;
+    }
+    m = &pool->member[req->member];
+    put(env, "BALANCER_WORKER_NAME", m->name);
+    put(env, "BALANCER_WORKER_ROUTE", m->route);
+    if (req->source >= 0) {
+        put(env, "BALANCER_SESSION_STICKY",
+            pool->set.sticky->source[req->source].spelling);
+        put(env, "BALANCER_SESSION_ROUTE",
+            req->home != LBS_NO_MEMBER ? pool->member[req->home].route : "");
+    }
+    if (req->decision == LBS_DECISION_MOVED) {
+        put(env, "BALANCER_ROUTE_CHANGED", "1");
+    }
+}
+
+static void put_all(request_rec *r, const lbs_request_t *req)
+{
+    apr_table_t *env = r->subprocess_env;
+    put_t *put = find_put(env);
+    lbsticky_answer_t answer;
+
+    (void)lbs_request_answer(r, &answer);
+    put(env, "LBSTICKY_POOL", answer.pool);
+    put(env, "LBSTICKY_MEMBER", answer.member);
+    put(env, "LBSTICKY_DECISION", answer.decision);
+    put(env, "LBSTICKY_REASON", answer.reason);
+    put(env, "LBSTICKY_SOURCE", answer.source);
+    put(env, "LBSTICKY_TRIES", apr_itoa(r->pool, answer.attempts));
+    put_balancer(env, req, put);
+}
+
+void lbs_request_settle(request_rec *r, lbs_request_t *req)
+{
+    lbs_settled_t was = req->settled;
+
+    req->settled = (lbs_settled_t){
+        r->subprocess_env, req->decision, req->reason,   req->source,
+        req->home,         req->member,   req->attempts,
+    };
+    if (was.env != r->subprocess_env || was.decision != req->decision
+        || was.reason != req->reason || was.source != req->source
+        || was.home != req->home || was.member != req->member) {
+        put_all(r, req);
+    }
+    else if (was.attempts != req->attempts) {
+        apr_table_setn(r->subprocess_env, "LBSTICKY_TRIES",
+                       apr_itoa(r->pool, req->attempts));
+    }
+}

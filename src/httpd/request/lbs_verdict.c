@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_verdict.c - see lbs_verdict.h. */
+#include "src/httpd/request/lbs_verdict.h"
+
+#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/member/lbs_member_record.h"
+
+static const lbs_hmember_t *member_of(const lbs_request_t *req)
+{
+    return &req->pool->member[req->member];
+}
+
+static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
+{
+    lbs_eject_attempt_t attempt = {(apr_uint64_t)req->sent_at,
+                                   req->flight.probe, 0};
+
+    return attempt;
+}
+
+static void fail(lbs_request_t *req, lbs_fail_t kind)
+{
+    const lbs_hmember_t *m = member_of(req);
+    lbs_eject_attempt_t attempt = attempt_of(req);
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
+    lbs_eject_why_t why = LBS_EJECT_FOR_STREAK;
+    lbs_eject_turn_t turn;
+
+    attempt.lost = kind != LBS_FAIL_CONNECT && kind != LBS_FAIL_STATUS;
+    turn = lbs_eject_failed(&on, &attempt, now, &why);
+    lbs_member_failed(
+        m->record, m->gauge, kind,
+        lbs_plan_failure(req->pool->plan, lbs_eject_in_row(&m->record->eject)),
+        now);
+    lbs_health_turned(req->pool, m, turn, why);
+}
+
+/* A kept connection was closed. The member may have ended its own time; but
+ * nothing that would be lost for that is sent there until one knows. */
+static void doubt(const lbs_request_t *req)
+{
+    lbs_eject_on_t on = lbs_health_eject_on(req->pool, member_of(req));
+
+    if (!lbs_retry_is_repeatable(req) && !req->backend.refused) {
+        lbs_eject_doubt(&on, (apr_uint64_t)lbs_runtime_now());
+    }
+}
+
+/* To the first byte, where it was seen. */
+static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
+{
+    apr_uint64_t end = req->first_at != 0 ? (apr_uint64_t)req->first_at : now;
+
+    return end - (apr_uint64_t)req->sent_at;
+}
+
+void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    const lbs_hmember_t *m = member_of(req);
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+
+    lbs_row_heard(&rt->rows, &rt->row, &req->flight);
+    lbs_member_answered(m->record, m->gauge, r->status, time_of(req, now),
+                        now);
+    if (lbs_statuses_has(&req->pool->eject_status, r->status)) {
+        req->judged = 1;
+        fail(req, LBS_FAIL_STATUS);
+    }
+}
+
+void lbs_verdict_sound(lbs_request_t *req)
+{
+    const lbs_hmember_t *m = member_of(req);
+    lbs_eject_attempt_t attempt = attempt_of(req);
+    lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
+
+    if (!req->judged) {
+        req->judged = 1;
+        lbs_health_turned(
+            req->pool, m,
+            lbs_eject_answered(&on, &attempt, (apr_uint64_t)lbs_runtime_now()),
+            LBS_EJECT_FOR_PROBE);
+    }
+}
+
+void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
+{
+    switch (cause) {
+    case LBS_CAUSE_CONNECT:
+        fail(req, LBS_FAIL_CONNECT);
+        break;
+    case LBS_CAUSE_RESET:
+    case LBS_CAUSE_GARBAGE:
+        fail(req, LBS_FAIL_RESET);
+        break;
+    case LBS_CAUSE_BODY:
+        fail(req, LBS_FAIL_BODY);
+        break;
+    case LBS_CAUSE_TIMEOUT:
+        fail(req, LBS_FAIL_TIMEOUT);
+        break;
+    case LBS_CAUSE_STALL:
+        /* It was found out already, but for the one that tries again. */
+        if (req->flight.probe) {
+            fail(req, LBS_FAIL_TIMEOUT);
+        }
+        break;
+    case LBS_CAUSE_STALE:
+        doubt(req);
+        break;
+    case LBS_CAUSE_STATUS:
+        /* It answered, only not what the administrator wants to see. */
+        lbs_verdict_answered(r, req);
+        lbs_verdict_sound(req);
+        break;
+    default:
+        break;
+    }
+}
+
+void lbs_verdict_bytes(lbs_request_t *req, apr_uint64_t in, apr_uint64_t out)
+{
+    lbs_member_bytes(member_of(req)->record, in, out);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_runtime.c - see lbs_runtime.h. */
+#include "src/httpd/shared/lbs_runtime.h"
+
+#include <apr_strings.h>
+#include <http_config.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/httpd/config/lbs_config.h"
+#include "src/httpd/proxy/lbs_log.h"
+
+static lbs_runtime_t *runtime;
+
+lbs_runtime_t *lbs_runtime(void)
+{
+    return runtime;
+}
+
+/* Clocks and randomness --------------------------------------------------- */
+
+apr_time_t lbs_runtime_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000;
+}
+
+lbs_clock_t lbs_runtime_clock(void)
+{
+    lbs_clock_t now = {lbs_runtime_now(), apr_time_now()};
+
+    return now;
+}
+
+apr_uint32_t lbs_runtime_token_now(void)
+{
+    lbs_clock_t started = lbs_registry_started(runtime->registry);
+
+    return (apr_uint32_t)apr_time_sec(started.wall + lbs_runtime_now()
+                                      - started.mono);
+}
+
+lbs_rand_t *lbs_runtime_rand(void)
+{
+    static __thread lbs_rand_t rand;
+    static __thread int seeded;
+
+    if (!seeded) {
+        (void)apr_generate_random_bytes((unsigned char *)&rand.state,
+                                        sizeof(rand.state));
+        seeded = 1;
+    }
+    return &rand;
+}
+
+/* Views ------------------------------------------------------------------ */
+
+/* A session found in an older table moves over once the children that know
+ * only that one are likely to be gone. */
+#define MOVE_AFTER apr_time_from_sec(60)
+
+static apr_status_t open_tables(lbs_runtime_t *rt, const lbs_shared_t *shared,
+                                apr_pool_t *pool)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < LBS_SHARED_TABLES && shared->table[i].pool != NULL; i++) {
+        rv = lbs_table_open(&rt->tables[i], shared->table[i].base,
+                            shared->table[i].bytes, rt->slots, pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    rt->table_count = i;
+    rt->table = rt->tables[0];
+    /* Oldest pair first: a table is chained whole. */
+    while (--i > 0 && rv == APR_SUCCESS) {
+        rv = lbs_table_chain(rt->tables[i - 1], rt->tables[i],
+                             lbs_runtime_now() + MOVE_AFTER);
+    }
+    return rv;
+}
+
+/* Older tables that hold nothing more are given back, and one of the wanted
+ * size stands in front. */
+static apr_status_t fit_tables(lbs_runtime_t *rt, apr_uint32_t sessions,
+                               server_rec *s)
+{
+    int i;
+
+    for (i = rt->table_count - 1; i > 0; i--) {
+        if (lbs_table_count(rt->tables[i]) == 0) {
+            lbs_shared_drop_table(rt->shared, i);
+        }
+    }
+    return lbs_shared_want_table(rt->shared, sessions, s);
+}
+
+apr_status_t lbs_runtime_open_tables(void)
+{
+    return open_tables(runtime, runtime->shared, runtime->pool);
+}
+
+apr_status_t lbs_runtime_fit_tables(server_rec *main_server)
+{
+    apr_status_t rv = fit_tables(
+        runtime, lbs_config_of(main_server)->main->sessions, main_server);
+
+    return rv == APR_SUCCESS ? lbs_runtime_open_tables() : rv;
+}
+
+apr_status_t lbs_runtime_empty_tables(server_rec *main_server)
+{
+    while (runtime->shared->table[0].pool != NULL) {
+        lbs_shared_drop_table(runtime->shared, 0);
+    }
+    runtime->table_count = 0;
+    return lbs_runtime_fit_tables(main_server);
+}
+
+static apr_status_t open_views(lbs_runtime_t *rt, server_rec *s)
+{
+    const lbs_shared_t *shared = rt->shared;
+    apr_status_t rv =
+        lbs_registry_open(&rt->registry, shared->registry,
+                          shared->registry_bytes, shared->children, rt->pool);
+
+    if (rv == APR_SUCCESS) {
+        rt->first = shared->first;
+        rt->slots = lbs_registry_slots(rt->registry);
+        rt->rows = *lbs_registry_rows(rt->registry);
+        rv = open_tables(rt, shared, rt->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     LBSNO(1900) "the shared memory of an earlier "
+                                 "configuration cannot be used; stop and "
+                                 "start httpd");
+    }
+    return rv;
+}
+
+/* Where dlclose() keeps a module, what is static here outlives pconf. */
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    runtime = NULL;
+    return APR_SUCCESS;
+}
+
+apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
+{
+    const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
+    lbs_shared_t *shared;
+    apr_status_t rv = lbs_shared_find(&shared, main_server);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    runtime = apr_pcalloc(pconf, sizeof(*runtime));
+    apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
+    runtime->pool = pconf;
+    runtime->shared = shared;
+    if (!shared->fresh) {
+        rv = open_views(runtime, main_server);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = fit_tables(runtime, conf->sessions, main_server);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = open_views(runtime, main_server);
+    }
+    return rv;
+}
+
+void lbs_runtime_take_secret(const server_rec *main_server)
+{
+    const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
+
+    runtime->secret_is_random = conf->secret_source == LBS_SECRET_RANDOM;
+    runtime->secret = conf->secret;
+    if (runtime->secret_is_random) {
+        lbs_secret_t *secret = apr_palloc(runtime->pool, sizeof(*secret));
+
+        lbs_secret_random(secret, lbs_registry_secret(runtime->registry),
+                          LBS_REGISTRY_SECRET_LEN);
+        runtime->secret = secret;
+    }
+    runtime->pick_key = *lbs_secret_pick_key(runtime->secret);
+}
+
+/* Children --------------------------------------------------------------- */
+
+void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_status_t rv =
+        lbs_row_claim(&runtime->rows, (apr_uint32_t)getpid(), &runtime->row);
+
+    (void)pchild;
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server,
+                     LBSNO(1901) "more children than at the first start: what "
+                                 "this one has in flight is lost if it dies; "
+                                 "stop and start httpd after raising "
+                                 "ServerLimit");
+    }
+}
+
+/* What else a dead child may hold: checks and places in queues. */
+static void abandon(const lbs_row_t *row)
+{
+    lbs_registry_t *registry = runtime->registry;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+
+    while ((slot = lbs_registry_next_member(registry, LBS_REGISTRY_NONE, slot))
+           != LBS_REGISTRY_NONE) {
+        lbs_member_t *m = lbs_registry_member_record(registry, slot);
+
+        lbs_check_abandon(&m->check, row->token);
+        lbs_queue_abandon(&m->queue, row, now);
+    }
+}
+
+/* Where a member is too busy to be looked at, or this process dies, the row
+ * stays condemned and lbs_runtime_finish_gone() goes on. */
+static void take_back(const lbs_row_t *row)
+{
+    abandon(row);
+    (void)lbs_row_reap(&runtime->rows, row,
+                       lbs_registry_gauges(runtime->registry));
+}
+
+void lbs_runtime_child_gone(apr_uint32_t pid)
+{
+    apr_uint32_t i;
+    lbs_row_t row;
+
+    if (runtime == NULL) {
+        return;
+    }
+    lbs_lease_drop(&runtime->shared->notes->tick, pid);
+    for (i = 0; i < runtime->rows.rows; i++) {
+        if (lbs_row_pid(&runtime->rows, i) == pid
+            && lbs_row_condemn(&runtime->rows, i, pid, &row) == APR_SUCCESS) {
+            take_back(&row);
+        }
+    }
+}
+
+void lbs_runtime_finish_gone(void)
+{
+    apr_uint32_t i;
+    lbs_row_t row;
+
+    for (i = 0; i < runtime->rows.rows; i++) {
+        if (lbs_row_condemned(&runtime->rows, i, &row)) {
+            take_back(&row);
+        }
+    }
+}
+
+void lbs_runtime_count_sessions(apr_uint32_t slot)
+{
+    lbs_gauge_t *gauges = lbs_registry_gauges(runtime->registry);
+
+    /* Of two that write at once the older count may win, until the next. */
+    lbs_atomic_store32_relaxed(
+        &gauges[slot].sessions,
+        (apr_uint32_t)lbs_table_sessions(runtime->slots, slot));
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_shared.c - see lbs_shared.h. */
+#include "src/httpd/shared/lbs_shared.h"
+
+#include <ap_mpm.h>
+#include <apr_strings.h>
+#include <http_config.h>
+
+#include "mod_lbsticky.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_shm.h"
+#include "src/state/lbs_registry.h"
+#include "src/table/lbs_first.h"
+
+/* Another version of the module, loaded by a reload, makes blocks of its own
+ * and finds in the state file what was in these. */
+#define RETAINED "mod_lbsticky " LBSTICKY_VERSION
+
+#define MIN_CHILDREN 1024 /* rows, if the MPM may not have more than half */
+
+static void complain(apr_status_t rv, server_rec *s, const char *what,
+                     apr_size_t bytes, const char *directive)
+{
+    ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                 LBSNO(1000) "no memory for the %s: wanted %" APR_SIZE_T_FMT
+                             " bytes of shared memory; write a smaller "
+                             "number into %s",
+                 what, bytes, directive);
+}
+
+static apr_status_t share(void **base, apr_size_t bytes, apr_pool_t *pool,
+                          server_rec *s, const char *what,
+                          const char *directive)
+{
+    apr_status_t rv = lbs_shm_create(base, bytes, pool);
+
+    if (rv != APR_SUCCESS) {
+        complain(rv, s, what, bytes, directive);
+    }
+    return rv;
+}
+
+static apr_status_t make_registry(lbs_shared_t *shared, server_rec *s)
+{
+    lbs_registry_seed_t seed;
+    int children = 0;
+    apr_status_t rv;
+
+    (void)ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
+    /* Two generations live side by side during a graceful restart. */
+    shared->children = children > MIN_CHILDREN / 2 ? 2 * (apr_uint32_t)children
+                                                   : MIN_CHILDREN;
+    rv = lbs_registry_bytes(shared->children, &shared->registry_bytes);
+    if (rv == APR_SUCCESS) {
+        rv = share(&shared->registry, shared->registry_bytes, s->process->pool,
+                   s, "members", "ServerLimit");
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    seed.started = lbs_runtime_clock();
+    rv = apr_generate_random_bytes(seed.table_key.bytes,
+                                   sizeof(seed.table_key.bytes));
+    if (rv == APR_SUCCESS) {
+        rv = apr_generate_random_bytes(seed.secret, sizeof(seed.secret));
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return lbs_registry_format(shared->registry, shared->registry_bytes,
+                               shared->children, &seed);
+}
+
+apr_status_t lbs_shared_find(lbs_shared_t **found, server_rec *main_server)
+{
+    apr_pool_t *pool = main_server->process->pool;
+    lbs_shared_t *shared = ap_retained_data_get(RETAINED);
+    apr_status_t rv = APR_SUCCESS;
+    void *first, *notes;
+
+    if (shared == NULL) {
+        shared = ap_retained_data_create(RETAINED, sizeof(*shared));
+    }
+    shared->fresh = shared->registry == NULL;
+    if (shared->fresh) {
+        rv = share(&first, LBS_FIRST_WORDS * sizeof(*shared->first), pool,
+                   main_server, "first picks", "LBStickyTable sessions=");
+        if (rv == APR_SUCCESS) {
+            rv = share(&notes, sizeof(*shared->notes), pool, main_server,
+                       "notes", "LBStickyTable sessions=");
+        }
+        if (rv == APR_SUCCESS) {
+            shared->first = first;
+            shared->notes = notes;
+            rv = make_registry(shared, main_server);
+        }
+    }
+    *found = shared;
+    return rv;
+}
+
+/* Tables ----------------------------------------------------------------- */
+
+void lbs_shared_drop_table(lbs_shared_t *shared, int i)
+{
+    apr_pool_destroy(shared->table[i].pool);
+    memmove(&shared->table[i], &shared->table[i + 1],
+            (size_t)(LBS_SHARED_TABLES - 1 - i) * sizeof(shared->table[0]));
+    memset(&shared->table[LBS_SHARED_TABLES - 1], 0, sizeof(shared->table[0]));
+}
+
+static apr_status_t make_table(lbs_shared_table_t *table,
+                               apr_uint32_t sessions)
+{
+    apr_status_t rv;
+
+    table->sessions = sessions;
+    table->bytes = lbs_table_bytes(sessions);
+    if (table->bytes == 0) {
+        return APR_ENOMEM;
+    }
+    /* Not below the process's pool: at the end that destroys this one and
+     * then pconf, which saves the table's sessions. */
+    apr_pool_create(&table->pool, NULL);
+    rv = lbs_shm_create(&table->base, table->bytes, table->pool);
+    if (rv == APR_SUCCESS) {
+        rv = lbs_table_format(table->base, table->bytes, sessions);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(table->pool);
+    }
+    return rv;
+}
+
+apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions)
+{
+    lbs_shared_table_t fresh;
+    apr_status_t rv;
+
+    if (shared->table[LBS_SHARED_TABLES - 1].pool != NULL) {
+        return APR_ENOSPC;
+    }
+    rv = make_table(&fresh, sessions);
+    if (rv == APR_SUCCESS) {
+        memmove(&shared->table[1], &shared->table[0],
+                LBS_TABLE_CHAIN * sizeof(shared->table[0]));
+        shared->table[0] = fresh;
+    }
+    return rv;
+}
+
+/* A size that was in use before has its table still, with sessions in it. */
+static int bring_to_front(lbs_shared_t *shared, apr_uint32_t sessions)
+{
+    lbs_shared_table_t found;
+    int i;
+
+    for (i = 0; i < LBS_SHARED_TABLES; i++) {
+        found = shared->table[i];
+        if (found.pool != NULL && found.sessions == sessions) {
+            memmove(&shared->table[1], &shared->table[0],
+                    (size_t)i * sizeof(shared->table[0]));
+            shared->table[0] = found;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* There is no table at all. */
+static void refuse(apr_status_t rv, apr_uint32_t sessions, server_rec *s)
+{
+    apr_size_t bytes = lbs_table_bytes(sessions);
+
+    if (bytes == 0) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     LBSNO(1001) "LBStickyTable sessions=%u is more than "
+                                 "this machine can address; write a smaller "
+                                 "number",
+                     sessions);
+        return;
+    }
+    complain(rv, s, "session table", bytes, "LBStickyTable sessions=");
+}
+
+/* There is one of another size: that can wait, sessions must not be lost. */
+static void put_off(apr_status_t rv, apr_uint32_t sessions, apr_uint32_t stays,
+                    server_rec *s)
+{
+    int full = rv == APR_ENOSPC;
+
+    ap_log_error(APLOG_MARK, APLOG_WARNING, full ? 0 : rv, s,
+                 LBSNO(1004) "LBStickyTable sessions=%u has to wait, it stays "
+                             "%u: %s",
+                 sessions, stays,
+                 full ? "older tables still hold sessions; reload again when "
+                        "they were used"
+                      : "there is no memory for it; write a smaller number");
+}
+
+apr_status_t lbs_shared_want_table(lbs_shared_t *shared, apr_uint32_t sessions,
+                                   server_rec *main_server)
+{
+    apr_status_t rv;
+
+    if (bring_to_front(shared, sessions)) {
+        return APR_SUCCESS;
+    }
+    rv = lbs_shared_add_table(shared, sessions);
+    if (rv != APR_SUCCESS && shared->table[0].pool != NULL) {
+        put_off(rv, sessions, shared->table[0].sessions, main_server);
+        rv = APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS) {
+        refuse(rv, sessions, main_server);
+    }
+    return rv;
+}

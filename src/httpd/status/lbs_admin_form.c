@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_admin_form.c - /admin: changing a member on an administrator's behalf.
+ *
+ * In order: may anybody (LBStickyAdmin), may this browser or script (nonce or
+ * header), is it a sensible form, is there such a member, may it be changed
+ * from here; then it is done. Who may ask at all is httpd's own business.
+ */
+#include "src/httpd/status/lbs_admin_form.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_log.h>
+#include <http_protocol.h>
+
+#include "src/base/lbs_slice.h"
+#include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/store/lbs_store.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/state/lbs_admin.h"
+#include "src/state/lbs_manager.h"
+#include "src/view/lbs_change.h"
+#include "src/httpd/status/lbs_collect.h"
+#include "src/view/lbs_escape.h"
+#include "src/view/lbs_json.h"
+#include "src/httpd/status/lbs_question.h"
+#include "src/view/lbs_nonce.h"
+#include "src/httpd/status/lbs_reply.h"
+#include "src/table/lbs_sweep.h"
+
+typedef struct apply_t {
+    request_rec *r;
+    int by_form; /* with a nonce: answers are for a browser */
+    lbs_form_t form;
+    lbs_change_t change;
+    lbs_hpool_t *pool;
+    lbs_hmember_t *member;
+    const lbs_view_pool_t *view_pool;
+    const lbs_view_member_t *view_member;
+} apply_t;
+
+/* May they --------------------------------------------------------------- */
+
+static void nonce_key(lbs_hash_key_t *key)
+{
+    lbs_hash_derive(key, lbs_registry_table_key(lbs_runtime()->registry),
+                    "nonce of forms");
+}
+
+/* A nonce of one virtual host is of no use in another. */
+static const char *scope_of(request_rec *r)
+{
+    return apr_psprintf(r->pool, "%s:%u", r->server->server_hostname,
+                        r->server->port);
+}
+
+const char *lbs_apply_nonce(request_rec *r)
+{
+    char *nonce;
+    lbs_hash_key_t key;
+
+    if (!lbs_collect_admin(r->server)) {
+        return NULL;
+    }
+    nonce = apr_palloc(r->pool, LBS_NONCE_LEN + 1);
+    nonce_key(&key);
+    lbs_nonce_make(&key, scope_of(r), apr_time_sec(apr_time_now()), nonce);
+    return nonce;
+}
+
+/* The host of "http://WWW.example.com:80" or "www.example.com:80". */
+static lbs_slice_t host_of(const char *text)
+{
+    const char *from = strstr(text, "://");
+    const char *end;
+
+    from = from != NULL ? from + 3 : text;
+    end = from[0] == '[' ? strchr(from, ']') : NULL;
+    end = end != NULL ? end + 1 : from + strcspn(from, ":/,");
+    return lbs_slice_span(from, end);
+}
+
+/* Browsers say where a form comes from, and no page can make them lie. What
+ * they say is compared by host alone: a proxy in front may have changed port
+ * and scheme, and it says which host it was asked for. */
+static int is_cross_site(request_rec *r)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    const char *host = apr_table_get(r->headers_in, "X-Forwarded-Host");
+
+    if (site != NULL && strcasecmp(site, "cross-site") == 0) {
+        return 1;
+    }
+    if (origin == NULL) {
+        return 0;
+    }
+    if (host != NULL && lbs_slice_caseeq(host_of(origin), host_of(host))) {
+        return 0;
+    }
+    host = apr_table_get(r->headers_in, "Host");
+    return host == NULL || !lbs_slice_caseeq(host_of(origin), host_of(host));
+}
+
+/* @return NULL; or why this request may not change anything */
+static const char *why_forbidden(apply_t *a)
+{
+    const char *header = apr_table_get(a->r->headers_in, "LBSticky-Admin");
+    const char *nonce = lbs_form_get(&a->form, "nonce");
+    lbs_hash_key_t key;
+
+    if (is_cross_site(a->r)) {
+        return "the form comes from another site";
+    }
+    if (header != NULL && strcmp(header, "1") == 0) {
+        return NULL;
+    }
+    if (nonce == NULL) {
+        return "there is neither a nonce nor the header LBSticky-Admin: 1";
+    }
+    nonce_key(&key);
+    return lbs_nonce_good(&key, scope_of(a->r), apr_time_sec(apr_time_now()),
+                          nonce)
+               ? NULL
+               : "the form is too old, or not from this page: load it again";
+}
+
+/* What they want --------------------------------------------------------- */
+
+static int is_urlencoded(request_rec *r)
+{
+    static const char type[] = "application/x-www-form-urlencoded";
+    const char *have = apr_table_get(r->headers_in, "Content-Type");
+    apr_size_t len = sizeof(type) - 1;
+
+    return have != NULL && strncasecmp(have, type, len) == 0
+           && (have[len] == '\0' || have[len] == ';' || have[len] == ' ');
+}
+
+/* @return OK, or the status of a refusal; a form that is too long is not read
+ * to its end, httpd closes the connection */
+static int read_body(request_rec *r, char *to, apr_size_t *len)
+{
+    int status = ap_setup_client_block(r, REQUEST_CHUNKED_DECHUNK);
+    long got = 1;
+
+    *len = 0;
+    if (status != OK || !ap_should_client_block(r)) {
+        return status;
+    }
+    if (r->remaining > LBS_FORM_BYTES) {
+        return HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+    while (got > 0 && *len <= LBS_FORM_BYTES) {
+        got = ap_get_client_block(r, to + *len, LBS_FORM_BYTES + 1 - *len);
+        if (got < 0) {
+            return HTTP_BAD_REQUEST;
+        }
+        *len += (apr_size_t)got;
+    }
+    return *len > LBS_FORM_BYTES ? HTTP_REQUEST_ENTITY_TOO_LARGE : OK;
+}
+
+/* The path of the page, one above us. A proxy in front may have another one
+ * for it: then what is relative to the form leads there. */
+static const char *page_of(request_rec *r)
+{
+    const char *last = strrchr(r->uri, '/');
+
+    if (apr_table_get(r->headers_in, "X-Forwarded-Host") != NULL) {
+        return "./";
+    }
+    return ap_os_escape_path(
+        r->pool, apr_pstrmemdup(r->pool, r->uri, (apr_size_t)(last - r->uri)),
+        1);
+}
+
+static int refuse(apply_t *a, int status, const char *sentence)
+{
+    lbs_out_t *out;
+
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r,
+                  LBSNO(2100) "not changed: %s",
+                  ap_escape_logitem(a->r->pool, sentence));
+    if (!a->by_form) {
+        return lbs_reply_error(a->r, status, sentence);
+    }
+    out = lbs_reply_open(a->r, LBS_OUT_HTML);
+    lbs_out_put(out,
+                "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta "
+                "charset=\"utf-8\"><title>Not changed</title>"
+                "<meta name=\"color-scheme\" content=\"light dark\">"
+                "<link rel=\"stylesheet\" href=\"style.css\"></head>\n"
+                "<body><main><h1>Nothing was changed</h1><p id=\"wrong\">%s."
+                "</p><p><a href=\"%s\">Back</a></p></main></body></html>\n",
+                sentence, page_of(a->r));
+    return lbs_reply_send(a->r, out, status, "text/html; charset=utf-8");
+}
+
+/* What there is to change; on success a->pool and a->member are set. */
+static int find_member(apply_t *a, const lbs_view_t *view, const char **wrong)
+{
+    int status = lbs_change_find(a->r->pool, &a->change, view, &a->view_pool,
+                                 &a->view_member, wrong);
+
+    if (status != HTTP_OK) {
+        return status;
+    }
+    a->pool = lbs_collect_pool(a->view_pool);
+    if (a->pool == NULL) {
+        *wrong = "the pool was removed just now";
+        return HTTP_NOT_FOUND;
+    }
+    /* Members of a view are those of the pool, in the same order. */
+    a->member = &a->pool->member[a->view_member - a->view_pool->members];
+    return HTTP_OK;
+}
+
+/* Doing it --------------------------------------------------------------- */
+
+static int is_of_slot(void *data, const lbs_table_hit_t *hit)
+{
+    return hit->slot == *(apr_uint32_t *)data;
+}
+
+static void forget_all(apply_t *a)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    lbs_sweep_t *sweep;
+
+    lbs_forgotten_add_member(&rt->shared->notes->forgotten, a->member->slot,
+                             lbs_runtime_token_now());
+    lbs_sweep_create(&sweep, rt->table, a->r->pool);
+    (void)lbs_sweep_run(sweep, 0, lbs_runtime_now(), is_of_slot,
+                        &a->member->slot, NULL);
+}
+
+/* Other servers read it there, and so would this one. */
+static void forget_shared(const apply_t *a, const lbs_lookup_t *found)
+{
+    lbs_hkey_t key = {.name = lbs_peers_name(a->r, a->pool, found->index,
+                                             found->key.p, found->key.n)};
+
+    lbs_peers_forget(a->pool, &key);
+}
+
+/* @return NULL; or why there is no such session */
+static const char *forget_one(apply_t *a)
+{
+    lbs_table_t *table = lbs_runtime()->table;
+    apr_time_t now = lbs_runtime_now();
+    lbs_lookup_t found;
+    const char *wrong =
+        a->change.key != NULL
+            ? lbs_lookup_key(a->r, a->pool, a->change.key, &found)
+            : lbs_lookup_value(a->r, a->pool, "cookie", a->change.cookie,
+                               &found);
+
+    if (wrong != NULL) {
+        return wrong;
+    }
+    if (!found.has_hash || found.member == LBS_NO_MEMBER
+        || &a->pool->member[found.member] != a->member) {
+        return "the member has no such session";
+    }
+    /* The visitor's token would bring it back. */
+    lbs_forgotten_add_session(&lbs_runtime()->shared->notes->forgotten,
+                              found.hash);
+    (void)lbs_table_forget(table, lbs_decide_away(found.hash), now, NULL);
+    (void)lbs_table_forget(table, lbs_decide_max(found.hash), now, NULL);
+    (void)lbs_table_forget(table, found.hash, now, NULL);
+    forget_shared(a, &found);
+    return NULL;
+}
+
+/* mod_proxy's own record follows, so that balancer-manager shows it. */
+static void mirror(const lbs_hmember_t *m)
+{
+    lbs_admin_values_t values;
+
+    values.flags =
+        lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_ADMIN_FLAGS;
+    values.weight = lbs_atomic_load32_relaxed(&m->gauge->weight);
+    lbs_worker_set_flags(m->worker, values.flags);
+    lbs_worker_set_weight(m->worker, values.weight);
+    lbs_manager_wrote(lbs_runtime()->registry, m->slot, &values);
+}
+
+/* What a change brings along: an ejection ends with a reset, and whoever takes
+ * new visitors again begins slowly. */
+static void follow_up(const apply_t *a, apr_uint32_t before)
+{
+    const lbs_hmember_t *m = a->member;
+    lbs_eject_on_t on = lbs_health_eject_on(a->pool, m);
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+
+    if (a->change.action == LBS_CHANGE_RESET) {
+        (void)lbs_eject_lift(&on, now);
+    }
+    if (lbs_state_returns(before,
+                          lbs_atomic_load32_relaxed(&m->gauge->flags))) {
+        lbs_health_warm_up(a->pool, m);
+    }
+    lbs_health_recount(a->pool);
+    lbs_member_tick(m->record, m->gauge, now); /* since when it is that */
+    mirror(m);
+}
+
+static const char *who(request_rec *r)
+{
+    return r->user != NULL
+               ? apr_psprintf(r->pool, "by %.40s from %s", r->user,
+                              r->useragent_ip)
+               : apr_pstrcat(r->pool, "from ", r->useragent_ip, NULL);
+}
+
+/* The values of a change as they were given, for whoever reads of it. */
+static const char *values_of(const apply_t *a)
+{
+    static const struct {
+        const char *name, *said;
+    } fields[] = {
+        {"weight", "to"}, {"deadline", "deadline"}, {"idle", "idle for"}};
+    const char *list = "";
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        const char *value = lbs_form_get(&a->form, fields[i].name);
+
+        if (value != NULL && value[0] != '\0') {
+            list = apr_pstrcat(a->r->pool, list, *list != '\0' ? ", " : "",
+                               fields[i].said, " ", value, NULL);
+        }
+    }
+    return list;
+}
+
+/* "deadline 10min, by ann from 10.0.0.7" */
+static const char *reason_of(const apply_t *a)
+{
+    const char *values = values_of(a);
+
+    return apr_pstrcat(a->r->pool, values, *values != '\0' ? ", " : "",
+                       who(a->r), NULL);
+}
+
+/* A span from now. To lbs_admin.h 0 is none, so at once is the least that
+ * there is. */
+static apr_interval_time_t from_now(apr_interval_time_t given)
+{
+    return given == 0 ? 1 : given > 0 ? given : 0;
+}
+
+static const char *change_state(apply_t *a)
+{
+    static const lbs_admin_action_t actions[LBS_CHANGE_FORGET] = {
+        [LBS_CHANGE_ENABLE] = LBS_ADMIN_ENABLE,
+        [LBS_CHANGE_DRAIN] = LBS_ADMIN_DRAIN,
+        [LBS_CHANGE_DISABLE] = LBS_ADMIN_DISABLE,
+        [LBS_CHANGE_STANDBY] = LBS_ADMIN_STANDBY,
+        [LBS_CHANGE_WEIGHT] = LBS_ADMIN_SET_WEIGHT,
+        [LBS_CHANGE_RESET] = LBS_ADMIN_RESET,
+    };
+    lbs_clock_t now = lbs_runtime_clock();
+    lbs_admin_change_t change = {
+        .action = actions[a->change.action],
+        .weight = a->change.weight_centi,
+        .deadline = from_now(a->change.deadline),
+        .idle = from_now(a->change.idle),
+        .reason = reason_of(a),
+    };
+    apr_uint32_t before = lbs_atomic_load32_relaxed(&a->member->gauge->flags);
+    const char *wrong = lbs_admin_apply(lbs_runtime()->registry,
+                                        a->member->slot, &change, &now);
+
+    if (wrong == NULL) {
+        follow_up(a, before);
+    }
+    return wrong;
+}
+
+static void log_done(const apply_t *a)
+{
+    ap_log_rerror(
+        APLOG_MARK, APLOG_INFO, 0, a->r,
+        LBSNO(2101) "pool %s: member %s: %s, %s",
+        ap_escape_logitem(a->r->pool, a->pool->name),
+        ap_escape_logitem(a->r->pool, lbs_view_member_label(a->view_member)),
+        lbs_change_action_name(a->change.action), reason_of(a));
+}
+
+static const char *do_it(apply_t *a)
+{
+    if (a->change.action != LBS_CHANGE_FORGET) {
+        return change_state(a);
+    }
+    if (a->change.key != NULL || a->change.cookie != NULL) {
+        return forget_one(a);
+    }
+    forget_all(a);
+    return NULL;
+}
+
+/* Answering -------------------------------------------------------------- */
+
+/* Back to the member, which says what it is now. */
+static int redirect(apply_t *a)
+{
+    apr_pool_t *memory = a->r->pool;
+
+    apr_table_setn(
+        a->r->headers_out, "Location",
+        apr_pstrcat(memory, page_of(a->r),
+                    "?pool=", lbs_escape_url(memory, a->view_pool->name),
+                    "&vhost=", lbs_escape_url(memory, a->view_pool->vhost),
+                    "&member=", a->view_member->id,
+                    "&done=", lbs_change_action_name(a->change.action), NULL));
+    return HTTP_SEE_OTHER;
+}
+
+/* The member as it is now. @return 0: it was removed by a reload since, or
+ * there is no memory to write it */
+static int write_member(const apply_t *a, lbs_out_t *out)
+{
+    const lbs_view_t *view = lbs_collect_view(a->r->pool, a->r->server, NULL);
+    const lbs_view_pool_t *pool =
+        lbs_view_pool_find(view, a->view_pool->name, a->view_pool->vhost);
+    const lbs_view_member_t *member =
+        pool != NULL ? lbs_view_member_find(pool, a->view_member->id) : NULL;
+
+    if (member == NULL) {
+        return 0;
+    }
+    lbs_json_write_member(out, member);
+    return out->status == APR_SUCCESS;
+}
+
+/* It is done by now, so that no answer may say anything else. */
+static int answer(apply_t *a)
+{
+    lbs_out_t *out;
+
+    if (a->by_form) {
+        return redirect(a);
+    }
+    out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
+    if (!write_member(a, out)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, out->status, a->r,
+                      LBSNO(2102) "pool %s: member %s was changed; how it is "
+                                  "now could not be told",
+                      ap_escape_logitem(a->r->pool, a->pool->name),
+                      ap_escape_logitem(
+                          a->r->pool, lbs_view_member_label(a->view_member)));
+        out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
+        lbs_out_put(out, "{\"id\":\"%s\",\"done\":\"%s\"}\n",
+                    a->view_member->id,
+                    lbs_change_action_name(a->change.action));
+    }
+    return lbs_reply_send(a->r, out, HTTP_OK, "application/json");
+}
+
+/* Read and check the form. @return OK, or a refusal that was sent */
+static int read_form(apply_t *a)
+{
+    char *body = apr_palloc(a->r->pool, LBS_FORM_BYTES + 1);
+    apr_size_t len;
+    int status = read_body(a->r, body, &len);
+    const char *wrong;
+
+    if (status != OK) {
+        return status;
+    }
+    if (!is_urlencoded(a->r)) {
+        return refuse(a, HTTP_BAD_REQUEST,
+                      "wanted is a form, application/x-www-form-urlencoded");
+    }
+    wrong = lbs_form_parse(&a->form, a->r->pool, body, len);
+    if (wrong != NULL) {
+        return refuse(a, HTTP_BAD_REQUEST, wrong);
+    }
+    a->by_form = lbs_form_get(&a->form, "nonce") != NULL
+                 && apr_table_get(a->r->headers_in, "LBSticky-Admin") == NULL;
+    return OK;
+}
+
+int lbs_apply_serve(request_rec *r)
+{
+    apply_t a = {.r = r};
+    const char *wrong;
+    int status;
+
+    if (!lbs_collect_admin(r->server)) {
+        return refuse(&a, HTTP_FORBIDDEN,
+                      "LBStickyAdmin is off here; write LBStickyAdmin on");
+    }
+    status = read_form(&a);
+    /* A refusal that was sent is OK to httpd, too. */
+    if (status != OK || r->status != HTTP_OK) {
+        return status;
+    }
+    wrong = why_forbidden(&a);
+    if (wrong != NULL) {
+        return refuse(&a, HTTP_FORBIDDEN, wrong);
+    }
+    wrong = lbs_change_check(r->pool, &a.form, &a.change);
+    if (wrong != NULL) {
+        return refuse(&a, HTTP_BAD_REQUEST, wrong);
+    }
+    status =
+        find_member(&a, lbs_collect_view(r->pool, r->server, NULL), &wrong);
+    if (status != HTTP_OK) {
+        return refuse(&a, status, wrong);
+    }
+    wrong = do_it(&a);
+    if (wrong != NULL) {
+        return refuse(&a, HTTP_BAD_REQUEST, wrong);
+    }
+    log_done(&a);
+    return answer(&a);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_store.c - see lbs_store.h. */
+#include "src/httpd/store/lbs_store.h"
+
+#include <ap_provider.h>
+#include <apr_strings.h>
+
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/store/lbs_store_call.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/config/lbs_walk.h"
+#include "src/state/lbs_store_record.h"
+
+/* Names and MACs of each secret: the first writes, the others are read. */
+static struct {
+    apr_size_t count;
+    lbs_store_secret_t secret[LBS_SECRET_MAX];
+} keys;
+
+/* Configuration ---------------------------------------------------------- */
+
+static const ap_socache_provider_t *find_provider(const char *name)
+{
+    return ap_lookup_provider(AP_SOCACHE_PROVIDER_GROUP, name,
+                              AP_SOCACHE_PROVIDER_VERSION);
+}
+
+static int check_store(apr_pool_t *ptemp, const server_rec *s,
+                       const lbs_set_store_t *set)
+{
+    const ap_socache_provider_t *provider = find_provider(set->provider);
+    ap_socache_instance_t *instance;
+    const char *error;
+
+    if (provider == NULL) {
+        ap_log_error(
+            APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+            LBSNO(2600) "LBStickyStore on %s: \"%s\": no such store here; "
+                        "wanted redis:HOST:PORT, memcache:HOST:PORT or "
+                        "shmcb, or, for this one, LoadModule "
+                        "socache_%s_module modules/mod_socache_%s.so",
+            set->where, set->provider, set->provider, set->provider);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    error = provider->create(&instance, set->args, ptemp, ptemp);
+    if (error != NULL) {
+        ap_log_error(
+            APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+            LBSNO(2601) "LBStickyStore on %s: \"%s:%s\": wanted "
+                        "%s:HOST:PORT or what else mod_socache_%s takes: %s",
+            set->where, set->provider, set->args != NULL ? set->args : "",
+            set->provider, set->provider, error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+int lbs_peers_check(apr_pool_t *ptemp, server_rec *main_server)
+{
+    lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
+    int status = OK;
+
+    while (status == OK && lbs_walk_next(&walk)) {
+        if (walk.set.sticky->on && walk.set.store->provider != NULL) {
+            status = check_store(ptemp, walk.server, walk.set.store);
+        }
+    }
+    return status;
+}
+
+/* Pools that name the same store share it. */
+static apr_status_t open_store(apr_pool_t *pconf, apr_pool_t *ptemp,
+                               lbs_hpool_t *pool, server_rec *s,
+                               apr_hash_t *opened)
+{
+    const lbs_set_store_t *set = pool->set.store;
+    const char *spelling =
+        set->args == NULL
+            ? set->provider
+            : apr_pstrcat(pconf, set->provider, ":", set->args, NULL);
+    apr_status_t rv = APR_SUCCESS;
+
+    pool->store = apr_hash_get(opened, spelling, APR_HASH_KEY_STRING);
+    if (pool->store == NULL) {
+        rv = lbs_peers_call_open(&pool->store, find_provider(set->provider),
+                                 spelling, set->args, s, pconf, ptemp);
+        apr_hash_set(opened, spelling, APR_HASH_KEY_STRING, pool->store);
+    }
+    return rv;
+}
+
+apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
+                             server_rec *main_server)
+{
+    const lbs_secret_t *secret = lbs_runtime()->secret;
+    const apr_array_header_t *all = lbs_pools_all();
+    apr_hash_t *opened = apr_hash_make(ptemp);
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (keys.count = 0; keys.count < secret->count; keys.count++) {
+        lbs_hash_key_t key;
+
+        lbs_secret_key(&key, secret, keys.count, "store");
+        lbs_store_secret(&keys.secret[keys.count], &key);
+    }
+    for (i = 0; i < all->nelts && rv == APR_SUCCESS; i++) {
+        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+
+        if (pool->set.store->provider != NULL) {
+            rv = open_store(pconf, ptemp, pool, main_server, opened);
+        }
+    }
+    return rv;
+}
+
+/* Sessions --------------------------------------------------------------- */
+
+/* One name for each secret, one behind the other. */
+const char *lbs_peers_name(request_rec *r, const lbs_hpool_t *pool, int index,
+                           const void *value, apr_size_t len)
+{
+    const lbs_source_t *source = &pool->set.sticky->source[index];
+    char *names;
+    apr_size_t i;
+
+    if (pool->store == NULL || source->kind == LBS_SOURCE_COOKIE
+        || source->kind == LBS_SOURCE_ROUTE) {
+        return NULL;
+    }
+    names = apr_palloc(r->pool, keys.count * LBS_STORE_NAME_LEN + 1);
+    for (i = 0; i < keys.count; i++) {
+        lbs_store_name(&keys.secret[i], pool->token_pool, source->spelling,
+                       value, len, names + i * LBS_STORE_NAME_LEN);
+    }
+    return names;
+}
+
+static apr_status_t read_one(const lbs_hpool_t *pool, const char *names,
+                             apr_size_t which, apr_time_t now,
+                             lbs_store_record_t *record)
+{
+    unsigned char value[LBS_STORE_VALUE_LEN];
+    char name[LBS_STORE_NAME_LEN + 1];
+    apr_status_t rv;
+
+    apr_cpystrn(name, names + which * LBS_STORE_NAME_LEN, sizeof(name));
+    rv = lbs_peers_call(pool->store, LBS_PEERS_GET, name, value, 0,
+                        pool->set.store->timeout);
+    return rv != APR_SUCCESS
+               ? rv
+               : lbs_store_decode(&keys.secret[which], name, value,
+                                  sizeof(value),
+                                  (apr_uint64_t)apr_time_sec(now), record);
+}
+
+static int is_too_old(const lbs_hpool_t *pool,
+                      const lbs_store_record_t *record, apr_time_t now)
+{
+    apr_int64_t max = pool->set.timeout->max;
+
+    return max != 0
+           && apr_time_sec(now) - (apr_int64_t)record->created
+                  > apr_time_sec(max);
+}
+
+int lbs_peers_find(const lbs_hpool_t *pool, lbs_hkey_t *key)
+{
+    apr_time_t now = apr_time_now();
+    const lbs_hmember_t *m;
+    lbs_store_record_t record;
+    apr_status_t rv = APR_NOTFOUND;
+    apr_size_t i;
+
+    for (i = 0; key->name != NULL && i < keys.count && rv == APR_NOTFOUND;
+         i++) {
+        rv = read_one(pool, key->name, i, now, &record);
+    }
+    if (key->name == NULL || rv != APR_SUCCESS
+        || is_too_old(pool, &record, now)) {
+        return 0;
+    }
+    m = apr_hash_get(pool->by_token_id, &record.member_id,
+                     sizeof(record.member_id));
+    if (m != NULL
+        && lbs_forgotten_has_member(&lbs_runtime()->shared->notes->forgotten,
+                                    m->slot, (apr_uint32_t)record.created)) {
+        return 0;
+    }
+    key->known = 1;
+    key->stored = record.created;
+    key->slot = m != NULL ? (int)m->slot : -1;
+    key->expires = lbs_runtime_now() + pool->set.timeout->idle;
+    return 1;
+}
+
+/* Half an idle time is a period; the first answer in each tells the store,
+ * which keeps a session for one and a half. */
+static int is_due(const lbs_request_t *req, const lbs_hkey_t *key)
+{
+    apr_int64_t idle = req->pool->set.timeout->idle;
+    apr_int64_t period = idle / 2 > 0 ? idle / 2 : 1;
+    apr_time_t seen = key->expires - idle;
+
+    return !key->known || key->slot != (int)req->pool->member[req->member].slot
+           || seen / period != lbs_runtime_now() / period;
+}
+
+void lbs_peers_write(const lbs_request_t *req, const lbs_hkey_t *key)
+{
+    const lbs_hpool_t *pool = req->pool;
+    apr_int64_t idle = pool->set.timeout->idle;
+    apr_time_t now = apr_time_now();
+    apr_time_t expiry = now + idle + idle / 2;
+    lbs_store_record_t record = {
+        pool->member[req->member].token_id,
+        key->stored != 0 ? key->stored : (apr_uint64_t)apr_time_sec(now),
+        (apr_uint64_t)apr_time_sec(expiry) + 1,
+    };
+    unsigned char value[LBS_STORE_VALUE_LEN];
+    char name[LBS_STORE_NAME_LEN + 1];
+
+    if (key->name == NULL || req->temporary || !is_due(req, key)) {
+        return;
+    }
+    apr_cpystrn(name, key->name, sizeof(name));
+    lbs_store_encode(&keys.secret[0], name, &record, value);
+    (void)lbs_peers_call(pool->store, LBS_PEERS_PUT, name, value, expiry,
+                         pool->set.store->timeout);
+}
+
+void lbs_peers_forget(const lbs_hpool_t *pool, const lbs_hkey_t *key)
+{
+    unsigned char none[LBS_STORE_VALUE_LEN] = {0};
+    char name[LBS_STORE_NAME_LEN + 1];
+    apr_size_t i;
+
+    for (i = 0; key->name != NULL && i < keys.count; i++) {
+        apr_cpystrn(name, key->name + i * LBS_STORE_NAME_LEN, sizeof(name));
+        (void)lbs_peers_call(pool->store, LBS_PEERS_REMOVE, name, none, 0,
+                             pool->set.store->timeout);
+    }
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_store_call.c - see lbs_store_call.h. */
+#include "src/httpd/store/lbs_store_call.h"
+
+#include <apr_global_mutex.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_pool.h>
+#include <http_config.h>
+#include <stdlib.h>
+#include <util_mutex.h>
+
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_shm.h"
+
+#define MUTEX "lbsticky-store"
+#define THREADS 4  /* calls of one process at a time */
+#define PATIENCE 3 /* failures in a row before it is left alone */
+#define REST apr_time_from_sec(2) /* between tries while it is left alone */
+#define WARN_EVERY apr_time_from_sec(60)
+
+/* Shared by all processes of this configuration. */
+typedef struct breaker_t {
+    lbs_atomic32_t failures;  /* in a row */
+    lbs_atomic32_t down;      /* 1: it is left alone */
+    lbs_atomic64_t try_at;    /* monotonic: the next try */
+    lbs_atomic64_t warned_at; /* monotonic */
+} breaker_t;
+
+struct lbs_peers_store_t {
+    const ap_socache_provider_t *provider;
+    ap_socache_instance_t *instance;
+    const char *spelling;
+    server_rec *server;
+    apr_global_mutex_t *mutex; /* NULL: the provider needs none */
+    breaker_t *breaker;
+};
+
+/* One call; the last of the caller and the thread frees it. */
+typedef struct call_t {
+    lbs_peers_store_t *store;
+    lbs_peers_op_t op;
+    apr_time_t expiry;
+    char name[LBS_STORE_NAME_LEN + 1];
+    unsigned char value[LBS_STORE_VALUE_LEN];
+    apr_status_t rv;
+    int done; /* both under the lock */
+    int abandoned;
+} call_t;
+
+/* Of this process. The lock protects what stands below it, and done and
+ * abandoned of all calls. */
+static struct {
+    apr_thread_pool_t *threads;
+    apr_thread_mutex_t *lock;
+    apr_thread_cond_t *over; /* a call, or one of the counted */
+    int alone;               /* calls that have a store's mutex, or want it */
+    int ends;                /* 1: begin none of these any more */
+} process;
+
+static apr_array_header_t *stores; /* lbs_peers_store_t *, from pconf */
+
+void lbs_peers_call_pre_config(apr_pool_t *pconf)
+{
+    stores = apr_array_make(pconf, 2, sizeof(lbs_peers_store_t *));
+    (void)ap_mutex_register(pconf, MUTEX, NULL, APR_LOCK_DEFAULT, 0);
+}
+
+static apr_status_t init(lbs_peers_store_t *store, apr_pool_t *pconf)
+{
+    static const struct ap_socache_hints hints = {
+        LBS_STORE_NAME_LEN, LBS_STORE_VALUE_LEN, apr_time_from_sec(60)};
+    apr_status_t rv = store->provider->init(store->instance, "lbsticky",
+                                            &hints, store->server, pconf);
+    void *block;
+
+    if (rv == APR_SUCCESS
+        && (store->provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) != 0) {
+        rv = ap_global_mutex_create(&store->mutex, NULL, MUTEX,
+                                    store->spelling, store->server, pconf, 0);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = lbs_shm_create(&block, sizeof(breaker_t), pconf);
+    }
+    if (rv == APR_SUCCESS) {
+        store->breaker = block;
+    }
+    return rv;
+}
+
+apr_status_t lbs_peers_call_open(lbs_peers_store_t **store,
+                                 const ap_socache_provider_t *provider,
+                                 const char *spelling, const char *args,
+                                 server_rec *s, apr_pool_t *pconf,
+                                 apr_pool_t *ptemp)
+{
+    lbs_peers_store_t *made = apr_pcalloc(pconf, sizeof(*made));
+    const char *error;
+    apr_status_t rv = APR_EINVAL;
+
+    made->provider = provider;
+    made->spelling = spelling;
+    made->server = s;
+    error = provider->create(&made->instance, args, ptemp, pconf);
+    if (error == NULL) {
+        rv = init(made, pconf);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                     LBSNO(2500) "LBStickyStore %s cannot be opened%s%s",
+                     spelling, error != NULL ? ": " : "",
+                     error != NULL ? error : "");
+        return rv;
+    }
+    APR_ARRAY_PUSH(stores, lbs_peers_store_t *) = made;
+    *store = made;
+    return APR_SUCCESS;
+}
+
+/* This process ends. Calls under a store's mutex are short, and it must not be
+ * left locked. Others may wait for a server that hangs, for longer than
+ * anybody wants to wait for a process: they are left where they are. Nothing
+ * that they use goes before the process does: httpd destroys pchild, not
+ * pconf, when a child ends. */
+static apr_status_t leave_calls(void *unused)
+{
+    (void)unused;
+    (void)apr_thread_mutex_lock(process.lock);
+    process.ends = 1;
+    while (process.alone > 0) {
+        (void)apr_thread_cond_wait(process.over, process.lock);
+    }
+    (void)apr_thread_mutex_unlock(process.lock);
+    return APR_SUCCESS;
+}
+
+/* In a pool that nobody destroys: who does that waits for all threads. */
+static apr_status_t create_threads(apr_pool_t *pchild)
+{
+    apr_pool_t *memory;
+    apr_status_t rv = apr_pool_create(&memory, NULL);
+
+    if (rv == APR_SUCCESS) {
+        apr_pool_tag(memory, "lbsticky store");
+        rv = apr_thread_mutex_create(&process.lock, APR_THREAD_MUTEX_DEFAULT,
+                                     memory);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&process.over, memory);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_pool_create(&process.threads, 0, THREADS, memory);
+    }
+    if (rv == APR_SUCCESS) {
+        apr_pool_pre_cleanup_register(pchild, NULL, leave_calls);
+    }
+    return rv;
+}
+
+void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    memset(&process, 0, sizeof(process));
+    if (stores == NULL || stores->nelts == 0) {
+        return;
+    }
+    for (i = 0; i < stores->nelts && rv == APR_SUCCESS; i++) {
+        lbs_peers_store_t *store =
+            APR_ARRAY_IDX(stores, i, lbs_peers_store_t *);
+
+        if (store->mutex != NULL) {
+            rv = apr_global_mutex_child_init(
+                &store->mutex, apr_global_mutex_lockfile(store->mutex),
+                pchild);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        rv = create_threads(pchild);
+    }
+    if (rv != APR_SUCCESS) {
+        process.threads = NULL;
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server,
+                     LBSNO(2501) "this process cannot use LBStickyStore: no "
+                                 "threads for its calls");
+    }
+}
+
+/* The breaker ------------------------------------------------------------ */
+
+static void tell(const lbs_peers_store_t *store, lbs_event_kind_t kind)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_registry_tell(lbs_runtime()->registry, &now, LBS_EVENTS_NO_SLOT,
+                      LBS_EVENTS_NO_SLOT, kind, store->spelling);
+}
+
+static int take_turn(lbs_atomic64_t *at, apr_uint64_t now, apr_int64_t pause)
+{
+    apr_uint64_t next = lbs_atomic_load64_relaxed(at);
+
+    return now >= next
+           && lbs_atomic_cas64(at, &next, now + (apr_uint64_t)pause);
+}
+
+/* @return 1 when the store may be called now */
+static int may_call(const lbs_peers_store_t *store)
+{
+    breaker_t *breaker = store->breaker;
+
+    return !lbs_atomic_load32_relaxed(&breaker->down)
+           || take_turn(&breaker->try_at, (apr_uint64_t)lbs_runtime_now(),
+                        REST);
+}
+
+static void failed(const lbs_peers_store_t *store, apr_status_t rv)
+{
+    breaker_t *breaker = store->breaker;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint32_t up = 0;
+
+    if (lbs_atomic_add32_relaxed(&breaker->failures, 1) + 1 >= PATIENCE) {
+        lbs_atomic_store64_relaxed(&breaker->try_at, now + (apr_uint64_t)REST);
+        if (lbs_atomic_cas32(&breaker->down, &up, 1)) {
+            tell(store, LBS_EVENT_STORE_DOWN);
+        }
+    }
+    if (take_turn(&breaker->warned_at, now, WARN_EVERY)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, store->server,
+                     LBSNO(2502) "LBStickyStore %s does not answer: requests "
+                                 "go on, sessions are not shared meanwhile",
+                     store->spelling);
+    }
+}
+
+static void worked(const lbs_peers_store_t *store)
+{
+    breaker_t *breaker = store->breaker;
+    apr_uint32_t down = 1;
+
+    if (lbs_atomic_load32_relaxed(&breaker->failures) != 0) {
+        lbs_atomic_store32_relaxed(&breaker->failures, 0);
+    }
+    if (lbs_atomic_load32_relaxed(&breaker->down)
+        && lbs_atomic_cas32(&breaker->down, &down, 0)) {
+        tell(store, LBS_EVENT_STORE_UP);
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, store->server,
+                     LBSNO(2503) "LBStickyStore %s answers again",
+                     store->spelling);
+    }
+}
+
+/* Redis and memcached that are known to be dead are reported as "not found":
+ * only what is written tells that they live. */
+static void judge(lbs_peers_store_t *store, lbs_peers_op_t op, apr_status_t rv)
+{
+    if (rv == APR_SUCCESS) {
+        worked(store);
+    }
+    else if (rv != APR_NOTFOUND || op == LBS_PEERS_PUT) {
+        failed(store, rv);
+    }
+    else if (lbs_atomic_load32_relaxed(&store->breaker->down)) {
+        lbs_atomic_store64_relaxed(&store->breaker->try_at, 0);
+    }
+}
+
+/* The call --------------------------------------------------------------- */
+
+static apr_status_t ask(call_t *call, apr_pool_t *pool)
+{
+    const ap_socache_provider_t *provider = call->store->provider;
+    ap_socache_instance_t *instance = call->store->instance;
+    const unsigned char *id = (const unsigned char *)call->name;
+    unsigned int len = LBS_STORE_VALUE_LEN;
+    apr_status_t rv;
+
+    switch (call->op) {
+    case LBS_PEERS_PUT:
+        return provider->store(instance, call->store->server, id,
+                               LBS_STORE_NAME_LEN, call->expiry, call->value,
+                               len, pool);
+    case LBS_PEERS_REMOVE:
+        return provider->remove(instance, call->store->server, id,
+                                LBS_STORE_NAME_LEN, pool);
+    default:
+        rv = provider->retrieve(instance, call->store->server, id,
+                                LBS_STORE_NAME_LEN, call->value, &len, pool);
+        return rv == APR_SUCCESS && len != LBS_STORE_VALUE_LEN ? APR_NOTFOUND
+                                                               : rv;
+    }
+}
+
+/* @return 0 when this process ends and may not take a mutex any more */
+static int begin_alone(void)
+{
+    int may;
+
+    (void)apr_thread_mutex_lock(process.lock);
+    may = !process.ends;
+    process.alone += may;
+    (void)apr_thread_mutex_unlock(process.lock);
+    return may;
+}
+
+static void end_alone(void)
+{
+    (void)apr_thread_mutex_lock(process.lock);
+    process.alone--;
+    (void)apr_thread_cond_broadcast(process.over);
+    (void)apr_thread_mutex_unlock(process.lock);
+}
+
+/* With the provider's lock, where it needs one. */
+static apr_status_t ask_alone(call_t *call, apr_pool_t *pool)
+{
+    apr_global_mutex_t *mutex = call->store->mutex;
+    apr_status_t rv;
+
+    if (mutex == NULL) {
+        return ask(call, pool);
+    }
+    if (!begin_alone()) {
+        return APR_EAGAIN;
+    }
+    rv = apr_global_mutex_lock(mutex);
+    if (rv == APR_SUCCESS) {
+        rv = ask(call, pool);
+        (void)apr_global_mutex_unlock(mutex);
+    }
+    end_alone();
+    return rv;
+}
+
+static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
+{
+    call_t *call = data;
+    apr_pool_t *pool;
+    apr_status_t rv = apr_pool_create(&pool, NULL);
+    int abandoned;
+
+    (void)thread;
+    if (rv == APR_SUCCESS) {
+        rv = ask_alone(call, pool);
+        apr_pool_destroy(pool);
+    }
+    (void)apr_thread_mutex_lock(process.lock);
+    call->rv = rv;
+    call->done = 1;
+    abandoned = call->abandoned;
+    (void)apr_thread_cond_broadcast(process.over);
+    (void)apr_thread_mutex_unlock(process.lock);
+    if (abandoned) {
+        free(call);
+    }
+    return NULL;
+}
+
+/* @return 1 when it was done in time; 0: the thread frees it */
+static int wait_for(call_t *call, apr_interval_time_t timeout)
+{
+    apr_time_t until = lbs_runtime_now() + timeout;
+    apr_time_t left = timeout;
+    int done;
+
+    (void)apr_thread_mutex_lock(process.lock);
+    while (!call->done && left > 0) {
+        (void)apr_thread_cond_timedwait(process.over, process.lock, left);
+        left = until - lbs_runtime_now();
+    }
+    done = call->done;
+    call->abandoned = !done;
+    (void)apr_thread_mutex_unlock(process.lock);
+    return done;
+}
+
+apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
+                            const char *name,
+                            unsigned char value[LBS_STORE_VALUE_LEN],
+                            apr_time_t expiry, apr_interval_time_t timeout)
+{
+    call_t *call;
+    apr_status_t rv = APR_TIMEUP;
+
+    if (process.threads == NULL || !may_call(store)) {
+        return APR_EAGAIN;
+    }
+    call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        return APR_ENOMEM;
+    }
+    call->store = store;
+    call->op = op;
+    call->expiry = expiry;
+    memcpy(call->name, name, LBS_STORE_NAME_LEN);
+    if (op == LBS_PEERS_PUT) {
+        memcpy(call->value, value, LBS_STORE_VALUE_LEN);
+    }
+    if (apr_thread_pool_push(process.threads, run, call,
+                             APR_THREAD_TASK_PRIORITY_NORMAL, NULL)
+        != APR_SUCCESS) {
+        free(call);
+        return APR_EAGAIN;
+    }
+    if (wait_for(call, timeout)) {
+        rv = call->rv;
+        if (rv == APR_SUCCESS && op == LBS_PEERS_GET) {
+            memcpy(value, call->value, LBS_STORE_VALUE_LEN);
+        }
+        free(call);
+    }
+    judge(store, op, rv);
+    return rv;
+}
+
+int lbs_peers_call_is_down(const lbs_peers_store_t *store)
+{
+    return store != NULL && lbs_atomic_load32_relaxed(&store->breaker->down);
+}

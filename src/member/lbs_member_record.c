@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/member/lbs_member_record.h"
+
+static const char *const fail_names[LBS_FAILS] = {"connect", "reset",
+                                                  "timeout", "status", "body"};
+
+static void count(lbs_member_t *m, int what, apr_uint64_t more)
+{
+    lbs_atomic_add64_relaxed(&m->counts[what], more);
+}
+
+static apr_uint64_t counted(const lbs_member_t *m, int what)
+{
+    return lbs_atomic_load64_relaxed(&m->counts[what]);
+}
+
+const char *lbs_fail_name(lbs_fail_t kind)
+{
+    return (unsigned)kind < LBS_FAILS ? fail_names[kind] : "";
+}
+
+void lbs_member_sent(lbs_member_t *m, apr_uint64_t now)
+{
+    count(m, LBS_COUNT_REQUESTS, 1);
+    lbs_atomic_store64_relaxed(&m->last_use, now);
+}
+
+void lbs_member_unsent(lbs_member_t *m)
+{
+    count(m, LBS_COUNT_REQUESTS, ~(apr_uint64_t)0); /* one less */
+}
+
+void lbs_member_answered(lbs_member_t *m, lbs_gauge_t *g, int status,
+                         apr_uint64_t latency_us, apr_uint64_t now)
+{
+    if (status >= 100 && status <= 599) {
+        count(m, LBS_COUNT_RESPONSES + status / 100 - 1, 1);
+    }
+    lbs_latency_record(&m->latency, latency_us, now);
+    lbs_ewma_update(g, latency_us, now);
+    lbs_atomic_store64_relaxed(&g->heard_at, now);
+}
+
+void lbs_member_failed(lbs_member_t *m, lbs_gauge_t *g, lbs_fail_t kind,
+                       apr_uint32_t charge_us, apr_uint64_t now)
+{
+    count(m, LBS_COUNT_FAILURES + (int)kind, 1);
+    lbs_ewma_update(g, charge_us, now);
+}
+
+void lbs_member_bytes(lbs_member_t *m, apr_uint64_t in, apr_uint64_t out)
+{
+    if (in != 0) {
+        count(m, LBS_COUNT_BYTES_IN, in);
+    }
+    if (out != 0) {
+        count(m, LBS_COUNT_BYTES_OUT, out);
+    }
+}
+
+void lbs_member_tick(lbs_member_t *m, const lbs_gauge_t *g, apr_uint64_t now)
+{
+    apr_uint32_t shown = lbs_atomic_load32_relaxed(&m->shown);
+    apr_uint32_t state = (apr_uint32_t)lbs_state_of(
+        lbs_gauge_flags(g), 0, 0, lbs_atomic_load32_relaxed(&g->ramp));
+
+    if (shown == state + 1) {
+        return;
+    }
+    lbs_atomic_store32_relaxed(&m->shown, state + 1);
+    lbs_atomic_store64_relaxed(&m->since, now);
+}
+
+static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
+                       lbs_member_view_t *view)
+{
+    apr_uint32_t ramp = lbs_atomic_load32_relaxed(&g->ramp);
+
+    view->flags = lbs_gauge_flags(g);
+    view->weight = lbs_atomic_load32_relaxed(&g->weight);
+    view->effective_weight = 0;
+    if ((view->flags & LBS_F_CLOSED_NEW) == 0) {
+        view->effective_weight =
+            (apr_uint32_t)((apr_uint64_t)view->weight * ramp / LBS_RAMP_FULL);
+    }
+    view->sessions = lbs_atomic_load32_relaxed(&g->sessions);
+    view->inflight = lbs_gauge_inflight(g);
+    view->limit = lbs_atomic_load32_relaxed(&g->limit);
+    view->state = lbs_state_of(view->flags, view->inflight, view->limit, ramp);
+    view->ewma_us = lbs_ewma_read(g, now);
+}
+
+static void view_counts(const lbs_member_t *m, lbs_member_view_t *view)
+{
+    int i;
+
+    view->requests = counted(m, LBS_COUNT_REQUESTS);
+    view->failures = 0;
+    for (i = 0; i < LBS_FAILS; i++) {
+        view->failures_by[i] = counted(m, LBS_COUNT_FAILURES + i);
+        view->failures += view->failures_by[i];
+    }
+    for (i = 0; i < LBS_RESPONSES; i++) {
+        view->responses[i] = counted(m, LBS_COUNT_RESPONSES + i);
+    }
+    view->bytes_in = counted(m, LBS_COUNT_BYTES_IN);
+    view->bytes_out = counted(m, LBS_COUNT_BYTES_OUT);
+}
+
+static void view_latency(const lbs_member_t *m, apr_uint64_t now,
+                         lbs_member_view_t *view)
+{
+    lbs_latency_recent_t recent = {0};
+
+    lbs_latency_collect(&m->latency, now, &recent);
+    view->p50_us = lbs_latency_percentile(&recent, 500);
+    view->p90_us = lbs_latency_percentile(&recent, 900);
+    view->p99_us = lbs_latency_percentile(&recent, 990);
+    lbs_latency_total(&m->latency, &view->latency);
+}
+
+void lbs_member_view(const lbs_member_t *m, const lbs_gauge_t *g,
+                     apr_uint64_t now, lbs_member_view_t *view)
+{
+    view_gauge(g, now, view);
+    view_counts(m, view);
+    view_latency(m, now, view);
+    view->since = lbs_atomic_load64_relaxed(&m->since);
+    view->last_use = lbs_atomic_load64_relaxed(&m->last_use);
+    lbs_check_view(&m->check, &view->check);
+    view->eject_until = lbs_eject_until(&m->eject);
+    view->eject_count = lbs_eject_count(&m->eject);
+}
+
+void lbs_member_save(const lbs_member_t *m, apr_uint64_t now,
+                     lbs_member_saved_t *saved)
+{
+    int i;
+
+    for (i = 0; i < LBS_COUNTS; i++) {
+        saved->counts[i] = counted(m, i);
+    }
+    lbs_latency_total(&m->latency, &saved->latency);
+    lbs_eject_save(&m->eject, now, &saved->eject);
+}
+
+void lbs_member_load(lbs_member_t *m, const lbs_eject_on_t *on,
+                     const lbs_member_saved_t *saved, apr_uint64_t now)
+{
+    int i;
+
+    for (i = 0; i < LBS_COUNTS; i++) {
+        lbs_atomic_store64_relaxed(&m->counts[i], saved->counts[i]);
+    }
+    lbs_latency_load(&m->latency, &saved->latency);
+    lbs_eject_load(on, &saved->eject, now);
+}

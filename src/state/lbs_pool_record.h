@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_pool_record.h - what is counted per pool, in shared memory.
+ *
+ * One record per pool slot of the registry, all zero when new. Every field
+ * stands for itself and is changed by every process with relaxed atomics: the
+ * sums are exact, two fields read one after the other need not fit together.
+ */
+#ifndef LBS_POOL_H
+#define LBS_POOL_H
+
+#include <apr.h>
+#include <apr_time.h>
+
+#include "src/base/lbs_atomic.h"
+#include "src/member/lbs_budget.h"
+#include "src/member/lbs_eject.h"
+#include "src/state/lbs_decision.h"
+
+typedef struct lbs_pool_t {
+    _Alignas(64) lbs_atomic64_t decisions[LBS_DECISIONS][LBS_REASONS];
+    lbs_atomic64_t requests;       /* decisions taken, each request once */
+    lbs_atomic64_t retries;        /* attempts repeated on another member */
+    lbs_atomic64_t retries_denied; /* the budget was spent */
+    lbs_atomic64_t last_request;   /* monotonic microseconds, 0: never */
+    lbs_atomic32_t panic;          /* 1: all checks fail and are ignored */
+    lbs_eject_pool_t eject;        /* how many are ejected, for the cap */
+    lbs_budget_t budget;           /* of repetitions */
+} lbs_pool_t;
+
+/** A request was decided: count it. @param now  monotonic microseconds */
+static inline void lbs_pool_decided(lbs_pool_t *pool, lbs_decision_t decision,
+                                    lbs_reason_t reason, apr_time_t now)
+{
+    reason = lbs_decision_reason(decision, reason);
+    lbs_atomic_add64_relaxed(&pool->decisions[decision][reason], 1);
+    lbs_atomic_add64_relaxed(&pool->requests, 1);
+    lbs_atomic_store64_relaxed(&pool->last_request, (apr_uint64_t)now);
+}
+
+/** @return how often this was decided for this reason */
+static inline apr_uint64_t lbs_pool_count(const lbs_pool_t *pool,
+                                          lbs_decision_t decision,
+                                          lbs_reason_t reason)
+{
+    return lbs_atomic_load64_relaxed(&pool->decisions[decision][reason]);
+}
+
+#endif

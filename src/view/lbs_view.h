@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_view.h - all that is shown, as plain values of one moment.
+ *
+ * The page, JSON, metrics, mod_status and the explanation of a decision are
+ * all written from this tree. Nothing in it points into shared memory or into
+ * the configuration: it is copied once, member by member, and stays what it
+ * is while members come and go. Strings are as configured, not escaped and
+ * never NULL unless said so. Times are Unix seconds, 0 for never.
+ */
+#ifndef LBS_VIEW_H
+#define LBS_VIEW_H
+
+#include <apr.h>
+#include <apr_pools.h>
+
+#include "src/member/lbs_member_record.h"
+#include "src/state/lbs_decision.h"
+
+/* What happened within one step of a plot. */
+typedef struct lbs_view_point_t {
+    int known; /* 0: nobody was there to count, the rest is 0 */
+    apr_uint64_t requests;
+    apr_uint64_t errors;
+    double p50_ms; /* 0: there were no answers */
+    double p99_ms;
+} lbs_view_point_t;
+
+/* Points in order of time, the newest last. Documents without plots are made
+ * of views without points. */
+typedef struct lbs_view_plot_t {
+    apr_int64_t until;  /* when the newest point's step ends */
+    apr_uint32_t step;  /* seconds that each point stands for */
+    apr_uint32_t count; /* of points; 0: nothing is known */
+    const lbs_view_point_t *points;
+} lbs_view_plot_t;
+
+/* Two spans of time: the last minutes, and the last day. */
+typedef enum lbs_view_span_t {
+    LBS_VIEW_RECENT,
+    LBS_VIEW_DAY,
+    LBS_VIEW_SPANS
+} lbs_view_span_t;
+
+/* How long answers took: counts per range, the last one without an end. */
+typedef struct lbs_view_histogram_t {
+    apr_uint32_t ranges;        /* 0: nothing is known */
+    const double *upper_s;      /* ranges - 1 upper ends, seconds */
+    const apr_uint64_t *counts; /* one per range, not summed up */
+    double sum_s;               /* of all answers */
+} lbs_view_histogram_t;
+
+typedef struct lbs_view_check_t {
+    int configured;
+    int ok;
+    const char *last; /* "HTTP 200"; "" before the first */
+    apr_int64_t at;
+} lbs_view_check_t;
+
+typedef struct lbs_view_member_t {
+    const char *id;    /* 16 hex digits */
+    const char *name;  /* URL */
+    const char *route; /* "" if it has none */
+    int self;          /* it is this httpd */
+    lbs_state_t state;
+    apr_int64_t since;       /* when it got into that state */
+    double weight;           /* as set */
+    double effective_weight; /* after slow start and state */
+    apr_uint64_t sessions;
+    apr_uint64_t inflight;
+    apr_uint64_t limit;                    /* most in flight; 0: none */
+    apr_uint64_t requests;                 /* attempts */
+    apr_uint64_t responses[LBS_RESPONSES]; /* 1xx to 5xx */
+    apr_uint64_t failures[LBS_FAILS];
+    apr_uint64_t bytes_in;  /* to the member */
+    apr_uint64_t bytes_out; /* from it */
+    double ewma_ms, p50_ms, p90_ms, p99_ms;
+    lbs_view_histogram_t durations;
+    lbs_view_check_t check;
+    apr_int64_t eject_until;
+    apr_uint64_t eject_count;
+    apr_int64_t drain_since;
+    apr_int64_t drain_deadline;
+    apr_uint64_t drain_left;     /* sessions */
+    apr_int64_t used_at;         /* last answer to a visitor; 0: none yet */
+    apr_uint32_t overrides;      /* of the names in override */
+    const char *const *override; /* settings an administrator changed */
+    lbs_view_plot_t plot[LBS_VIEW_SPANS];
+} lbs_view_member_t;
+
+typedef struct lbs_view_pool_t {
+    const char *name;
+    const char *vhost; /* "www.example.com:80" */
+    apr_uint32_t sources_count;
+    const char *const *sources; /* as configured; none: not sticky */
+    const char *method;
+    apr_uint64_t requests; /* decisions */
+    apr_uint64_t inflight;
+    apr_uint64_t sessions;
+    apr_uint64_t queued;
+    apr_uint64_t retries;
+    apr_uint64_t retries_denied;
+    int panic;
+    int store_down;       /* LBStickyStore does not answer */
+    int busy_key_percent; /* share of the busiest key; -1: not known */
+    int may_change;       /* actions of this page reach this pool */
+    apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
+    lbs_view_plot_t plot[LBS_VIEW_SPANS];
+    apr_uint32_t members_count;
+    const lbs_view_member_t *members;
+} lbs_view_pool_t;
+
+typedef struct lbs_view_event_t {
+    apr_int64_t at;
+    const char *pool;      /* "" if it is about none */
+    const char *vhost;     /* of the pool */
+    const char *member;    /* route, else URL; "" if it is about none */
+    const char *member_id; /* "" likewise */
+    const char *event;
+    const char *reason;
+} lbs_view_event_t;
+
+typedef struct lbs_view_table_t {
+    apr_uint64_t capacity;
+    apr_uint64_t entries;
+    apr_uint64_t bytes;
+    apr_uint64_t evicted_live; /* sessions lost for lack of room */
+    apr_uint64_t expired;
+    const char *persist; /* path of the state file, or "off" */
+    apr_int64_t age_s;   /* since it was written; -1: never, or not known */
+    /* How much later than that the last request was: what a crash now would
+     * lose. The file is written only when something happened. */
+    apr_int64_t unsaved_s;
+} lbs_view_table_t;
+
+typedef struct lbs_view_t {
+    const char *version;
+    const char *server; /* name of the host */
+    apr_int64_t started;
+    apr_int64_t now;
+    apr_uint64_t generation; /* from 1 */
+    lbs_view_table_t table;
+    apr_uint32_t pools_count;
+    const lbs_view_pool_t *pools;
+    apr_uint32_t events_count;
+    const lbs_view_event_t *events; /* the newest first */
+} lbs_view_t;
+
+/** @return what a member is called: its route, else its URL */
+const char *lbs_view_member_label(const lbs_view_member_t *member);
+
+/** @return failed attempts of all kinds */
+apr_uint64_t lbs_view_member_failures(const lbs_view_member_t *member);
+
+/** @return 1 when visitors with a session are served by this member */
+int lbs_view_member_serves(const lbs_view_member_t *member);
+
+/** @return decisions of one kind, all reasons together */
+apr_uint64_t lbs_view_pool_decided(const lbs_view_pool_t *pool,
+                                   lbs_decision_t decision);
+
+/** @return members of a pool in that state */
+apr_uint32_t lbs_view_pool_count(const lbs_view_pool_t *pool,
+                                 lbs_state_t state);
+
+/**
+ * Find a pool by name.
+ *
+ * @param vhost  NULL: any
+ * @return NULL when there is none; the first of several
+ */
+const lbs_view_pool_t *lbs_view_pool_find(const lbs_view_t *view,
+                                          const char *name, const char *vhost);
+
+/** @param who  id, route or URL. @return NULL when there is none */
+const lbs_view_member_t *lbs_view_member_find(const lbs_view_pool_t *pool,
+                                              const char *who);
+
+/** @return the sum of requests or errors over the last seconds of a plot,
+ *          by the second; 0 when nothing is known */
+double lbs_view_plot_rate(const lbs_view_plot_t *plot, apr_uint32_t seconds,
+                          int errors);
+
+#endif
