@@ -24,9 +24,9 @@ static const lbs_eject_conf_t conf = {3,       50,       10000000,
                                       1000000, 60000000, LBS_STALL_AUTO};
 
 static lbs_rows_t rows;
-static lbs_row_t row;
+static lbs_inflight_t row;
 static lbs_gauge_t *gauges;
-static lbs_member_t *member;
+static lbs_member_record_t *member;
 static lbs_eject_pool_t pool;
 static lbs_queue_t *queue;
 
@@ -47,16 +47,16 @@ static void attempt(apr_uint64_t i)
     lbs_eject_attempt_t tried = {now, 0, 0};
     lbs_flight_t flight;
 
-    if (lbs_row_enter(&rows, &row, 0, gauges, &flight) != APR_SUCCESS) {
+    if (lbs_inflight_enter(&rows, &row, 0, gauges, &flight) != APR_SUCCESS) {
         abort();
     }
-    lbs_member_sent(member, now);
-    lbs_row_heard(&rows, &row, &flight);
-    lbs_member_answered(member, gauges, 200, 20000, now);
+    lbs_member_record_sent(member, now);
+    lbs_inflight_heard(&rows, &row, &flight);
+    lbs_member_record_answered(member, gauges, 200, 20000, now);
     if (lbs_eject_answered(&on, &tried, now) != LBS_EJECT_NONE) {
         abort();
     }
-    lbs_row_leave(&rows, &row, gauges, &flight);
+    lbs_inflight_leave(&rows, &row, gauges, &flight);
 }
 
 static void attempt_limit(apr_uint64_t i)
@@ -97,15 +97,15 @@ static void waiting(apr_uint64_t i)
 static void reap(apr_uint64_t i)
 {
     lbs_flight_t flight;
-    lbs_row_t dead;
+    lbs_inflight_t dead;
 
     lbs_atomic_store32_relaxed(&gauges->limit, 0);
-    if (lbs_row_claim(&rows, 7, &dead) != APR_SUCCESS
-        || lbs_row_enter(&rows, &dead, (apr_uint32_t)i % SLOTS,
-                         &gauges[i % SLOTS], &flight)
+    if (lbs_inflight_claim(&rows, 7, &dead) != APR_SUCCESS
+        || lbs_inflight_enter(&rows, &dead, (apr_uint32_t)i % SLOTS,
+                              &gauges[i % SLOTS], &flight)
                != APR_SUCCESS
-        || lbs_row_condemn(&rows, dead.index, 7, &dead) != APR_SUCCESS
-        || lbs_row_reap(&rows, &dead, gauges) != APR_SUCCESS) {
+        || lbs_inflight_condemn(&rows, dead.index, 7, &dead) != APR_SUCCESS
+        || lbs_inflight_reap(&rows, &dead, gauges) != APR_SUCCESS) {
         abort();
     }
 }
@@ -141,7 +141,7 @@ int main(void)
         lbs_gauge_init(&gauges[i]);
     }
     lbs_rows_open(&rows, zeros(lbs_rows_bytes(ROWS, SLOTS)), ROWS, SLOTS);
-    (void)lbs_row_claim(&rows, 1, &row);
+    (void)lbs_inflight_claim(&rows, 1, &row);
     lbs_eject_recount(&pool, 4, 4, 0);
 
     printf("operation\tns\n");

@@ -131,7 +131,7 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
         return LBS_CHECK_NONE;
     }
     row = row_add(check, last);
-    lbs_note_set(&check->text, result->text);
+    lbs_shared_text_set(&check->text, result->text);
     lbs_atomic_store64_relaxed(&check->ended, now);
     if (result->good && row >= conf->rise && lbs_gauge_clear(g, LBS_F_DOWN)) {
         turn = LBS_CHECK_UP;
@@ -180,7 +180,7 @@ void lbs_check_view(const lbs_check_t *check, lbs_check_view_t *view)
     view->connected = view->known && (last & CONNECTED) != 0;
     view->text[0] = '\0';
     if (view->known) {
-        (void)lbs_note_get(&check->text, view->text); /* or empty */
+        (void)lbs_shared_text_get(&check->text, view->text); /* or empty */
     }
 }
 
@@ -189,10 +189,10 @@ int lbs_check_say_status(const lbs_check_conf_t *conf, int status, char *text)
     int good = lbs_statuses_has(conf->expect, status);
 
     if (good) {
-        apr_snprintf(text, LBS_NOTE_LEN, "HTTP %d", status);
+        apr_snprintf(text, LBS_SHARED_TEXT_LEN, "HTTP %d", status);
     }
     else {
-        apr_snprintf(text, LBS_NOTE_LEN, "HTTP %d, want %s", status,
+        apr_snprintf(text, LBS_SHARED_TEXT_LEN, "HTTP %d, want %s", status,
                      conf->expect_text);
     }
     return good;
@@ -200,7 +200,7 @@ int lbs_check_say_status(const lbs_check_conf_t *conf, int status, char *text)
 
 void lbs_check_say_error(const char *step, const char *error, char *text)
 {
-    apr_snprintf(text, LBS_NOTE_LEN, "%s: %s", step, error);
+    apr_snprintf(text, LBS_SHARED_TEXT_LEN, "%s: %s", step, error);
 }
 
 void lbs_check_say_timeout(const lbs_check_conf_t *conf, char *text)
@@ -208,11 +208,11 @@ void lbs_check_say_timeout(const lbs_check_conf_t *conf, char *text)
     apr_int64_t ms = conf->timeout_us / 1000;
 
     if (ms % 1000 == 0) {
-        apr_snprintf(text, LBS_NOTE_LEN, "timeout after %" APR_INT64_T_FMT "s",
-                     ms / 1000);
+        apr_snprintf(text, LBS_SHARED_TEXT_LEN,
+                     "timeout after %" APR_INT64_T_FMT "s", ms / 1000);
     }
     else {
-        apr_snprintf(text, LBS_NOTE_LEN,
+        apr_snprintf(text, LBS_SHARED_TEXT_LEN,
                      "timeout after %" APR_INT64_T_FMT "ms", ms);
     }
 }

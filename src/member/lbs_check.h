@@ -36,12 +36,12 @@ typedef struct lbs_check_conf_t {
 
 /* Shared, one per member; all zero when new. Private to lbs_check.c. */
 typedef struct lbs_check_t {
-    lbs_atomic64_t claim; /* owner's token 32 | began, ms 32; 0: nobody */
-    lbs_atomic64_t due;   /* microseconds; 0: not yet planned */
-    lbs_atomic64_t ended; /* microseconds, the last result; 0: none yet */
-    lbs_atomic32_t row;   /* equal results in a row */
-    lbs_atomic32_t last;  /* of the last one: good, connected */
-    lbs_note_t text;      /* what the last one found */
+    lbs_atomic64_t claim;   /* owner's token 32 | began, ms 32; 0: nobody */
+    lbs_atomic64_t due;     /* microseconds; 0: not yet planned */
+    lbs_atomic64_t ended;   /* microseconds, the last result; 0: none yet */
+    lbs_atomic32_t row;     /* equal results in a row */
+    lbs_atomic32_t last;    /* of the last one: good, connected */
+    lbs_shared_text_t text; /* what the last one found */
 } lbs_check_t;
 
 /* What a check found. */
@@ -63,7 +63,7 @@ typedef struct lbs_check_view_t {
     int ok;          /* the last one was good */
     int connected;   /* the last one got a connection */
     apr_uint64_t at; /* microseconds, monotonic: when the last one ended */
-    char text[LBS_NOTE_LEN];
+    char text[LBS_SHARED_TEXT_LEN];
 } lbs_check_view_t;
 
 /**
@@ -71,7 +71,7 @@ typedef struct lbs_check_view_t {
  * plans the first check, too.
  *
  * @param identity  64 bits that name the member, the same in every process
- * @param token     the caller's lbs_row_t.token
+ * @param token     the caller's lbs_inflight_t.token
  * @param ticket    out on APR_SUCCESS: for lbs_check_end()
  * @return APR_SUCCESS: make it, lbs_check_end() or lbs_check_drop() is due;
  *         APR_EAGAIN: not due; APR_EBUSY: one is outstanding
@@ -96,7 +96,7 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
 void lbs_check_drop(lbs_check_t *check, apr_uint64_t ticket);
 
 /** Give back what a dead process had begun: by its row's token, between
- * lbs_row_condemn() and lbs_row_reap(). */
+ * lbs_inflight_condemn() and lbs_inflight_reap(). */
 void lbs_check_abandon(lbs_check_t *check, apr_uint32_t token);
 
 /**
@@ -114,7 +114,8 @@ void lbs_check_view(const lbs_check_t *check, lbs_check_view_t *view);
  * Judge an answer.
  *
  * @param status  of the answer
- * @param text    out, LBS_NOTE_LEN bytes: "HTTP 200", "HTTP 400, want 200-399"
+ * @param text    out, LBS_SHARED_TEXT_LEN bytes: "HTTP 200", "HTTP 400, want
+ * 200-399"
  * @return 1 if the status is expected
  */
 int lbs_check_say_status(const lbs_check_conf_t *conf, int status, char *text);
@@ -124,11 +125,11 @@ int lbs_check_say_status(const lbs_check_conf_t *conf, int status, char *text);
  *
  * @param step   where it happened: "connect", "TLS", "answer"
  * @param error  what happened, may come from a library
- * @param text   out, LBS_NOTE_LEN bytes: "connect: Connection refused"
+ * @param text   out, LBS_SHARED_TEXT_LEN bytes: "connect: Connection refused"
  */
 void lbs_check_say_error(const char *step, const char *error, char *text);
 
-/** @param text  out, LBS_NOTE_LEN bytes: "timeout after 2s" */
+/** @param text  out, LBS_SHARED_TEXT_LEN bytes: "timeout after 2s" */
 void lbs_check_say_timeout(const lbs_check_conf_t *conf, char *text);
 
 #endif

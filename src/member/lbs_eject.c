@@ -297,14 +297,14 @@ static void end_doubt(const lbs_eject_on_t *on)
     }
 }
 
-/* A probe may be a download of an hour, or a stream of events: what answers
+/* A trial may be a download of an hour, or a stream of events: what answers
  * and does not break off at once is back. */
-static int probe_goes_on(const lbs_eject_on_t *on, apr_uint64_t seen,
+static int trial_goes_on(const lbs_eject_on_t *on, apr_uint64_t seen,
                          apr_uint64_t now)
 {
     apr_uint64_t heard = lbs_atomic_load64_relaxed(&on->gauge->heard_at);
 
-    return lbs_atomic_load32_relaxed(&on->gauge->probe) != 0
+    return lbs_atomic_load32_relaxed(&on->gauge->trial) != 0
            && heard > TIME_OF(seen) && now >= heard + LBS_EJECT_PROBE_US;
 }
 
@@ -344,7 +344,7 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
     }
     window_add(on, 0, now);
     seen = lbs_atomic_load64_acquire(&on->record->hold);
-    if (PHASE_OF(seen) != HALF_OPEN || !attempt->probe) {
+    if (PHASE_OF(seen) != HALF_OPEN || !attempt->trial) {
         return LBS_EJECT_NONE;
     }
     return reopen(on, seen, LEVEL_OF(seen) + 1, now) ? LBS_EJECT_UP
@@ -362,7 +362,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
         return LBS_EJECT_NONE;
     }
     seen = lbs_atomic_load64_acquire(&on->record->hold);
-    if (PHASE_OF(seen) == HALF_OPEN && attempt->probe) {
+    if (PHASE_OF(seen) == HALF_OPEN && attempt->trial) {
         *why = LBS_EJECT_FOR_PROBE;
         return hold_again(on, seen, now);
     }
@@ -414,7 +414,7 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
         sync_flags(on);
         return LBS_EJECT_HALF_OPEN;
     }
-    if (PHASE_OF(seen) == HALF_OPEN && probe_goes_on(on, seen, now)
+    if (PHASE_OF(seen) == HALF_OPEN && trial_goes_on(on, seen, now)
         && reopen(on, seen, LEVEL_OF(seen) + 1, now)) {
         return LBS_EJECT_UP;
     }

@@ -4,7 +4,7 @@
  *           failures in a row, half of the requests, a stall
  *      OPEN ------------------------------------------------> HELD
  *        ^                                                   ^    |
- *        | the probe is answered       the probe fails       |    | hold over
+ *        | the trial is answered       the trial fails       |    | hold over
  *        +------------------------ HALF-OPEN ----------------+ <--+
  *                                                (hold doubled)
  *
@@ -29,7 +29,7 @@
 
 #define LBS_EJECT_SHARE_MIN 10u /* requests before half of them count */
 #define LBS_EJECT_PROBE_US                                                    \
-    1000000                       /* an answer to a probe that goes on so     \
+    1000000                       /* an answer to a trial that goes on so     \
                                      long is a good one */
 #define LBS_EJECT_DOUBT_US 500000 /* what a request that was lost leaves */
 #define LBS_EJECT_CELLS 8         /* parts of the window */
@@ -76,7 +76,7 @@ typedef struct lbs_eject_on_t {
 /* An attempt that came to its end. */
 typedef struct lbs_eject_attempt_t {
     apr_uint64_t began; /* microseconds, monotonic */
-    int probe;          /* lbs_flight_t.probe */
+    int trial;          /* lbs_flight_t.trial */
     int lost;           /* the member may have had the request, and we have
                            no answer */
 } lbs_eject_attempt_t;
@@ -100,7 +100,7 @@ typedef enum lbs_eject_why_t {
 const char *lbs_eject_reason(lbs_eject_why_t why);
 
 /**
- * An attempt was answered; give the verdict before lbs_row_leave().
+ * An attempt was answered; give the verdict before lbs_inflight_leave().
  *
  * @return LBS_EJECT_NONE or LBS_EJECT_UP
  */
@@ -110,7 +110,7 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
 
 /**
  * An attempt failed by the member's fault; give the verdict before
- * lbs_row_leave(). What began before the member came back last was judged
+ * lbs_inflight_leave(). What began before the member came back last was judged
  * then and is ignored.
  *
  * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
@@ -125,7 +125,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
 void lbs_eject_doubt(const lbs_eject_on_t *on, apr_uint64_t now);
 
 /**
- * The ends of holds, stalls, probes that were answered but do not end, and
+ * The ends of holds, stalls, trials that were answered but do not end, and
  * repairs. One process, about every 100 ms; two at once do no harm.
  *
  * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
@@ -160,7 +160,7 @@ int lbs_eject_out(const lbs_eject_t *record);
 /** @return end of the hold, monotonic microseconds; 0: not held */
 apr_uint64_t lbs_eject_until(const lbs_eject_t *record);
 
-/** @return since when it may be probed, monotonic microseconds; 0: it is not
+/** @return since when it may be tried, monotonic microseconds; 0: it is not
  * half-open */
 apr_uint64_t lbs_eject_half_open_at(const lbs_eject_t *record);
 

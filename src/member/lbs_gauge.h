@@ -17,7 +17,7 @@
  *     byte 32  inflight   low half: attempts sent and not yet finished, all
  *                         processes; high half: see lbs_inflight.h
  *     byte 40  heard_at   when the member last answered anything, microseconds
- *     byte 48  probe      half-open: token of the row that probes, 0: nobody
+ *     byte 48  trial      half-open: token of the row that tries it, 0: nobody
  *     byte 52  spare      0
  *     byte 56  doubt_until  0: no doubt that it answers; else when to risk
  *                         again what cannot be repeated
@@ -59,7 +59,7 @@ typedef struct lbs_gauge_t {
     lbs_atomic64_t ewma_at;
     lbs_atomic64_t inflight;
     lbs_atomic64_t heard_at;
-    lbs_atomic32_t probe;
+    lbs_atomic32_t trial;
     lbs_atomic32_t spare;
     lbs_atomic64_t doubt_until;
 } lbs_gauge_t;
@@ -79,7 +79,7 @@ static inline void lbs_gauge_init(lbs_gauge_t *g)
     lbs_atomic_store64_relaxed(&g->ewma_at, 0);
     lbs_atomic_store64_relaxed(&g->inflight, 0);
     lbs_atomic_store64_relaxed(&g->heard_at, 0);
-    lbs_atomic_store32_relaxed(&g->probe, 0);
+    lbs_atomic_store32_relaxed(&g->trial, 0);
     lbs_atomic_store32_relaxed(&g->spare, 0);
     lbs_atomic_store64_relaxed(&g->doubt_until, 0);
 }
@@ -99,7 +99,7 @@ static inline apr_uint32_t lbs_gauge_inflight(const lbs_gauge_t *g)
 }
 
 /** @return 1 when the member may not take one more attempt because of its
- * limit. A snapshot; lbs_row_enter() decides for real. */
+ * limit. A snapshot; lbs_inflight_enter() decides for real. */
 static inline int lbs_gauge_full(const lbs_gauge_t *g)
 {
     apr_uint32_t limit = lbs_atomic_load32_relaxed(&g->limit);
@@ -107,12 +107,12 @@ static inline int lbs_gauge_full(const lbs_gauge_t *g)
     return limit != 0 && lbs_gauge_inflight(g) >= limit;
 }
 
-/** @return 1 when the member is half-open and somebody probes it already. A
- * snapshot; lbs_row_enter() decides for real. */
+/** @return 1 when the member is half-open and somebody tries it already. A
+ * snapshot; lbs_inflight_enter() decides for real. */
 static inline int lbs_gauge_probed(const lbs_gauge_t *g)
 {
     return (lbs_atomic_load32_relaxed(&g->flags) & LBS_F_HALF_OPEN) != 0
-           && lbs_atomic_load32_relaxed(&g->probe) != 0;
+           && lbs_atomic_load32_relaxed(&g->trial) != 0;
 }
 
 /** @return 1 when a visitor bound to this member may be sent there, but for

@@ -27,9 +27,9 @@
  *
  * Accepted: a reaper that sleeps between reading a cell and clearing it while
  * its row is freed, claimed anew and used for exactly 2^20 attempts would
- * clear a living cell; and 4096 threads of one child inside lbs_row_enter()
- * for one member at once would overflow the mark. Wider fields cost a second
- * word per cell.
+ * clear a living cell; and 4096 threads of one child inside
+ * lbs_inflight_enter() for one member at once would overflow the mark. Wider
+ * fields cost a second word per cell.
  */
 #include "src/member/lbs_inflight.h"
 
@@ -124,15 +124,15 @@ static int sum_add(lbs_gauge_t *gauge)
     return 1;
 }
 
-static void probe_release(lbs_gauge_t *gauge, apr_uint32_t token)
+static void trial_release(lbs_gauge_t *gauge, apr_uint32_t token)
 {
     apr_uint32_t seen = token;
 
-    (void)lbs_atomic_cas32(&gauge->probe, &seen, 0); /* not ours: not held */
+    (void)lbs_atomic_cas32(&gauge->trial, &seen, 0); /* not ours: not held */
 }
 
 /* Everything between mark and book of an attempt that begins. */
-static apr_status_t admit(lbs_gauge_t *gauge, const lbs_row_t *row,
+static apr_status_t admit(lbs_gauge_t *gauge, const lbs_inflight_t *row,
                           lbs_flight_t *flight)
 {
     apr_uint32_t flags = lbs_gauge_flags(gauge);
@@ -142,15 +142,15 @@ static apr_status_t admit(lbs_gauge_t *gauge, const lbs_row_t *row,
         return APR_EAGAIN;
     }
     if ((flags & LBS_F_HALF_OPEN) != 0) {
-        if (row->index == LBS_ROW_COMMON
-            || !lbs_atomic_cas32(&gauge->probe, &nobody, row->token)) {
+        if (row->index == LBS_INFLIGHT_COMMON
+            || !lbs_atomic_cas32(&gauge->trial, &nobody, row->token)) {
             return APR_EAGAIN;
         }
-        flight->probe = 1;
+        flight->trial = 1;
     }
     if (!sum_add(gauge)) {
-        if (flight->probe) {
-            probe_release(gauge, row->token);
+        if (flight->trial) {
+            trial_release(gauge, row->token);
         }
         return APR_EBUSY;
     }
@@ -226,9 +226,9 @@ static apr_status_t reconcile(const lbs_rows_t *view, apr_uint32_t slot,
 }
 
 /* Clear one cell of a dead row, its share of the sum first. */
-static apr_status_t clear_cell(const lbs_rows_t *view, const lbs_row_t *row,
-                               apr_uint64_t owner, apr_uint32_t slot,
-                               lbs_gauge_t *gauge)
+static apr_status_t clear_cell(const lbs_rows_t *view,
+                               const lbs_inflight_t *row, apr_uint64_t owner,
+                               apr_uint32_t slot, lbs_gauge_t *gauge)
 {
     lbs_atomic64_t *at = cell_at(view, row->index, slot);
     apr_uint64_t cell = lbs_atomic_load64_acquire(at);
@@ -241,7 +241,7 @@ static apr_status_t clear_cell(const lbs_rows_t *view, const lbs_row_t *row,
     if (lbs_atomic_load64_acquire(&view->owners[row->index]) != owner) {
         return APR_NOTFOUND;
     }
-    probe_release(gauge, row->token);
+    trial_release(gauge, row->token);
     rv = reconcile(view, slot, gauge);
     if (rv == APR_SUCCESS) {
         /* Failure: another reaper was faster. */
@@ -272,12 +272,12 @@ void lbs_rows_open(lbs_rows_t *view, void *block, apr_uint32_t rows,
     view->stride = (slots + 7) / 8 * 8;
 }
 
-apr_status_t lbs_row_claim(const lbs_rows_t *view, apr_uint32_t pid,
-                           lbs_row_t *row)
+apr_status_t lbs_inflight_claim(const lbs_rows_t *view, apr_uint32_t pid,
+                                lbs_inflight_t *row)
 {
     apr_uint32_t index;
 
-    for (index = LBS_ROW_COMMON + 1; index < view->rows; index++) {
+    for (index = LBS_INFLIGHT_COMMON + 1; index < view->rows; index++) {
         lbs_atomic64_t *at = &view->owners[index];
         apr_uint64_t seen = lbs_atomic_load64_relaxed(at);
         apr_uint64_t mine = owner_word(seen + GENERATION, LIVE, pid);
@@ -288,14 +288,14 @@ apr_status_t lbs_row_claim(const lbs_rows_t *view, apr_uint32_t pid,
             return APR_SUCCESS;
         }
     }
-    row->index = LBS_ROW_COMMON;
-    row->token = token_of(0, LBS_ROW_COMMON);
+    row->index = LBS_INFLIGHT_COMMON;
+    row->token = token_of(0, LBS_INFLIGHT_COMMON);
     return APR_ENOSPC;
 }
 
-apr_status_t lbs_row_enter(const lbs_rows_t *view, const lbs_row_t *row,
-                           apr_uint32_t slot, lbs_gauge_t *gauge,
-                           lbs_flight_t *flight)
+apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
+                                const lbs_inflight_t *row, apr_uint32_t slot,
+                                lbs_gauge_t *gauge, lbs_flight_t *flight)
 {
     lbs_flight_t mine = {slot, 1, 1, 0};
     lbs_atomic64_t *cell;
@@ -316,8 +316,8 @@ apr_status_t lbs_row_enter(const lbs_rows_t *view, const lbs_row_t *row,
     return APR_SUCCESS;
 }
 
-void lbs_row_heard(const lbs_rows_t *view, const lbs_row_t *row,
-                   lbs_flight_t *flight)
+void lbs_inflight_heard(const lbs_rows_t *view, const lbs_inflight_t *row,
+                        lbs_flight_t *flight)
 {
     if (flight->aloft && flight->waiting) {
         flight->waiting = 0;
@@ -326,8 +326,8 @@ void lbs_row_heard(const lbs_rows_t *view, const lbs_row_t *row,
     }
 }
 
-void lbs_row_unheard(const lbs_rows_t *view, const lbs_row_t *row,
-                     lbs_flight_t *flight)
+void lbs_inflight_unheard(const lbs_rows_t *view, const lbs_inflight_t *row,
+                          lbs_flight_t *flight)
 {
     if (flight->aloft && !flight->waiting) {
         flight->waiting = 1;
@@ -336,8 +336,8 @@ void lbs_row_unheard(const lbs_rows_t *view, const lbs_row_t *row,
     }
 }
 
-void lbs_row_leave(const lbs_rows_t *view, const lbs_row_t *row,
-                   lbs_gauge_t *gauge, lbs_flight_t *flight)
+void lbs_inflight_leave(const lbs_rows_t *view, const lbs_inflight_t *row,
+                        lbs_gauge_t *gauge, lbs_flight_t *flight)
 {
     lbs_atomic64_t *cell;
 
@@ -346,8 +346,8 @@ void lbs_row_leave(const lbs_rows_t *view, const lbs_row_t *row,
     }
     cell = cell_at(view, row->index, flight->slot);
     mark(cell);
-    if (flight->probe) {
-        probe_release(gauge, row->token);
+    if (flight->trial) {
+        trial_release(gauge, row->token);
     }
     sum_sub(gauge);
     book(cell, flight->waiting ? 0 - COUNT - WAITING : 0 - COUNT);
@@ -368,7 +368,7 @@ apr_uint32_t lbs_rows_waiting(const lbs_rows_t *view, apr_uint32_t slot)
     return sum;
 }
 
-apr_uint32_t lbs_row_pid(const lbs_rows_t *view, apr_uint32_t index)
+apr_uint32_t lbs_inflight_pid(const lbs_rows_t *view, apr_uint32_t index)
 {
     apr_uint64_t owner;
 
@@ -379,8 +379,8 @@ apr_uint32_t lbs_row_pid(const lbs_rows_t *view, apr_uint32_t index)
     return STATE_OF(owner) == FREE ? 0 : (apr_uint32_t)owner;
 }
 
-int lbs_row_condemned(const lbs_rows_t *view, apr_uint32_t index,
-                      lbs_row_t *row)
+int lbs_inflight_condemned(const lbs_rows_t *view, apr_uint32_t index,
+                           lbs_inflight_t *row)
 {
     apr_uint64_t seen;
 
@@ -396,12 +396,12 @@ int lbs_row_condemned(const lbs_rows_t *view, apr_uint32_t index,
     return 1;
 }
 
-apr_status_t lbs_row_condemn(const lbs_rows_t *view, apr_uint32_t index,
-                             apr_uint32_t pid, lbs_row_t *row)
+apr_status_t lbs_inflight_condemn(const lbs_rows_t *view, apr_uint32_t index,
+                                  apr_uint32_t pid, lbs_inflight_t *row)
 {
     apr_uint64_t seen;
 
-    if (index == LBS_ROW_COMMON || index >= view->rows) {
+    if (index == LBS_INFLIGHT_COMMON || index >= view->rows) {
         return APR_NOTFOUND;
     }
     seen = lbs_atomic_load64_acquire(&view->owners[index]);
@@ -423,8 +423,8 @@ apr_status_t lbs_row_condemn(const lbs_rows_t *view, apr_uint32_t index,
     return APR_SUCCESS;
 }
 
-apr_status_t lbs_row_reap(const lbs_rows_t *view, const lbs_row_t *row,
-                          lbs_gauge_t *gauges)
+apr_status_t lbs_inflight_reap(const lbs_rows_t *view,
+                               const lbs_inflight_t *row, lbs_gauge_t *gauges)
 {
     apr_uint64_t owner = lbs_atomic_load64_acquire(&view->owners[row->index]);
     apr_status_t result = APR_SUCCESS;

@@ -7,14 +7,14 @@
  * per member. The row is the truth, the sum is its cache: when a child is
  * gone, the sums are set to the total of the rows that are left. The same
  * cells say how many attempts wait for an answer, and the row's token marks
- * everything else a child may hold: a probe, a check, a place in a queue.
+ * everything else a child may hold: a trial, a check, a place in a queue.
  *
  * Nothing here locks, waits or calls the system. A reaper may be killed at
  * any instruction, or work beside another one; what is left is found by the
  * next. lbs_inflight.c has the argument, t/unit/member/row_kill.c the proof.
  */
-#ifndef LBS_ROW_H
-#define LBS_ROW_H
+#ifndef LBS_INFLIGHT_H
+#define LBS_INFLIGHT_H
 
 #include <apr.h>
 #include <apr_errno.h>
@@ -22,7 +22,8 @@
 #include "src/member/lbs_gauge.h"
 
 #define LBS_ROWS_MAX 65534u
-#define LBS_ROW_COMMON 0u /* shared by children that found no free row */
+/* The row shared by children that found no free one. */
+#define LBS_INFLIGHT_COMMON 0u
 
 /* One process's view of the shared rows; copy it freely. */
 typedef struct lbs_rows_t {
@@ -34,17 +35,17 @@ typedef struct lbs_rows_t {
 } lbs_rows_t;
 
 /* A child's row: claimed once, then only read by its threads. */
-typedef struct lbs_row_t {
+typedef struct lbs_inflight_t {
     apr_uint32_t index;
     apr_uint32_t token; /* never 0; no two children have the same one */
-} lbs_row_t;
+} lbs_inflight_t;
 
 /* One attempt; belongs to the request that makes it. All zero: none. */
 typedef struct lbs_flight_t {
     apr_uint32_t slot;
     unsigned aloft : 1;   /* entered, not yet left */
     unsigned waiting : 1; /* no answer yet */
-    unsigned probe : 1;   /* the one attempt a half-open member gets */
+    unsigned trial : 1;   /* the one attempt a half-open member gets */
 } lbs_flight_t;
 
 /**
@@ -71,10 +72,10 @@ void lbs_rows_open(lbs_rows_t *view, void *block, apr_uint32_t rows,
  * @param row  out, always
  * @return APR_SUCCESS; APR_ENOSPC: all rows are taken and *row is the common
  *         one: counts stay exact, but what this child leaves behind when it
- *         is killed stays, and it cannot probe half-open members
+ *         is killed stays, and it cannot try half-open members
  */
-apr_status_t lbs_row_claim(const lbs_rows_t *view, apr_uint32_t pid,
-                           lbs_row_t *row);
+apr_status_t lbs_inflight_claim(const lbs_rows_t *view, apr_uint32_t pid,
+                                lbs_inflight_t *row);
 
 /**
  * Begin an attempt: count it, unless the member does not take it. Decides
@@ -84,32 +85,32 @@ apr_status_t lbs_row_claim(const lbs_rows_t *view, apr_uint32_t pid,
  *
  * @param gauge   the gauge of that slot
  * @param flight  out; written only on APR_SUCCESS
- * @return APR_SUCCESS: lbs_row_leave() is due; APR_EBUSY: the limit is
+ * @return APR_SUCCESS: lbs_inflight_leave() is due; APR_EBUSY: the limit is
  *         reached, wait or go elsewhere; APR_EAGAIN: closed meanwhile, or
- *         half-open and somebody else probes, go elsewhere; APR_EINVAL: no
+ *         half-open and somebody else tries it, go elsewhere; APR_EINVAL: no
  *         such slot
  */
-apr_status_t lbs_row_enter(const lbs_rows_t *view, const lbs_row_t *row,
-                           apr_uint32_t slot, lbs_gauge_t *gauge,
-                           lbs_flight_t *flight);
+apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
+                                const lbs_inflight_t *row, apr_uint32_t slot,
+                                lbs_gauge_t *gauge, lbs_flight_t *flight);
 
 /** The member answered: the attempt stays in flight but waits no more.
  * Calling it again, or for no attempt, does nothing. */
-void lbs_row_heard(const lbs_rows_t *view, const lbs_row_t *row,
-                   lbs_flight_t *flight);
+void lbs_inflight_heard(const lbs_rows_t *view, const lbs_inflight_t *row,
+                        lbs_flight_t *flight);
 
 /** What was heard was no answer yet: the attempt waits again. For one that
  * waits, or for none, it does nothing. */
-void lbs_row_unheard(const lbs_rows_t *view, const lbs_row_t *row,
-                     lbs_flight_t *flight);
+void lbs_inflight_unheard(const lbs_rows_t *view, const lbs_inflight_t *row,
+                          lbs_flight_t *flight);
 
 /**
  * End an attempt, answered or not. The verdict on it, lbs_eject_answered() or
- * lbs_eject_failed(), has to be given before: when a probe leaves, the next
+ * lbs_eject_failed(), has to be given before: when a trial leaves, the next
  * one may enter. Calling it again, or for no attempt, does nothing.
  */
-void lbs_row_leave(const lbs_rows_t *view, const lbs_row_t *row,
-                   lbs_gauge_t *gauge, lbs_flight_t *flight);
+void lbs_inflight_leave(const lbs_rows_t *view, const lbs_inflight_t *row,
+                        lbs_gauge_t *gauge, lbs_flight_t *flight);
 
 /** @return attempts in all living rows that wait for this member's answer.
  * Cost: one read per row; for the tick, and there only for members with
@@ -117,20 +118,20 @@ void lbs_row_leave(const lbs_rows_t *view, const lbs_row_t *row,
 apr_uint32_t lbs_rows_waiting(const lbs_rows_t *view, apr_uint32_t slot);
 
 /** @return the process that owns a row, dead or alive; 0: nobody */
-apr_uint32_t lbs_row_pid(const lbs_rows_t *view, apr_uint32_t index);
+apr_uint32_t lbs_inflight_pid(const lbs_rows_t *view, apr_uint32_t index);
 
 /**
  * Declare the owner of a row dead. From now on the row does not count and is
- * nobody's until lbs_row_reap() has freed it; in between, drop what else the
- * token holds (lbs_check_abandon(), lbs_queue_abandon()).
+ * nobody's until lbs_inflight_reap() has freed it; in between, drop what else
+ * the token holds (lbs_check_abandon(), lbs_queue_abandon()).
  *
  * @param pid  the process that is known to be gone
  * @param row  out on APR_SUCCESS: the dead child's row and token
  * @return APR_SUCCESS, also when it was declared before; APR_NOTFOUND: the
  *         row is not that process's (any more)
  */
-apr_status_t lbs_row_condemn(const lbs_rows_t *view, apr_uint32_t index,
-                             apr_uint32_t pid, lbs_row_t *row);
+apr_status_t lbs_inflight_condemn(const lbs_rows_t *view, apr_uint32_t index,
+                                  apr_uint32_t pid, lbs_inflight_t *row);
 
 /**
  * Is a row condemned and not yet free? The tick asks for every row: then some
@@ -140,24 +141,24 @@ apr_status_t lbs_row_condemn(const lbs_rows_t *view, apr_uint32_t index,
  * @param row  out when it is: the dead child's row and token
  * @return 1 or 0
  */
-int lbs_row_condemned(const lbs_rows_t *view, apr_uint32_t index,
-                      lbs_row_t *row);
+int lbs_inflight_condemned(const lbs_rows_t *view, apr_uint32_t index,
+                           lbs_inflight_t *row);
 
 /**
- * Take back what a condemned row had in flight, release its probes, and free
+ * Take back what a condemned row had in flight, release its trials, and free
  * it. Any process may call this at any time, several at once, again after
  * one of them was killed: the sums come out exact.
  *
  * Cost: one read per slot, and two reads of every row for each slot the dead
  * child had something in flight at.
  *
- * @param row     from lbs_row_condemn()
+ * @param row     from lbs_inflight_condemn()
  * @param gauges  all gauges, by slot
  * @return APR_SUCCESS: all done and the row is free; APR_EAGAIN: some member
  *         was too busy to be looked at, call again at the next tick;
  *         APR_NOTFOUND: already freed
  */
-apr_status_t lbs_row_reap(const lbs_rows_t *view, const lbs_row_t *row,
-                          lbs_gauge_t *gauges);
+apr_status_t lbs_inflight_reap(const lbs_rows_t *view,
+                               const lbs_inflight_t *row, lbs_gauge_t *gauges);
 
 #endif

@@ -4,12 +4,12 @@
 static const char *const fail_names[LBS_FAILS] = {"connect", "reset",
                                                   "timeout", "status", "body"};
 
-static void count(lbs_member_t *m, int what, apr_uint64_t more)
+static void count(lbs_member_record_t *m, int what, apr_uint64_t more)
 {
     lbs_atomic_add64_relaxed(&m->counts[what], more);
 }
 
-static apr_uint64_t counted(const lbs_member_t *m, int what)
+static apr_uint64_t counted(const lbs_member_record_t *m, int what)
 {
     return lbs_atomic_load64_relaxed(&m->counts[what]);
 }
@@ -19,19 +19,20 @@ const char *lbs_fail_name(lbs_fail_t kind)
     return (unsigned)kind < LBS_FAILS ? fail_names[kind] : "";
 }
 
-void lbs_member_sent(lbs_member_t *m, apr_uint64_t now)
+void lbs_member_record_sent(lbs_member_record_t *m, apr_uint64_t now)
 {
     count(m, LBS_COUNT_REQUESTS, 1);
     lbs_atomic_store64_relaxed(&m->last_use, now);
 }
 
-void lbs_member_unsent(lbs_member_t *m)
+void lbs_member_record_unsent(lbs_member_record_t *m)
 {
     count(m, LBS_COUNT_REQUESTS, ~(apr_uint64_t)0); /* one less */
 }
 
-void lbs_member_answered(lbs_member_t *m, lbs_gauge_t *g, int status,
-                         apr_uint64_t latency_us, apr_uint64_t now)
+void lbs_member_record_answered(lbs_member_record_t *m, lbs_gauge_t *g,
+                                int status, apr_uint64_t latency_us,
+                                apr_uint64_t now)
 {
     if (status >= 100 && status <= 599) {
         count(m, LBS_COUNT_RESPONSES + status / 100 - 1, 1);
@@ -41,14 +42,16 @@ void lbs_member_answered(lbs_member_t *m, lbs_gauge_t *g, int status,
     lbs_atomic_store64_relaxed(&g->heard_at, now);
 }
 
-void lbs_member_failed(lbs_member_t *m, lbs_gauge_t *g, lbs_fail_t kind,
-                       apr_uint32_t charge_us, apr_uint64_t now)
+void lbs_member_record_failed(lbs_member_record_t *m, lbs_gauge_t *g,
+                              lbs_fail_t kind, apr_uint32_t charge_us,
+                              apr_uint64_t now)
 {
     count(m, LBS_COUNT_FAILURES + (int)kind, 1);
     lbs_ewma_update(g, charge_us, now);
 }
 
-void lbs_member_bytes(lbs_member_t *m, apr_uint64_t in, apr_uint64_t out)
+void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
+                             apr_uint64_t out)
 {
     if (in != 0) {
         count(m, LBS_COUNT_BYTES_IN, in);
@@ -58,7 +61,8 @@ void lbs_member_bytes(lbs_member_t *m, apr_uint64_t in, apr_uint64_t out)
     }
 }
 
-void lbs_member_tick(lbs_member_t *m, const lbs_gauge_t *g, apr_uint64_t now)
+void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
+                            apr_uint64_t now)
 {
     apr_uint32_t shown = lbs_atomic_load32_relaxed(&m->shown);
     apr_uint32_t state = (apr_uint32_t)lbs_state_of(
@@ -72,7 +76,7 @@ void lbs_member_tick(lbs_member_t *m, const lbs_gauge_t *g, apr_uint64_t now)
 }
 
 static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
-                       lbs_member_view_t *view)
+                       lbs_member_record_view_t *view)
 {
     apr_uint32_t ramp = lbs_atomic_load32_relaxed(&g->ramp);
 
@@ -90,7 +94,8 @@ static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
     view->ewma_us = lbs_ewma_read(g, now);
 }
 
-static void view_counts(const lbs_member_t *m, lbs_member_view_t *view)
+static void view_counts(const lbs_member_record_t *m,
+                        lbs_member_record_view_t *view)
 {
     int i;
 
@@ -107,8 +112,8 @@ static void view_counts(const lbs_member_t *m, lbs_member_view_t *view)
     view->bytes_out = counted(m, LBS_COUNT_BYTES_OUT);
 }
 
-static void view_latency(const lbs_member_t *m, apr_uint64_t now,
-                         lbs_member_view_t *view)
+static void view_latency(const lbs_member_record_t *m, apr_uint64_t now,
+                         lbs_member_record_view_t *view)
 {
     lbs_latency_recent_t recent = {0};
 
@@ -119,8 +124,8 @@ static void view_latency(const lbs_member_t *m, apr_uint64_t now,
     lbs_latency_total(&m->latency, &view->latency);
 }
 
-void lbs_member_view(const lbs_member_t *m, const lbs_gauge_t *g,
-                     apr_uint64_t now, lbs_member_view_t *view)
+void lbs_member_record_view(const lbs_member_record_t *m, const lbs_gauge_t *g,
+                            apr_uint64_t now, lbs_member_record_view_t *view)
 {
     view_gauge(g, now, view);
     view_counts(m, view);
@@ -132,8 +137,8 @@ void lbs_member_view(const lbs_member_t *m, const lbs_gauge_t *g,
     view->eject_count = lbs_eject_count(&m->eject);
 }
 
-void lbs_member_save(const lbs_member_t *m, apr_uint64_t now,
-                     lbs_member_saved_t *saved)
+void lbs_member_record_save(const lbs_member_record_t *m, apr_uint64_t now,
+                            lbs_member_saved_t *saved)
 {
     int i;
 
@@ -144,8 +149,8 @@ void lbs_member_save(const lbs_member_t *m, apr_uint64_t now,
     lbs_eject_save(&m->eject, now, &saved->eject);
 }
 
-void lbs_member_load(lbs_member_t *m, const lbs_eject_on_t *on,
-                     const lbs_member_saved_t *saved, apr_uint64_t now)
+void lbs_member_record_load(lbs_member_record_t *m, const lbs_eject_on_t *on,
+                            const lbs_member_saved_t *saved, apr_uint64_t now)
 {
     int i;
 

@@ -7,8 +7,8 @@
  * is a relaxed atomic: exact over all processes and threads, and two counters
  * read one after the other need not fit together.
  */
-#ifndef LBS_MEMBER_H
-#define LBS_MEMBER_H
+#ifndef LBS_MEMBER_RECORD_H
+#define LBS_MEMBER_RECORD_H
 
 #include <apr.h>
 
@@ -42,9 +42,9 @@ enum {
     LBS_COUNTS
 };
 
-/* Shared. Read it with lbs_member_view(); the parts have headers of their
- * own. */
-typedef struct lbs_member_t {
+/* Shared. Read it with lbs_member_record_view(); the parts have headers of
+ * their own. */
+typedef struct lbs_member_record_t {
     _Alignas(64) lbs_atomic64_t counts[LBS_COUNTS];
     lbs_atomic64_t last_use; /* microseconds; 0: never */
     lbs_atomic64_t since;    /* microseconds, of the last change of state */
@@ -54,12 +54,12 @@ typedef struct lbs_member_t {
     lbs_check_t check;
     lbs_latency_t latency;
     _Alignas(64) lbs_queue_t queue;
-} lbs_member_t;
+} lbs_member_record_t;
 
-_Static_assert(sizeof(lbs_member_t) % 64 == 0, "whole cache lines");
+_Static_assert(sizeof(lbs_member_record_t) % 64 == 0, "whole cache lines");
 
 /* A plain snapshot. Times are monotonic microseconds. */
-typedef struct lbs_member_view_t {
+typedef struct lbs_member_record_view_t {
     lbs_state_t state;
     apr_uint32_t flags;            /* as they count: lbs_gauge_flags() */
     apr_uint32_t weight;           /* hundredths */
@@ -83,7 +83,7 @@ typedef struct lbs_member_view_t {
     lbs_check_view_t check;
     apr_uint64_t eject_until; /* 0: not held */
     apr_uint64_t eject_count;
-} lbs_member_view_t;
+} lbs_member_record_view_t;
 
 /* What a state file keeps of the counters. */
 typedef struct lbs_member_saved_t {
@@ -96,10 +96,10 @@ typedef struct lbs_member_saved_t {
 const char *lbs_fail_name(lbs_fail_t kind);
 
 /** An attempt is sent. */
-void lbs_member_sent(lbs_member_t *m, apr_uint64_t now);
+void lbs_member_record_sent(lbs_member_record_t *m, apr_uint64_t now);
 
-/** It was not, after all: takes one lbs_member_sent() back. */
-void lbs_member_unsent(lbs_member_t *m);
+/** It was not, after all: takes one lbs_member_record_sent() back. */
+void lbs_member_record_unsent(lbs_member_record_t *m);
 
 /**
  * An attempt is answered: count the answer, take its time.
@@ -107,32 +107,36 @@ void lbs_member_unsent(lbs_member_t *m);
  * @param status      100 to 599; others count as an answer without class
  * @param latency_us  from sending to the first byte of the answer
  */
-void lbs_member_answered(lbs_member_t *m, lbs_gauge_t *g, int status,
-                         apr_uint64_t latency_us, apr_uint64_t now);
+void lbs_member_record_answered(lbs_member_record_t *m, lbs_gauge_t *g,
+                                int status, apr_uint64_t latency_us,
+                                apr_uint64_t now);
 
 /** An attempt failed: count it.
  * @param charge_us  what it counts for as a response time */
-void lbs_member_failed(lbs_member_t *m, lbs_gauge_t *g, lbs_fail_t kind,
-                       apr_uint32_t charge_us, apr_uint64_t now);
+void lbs_member_record_failed(lbs_member_record_t *m, lbs_gauge_t *g,
+                              lbs_fail_t kind, apr_uint32_t charge_us,
+                              apr_uint64_t now);
 
 /** Bytes went to the member (in) and came from it (out). */
-void lbs_member_bytes(lbs_member_t *m, apr_uint64_t in, apr_uint64_t out);
+void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
+                             apr_uint64_t out);
 
 /** Note when the state changed. One process, at every tick; coming to a limit
  * and leaving it is no change. */
-void lbs_member_tick(lbs_member_t *m, const lbs_gauge_t *g, apr_uint64_t now);
+void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
+                            apr_uint64_t now);
 
 /** Take a snapshot. Cost: some hundred reads. */
-void lbs_member_view(const lbs_member_t *m, const lbs_gauge_t *g,
-                     apr_uint64_t now, lbs_member_view_t *view);
+void lbs_member_record_view(const lbs_member_record_t *m, const lbs_gauge_t *g,
+                            apr_uint64_t now, lbs_member_record_view_t *view);
 
 /** Write down what a restart should not lose. */
-void lbs_member_save(const lbs_member_t *m, apr_uint64_t now,
-                     lbs_member_saved_t *saved);
+void lbs_member_record_save(const lbs_member_record_t *m, apr_uint64_t now,
+                            lbs_member_saved_t *saved);
 
 /** Go on from there: before the first request, on a new record.
  * @param on  the ejection's view of the same member */
-void lbs_member_load(lbs_member_t *m, const lbs_eject_on_t *on,
-                     const lbs_member_saved_t *saved, apr_uint64_t now);
+void lbs_member_record_load(lbs_member_record_t *m, const lbs_eject_on_t *on,
+                            const lbs_member_saved_t *saved, apr_uint64_t now);
 
 #endif

@@ -30,12 +30,12 @@
 #define LOW(ticket) ((ticket)&0xffffu)
 
 /* The row and six bits of its generation. */
-static apr_uint32_t child_of(const lbs_row_t *row)
+static apr_uint32_t child_of(const lbs_inflight_t *row)
 {
     return (row->index | (row->token & 0x3f0000u));
 }
 
-static apr_uint64_t place_word(apr_uint64_t ticket, const lbs_row_t *row,
+static apr_uint64_t place_word(apr_uint64_t ticket, const lbs_inflight_t *row,
                                apr_uint64_t deadline_us)
 {
     return (LOW(ticket) << 48) | ((apr_uint64_t)child_of(row) << 26)
@@ -131,7 +131,7 @@ static int take(lbs_queue_t *queue, apr_uint64_t ticket, apr_uint64_t seen,
 }
 
 apr_status_t lbs_queue_join(lbs_queue_t *queue, apr_uint32_t most,
-                            const lbs_row_t *row, apr_int64_t wait_us,
+                            const lbs_inflight_t *row, apr_int64_t wait_us,
                             apr_uint64_t now, apr_uint64_t *ticket)
 {
     if (wait_us > LBS_QUEUE_WAIT_MAX_US) {
@@ -221,7 +221,7 @@ void lbs_queue_tick(lbs_queue_t *queue, apr_uint64_t now)
     (void)advance(queue, now);
 }
 
-void lbs_queue_abandon(lbs_queue_t *queue, const lbs_row_t *row,
+void lbs_queue_abandon(lbs_queue_t *queue, const lbs_inflight_t *row,
                        apr_uint64_t now)
 {
     apr_uint32_t i;

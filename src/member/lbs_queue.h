@@ -41,14 +41,14 @@ typedef struct lbs_queue_t {
  * @return APR_SUCCESS; APR_ENOSPC: as many as may wait do so already
  */
 apr_status_t lbs_queue_join(lbs_queue_t *queue, apr_uint32_t most,
-                            const lbs_row_t *row, apr_int64_t wait_us,
+                            const lbs_inflight_t *row, apr_int64_t wait_us,
                             apr_uint64_t now, apr_uint64_t *ticket);
 
 /**
  * Is it this request's turn? It is when fewer wait before it than the member
  * has room for. Cost: one read per request before it.
  *
- * @return APR_SUCCESS: try lbs_row_enter(), then leave; if that says
+ * @return APR_SUCCESS: try lbs_inflight_enter(), then leave; if that says
  *         APR_EBUSY, ask again later; APR_EAGAIN: not yet; APR_TIMEUP: the
  *         time is over, the ticket is void
  */
@@ -69,9 +69,9 @@ apr_uint32_t lbs_queue_waiting(const lbs_queue_t *queue, apr_uint64_t now);
 /** Drop what is past its deadline: at every tick, or once a second. */
 void lbs_queue_tick(lbs_queue_t *queue, apr_uint64_t now);
 
-/** Drop the entries of a dead child: between lbs_row_condemn() and
- * lbs_row_reap(). */
-void lbs_queue_abandon(lbs_queue_t *queue, const lbs_row_t *row,
+/** Drop the entries of a dead child: between lbs_inflight_condemn() and
+ * lbs_inflight_reap(). */
+void lbs_queue_abandon(lbs_queue_t *queue, const lbs_inflight_t *row,
                        apr_uint64_t now);
 
 #endif

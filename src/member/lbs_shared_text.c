@@ -9,17 +9,17 @@
 
 #include <string.h>
 
-#define WORDS (LBS_NOTE_LEN / 8)
+#define WORDS (LBS_SHARED_TEXT_LEN / 8)
 #define READS 8 /* rewritten copies before a reader gives up */
 
-void lbs_note_set(lbs_note_t *note, const char *text)
+void lbs_shared_text_set(lbs_shared_text_t *note, const char *text)
 {
     apr_uint64_t next = lbs_atomic_load64_relaxed(&note->count) + 1;
     apr_uint64_t words[WORDS] = {0};
     char *bytes = (char *)words;
     int i;
 
-    for (i = 0; i + 1 < LBS_NOTE_LEN && text[i] != '\0'; i++) {
+    for (i = 0; i + 1 < LBS_SHARED_TEXT_LEN && text[i] != '\0'; i++) {
         unsigned char c = (unsigned char)text[i];
 
         bytes[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
@@ -33,7 +33,7 @@ void lbs_note_set(lbs_note_t *note, const char *text)
     lbs_atomic_store64_release(&note->count, next);
 }
 
-apr_status_t lbs_note_get(const lbs_note_t *note, char *text)
+apr_status_t lbs_shared_text_get(const lbs_shared_text_t *note, char *text)
 {
     apr_uint64_t words[WORDS];
     int read;
@@ -48,8 +48,8 @@ apr_status_t lbs_note_get(const lbs_note_t *note, char *text)
             words[i] = lbs_atomic_load64_acquire(&note->words[count & 1][i]);
         }
         if (lbs_atomic_load64_relaxed(&note->count) == count) {
-            memcpy(text, words, LBS_NOTE_LEN);
-            text[LBS_NOTE_LEN - 1] = '\0';
+            memcpy(text, words, LBS_SHARED_TEXT_LEN);
+            text[LBS_SHARED_TEXT_LEN - 1] = '\0';
             return APR_SUCCESS;
         }
     }

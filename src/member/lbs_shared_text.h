@@ -7,21 +7,21 @@
  * one and looks whether the count is still the same. One writer at a time;
  * who that is, the caller has to know.
  */
-#ifndef LBS_NOTE_H
-#define LBS_NOTE_H
+#ifndef LBS_SHARED_TEXT_H
+#define LBS_SHARED_TEXT_H
 
 #include <apr.h>
 #include <apr_errno.h>
 
 #include "src/base/lbs_atomic.h"
 
-#define LBS_NOTE_LEN 96 /* bytes, with the NUL */
+#define LBS_SHARED_TEXT_LEN 96 /* bytes, with the NUL */
 
 /* Shared; all zero is the empty text. Private to lbs_shared_text.c. */
-typedef struct lbs_note_t {
+typedef struct lbs_shared_text_t {
     lbs_atomic64_t count;
-    lbs_atomic64_t words[2][LBS_NOTE_LEN / 8];
-} lbs_note_t;
+    lbs_atomic64_t words[2][LBS_SHARED_TEXT_LEN / 8];
+} lbs_shared_text_t;
 
 /**
  * Write a text. What does not fit is cut; control characters, which may come
@@ -29,15 +29,15 @@ typedef struct lbs_note_t {
  *
  * Locking: the caller is the only writer.
  */
-void lbs_note_set(lbs_note_t *note, const char *text);
+void lbs_shared_text_set(lbs_shared_text_t *note, const char *text);
 
 /**
  * Read the text. Any process, any time.
  *
- * @param text  LBS_NOTE_LEN bytes; always terminated
+ * @param text  LBS_SHARED_TEXT_LEN bytes; always terminated
  * @return APR_SUCCESS; APR_EAGAIN: rewritten faster than read, several times
  *         in a row, and text is empty
  */
-apr_status_t lbs_note_get(const lbs_note_t *note, char *text);
+apr_status_t lbs_shared_text_get(const lbs_shared_text_t *note, char *text);
 
 #endif

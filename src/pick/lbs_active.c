@@ -4,14 +4,14 @@
 #include <string.h>
 
 /* What makes a member ordinary, a spare, or a standby. */
-#define KIND (LBS_FRONT_SPARE | LBS_FRONT_STANDBY)
+#define KIND (LBS_ACTIVE_SPARE | LBS_ACTIVE_STANDBY)
 /* A half-open member takes one request: not enough to send a spare home. */
 #define SOUND(state)                                                          \
-    (((state) & (LBS_FRONT_USABLE | LBS_FRONT_PROBE)) == LBS_FRONT_USABLE)
+    (((state) & (LBS_ACTIVE_USABLE | LBS_ACTIVE_TRIAL)) == LBS_ACTIVE_USABLE)
 
 static unsigned kind_of(unsigned char state)
 {
-    return (state & LBS_FRONT_SPARE) != 0 ? LBS_FRONT_SPARE : state & KIND;
+    return (state & LBS_ACTIVE_SPARE) != 0 ? LBS_ACTIVE_SPARE : state & KIND;
 }
 
 /* Add up to quota usable members of one kind. @return the new count */
@@ -25,7 +25,7 @@ static apr_uint32_t add_usable(apr_uint16_t *chosen, apr_uint32_t count,
     for (i = 0; i < n && quota > 0; i++) {
         unsigned char is = state[from[i]];
 
-        if (kind_of(is) == kind && (is & LBS_FRONT_USABLE) != 0) {
+        if (kind_of(is) == kind && (is & LBS_ACTIVE_USABLE) != 0) {
             chosen[count++] = from[i];
             quota--;
         }
@@ -33,9 +33,9 @@ static apr_uint32_t add_usable(apr_uint16_t *chosen, apr_uint32_t count,
     return count;
 }
 
-apr_uint32_t lbs_front_choose(apr_uint16_t *chosen,
-                              const lbs_front_order_t *order,
-                              const unsigned char *state)
+apr_uint32_t lbs_active_choose(apr_uint16_t *chosen,
+                               const lbs_active_order_t *order,
+                               const unsigned char *state)
 {
     apr_uint32_t from;
     apr_uint32_t to;
@@ -46,16 +46,16 @@ apr_uint32_t lbs_front_choose(apr_uint16_t *chosen,
         apr_uint32_t count;
         apr_uint32_t i;
 
-        to = lbs_front_run(order, from);
+        to = lbs_active_run(order, from);
         for (i = 0; i < to - from; i++) {
             unusable += kind_of(state[run[i]]) == 0 && !SOUND(state[run[i]]);
         }
         count = add_usable(chosen, 0, run, to - from, state, 0, to - from);
         count = add_usable(chosen, count, run, to - from, state,
-                           LBS_FRONT_SPARE, unusable);
+                           LBS_ACTIVE_SPARE, unusable);
         if (count == 0) {
             count = add_usable(chosen, 0, run, to - from, state,
-                               LBS_FRONT_STANDBY, to - from);
+                               LBS_ACTIVE_STANDBY, to - from);
         }
         if (count > 0) {
             return count;
@@ -64,8 +64,8 @@ apr_uint32_t lbs_front_choose(apr_uint16_t *chosen,
     return 0;
 }
 
-void lbs_front_homes(unsigned char *home, const lbs_front_order_t *order,
-                     const unsigned char *state)
+void lbs_active_homes(unsigned char *home, const lbs_active_order_t *order,
+                      const unsigned char *state)
 {
     apr_uint32_t found = 0;
     apr_uint32_t from;
@@ -74,11 +74,11 @@ void lbs_front_homes(unsigned char *home, const lbs_front_order_t *order,
 
     memset(home, 0, order->n);
     for (from = 0; from < order->n && found == 0; from = to) {
-        to = lbs_front_run(order, from);
+        to = lbs_active_run(order, from);
         for (i = from; i < to; i++) {
             apr_uint32_t member = order->member[i];
 
-            if ((state[member] & (KIND | LBS_FRONT_GONE)) == 0) {
+            if ((state[member] & (KIND | LBS_ACTIVE_GONE)) == 0) {
                 home[member] = 1;
                 found++;
             }

@@ -6,47 +6,47 @@
  * order of the configuration. If that is nobody: its usable standbys. Else
  * the next lbset.
  */
-#ifndef LBS_FRONT_H
-#define LBS_FRONT_H
+#ifndef LBS_ACTIVE_H
+#define LBS_ACTIVE_H
 
 #include <apr.h>
 
-#define LBS_FRONT_USABLE 1u  /* open to new sessions, its limit aside */
-#define LBS_FRONT_SPARE 2u   /* stands in for one unusable member */
-#define LBS_FRONT_STANDBY 4u /* stands in for all; a spare comes first */
-#define LBS_FRONT_COLD 8u    /* warming up */
-#define LBS_FRONT_PROBE 16u  /* half-open: a spare still stands in */
-#define LBS_FRONT_GONE 32u   /* no longer configured */
+#define LBS_ACTIVE_USABLE 1u  /* open to new sessions, its limit aside */
+#define LBS_ACTIVE_SPARE 2u   /* stands in for one unusable member */
+#define LBS_ACTIVE_STANDBY 4u /* stands in for all; a spare comes first */
+#define LBS_ACTIVE_COLD 8u    /* warming up */
+#define LBS_ACTIVE_TRIAL 16u  /* half-open: a spare still stands in */
+#define LBS_ACTIVE_GONE 32u   /* no longer configured */
 
 /* The members of a pool in the order in which they are asked. */
-typedef struct lbs_front_order_t {
+typedef struct lbs_active_order_t {
     const apr_uint16_t *member; /* n indexes, by lbset, then by index */
     const apr_uint32_t *lbset;  /* per index */
     apr_uint32_t n;
-} lbs_front_order_t;
+} lbs_active_order_t;
 
 /**
  * @param chosen  out: room for n indexes
- * @param state   per index: LBS_FRONT_*
+ * @param state   per index: LBS_ACTIVE_*
  * @return how many were chosen; 0: nobody is usable
  */
-apr_uint32_t lbs_front_choose(apr_uint16_t *chosen,
-                              const lbs_front_order_t *order,
-                              const unsigned char *state);
+apr_uint32_t lbs_active_choose(apr_uint16_t *chosen,
+                               const lbs_active_order_t *order,
+                               const unsigned char *state);
 
 /**
  * Whose the keys are while everybody is usable: the ordinary members of the
  * lowest lbset that has one, usable or not; all if nobody is ordinary.
  *
  * @param home   out: per index 1 or 0; at least one is 1
- * @param state  per index: LBS_FRONT_*
+ * @param state  per index: LBS_ACTIVE_*
  */
-void lbs_front_homes(unsigned char *home, const lbs_front_order_t *order,
-                     const unsigned char *state);
+void lbs_active_homes(unsigned char *home, const lbs_active_order_t *order,
+                      const unsigned char *state);
 
 /** @return the end of the run of members with the lbset of order[from] */
-static inline apr_uint32_t lbs_front_run(const lbs_front_order_t *order,
-                                         apr_uint32_t from)
+static inline apr_uint32_t lbs_active_run(const lbs_active_order_t *order,
+                                          apr_uint32_t from)
 {
     apr_uint32_t to = from + 1;
 

@@ -60,7 +60,7 @@ typedef struct lbs_pick_ask_t {
  * @param index  out, on APR_SUCCESS only: position in the array that
  *               lbs_plan_format() was given
  * @return APR_SUCCESS; APR_EBUSY: there are open members not yet tried, and
- *         every one is at its limit (or half-open and being probed): wait;
+ *         every one is at its limit (or half-open and being tried): wait;
  *         APR_NOTFOUND: nobody is open
  */
 apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,

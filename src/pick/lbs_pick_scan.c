@@ -128,7 +128,7 @@ apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
                            const lbs_pick_ask_t *ask, lbs_pick_count_fn *count,
                            apr_uint32_t *index)
 {
-    const lbs_front_order_t *order = &pool->plan->order;
+    const lbs_active_order_t *order = &pool->plan->order;
     scan_t scan = {.pool = pool,
                    .ask = ask,
                    .count = count,
@@ -139,7 +139,7 @@ apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
     apr_uint32_t to;
 
     for (from = 0; from < order->n && scan.best == LBS_PICK_NONE; from = to) {
-        to = lbs_front_run(order, from);
+        to = lbs_active_run(order, from);
         walk_lbset(&scan, from, to);
     }
     if (scan.best == LBS_PICK_NONE) {

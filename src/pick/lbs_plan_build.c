@@ -18,7 +18,7 @@ struct lbs_plan_builder_t {
     apr_uint64_t published; /* epoch of the last build here, or 0 */
 
     /* What the tables depend on, as seen by this and by the last build. */
-    unsigned char *state; /* LBS_FRONT_*, per index */
+    unsigned char *state; /* LBS_ACTIVE_*, per index */
     unsigned char *last_state;
     apr_uint32_t *weight; /* today's, 1/100, per index */
     apr_uint32_t *last_weight;
@@ -105,22 +105,22 @@ lbs_plan_builder_t *lbs_plan_build_create(const lbs_plan_t *plan,
 static unsigned char state_of(const lbs_gauge_t *g)
 {
     apr_uint32_t flags = lbs_gauge_flags(g);
-    unsigned state = lbs_plan_usable(g) ? LBS_FRONT_USABLE : 0;
+    unsigned state = lbs_plan_usable(g) ? LBS_ACTIVE_USABLE : 0;
 
     if ((flags & LBS_F_SPARE) != 0) {
-        state |= LBS_FRONT_SPARE;
+        state |= LBS_ACTIVE_SPARE;
     }
     if ((flags & LBS_F_STANDBY) != 0) {
-        state |= LBS_FRONT_STANDBY;
+        state |= LBS_ACTIVE_STANDBY;
     }
     if ((flags & LBS_F_HALF_OPEN) != 0) {
-        state |= LBS_FRONT_COLD | LBS_FRONT_PROBE;
+        state |= LBS_ACTIVE_COLD | LBS_ACTIVE_TRIAL;
     }
     if ((flags & LBS_F_REMOVED) != 0) {
-        state |= LBS_FRONT_GONE;
+        state |= LBS_ACTIVE_GONE;
     }
     if (lbs_atomic_load32_relaxed(&g->ramp) < LBS_PLAN_WARM) {
-        state |= LBS_FRONT_COLD;
+        state |= LBS_ACTIVE_COLD;
     }
     return (unsigned char)state;
 }
@@ -140,7 +140,7 @@ static int look(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
         b->state[i] = state_of(g);
         if (weight == 0) {
             /* The weight was changed behind state_of()'s back. */
-            b->state[i] &= (unsigned char)~LBS_FRONT_USABLE;
+            b->state[i] &= (unsigned char)~LBS_ACTIVE_USABLE;
         }
     }
     return b->published != lbs_atomic_load64_acquire(&plan->head->epoch)
@@ -177,7 +177,7 @@ static void settle_homes(const lbs_plan_t *plan)
     lbs_plan_builder_t *b = plan->builder;
     apr_uint32_t i;
 
-    lbs_front_homes(b->may, &plan->order, b->state);
+    lbs_active_homes(b->may, &plan->order, b->state);
     lbs_maglev_detour(b->home, b->all, b->all, &b->set, b->may, &b->work);
     for (i = 0; i < LBS_MAGLEV_SLOTS; i++) {
         if (b->home[i] == LBS_MAGLEV_NONE) {
@@ -195,7 +195,7 @@ static void allow_detours(lbs_plan_builder_t *b)
 
     memset(b->may, 0, b->set.n);
     for (i = 0; i < b->count; i++) {
-        if ((b->state[b->front[i]] & LBS_FRONT_COLD) == 0) {
+        if ((b->state[b->front[i]] & LBS_ACTIVE_COLD) == 0) {
             b->may[b->front[i]] = 1;
             warm++;
         }
@@ -225,7 +225,7 @@ static void compute(const lbs_plan_t *plan)
     lbs_plan_builder_t *b = plan->builder;
     apr_uint32_t i;
 
-    b->count = lbs_front_choose(b->front, &plan->order, b->state);
+    b->count = lbs_active_choose(b->front, &plan->order, b->state);
     for (i = 0; i < b->count; i++) {
         b->front_weight[i] = b->weight[b->front[i]];
     }
@@ -405,7 +405,7 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
         age(g, median, now);
         weights += weight;
         inflights += inflight;
-        if ((b->state[b->front[i]] & LBS_FRONT_PROBE) != 0
+        if ((b->state[b->front[i]] & LBS_ACTIVE_TRIAL) != 0
             && lbs_gauge_open_new(g)) {
             trial = b->front[i] + 1u;
         }

@@ -63,7 +63,7 @@ struct lbs_plan_t {
     const lbs_plan_member_t *member;
     const apr_uint16_t *slot; /* per index: its gauge, close together */
     apr_uint32_t slot_mask;   /* there is a slot for every number under it */
-    lbs_front_order_t order;
+    lbs_active_order_t order;
     lbs_plan_builder_t *builder;
 };
 

@@ -38,7 +38,8 @@ typedef struct layout_t {
 } layout_t;
 
 _Static_assert(sizeof(lbs_registry_head_t) <= PAGE, "the head is one page");
-_Static_assert(sizeof(lbs_pool_t) % 64 == 0, "pools do not share lines");
+_Static_assert(sizeof(lbs_pool_record_t) % 64 == 0,
+               "pools do not share lines");
 
 static void lay_out(layout_t *layout, apr_uint32_t rows)
 {
@@ -51,11 +52,12 @@ static void lay_out(layout_t *layout, apr_uint32_t rows)
         LBS_REGISTRY_MEMBERS * sizeof(lbs_atomic64_t);
     layout->len[PART_POOL_SEATS] =
         LBS_REGISTRY_POOLS * sizeof(lbs_pool_seat_t);
-    layout->len[PART_POOLS] = LBS_REGISTRY_POOLS * sizeof(lbs_pool_t);
+    layout->len[PART_POOLS] = LBS_REGISTRY_POOLS * sizeof(lbs_pool_record_t);
     layout->len[PART_GAUGES] = LBS_REGISTRY_MEMBERS * sizeof(lbs_gauge_t);
     layout->len[PART_SEATS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_member_seat_t);
     layout->len[PART_SLOTS] = sizeof(lbs_table_slots_t);
-    layout->len[PART_MEMBERS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_member_t);
+    layout->len[PART_MEMBERS] =
+        LBS_REGISTRY_MEMBERS * sizeof(lbs_member_record_t);
     layout->len[PART_EVENTS] = lbs_events_bytes();
     layout->len[PART_POOL_RINGS] = LBS_REGISTRY_POOLS * sizeof(lbs_ring_t);
     layout->len[PART_RINGS] = LBS_REGISTRY_MEMBERS * sizeof(lbs_ring_t);

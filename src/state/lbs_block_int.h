@@ -89,10 +89,10 @@ struct lbs_registry_t {
     lbs_atomic64_t *pool_ids;
     lbs_atomic64_t *member_ids;
     lbs_pool_seat_t *pool_seats;
-    lbs_pool_t *pools;
+    lbs_pool_record_t *pools;
     lbs_gauge_t *gauges;
     lbs_table_slots_t *slots;
-    lbs_member_t *members;
+    lbs_member_record_t *members;
     lbs_member_seat_t *seats;
     lbs_events_t *events;
     lbs_ring_t *pool_rings;

@@ -5,8 +5,8 @@
  * stands for itself and is changed by every process with relaxed atomics: the
  * sums are exact, two fields read one after the other need not fit together.
  */
-#ifndef LBS_POOL_H
-#define LBS_POOL_H
+#ifndef LBS_POOL_RECORD_H
+#define LBS_POOL_RECORD_H
 
 #include <apr.h>
 #include <apr_time.h>
@@ -16,7 +16,7 @@
 #include "src/member/lbs_eject.h"
 #include "src/state/lbs_decision.h"
 
-typedef struct lbs_pool_t {
+typedef struct lbs_pool_record_t {
     _Alignas(64) lbs_atomic64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_atomic64_t requests;       /* decisions taken, each request once */
     lbs_atomic64_t retries;        /* attempts repeated on another member */
@@ -25,11 +25,12 @@ typedef struct lbs_pool_t {
     lbs_atomic32_t panic;          /* 1: all checks fail and are ignored */
     lbs_eject_pool_t eject;        /* how many are ejected, for the cap */
     lbs_budget_t budget;           /* of repetitions */
-} lbs_pool_t;
+} lbs_pool_record_t;
 
 /** A request was decided: count it. @param now  monotonic microseconds */
-static inline void lbs_pool_decided(lbs_pool_t *pool, lbs_decision_t decision,
-                                    lbs_reason_t reason, apr_time_t now)
+static inline void lbs_pool_record_decided(lbs_pool_record_t *pool,
+                                           lbs_decision_t decision,
+                                           lbs_reason_t reason, apr_time_t now)
 {
     reason = lbs_decision_reason(decision, reason);
     lbs_atomic_add64_relaxed(&pool->decisions[decision][reason], 1);
@@ -38,9 +39,9 @@ static inline void lbs_pool_decided(lbs_pool_t *pool, lbs_decision_t decision,
 }
 
 /** @return how often this was decided for this reason */
-static inline apr_uint64_t lbs_pool_count(const lbs_pool_t *pool,
-                                          lbs_decision_t decision,
-                                          lbs_reason_t reason)
+static inline apr_uint64_t lbs_pool_record_count(const lbs_pool_record_t *pool,
+                                                 lbs_decision_t decision,
+                                                 lbs_reason_t reason)
 {
     return lbs_atomic_load64_relaxed(&pool->decisions[decision][reason]);
 }

@@ -39,7 +39,7 @@ static void clear_member(lbs_registry_t *reg, apr_uint32_t slot)
     lbs_member_seat_t *seat = &reg->seats[slot];
 
     lbs_atomic_store64_release(&reg->member_ids[slot], 0);
-    memset(&reg->members[slot], 0, sizeof(lbs_member_t));
+    memset(&reg->members[slot], 0, sizeof(lbs_member_record_t));
     memset(&reg->rings[slot], 0, sizeof(lbs_ring_t));
     lbs_atomic_store64_release(&reg->slots->quantum_us[slot], 0);
     lbs_atomic_store64_relaxed(&reg->slots->sessions[slot], 0);
@@ -60,7 +60,7 @@ static void reclaim_pool(lbs_registry_t *reg, apr_uint32_t slot)
         return;
     }
     lbs_atomic_store64_release(&reg->pool_ids[slot], 0);
-    memset(&reg->pools[slot], 0, sizeof(lbs_pool_t));
+    memset(&reg->pools[slot], 0, sizeof(lbs_pool_record_t));
     memset(&reg->pool_rings[slot], 0, sizeof(lbs_ring_t));
     memset(seat->vhost, 0, sizeof(seat->vhost));
     memset(seat->name, 0, sizeof(seat->name));

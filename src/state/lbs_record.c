@@ -128,7 +128,7 @@ int lbs_record_member_is_sound(const lbs_saved_member_t *record)
 void lbs_record_take_pool(lbs_saved_pool_t *record, const lbs_registry_t *reg,
                           apr_uint32_t slot)
 {
-    const lbs_pool_t *pool = &reg->pools[slot];
+    const lbs_pool_record_t *pool = &reg->pools[slot];
     int d, r;
 
     record->id = lbs_atomic_load64_relaxed(&reg->pool_ids[slot]);
@@ -146,7 +146,7 @@ void lbs_record_take_pool(lbs_saved_pool_t *record, const lbs_registry_t *reg,
 void lbs_record_give_pool(const lbs_saved_pool_t *record,
                           const lbs_registry_t *reg, apr_uint32_t slot)
 {
-    lbs_pool_t *pool = &reg->pools[slot];
+    lbs_pool_record_t *pool = &reg->pools[slot];
     int d, r;
 
     for (d = 0; d < LBS_DECISIONS; d++) {
@@ -212,8 +212,8 @@ void lbs_record_take_member(lbs_saved_member_t *record,
     record->drain_left =
         left_of(lbs_atomic_load64_relaxed(&seat->drain_deadline), now->mono);
     record->drain_idle = lbs_atomic_load64_relaxed(&seat->drain_idle);
-    lbs_member_save(&reg->members[slot], (apr_uint64_t)now->mono,
-                    &record->counted);
+    lbs_member_record_save(&reg->members[slot], (apr_uint64_t)now->mono,
+                           &record->counted);
 }
 
 static void give_values(const lbs_saved_member_t *record,
@@ -253,7 +253,7 @@ void lbs_record_give_member(const lbs_saved_member_t *record,
                             const lbs_eject_conf_t *eject)
 {
     lbs_member_seat_t *seat = &reg->seats[slot];
-    lbs_member_t *member = &reg->members[slot];
+    lbs_member_record_t *member = &reg->members[slot];
     lbs_member_saved_t counted = record->counted;
     apr_uint32_t pool = lbs_atomic_load32_relaxed(&seat->pool_slot);
     lbs_eject_on_t on = {&member->eject, &reg->gauges[slot],
@@ -264,5 +264,5 @@ void lbs_record_give_member(const lbs_saved_member_t *record,
     counted.eject.left_us -= counted.eject.left_us < (apr_uint64_t)elapsed
                                  ? counted.eject.left_us
                                  : (apr_uint64_t)elapsed;
-    lbs_member_load(member, &on, &counted, (apr_uint64_t)now->mono);
+    lbs_member_record_load(member, &on, &counted, (apr_uint64_t)now->mono);
 }

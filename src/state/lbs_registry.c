@@ -168,8 +168,8 @@ void lbs_registry_set_keys(lbs_registry_t *reg,
     lbs_block_set_keys(reg->head, table_key, secret);
 }
 
-lbs_pool_t *lbs_registry_pool_record(const lbs_registry_t *reg,
-                                     apr_uint32_t slot)
+lbs_pool_record_t *lbs_registry_pool_record(const lbs_registry_t *reg,
+                                            apr_uint32_t slot)
 {
     lbs_assert(slot < LBS_REGISTRY_POOLS);
     return &reg->pools[slot];
@@ -180,8 +180,8 @@ lbs_gauge_t *lbs_registry_gauges(const lbs_registry_t *reg)
     return reg->gauges;
 }
 
-lbs_member_t *lbs_registry_member_record(const lbs_registry_t *reg,
-                                         apr_uint32_t slot)
+lbs_member_record_t *lbs_registry_member_record(const lbs_registry_t *reg,
+                                                apr_uint32_t slot)
 {
     lbs_assert(slot < LBS_REGISTRY_MEMBERS);
     return &reg->members[slot];

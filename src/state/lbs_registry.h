@@ -221,15 +221,15 @@ void lbs_registry_set_keys(lbs_registry_t *reg,
                            const unsigned char *secret);
 
 /** @return the counters of a pool slot below LBS_REGISTRY_POOLS */
-lbs_pool_t *lbs_registry_pool_record(const lbs_registry_t *reg,
-                                     apr_uint32_t slot);
+lbs_pool_record_t *lbs_registry_pool_record(const lbs_registry_t *reg,
+                                            apr_uint32_t slot);
 
 /** @return LBS_REGISTRY_MEMBERS gauges, by member slot */
 lbs_gauge_t *lbs_registry_gauges(const lbs_registry_t *reg);
 
 /** @return the cold record of a member slot below LBS_REGISTRY_MEMBERS */
-lbs_member_t *lbs_registry_member_record(const lbs_registry_t *reg,
-                                         apr_uint32_t slot);
+lbs_member_record_t *lbs_registry_member_record(const lbs_registry_t *reg,
+                                                apr_uint32_t slot);
 
 /** @return what the session table keeps per member slot */
 lbs_table_slots_t *lbs_registry_slots(const lbs_registry_t *reg);

@@ -19,9 +19,10 @@
 #define SIGNED_LEN 32
 #define MAC_LEN 16
 
-_Static_assert(LBS_STORE_VALUE_LEN == SIGNED_LEN + MAC_LEN, "layout");
+_Static_assert(LBS_STORE_RECORD_VALUE_LEN == SIGNED_LEN + MAC_LEN, "layout");
 
-void lbs_store_secret(lbs_store_secret_t *out, const lbs_hash_key_t *master)
+void lbs_store_record_secret(lbs_store_record_secret_t *out,
+                             const lbs_hash_key_t *master)
 {
     lbs_hash_derive(&out->name[0], master, "store name 0");
     lbs_hash_derive(&out->name[1], master, "store name 1");
@@ -29,9 +30,10 @@ void lbs_store_secret(lbs_store_secret_t *out, const lbs_hash_key_t *master)
     lbs_hash_derive(&out->mac[1], master, "store mac 1");
 }
 
-void lbs_store_name(const lbs_store_secret_t *secret, apr_uint64_t pool_id,
-                    const char *source, const void *key, apr_size_t len,
-                    char name[LBS_STORE_NAME_LEN + 1])
+void lbs_store_record_name(const lbs_store_record_secret_t *secret,
+                           apr_uint64_t pool_id, const char *source,
+                           const void *key, apr_size_t len,
+                           char name[LBS_STORE_RECORD_NAME_LEN + 1])
 {
     unsigned char id[8];
     int half;
@@ -46,10 +48,10 @@ void lbs_store_name(const lbs_store_secret_t *secret, apr_uint64_t pool_id,
         lbs_hex_put(name + half * 16, 16,
                     lbs_hash_two(of, where, sizeof(where), key, len));
     }
-    name[LBS_STORE_NAME_LEN] = '\0';
+    name[LBS_STORE_RECORD_NAME_LEN] = '\0';
 }
 
-static void sign(const lbs_store_secret_t *secret, const char *name,
+static void sign(const lbs_store_record_secret_t *secret, const char *name,
                  const unsigned char *value, unsigned char mac[MAC_LEN])
 {
     int half;
@@ -73,9 +75,10 @@ static int same_mac(const unsigned char *a, const unsigned char *b)
     return differ == 0;
 }
 
-void lbs_store_encode(const lbs_store_secret_t *secret, const char *name,
-                      const lbs_store_record_t *record,
-                      unsigned char value[LBS_STORE_VALUE_LEN])
+void lbs_store_record_encode(const lbs_store_record_secret_t *secret,
+                             const char *name,
+                             const lbs_store_record_t *record,
+                             unsigned char value[LBS_STORE_RECORD_VALUE_LEN])
 {
     memset(value, 0, SIGNED_LEN);
     value[0] = VERSION;
@@ -85,16 +88,16 @@ void lbs_store_encode(const lbs_store_secret_t *secret, const char *name,
     sign(secret, name, value, value + SIGNED_LEN);
 }
 
-apr_status_t lbs_store_decode(const lbs_store_secret_t *secret,
-                              const char *name, const void *value,
-                              apr_size_t len, apr_uint64_t now,
-                              lbs_store_record_t *record)
+apr_status_t lbs_store_record_decode(const lbs_store_record_secret_t *secret,
+                                     const char *name, const void *value,
+                                     apr_size_t len, apr_uint64_t now,
+                                     lbs_store_record_t *record)
 {
     const unsigned char *bytes = value;
     unsigned char mac[MAC_LEN];
     lbs_store_record_t found;
 
-    if (len != LBS_STORE_VALUE_LEN || bytes[0] != VERSION) {
+    if (len != LBS_STORE_RECORD_VALUE_LEN || bytes[0] != VERSION) {
         return APR_EINVAL;
     }
     sign(secret, name, bytes, mac);

@@ -10,22 +10,22 @@
  *
  * Pure: encodes and decodes, does no I/O.
  */
-#ifndef LBS_STORE_H
-#define LBS_STORE_H
+#ifndef LBS_STORE_RECORD_H
+#define LBS_STORE_RECORD_H
 
 #include <apr.h>
 #include <apr_errno.h>
 
 #include "src/base/lbs_hash.h"
 
-#define LBS_STORE_NAME_LEN 32  /* characters, without the NUL */
-#define LBS_STORE_VALUE_LEN 48 /* bytes */
+#define LBS_STORE_RECORD_NAME_LEN 32  /* characters, without the NUL */
+#define LBS_STORE_RECORD_VALUE_LEN 48 /* bytes */
 
 /* What is derived from one secret; plain data, copy it freely. */
-typedef struct lbs_store_secret_t {
+typedef struct lbs_store_record_secret_t {
     lbs_hash_key_t name[2];
     lbs_hash_key_t mac[2];
-} lbs_store_secret_t;
+} lbs_store_record_secret_t;
 
 typedef struct lbs_store_record_t {
     apr_uint64_t member_id; /* identity, see lbs_registry.h; never 0 */
@@ -39,7 +39,8 @@ typedef struct lbs_store_record_t {
  * @param out     the caller's
  * @param master  the secret that the servers share, already hashed to a key
  */
-void lbs_store_secret(lbs_store_secret_t *out, const lbs_hash_key_t *master);
+void lbs_store_record_secret(lbs_store_record_secret_t *out,
+                             const lbs_hash_key_t *master);
 
 /**
  * The name under which a session is stored.
@@ -48,21 +49,24 @@ void lbs_store_secret(lbs_store_secret_t *out, const lbs_hash_key_t *master);
  * @param source   the source as configured, for example "session=sid": the
  *                 same text from two sources has two names
  * @param key      the key's bytes, any length
- * @param name     out: LBS_STORE_NAME_LEN hex digits and a NUL
+ * @param name     out: LBS_STORE_RECORD_NAME_LEN hex digits and a NUL
  */
-void lbs_store_name(const lbs_store_secret_t *secret, apr_uint64_t pool_id,
-                    const char *source, const void *key, apr_size_t len,
-                    char name[LBS_STORE_NAME_LEN + 1]);
+void lbs_store_record_name(const lbs_store_record_secret_t *secret,
+                           apr_uint64_t pool_id, const char *source,
+                           const void *key, apr_size_t len,
+                           char name[LBS_STORE_RECORD_NAME_LEN + 1]);
 
 /**
  * Write the value of a session.
  *
- * @param name   as lbs_store_name() made it: the value fits this name only
- * @param value  out: LBS_STORE_VALUE_LEN bytes
+ * @param name   as lbs_store_record_name() made it: the value fits this name
+ * only
+ * @param value  out: LBS_STORE_RECORD_VALUE_LEN bytes
  */
-void lbs_store_encode(const lbs_store_secret_t *secret, const char *name,
-                      const lbs_store_record_t *record,
-                      unsigned char value[LBS_STORE_VALUE_LEN]);
+void lbs_store_record_encode(const lbs_store_record_secret_t *secret,
+                             const char *name,
+                             const lbs_store_record_t *record,
+                             unsigned char value[LBS_STORE_RECORD_VALUE_LEN]);
 
 /**
  * Read the value of a session.
@@ -75,9 +79,9 @@ void lbs_store_encode(const lbs_store_secret_t *secret, const char *name,
  *         with this secret, or for another name: try an older secret, else
  *         treat it as never seen
  */
-apr_status_t lbs_store_decode(const lbs_store_secret_t *secret,
-                              const char *name, const void *value,
-                              apr_size_t len, apr_uint64_t now,
-                              lbs_store_record_t *record);
+apr_status_t lbs_store_record_decode(const lbs_store_record_secret_t *secret,
+                                     const char *name, const void *value,
+                                     apr_size_t len, apr_uint64_t now,
+                                     lbs_store_record_t *record);
 
 #endif

@@ -17,7 +17,7 @@
     __asm__(".pushsection .rodata\n"                                          \
             ".globl " #from "\n.hidden " #from "\n"                           \
             ".globl " #to "\n.hidden " #to "\n" #from ":\n"                   \
-            ".incbin \"src/view/assets/" file "\"\n" #to ":\n"              \
+            ".incbin \"src/view/assets/" file "\"\n" #to ":\n"                \
             ".popsection\n");                                                 \
     extern const char from[], to[]
 

@@ -60,6 +60,9 @@ for my $file (@pure) {
         while ($text =~ /$pattern/g) {
             # A failed assertion is the one thing that prints and aborts.
             next if $what eq 'output' && $file eq 'src/base/lbs_assert.h';
+            # JSON is written with jansson, which this header alone names.
+            next if $what eq 'that header' && $file eq 'src/view/lbs_json.h'
+                && $& =~ /<jansson\.h>/;
             push @impure, sprintf '%s:%d: %s (%s)', $file,
                 line_of($text, $-[0]), substr($text, $-[0], $+[0] - $-[0]),
                 $what;

@@ -131,15 +131,15 @@ static void count_rows(const lbs_registry_t *reg, unsigned *inflight,
     const lbs_rows_t *rows = lbs_registry_rows(reg);
     apr_uint32_t slot = LBS_REGISTRY_NONE;
     apr_uint32_t i;
-    lbs_row_t row;
+    lbs_inflight_t row;
 
     while ((slot = lbs_registry_next_member(reg, LBS_REGISTRY_NONE, slot))
            != LBS_REGISTRY_NONE) {
         *inflight += lbs_gauge_inflight(&lbs_registry_gauges(reg)[slot]);
     }
     for (i = 0; i < rows->rows; i++) {
-        *owned += lbs_row_pid(rows, i) != 0;
-        *condemned += lbs_row_condemned(rows, i, &row) != 0;
+        *owned += lbs_inflight_pid(rows, i) != 0;
+        *condemned += lbs_inflight_condemned(rows, i, &row) != 0;
     }
 }
 

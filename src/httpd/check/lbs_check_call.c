@@ -8,11 +8,11 @@
 
 #define USER_AGENT "User-Agent: mod_lbsticky (health check)"
 
-struct lbs_probe_t {
+struct lbs_check_call_t {
     CURL *curl;
     struct curl_slist *headers;
     struct curl_slist *connect_to;
-    const lbs_target_t *target;
+    const lbs_check_request_t *request;
     const lbs_check_conf_t *conf;
     void *baton;
     apr_size_t head; /* bytes read */
@@ -25,27 +25,27 @@ struct lbs_probe_t {
 
 static size_t read_head(char *bytes, size_t size, size_t count, void *baton)
 {
-    lbs_probe_t *probe = baton;
+    lbs_check_call_t *call = baton;
 
     (void)bytes;
-    probe->head += size * count;
-    return probe->head > LBS_PROBE_HEAD_MAX ? 0 : size * count;
+    call->head += size * count;
+    return call->head > LBS_CHECK_CALL_HEAD_MAX ? 0 : size * count;
 }
 
 static size_t read_body(char *bytes, size_t size, size_t count, void *baton)
 {
-    lbs_probe_t *probe = baton;
+    lbs_check_call_t *call = baton;
 
     (void)bytes;
-    probe->body += size * count;
-    return probe->body > LBS_PROBE_BODY_MAX ? 0 : size * count;
+    call->body += size * count;
+    return call->body > LBS_CHECK_CALL_BODY_MAX ? 0 : size * count;
 }
 
 /* Asking ----------------------------------------------------------------- */
 
 /* An option that this libcurl does not know makes the check fail where it
  * matters; none of those set here is in doubt since its version 7.77. */
-#define SET(option, value) (void)curl_easy_setopt(probe->curl, option, value)
+#define SET(option, value) (void)curl_easy_setopt(call->curl, option, value)
 
 static void set_blob(CURL *curl, CURLoption option, lbs_slice_t bytes)
 {
@@ -56,43 +56,43 @@ static void set_blob(CURL *curl, CURLoption option, lbs_slice_t bytes)
     }
 }
 
-static void set_tls(lbs_probe_t *probe)
+static void set_tls(lbs_check_call_t *call)
 {
-    const lbs_trust_t *trust = probe->target->trust;
+    const lbs_check_tls_t *tls = call->request->tls;
 
-    SET(CURLOPT_SSL_VERIFYPEER, (long)trust->verify);
-    SET(CURLOPT_SSL_VERIFYHOST, trust->check_name ? 2L : 0L);
+    SET(CURLOPT_SSL_VERIFYPEER, (long)tls->verify);
+    SET(CURLOPT_SSL_VERIFYHOST, tls->check_name ? 2L : 0L);
     /* The system's CAs are none of mod_ssl's. */
     SET(CURLOPT_CAINFO, NULL);
-    SET(CURLOPT_CAPATH, trust->ca_path);
-    SET(CURLOPT_CRLFILE, trust->crl_file);
+    SET(CURLOPT_CAPATH, tls->ca_path);
+    SET(CURLOPT_CRLFILE, tls->crl_file);
     SET(CURLOPT_CERTINFO, 1L);
-    set_blob(probe->curl, CURLOPT_CAINFO_BLOB, trust->ca);
-    set_blob(probe->curl, CURLOPT_SSLCERT_BLOB, trust->proof);
-    set_blob(probe->curl, CURLOPT_SSLKEY_BLOB, trust->proof);
+    set_blob(call->curl, CURLOPT_CAINFO_BLOB, tls->ca);
+    set_blob(call->curl, CURLOPT_SSLCERT_BLOB, tls->proof);
+    set_blob(call->curl, CURLOPT_SSLKEY_BLOB, tls->proof);
 }
 
-static void set_place(lbs_probe_t *probe)
+static void set_place(lbs_check_call_t *call)
 {
-    const lbs_target_t *target = probe->target;
+    const lbs_check_request_t *request = call->request;
 
-    SET(CURLOPT_URL, target->url);
+    SET(CURLOPT_URL, request->url);
     SET(CURLOPT_PROXY, ""); /* nor one from the environment */
     SET(CURLOPT_FRESH_CONNECT, 1L);
     SET(CURLOPT_FORBID_REUSE, 1L);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
-    if (target->socket != NULL) {
-        SET(CURLOPT_UNIX_SOCKET_PATH, target->socket);
+    if (request->socket != NULL) {
+        SET(CURLOPT_UNIX_SOCKET_PATH, request->socket);
     }
     else {
-        probe->connect_to = curl_slist_append(NULL, target->connect_to);
-        SET(CURLOPT_CONNECT_TO, probe->connect_to);
+        call->connect_to = curl_slist_append(NULL, request->connect_to);
+        SET(CURLOPT_CONNECT_TO, call->connect_to);
     }
 }
 
-static void set_time(lbs_probe_t *probe)
+static void set_time(lbs_check_call_t *call)
 {
-    long ms = (long)(probe->conf->timeout_us / 1000);
+    long ms = (long)(call->conf->timeout_us / 1000);
 
     SET(CURLOPT_TIMEOUT_MS, ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS, ms);
@@ -103,71 +103,73 @@ static void set_time(lbs_probe_t *probe)
 #endif
 }
 
-static void add_header(lbs_probe_t *probe, const char *line)
+static void add_header(lbs_check_call_t *call, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(probe->headers, line);
+    struct curl_slist *longer = curl_slist_append(call->headers, line);
 
-    probe->headers = longer != NULL ? longer : probe->headers;
+    call->headers = longer != NULL ? longer : call->headers;
 }
 
-static void set_request(lbs_probe_t *probe)
+static void set_request(lbs_check_call_t *call)
 {
-    const lbs_target_t *target = probe->target;
-    static const long versions[LBS_TARGET_KINDS] = {
-        [LBS_TARGET_HTTP] = CURL_HTTP_VERSION_1_1,
-        [LBS_TARGET_H2] = CURL_HTTP_VERSION_2TLS,
+    const lbs_check_request_t *request = call->request;
+    static const long versions[LBS_CHECK_REQUEST_KINDS] = {
+        [LBS_CHECK_REQUEST_HTTP] = CURL_HTTP_VERSION_1_1,
+        [LBS_CHECK_REQUEST_H2] = CURL_HTTP_VERSION_2TLS,
     };
     int i;
 
-    if (target->kind == LBS_TARGET_CONNECT) {
+    if (request->kind == LBS_CHECK_REQUEST_CONNECT) {
         SET(CURLOPT_CONNECT_ONLY, 1L);
         return;
     }
-    SET(CURLOPT_HTTP_VERSION, versions[target->kind]);
-    if (target->kind == LBS_TARGET_H2
-        && strncmp(target->url, "https:", strlen("https:")) != 0) {
+    SET(CURLOPT_HTTP_VERSION, versions[request->kind]);
+    if (request->kind == LBS_CHECK_REQUEST_H2
+        && strncmp(request->url, "https:", strlen("https:")) != 0) {
         SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
     }
-    SET(CURLOPT_REQUEST_TARGET, target->path);
-    for (i = 0; target->headers[i] != NULL; i++) {
-        add_header(probe, target->headers[i]);
+    SET(CURLOPT_REQUEST_TARGET, request->path);
+    for (i = 0; request->headers[i] != NULL; i++) {
+        add_header(call, request->headers[i]);
     }
-    add_header(probe, USER_AGENT);
-    SET(CURLOPT_HTTPHEADER, probe->headers);
+    add_header(call, USER_AGENT);
+    SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_HEADERFUNCTION, read_head);
-    SET(CURLOPT_HEADERDATA, probe);
+    SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_WRITEFUNCTION, read_body);
-    SET(CURLOPT_WRITEDATA, probe);
+    SET(CURLOPT_WRITEDATA, call);
 }
 
-lbs_probe_t *lbs_probe_begin(CURLM *multi, const lbs_target_t *target,
-                             const lbs_check_conf_t *conf, void *baton)
+lbs_check_call_t *lbs_check_call_begin(CURLM *multi,
+                                       const lbs_check_request_t *request,
+                                       const lbs_check_conf_t *conf,
+                                       void *baton)
 {
-    lbs_probe_t *probe = calloc(1, sizeof(*probe));
+    lbs_check_call_t *call = calloc(1, sizeof(*call));
 
-    if (probe == NULL) {
+    if (call == NULL) {
         return NULL;
     }
-    probe->target = target;
-    probe->conf = conf;
-    probe->baton = baton;
-    probe->curl = curl_easy_init();
-    if (probe->curl == NULL) {
-        free(probe);
+    call->request = request;
+    call->conf = conf;
+    call->baton = baton;
+    call->curl = curl_easy_init();
+    if (call->curl == NULL) {
+        free(call);
         return NULL;
     }
-    SET(CURLOPT_ERRORBUFFER, probe->error);
-    SET(CURLOPT_PRIVATE, probe);
-    set_place(probe);
-    set_time(probe);
-    set_tls(probe);
-    set_request(probe);
-    if (curl_multi_add_handle(multi, probe->curl) != CURLM_OK) {
-        lbs_probe_end(multi, probe);
+    SET(CURLOPT_ERRORBUFFER, call->error);
+    SET(CURLOPT_PRIVATE, call);
+    set_place(call);
+    set_time(call);
+    set_tls(call);
+    set_request(call);
+    if (curl_multi_add_handle(multi, call->curl) != CURLM_OK) {
+        lbs_check_call_end(multi, call);
         return NULL;
     }
-    return probe;
+    return call;
 }
 
 /* Judging ---------------------------------------------------------------- */
@@ -182,88 +184,88 @@ typedef enum step_t {
 static const char *const step_names[] = {"resolve", "connect", "TLS",
                                          "answer"};
 
-static int is_past(const lbs_probe_t *probe, CURLINFO when)
+static int is_past(const lbs_check_call_t *call, CURLINFO when)
 {
     curl_off_t us = 0;
 
-    return curl_easy_getinfo(probe->curl, when, &us) == CURLE_OK && us > 0;
+    return curl_easy_getinfo(call->curl, when, &us) == CURLE_OK && us > 0;
 }
 
 /* To libcurl a connection by TLS is one after the handshake, but it knows
  * whom it is connected to before. */
-static int is_connected(const lbs_probe_t *probe)
+static int is_connected(const lbs_check_call_t *call)
 {
     const char *peer = NULL;
 
-    return is_past(probe, CURLINFO_CONNECT_TIME_T)
-           || (curl_easy_getinfo(probe->curl, CURLINFO_PRIMARY_IP, &peer)
+    return is_past(call, CURLINFO_CONNECT_TIME_T)
+           || (curl_easy_getinfo(call->curl, CURLINFO_PRIMARY_IP, &peer)
                    == CURLE_OK
                && peer != NULL && *peer != '\0');
 }
 
 /* How far it came, from the times at which libcurl left each step. */
-static step_t find_step(const lbs_probe_t *probe)
+static step_t find_step(const lbs_check_call_t *call)
 {
-    if (!is_connected(probe)) {
-        return is_past(probe, CURLINFO_NAMELOOKUP_TIME_T) ? STEP_CONNECT
-                                                          : STEP_RESOLVE;
+    if (!is_connected(call)) {
+        return is_past(call, CURLINFO_NAMELOOKUP_TIME_T) ? STEP_CONNECT
+                                                         : STEP_RESOLVE;
     }
-    return strncmp(probe->target->url, "https:", strlen("https:")) == 0
-                   && !is_past(probe, CURLINFO_APPCONNECT_TIME_T)
+    return strncmp(call->request->url, "https:", strlen("https:")) == 0
+                   && !is_past(call, CURLINFO_APPCONNECT_TIME_T)
                ? STEP_TLS
                : STEP_ANSWER;
 }
 
 /* libcurl's own sentence begins with what it was doing: only the rest. */
-static const char *library_says(const lbs_probe_t *probe)
+static const char *library_says(const lbs_check_call_t *call)
 {
-    const char *failure = strstr(probe->error, " failure: ");
+    const char *failure = strstr(call->error, " failure: ");
 
     if (failure != NULL) {
         return failure + strlen(" failure: ");
     }
-    return probe->error[0] != '\0' ? probe->error
-                                   : curl_easy_strerror(probe->code);
+    return call->error[0] != '\0' ? call->error
+                                  : curl_easy_strerror(call->code);
 }
 
-static void say_connect(const lbs_probe_t *probe, char *text)
+static void say_connect(const lbs_check_call_t *call, char *text)
 {
-    char buffer[LBS_NOTE_LEN];
+    char buffer[LBS_SHARED_TEXT_LEN];
     long error = 0;
 
-    (void)curl_easy_getinfo(probe->curl, CURLINFO_OS_ERRNO, &error);
+    (void)curl_easy_getinfo(call->curl, CURLINFO_OS_ERRNO, &error);
     lbs_check_say_error(
         "connect",
         error != 0 ? apr_strerror((apr_status_t)error, buffer, sizeof(buffer))
-                   : library_says(probe),
+                   : library_says(call),
         text);
 }
 
-static void say_timeout(const lbs_probe_t *probe, char *text)
+static void say_timeout(const lbs_check_call_t *call, char *text)
 {
-    char words[LBS_NOTE_LEN];
+    char words[LBS_SHARED_TEXT_LEN];
 
-    lbs_check_say_timeout(probe->conf, words);
-    lbs_check_say_error(step_names[find_step(probe)], words, text);
+    lbs_check_say_timeout(call->conf, words);
+    lbs_check_say_error(step_names[find_step(call)], words, text);
 }
 
 /* Why there is no whole answer. */
-static void say_failure(const lbs_probe_t *probe, char *text)
+static void say_failure(const lbs_check_call_t *call, char *text)
 {
     const char *words = NULL;
-    char unknown[LBS_NOTE_LEN];
+    char unknown[LBS_SHARED_TEXT_LEN];
 
-    switch (probe->code) {
+    switch (call->code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         apr_snprintf(unknown, sizeof(unknown), "unknown host %s",
-                     probe->target->host);
+                     call->request->host);
         lbs_check_say_error("resolve", unknown, text);
         return;
     case CURLE_COULDNT_CONNECT:
-        say_connect(probe, text);
+        say_connect(call, text);
         return;
     case CURLE_OPERATION_TIMEDOUT:
-        say_timeout(probe, text);
+        say_timeout(call, text);
         return;
     case CURLE_GOT_NOTHING:
         words = "none, the connection was closed";
@@ -279,15 +281,15 @@ static void say_failure(const lbs_probe_t *probe, char *text)
         words = "more than 64k of header";
         break;
     default:
-        words = library_says(probe);
+        words = library_says(call);
         break;
     }
-    lbs_check_say_error(step_names[find_step(probe)], words, text);
+    lbs_check_say_error(step_names[find_step(call)], words, text);
 }
 
 /* mod_ssl looks at the dates also where it verifies nothing; libcurl does
  * not, but tells them. */
-static int is_expired(const lbs_probe_t *probe)
+static int is_expired(const lbs_check_call_t *call)
 {
     static const char start[] = "Start date:", end[] = "Expire date:";
     struct curl_certinfo *certs = NULL;
@@ -295,9 +297,8 @@ static int is_expired(const lbs_probe_t *probe)
     time_t now = (time_t)apr_time_sec(apr_time_now());
     int bad = 0;
 
-    if (!probe->target->trust->check_expiry
-        || curl_easy_getinfo(probe->curl, CURLINFO_CERTINFO, &certs)
-               != CURLE_OK
+    if (!call->request->tls->check_expiry
+        || curl_easy_getinfo(call->curl, CURLINFO_CERTINFO, &certs) != CURLE_OK
         || certs == NULL || certs->num_of_certs == 0) {
         return 0;
     }
@@ -312,69 +313,68 @@ static int is_expired(const lbs_probe_t *probe)
     return bad;
 }
 
-static int is_complete(const lbs_probe_t *probe)
+static int is_complete(const lbs_check_call_t *call)
 {
     /* Enough was read of a body that has no end. */
-    return probe->code == CURLE_OK
-           || (probe->code == CURLE_WRITE_ERROR
-               && probe->body > LBS_PROBE_BODY_MAX);
+    return call->code == CURLE_OK
+           || (call->code == CURLE_WRITE_ERROR
+               && call->body > LBS_CHECK_CALL_BODY_MAX);
 }
 
-void lbs_probe_judge(const lbs_probe_t *probe, lbs_check_result_t *result,
-                     char *text)
+void lbs_check_call_judge(const lbs_check_call_t *call,
+                          lbs_check_result_t *result, char *text)
 {
     long status = 0;
 
     result->text = text;
     result->good = 0;
-    result->connected = is_connected(probe);
-    if (!is_complete(probe)) {
-        say_failure(probe, text);
+    result->connected = is_connected(call);
+    if (!is_complete(call)) {
+        say_failure(call, text);
     }
-    else if (is_expired(probe)) {
+    else if (is_expired(call)) {
         lbs_check_say_error("TLS", "the certificate is not valid today", text);
     }
-    else if (probe->target->kind == LBS_TARGET_CONNECT) {
+    else if (call->request->kind == LBS_CHECK_REQUEST_CONNECT) {
         result->good = 1;
-        apr_cpystrn(text, "connected", LBS_NOTE_LEN);
+        apr_cpystrn(text, "connected", LBS_SHARED_TEXT_LEN);
     }
     else {
-        (void)curl_easy_getinfo(probe->curl, CURLINFO_RESPONSE_CODE, &status);
-        result->good = lbs_check_say_status(probe->conf, (int)status, text);
+        (void)curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &status);
+        result->good = lbs_check_say_status(call->conf, (int)status, text);
     }
 }
 
 /* Its life --------------------------------------------------------------- */
 
-lbs_probe_t *lbs_probe_done(CURLM *multi)
+lbs_check_call_t *lbs_check_call_done(CURLM *multi)
 {
     CURLMsg *message;
     int left;
 
     while ((message = curl_multi_info_read(multi, &left)) != NULL) {
-        lbs_probe_t *probe = NULL;
+        lbs_check_call_t *call = NULL;
 
         if (message->msg == CURLMSG_DONE
-            && curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
-                                 &probe)
+            && curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call)
                    == CURLE_OK) {
-            probe->code = message->data.result;
-            return probe;
+            call->code = message->data.result;
+            return call;
         }
     }
     return NULL;
 }
 
-void *lbs_probe_baton(const lbs_probe_t *probe)
+void *lbs_check_call_baton(const lbs_check_call_t *call)
 {
-    return probe->baton;
+    return call->baton;
 }
 
-void lbs_probe_end(CURLM *multi, lbs_probe_t *probe)
+void lbs_check_call_end(CURLM *multi, lbs_check_call_t *call)
 {
-    (void)curl_multi_remove_handle(multi, probe->curl); /* or never added */
-    curl_easy_cleanup(probe->curl);
-    curl_slist_free_all(probe->headers);
-    curl_slist_free_all(probe->connect_to);
-    free(probe);
+    (void)curl_multi_remove_handle(multi, call->curl); /* or never added */
+    curl_easy_cleanup(call->curl);
+    curl_slist_free_all(call->headers);
+    curl_slist_free_all(call->connect_to);
+    free(call);
 }

@@ -7,47 +7,50 @@
  * the member sends is read and thrown away, up to a bound; no redirect is
  * followed.
  */
-#ifndef LBS_PROBE_H
-#define LBS_PROBE_H
+#ifndef LBS_CHECK_CALL_H
+#define LBS_CHECK_CALL_H
 
 #include <curl/curl.h>
 
 #include "src/httpd/check/lbs_check_request.h"
 #include "src/member/lbs_check.h"
 
-#define LBS_PROBE_BODY_MAX (1024 * 1024) /* bytes: more is not waited for */
-#define LBS_PROBE_HEAD_MAX (64 * 1024)   /* bytes: more is a failure */
+#define LBS_CHECK_CALL_BODY_MAX                                               \
+    (1024 * 1024)                           /* bytes: more is not waited for */
+#define LBS_CHECK_CALL_HEAD_MAX (64 * 1024) /* bytes: more is a failure */
 
-typedef struct lbs_probe_t lbs_probe_t; /* opaque, from malloc */
+typedef struct lbs_check_call_t lbs_check_call_t; /* opaque, from malloc */
 
 /**
  * Begin a check.
  *
  * @param multi   runs it from now on
- * @param target  outlives the check
+ * @param request  outlives the check
  * @param conf    outlives the check; its time-out is for the whole of it
- * @param baton   the caller's, see lbs_probe_baton()
- * @return lbs_probe_end() is due; NULL: no memory, or libcurl cannot
+ * @param baton   the caller's, see lbs_check_call_baton()
+ * @return lbs_check_call_end() is due; NULL: no memory, or libcurl cannot
  */
-lbs_probe_t *lbs_probe_begin(CURLM *multi, const lbs_target_t *target,
-                             const lbs_check_conf_t *conf, void *baton);
+lbs_check_call_t *lbs_check_call_begin(CURLM *multi,
+                                       const lbs_check_request_t *request,
+                                       const lbs_check_conf_t *conf,
+                                       void *baton);
 
 /** @return a check that came to its end and was not yet seen; NULL: none */
-lbs_probe_t *lbs_probe_done(CURLM *multi);
+lbs_check_call_t *lbs_check_call_done(CURLM *multi);
 
-/** @return what lbs_probe_begin() was given */
-void *lbs_probe_baton(const lbs_probe_t *probe);
+/** @return what lbs_check_call_begin() was given */
+void *lbs_check_call_baton(const lbs_check_call_t *call);
 
 /**
  * Say what a check that is done found.
  *
  * @param result  out: its text is `text`
- * @param text    out, LBS_NOTE_LEN bytes
+ * @param text    out, LBS_SHARED_TEXT_LEN bytes
  */
-void lbs_probe_judge(const lbs_probe_t *probe, lbs_check_result_t *result,
-                     char *text);
+void lbs_check_call_judge(const lbs_check_call_t *call,
+                          lbs_check_result_t *result, char *text);
 
 /** Give a check up, done or not. */
-void lbs_probe_end(CURLM *multi, lbs_probe_t *probe);
+void lbs_check_call_end(CURLM *multi, lbs_check_call_t *call);
 
 #endif

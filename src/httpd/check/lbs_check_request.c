@@ -21,14 +21,14 @@ typedef struct site_t {
 
 /* By https as the configuration says, or by its port. httpd's own hook would
  * ask mod_ssl, which looks at a visitor's connection, and there is none. */
-static const char *scheme_of(const server_rec *s, const lbs_trust_t *trust)
+static const char *scheme_of(const server_rec *s, const lbs_check_tls_t *tls)
 {
     const char *listens = ap_get_server_protocol((server_rec *)s);
 
     if (s->server_scheme != NULL) {
         return strcmp(s->server_scheme, "https") == 0 ? "https" : "http";
     }
-    return trust->engine || s->port == HTTPS_PORT
+    return tls->engine || s->port == HTTPS_PORT
                    || (s->addrs != NULL && s->addrs->host_port == HTTPS_PORT)
                    || (listens != NULL && strcmp(listens, "https") == 0)
                ? "https"
@@ -83,12 +83,12 @@ static const char *bracketed(apr_pool_t *memory, const char *host)
                : host;
 }
 
-static site_t site_of(apr_pool_t *memory, const lbs_hpool_t *pool,
-                      const lbs_trust_t *trust)
+static site_t site_of(apr_pool_t *memory, const lbs_pool_t *pool,
+                      const lbs_check_tls_t *tls)
 {
     const lbs_set_check_t *set = pool->set.check;
     const server_rec *s = pool->server;
-    const char *own = scheme_of(s, trust);
+    const char *own = scheme_of(s, tls);
     site_t site = {.proto = own};
 
     if (set->proto != NULL) {
@@ -113,15 +113,15 @@ static site_t site_of(apr_pool_t *memory, const lbs_hpool_t *pool,
 
 static const struct {
     const char *scheme;
-    lbs_target_kind_t kind;
+    lbs_check_request_kind_t kind;
     int tls;
 } schemes[] = {
-    {"http", LBS_TARGET_HTTP, 0}, {"https", LBS_TARGET_HTTP, 1},
-    {"ws", LBS_TARGET_HTTP, 0},   {"wss", LBS_TARGET_HTTP, 1},
-    {"h2c", LBS_TARGET_H2, 0},    {"h2", LBS_TARGET_H2, 1},
+    {"http", LBS_CHECK_REQUEST_HTTP, 0}, {"https", LBS_CHECK_REQUEST_HTTP, 1},
+    {"ws", LBS_CHECK_REQUEST_HTTP, 0},   {"wss", LBS_CHECK_REQUEST_HTTP, 1},
+    {"h2c", LBS_CHECK_REQUEST_H2, 0},    {"h2", LBS_CHECK_REQUEST_H2, 1},
 };
 
-static int find_scheme(const char *scheme, lbs_target_kind_t *kind)
+static int find_scheme(const char *scheme, lbs_check_request_kind_t *kind)
 {
     unsigned i;
 
@@ -131,59 +131,61 @@ static int find_scheme(const char *scheme, lbs_target_kind_t *kind)
             return schemes[i].tls;
         }
     }
-    *kind = LBS_TARGET_CONNECT;
+    *kind = LBS_CHECK_REQUEST_CONNECT;
     return 0;
 }
 
 /* The name in the TLS handshake is the one mod_ssl uses for visitors: the
  * visitor's Host where that is forwarded, else the member's own. */
-static int asks_for_site(const lbs_hpool_t *pool, const lbs_trust_t *trust)
+static int asks_for_site(const lbs_pool_t *pool, const lbs_check_tls_t *tls)
 {
-    return trust->keep_host >= 0 ? trust->keep_host : pool->set.forward->host;
+    return tls->keep_host >= 0 ? tls->keep_host : pool->set.forward->host;
 }
 
-void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
-                         const lbs_hmember_t *m, const lbs_trust_t *trust,
-                         lbs_target_t *target)
+void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
+                                const lbs_member_t *m,
+                                const lbs_check_tls_t *tls,
+                                lbs_check_request_t *request)
 {
     lbs_worker_place_t place = lbs_worker_place(m->worker);
-    site_t site = site_of(memory, pool, trust);
+    site_t site = site_of(memory, pool, tls);
     const char *host = bracketed(memory, place.host);
-    int tls;
+    int secure;
 
-    memset(target, 0, sizeof(*target));
-    tls = find_scheme(place.scheme, &target->kind);
-    target->url = apr_pstrcat(
-        memory, tls ? "https://" : "http://",
-        tls && asks_for_site(pool, trust) ? site.bare : host, "/", NULL);
-    target->host = place.host;
-    target->path = pool->set.check->path;
-    target->trust = trust;
+    memset(request, 0, sizeof(*request));
+    secure = find_scheme(place.scheme, &request->kind);
+    request->url = apr_pstrcat(
+        memory, secure ? "https://" : "http://",
+        secure && asks_for_site(pool, tls) ? site.bare : host, "/", NULL);
+    request->host = place.host;
+    request->path = pool->set.check->path;
+    request->tls = tls;
     if (place.path != NULL) {
-        target->socket = place.path;
-        target->url = apr_pstrcat(memory, tls ? "https://" : "http://",
-                                  site.bare, "/", NULL);
+        request->socket = place.path;
+        request->url = apr_pstrcat(memory, secure ? "https://" : "http://",
+                                   site.bare, "/", NULL);
     }
     else {
-        target->connect_to = apr_psprintf(memory, "::%s:%u", host, place.port);
+        request->connect_to =
+            apr_psprintf(memory, "::%s:%u", host, place.port);
     }
-    target->headers[0] = apr_pstrcat(memory, "Host: ", site.name, NULL);
-    target->proto = site.proto;
-    target->port = apr_psprintf(memory, "%u", site.port);
-    target->headers[1] =
-        apr_pstrcat(memory, "X-Forwarded-Proto: ", target->proto, NULL);
-    target->headers[2] =
-        apr_pstrcat(memory, "X-Forwarded-Port: ", target->port, NULL);
+    request->headers[0] = apr_pstrcat(memory, "Host: ", site.name, NULL);
+    request->proto = site.proto;
+    request->port = apr_psprintf(memory, "%u", site.port);
+    request->headers[1] =
+        apr_pstrcat(memory, "X-Forwarded-Proto: ", request->proto, NULL);
+    request->headers[2] =
+        apr_pstrcat(memory, "X-Forwarded-Port: ", request->port, NULL);
 }
 
-void lbs_target_date(const lbs_hpool_t *pool, const lbs_hmember_t *m,
-                     lbs_target_t *target)
+void lbs_check_request_date(const lbs_pool_t *pool, const lbs_member_t *m,
+                            lbs_check_request_t *request)
 {
     lbs_hop_about_t about = {.method = "GET",
-                             .target = target->path,
-                             .proto = target->proto,
-                             .port = target->port};
+                             .target = request->path,
+                             .proto = request->proto,
+                             .port = request->port};
 
-    lbs_local_hop_line(pool, m, about, target->hop);
-    target->headers[3] = target->hop[0] != '\0' ? target->hop : NULL;
+    lbs_hop_header_line(pool, m, about, request->hop);
+    request->headers[3] = request->hop[0] != '\0' ? request->hop : NULL;
 }

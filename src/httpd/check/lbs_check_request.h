@@ -6,22 +6,23 @@
  * at them (Django's ALLOWED_HOSTS and SECURE_SSL_REDIRECT) answers it as it
  * answers a visitor.
  */
-#ifndef LBS_TARGET_H
-#define LBS_TARGET_H
+#ifndef LBS_CHECK_REQUEST_H
+#define LBS_CHECK_REQUEST_H
 
 #include "src/httpd/request/lbs_hop_header.h"
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/check/lbs_check_tls.h"
 
-typedef enum lbs_target_kind_t {
-    LBS_TARGET_CONNECT, /* no http member: is there a connection to be had? */
-    LBS_TARGET_HTTP,
-    LBS_TARGET_H2, /* HTTP/2, by ALPN where there is TLS */
-    LBS_TARGET_KINDS
-} lbs_target_kind_t;
+typedef enum lbs_check_request_kind_t {
+    LBS_CHECK_REQUEST_CONNECT, /* no http member: is there a connection to be
+                                  had? */
+    LBS_CHECK_REQUEST_HTTP,
+    LBS_CHECK_REQUEST_H2, /* HTTP/2, by ALPN where there is TLS */
+    LBS_CHECK_REQUEST_KINDS
+} lbs_check_request_kind_t;
 
-typedef struct lbs_target_t {
-    lbs_target_kind_t kind;
+typedef struct lbs_check_request_t {
+    lbs_check_request_kind_t kind;
     const char *url;        /* scheme and name asked for, no path */
     const char *connect_to; /* "::host:port", for libcurl; NULL: socket */
     const char *socket;     /* path of a unix socket; NULL: connect_to */
@@ -30,22 +31,23 @@ typedef struct lbs_target_t {
     const char *headers[5]; /* NULL behind the last one */
     const char *proto;      /* as in the headers */
     const char *port;
-    char hop[LBS_LOCAL_HOP_LINE]; /* one of the headers, or "" */
-    const lbs_trust_t *trust;
-} lbs_target_t;
+    char hop[LBS_HOP_HEADER_LINE]; /* one of the headers, or "" */
+    const lbs_check_tls_t *tls;
+} lbs_check_request_t;
 
 /**
  * Describe the checks of a member. Cost: some allocations.
  *
- * @param trust   of its pool
- * @param target  out: the texts live as long as pool and `memory` do
+ * @param tls   of its pool
+ * @param request  out: the texts live as long as pool and `memory` do
  */
-void lbs_target_describe(apr_pool_t *memory, const lbs_hpool_t *pool,
-                         const lbs_hmember_t *m, const lbs_trust_t *trust,
-                         lbs_target_t *target);
+void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
+                                const lbs_member_t *m,
+                                const lbs_check_tls_t *tls,
+                                lbs_check_request_t *request);
 
 /** Date what is dated in a check, shortly before it is made. */
-void lbs_target_date(const lbs_hpool_t *pool, const lbs_hmember_t *m,
-                     lbs_target_t *target);
+void lbs_check_request_date(const lbs_pool_t *pool, const lbs_member_t *m,
+                            lbs_check_request_t *request);
 
 #endif

@@ -142,10 +142,11 @@ static int is_word(const char *word, const char *wanted)
     return word != NULL && ap_cstr_casecmp(word, wanted) == 0;
 }
 
-const lbs_trust_t *lbs_trust_read(apr_pool_t *pconf, const server_rec *s,
-                                  const char *name)
+const lbs_check_tls_t *lbs_check_tls_read(apr_pool_t *pconf,
+                                          const server_rec *s,
+                                          const char *name)
 {
-    lbs_trust_t *trust = apr_pcalloc(pconf, sizeof(*trust));
+    lbs_check_tls_t *tls = apr_pcalloc(pconf, sizeof(*tls));
     const ap_directive_t *host = find_host(s);
     words_t words = {.engine = NULL};
 
@@ -153,24 +154,24 @@ const lbs_trust_t *lbs_trust_read(apr_pool_t *pconf, const server_rec *s,
     overlay(pconf, &words, host);
     overlay_sections(pconf, &words, ap_conftree, name);
     overlay_sections(pconf, &words, host, name);
-    trust->engine = is_word(words.engine, "on");
-    trust->verify =
+    tls->engine = is_word(words.engine, "on");
+    tls->verify =
         is_word(words.verify, "require") || is_word(words.verify, "optional");
     /* On unless switched off, even where nothing is verified. */
-    trust->check_name =
+    tls->check_name =
         !is_word(words.peer_name, "off")
         && (!is_word(words.peer_cn, "off") || is_word(words.peer_name, "on"));
-    trust->check_expiry = !is_word(words.peer_expire, "off");
-    trust->keep_host =
+    tls->check_expiry = !is_word(words.peer_expire, "off");
+    tls->keep_host =
         words.keep_host == NULL ? -1 : is_word(words.keep_host, "on");
-    trust->ca = read_file(pconf, words.ca_file);
-    trust->proof = read_file(pconf, words.proof);
+    tls->ca = read_file(pconf, words.ca_file);
+    tls->proof = read_file(pconf, words.proof);
     if (words.crl_file != NULL && words.crl_check != NULL
         && !is_word(words.crl_check, "none")) {
-        trust->crl_file = ap_server_root_relative(pconf, words.crl_file);
+        tls->crl_file = ap_server_root_relative(pconf, words.crl_file);
     }
     if (words.ca_path != NULL) {
-        trust->ca_path = ap_server_root_relative(pconf, words.ca_path);
+        tls->ca_path = ap_server_root_relative(pconf, words.ca_path);
     }
-    return trust;
+    return tls;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_check_tls.h - mod_ssl's directives: whom the checks of https members trust.
+/* lbs_check_tls.h - mod_ssl's directives: whom the checks of https members
+ * trust.
  *
  * Visitors' requests go to https members by mod_ssl and its SSLProxy*
  * directives, checks by libcurl. What the administrator wrote for the one has
@@ -13,14 +14,14 @@
  * certificate in it), SSLProxyCheckPeerName, ...CN, ...Expire, and
  * ProxyPreserveHost. Files are read here, by the parent: the children may not.
  */
-#ifndef LBS_TRUST_H
-#define LBS_TRUST_H
+#ifndef LBS_CHECK_TLS_H
+#define LBS_CHECK_TLS_H
 
 #include <httpd.h>
 
 #include "src/base/lbs_slice.h"
 
-typedef struct lbs_trust_t {
+typedef struct lbs_check_tls_t {
     int engine;           /* SSLEngine: visitors reach this server by https */
     int verify;           /* the certificate comes from one of the CAs */
     int check_name;       /* it is for the name that was asked for */
@@ -30,7 +31,7 @@ typedef struct lbs_trust_t {
     lbs_slice_t proof;    /* PEM, certificate and key of this side; or empty */
     const char *ca_path;  /* directory of hashed certificates; NULL: none */
     const char *crl_file; /* PEM, revoked certificates; NULL: none */
-} lbs_trust_t;
+} lbs_check_tls_t;
 
 /**
  * Read what is in force for a pool.
@@ -40,7 +41,8 @@ typedef struct lbs_trust_t {
  * @return allocated from pconf; a file that cannot be read counts as not
  *         there, which mod_ssl does not start with
  */
-const lbs_trust_t *lbs_trust_read(apr_pool_t *pconf, const server_rec *s,
-                                  const char *name);
+const lbs_check_tls_t *lbs_check_tls_read(apr_pool_t *pconf,
+                                          const server_rec *s,
+                                          const char *name);
 
 #endif

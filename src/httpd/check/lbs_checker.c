@@ -27,18 +27,18 @@
 
 /* A member that is checked. */
 typedef struct seat_t {
-    const lbs_hpool_t *pool;
-    const lbs_hmember_t *member;
+    const lbs_pool_t *pool;
+    const lbs_member_t *member;
     const lbs_check_conf_t *conf;
-    const lbs_trust_t *trust;
-    lbs_target_t target;
-    apr_uint64_t ticket; /* while probe is not NULL */
-    lbs_probe_t *probe;
+    const lbs_check_tls_t *tls;
+    lbs_check_request_t request;
+    apr_uint64_t ticket; /* while call is not NULL */
+    lbs_check_call_t *call;
 } seat_t;
 
 /* Of a configuration; the pools that decide about their members' checks. */
 static struct {
-    apr_array_header_t *pools; /* const lbs_hpool_t * */
+    apr_array_header_t *pools; /* const lbs_pool_t * */
     apr_array_header_t *seats; /* seat_t */
 } plan;
 
@@ -57,13 +57,13 @@ static struct {
 
 /* Who is checked --------------------------------------------------------- */
 
-static int is_checked(const lbs_hpool_t *pool)
+static int is_checked(const lbs_pool_t *pool)
 {
     return pool->set.check->path != NULL;
 }
 
 static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
-                                       const lbs_hpool_t *pool)
+                                       const lbs_pool_t *pool)
 {
     const lbs_set_check_t *set = pool->set.check;
     lbs_check_conf_t *conf = apr_pcalloc(pconf, sizeof(*conf));
@@ -77,10 +77,11 @@ static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
     return conf;
 }
 
-static void add_seats(apr_pool_t *pconf, const lbs_hpool_t *pool)
+static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
 {
     const lbs_check_conf_t *conf = conf_of(pconf, pool);
-    const lbs_trust_t *trust = lbs_trust_read(pconf, pool->server, pool->name);
+    const lbs_check_tls_t *tls =
+        lbs_check_tls_read(pconf, pool->server, pool->name);
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
@@ -89,18 +90,18 @@ static void add_seats(apr_pool_t *pconf, const lbs_hpool_t *pool)
         seat->pool = pool;
         seat->member = &pool->member[i];
         seat->conf = conf;
-        seat->trust = trust;
-        seat->probe = NULL;
+        seat->tls = tls;
+        seat->call = NULL;
     }
 }
 
-static void forget(const lbs_hpool_t *pool)
+static void forget(const lbs_pool_t *pool)
 {
     lbs_check_view_t view;
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
+        const lbs_member_t *m = &pool->member[i];
 
         lbs_check_view(&m->record->check, &view);
         if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_DOWN) == 0
@@ -114,13 +115,13 @@ static void forget(const lbs_hpool_t *pool)
     lbs_panic_look(pool, 0);
 }
 
-void lbs_prober_second(void)
+void lbs_checker_second(void)
 {
     int i;
 
     for (i = 0; i < plan.pools->nelts; i++) {
-        const lbs_hpool_t *pool =
-            APR_ARRAY_IDX(plan.pools, i, const lbs_hpool_t *);
+        const lbs_pool_t *pool =
+            APR_ARRAY_IDX(plan.pools, i, const lbs_pool_t *);
 
         if (!is_checked(pool)) {
             forget(pool);
@@ -135,18 +136,18 @@ static apr_status_t clean_curl(void *unused)
     return APR_SUCCESS;
 }
 
-void lbs_prober_prepare(apr_pool_t *pconf)
+void lbs_checker_prepare(apr_pool_t *pconf)
 {
     const apr_array_header_t *all = lbs_pools_all();
     int i;
 
-    plan.pools = apr_array_make(pconf, 8, sizeof(const lbs_hpool_t *));
+    plan.pools = apr_array_make(pconf, 8, sizeof(const lbs_pool_t *));
     plan.seats = apr_array_make(pconf, 8, sizeof(seat_t));
     for (i = 0; i < all->nelts; i++) {
-        const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
-        if (lbs_inherit_decides(i, is_checked)) {
-            APR_ARRAY_PUSH(plan.pools, const lbs_hpool_t *) = pool;
+        if (lbs_common_decides(i, is_checked)) {
+            APR_ARRAY_PUSH(plan.pools, const lbs_pool_t *) = pool;
             if (is_checked(pool)) {
                 add_seats(pconf, pool);
             }
@@ -157,7 +158,7 @@ void lbs_prober_prepare(apr_pool_t *pconf)
         apr_pool_cleanup_register(pconf, NULL, clean_curl,
                                   apr_pool_cleanup_null);
     }
-    lbs_prober_second();
+    lbs_checker_second();
 }
 
 /* The thread ------------------------------------------------------------- */
@@ -179,10 +180,10 @@ static void begin(seat_t *seat)
         != APR_SUCCESS) {
         return;
     }
-    lbs_target_date(seat->pool, seat->member, &seat->target);
-    seat->probe =
-        lbs_probe_begin(prober.multi, &seat->target, seat->conf, seat);
-    if (seat->probe == NULL) {
+    lbs_check_request_date(seat->pool, seat->member, &seat->request);
+    seat->call =
+        lbs_check_call_begin(prober.multi, &seat->request, seat->conf, seat);
+    if (seat->call == NULL) {
         lbs_check_drop(check, seat->ticket); /* no memory: later, perhaps */
         return;
     }
@@ -203,7 +204,7 @@ static void begin_due(apr_time_t now)
         seat_t *seat =
             &APR_ARRAY_IDX(plan.seats, (prober.next + i) % count, seat_t);
 
-        if (seat->probe == NULL) {
+        if (seat->call == NULL) {
             begin(seat);
         }
     }
@@ -212,20 +213,20 @@ static void begin_due(apr_time_t now)
 
 static void close_probe(seat_t *seat)
 {
-    lbs_probe_end(prober.multi, seat->probe);
-    seat->probe = NULL;
+    lbs_check_call_end(prober.multi, seat->call);
+    seat->call = NULL;
     prober.outstanding--;
 }
 
 static void finish(seat_t *seat)
 {
-    const lbs_hmember_t *m = seat->member;
+    const lbs_member_t *m = seat->member;
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    char text[LBS_NOTE_LEN];
+    char text[LBS_SHARED_TEXT_LEN];
     lbs_check_result_t result;
     lbs_check_turn_t turn;
 
-    lbs_probe_judge(seat->probe, &result, text);
+    lbs_check_call_judge(seat->call, &result, text);
     close_probe(seat);
     turn = lbs_check_end(&m->record->check, seat->conf, m->gauge, seat->ticket,
                          &result, now);
@@ -242,7 +243,7 @@ static void give_back_all(void)
     for (i = 0; i < plan.seats->nelts; i++) {
         seat_t *seat = &APR_ARRAY_IDX(plan.seats, i, seat_t);
 
-        if (seat->probe != NULL) {
+        if (seat->call != NULL) {
             close_probe(seat);
             lbs_check_drop(&seat->member->record->check, seat->ticket);
         }
@@ -258,8 +259,8 @@ static void look_at_pools(apr_time_t now)
     }
     prober.looked_at = now;
     for (i = 0; i < plan.pools->nelts; i++) {
-        const lbs_hpool_t *pool =
-            APR_ARRAY_IDX(plan.pools, i, const lbs_hpool_t *);
+        const lbs_pool_t *pool =
+            APR_ARRAY_IDX(plan.pools, i, const lbs_pool_t *);
 
         if (is_checked(pool)) {
             lbs_panic_look(pool, 1);
@@ -269,13 +270,13 @@ static void look_at_pools(apr_time_t now)
 
 static void step(void)
 {
-    lbs_probe_t *done;
+    lbs_check_call_t *done;
     int running;
 
     begin_due(lbs_runtime_now());
     (void)curl_multi_perform(prober.multi, &running); /* the checks tell */
-    while ((done = lbs_probe_done(prober.multi)) != NULL) {
-        finish(lbs_probe_baton(done));
+    while ((done = lbs_check_call_done(prober.multi)) != NULL) {
+        finish(lbs_check_call_baton(done));
     }
     look_at_pools(lbs_runtime_now());
 }
@@ -311,8 +312,8 @@ static void describe_all(void)
     for (i = 0; i < plan.seats->nelts; i++) {
         seat_t *seat = &APR_ARRAY_IDX(plan.seats, i, seat_t);
 
-        lbs_target_describe(prober.pool, seat->pool, seat->member, seat->trust,
-                            &seat->target);
+        lbs_check_request_describe(prober.pool, seat->pool, seat->member,
+                                   seat->tls, &seat->request);
     }
 }
 
@@ -337,7 +338,7 @@ static void close_all(void)
     apr_pool_destroy(prober.pool);
 }
 
-void lbs_prober_start(void)
+void lbs_checker_start(void)
 {
     apr_status_t rv = APR_ENOMEM;
 
@@ -366,7 +367,7 @@ void lbs_prober_start(void)
     }
 }
 
-void lbs_prober_stop(void)
+void lbs_checker_stop(void)
 {
     apr_uint32_t started = 1;
     apr_status_t rv;

@@ -7,8 +7,8 @@
  * 300 ms would fail by waiting for us. When the process dies, the next one
  * that ticks goes on; checks it had begun are given back.
  */
-#ifndef LBS_PROBER_H
-#define LBS_PROBER_H
+#ifndef LBS_CHECKER_H
+#define LBS_CHECKER_H
 
 #include <httpd.h>
 
@@ -17,18 +17,18 @@
  * post_config, when the pools are settled. Members that are no longer checked
  * are up from now on.
  */
-void lbs_prober_prepare(apr_pool_t *pconf);
+void lbs_checker_prepare(apr_pool_t *pconf);
 
 /** Begin checking; in the process that ticks. What fails is logged. */
-void lbs_prober_start(void);
+void lbs_checker_start(void);
 
 /** Stop checking: checks under way are given back. Waits for the thread, some
  * milliseconds. Calling it twice, or from two threads, is harmless. */
-void lbs_prober_stop(void);
+void lbs_checker_stop(void);
 
 /** Members that are no longer checked are up: once a second, because a
  * child of the former generation may have said otherwise at the last moment.
  * In the process that ticks. */
-void lbs_prober_second(void);
+void lbs_checker_second(void);
 
 #endif

@@ -23,7 +23,7 @@ static int is_down(const lbs_gauge_t *g)
     return (lbs_atomic_load32_relaxed(&g->flags) & LBS_F_DOWN) != 0;
 }
 
-static int are_all_down(const lbs_hpool_t *pool)
+static int are_all_down(const lbs_pool_t *pool)
 {
     int down = 0;
     apr_size_t i;
@@ -41,7 +41,7 @@ static int are_all_down(const lbs_hpool_t *pool)
     return down != 0;
 }
 
-static int accepts(const lbs_hmember_t *m)
+static int accepts(const lbs_member_t *m)
 {
     lbs_check_view_t view;
 
@@ -50,13 +50,13 @@ static int accepts(const lbs_hmember_t *m)
 }
 
 /* @return members whose checks are ignored now */
-static int mark(const lbs_hpool_t *pool, int panic)
+static int mark(const lbs_pool_t *pool, int panic)
 {
     int ignored = 0;
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
+        const lbs_member_t *m = &pool->member[i];
 
         if (panic && is_down(m->gauge) && accepts(m)) {
             (void)lbs_gauge_set(m->gauge, LBS_F_PANIC);
@@ -69,7 +69,7 @@ static int mark(const lbs_hpool_t *pool, int panic)
     return ignored;
 }
 
-static void tell(const lbs_hpool_t *pool, lbs_event_kind_t kind,
+static void tell(const lbs_pool_t *pool, lbs_event_kind_t kind,
                  const char *reason)
 {
     lbs_clock_t now = lbs_runtime_clock();
@@ -78,7 +78,7 @@ static void tell(const lbs_hpool_t *pool, lbs_event_kind_t kind,
                       LBS_REGISTRY_NONE, kind, reason);
 }
 
-static void tell_panic(const lbs_hpool_t *pool, int ignored)
+static void tell_panic(const lbs_pool_t *pool, int ignored)
 {
     char reason[96];
 
@@ -95,7 +95,7 @@ static void tell_panic(const lbs_hpool_t *pool, int ignored)
                  pool->name, ignored);
 }
 
-static void tell_over(const lbs_hpool_t *pool, int checked)
+static void tell_over(const lbs_pool_t *pool, int checked)
 {
     tell(pool, LBS_EVENT_PANIC_OVER,
          checked ? "not every check fails any more" : "there are no checks");
@@ -103,7 +103,7 @@ static void tell_over(const lbs_hpool_t *pool, int checked)
                  LBSNO(3001) "pool %s: panic is over", pool->name);
 }
 
-void lbs_panic_look(const lbs_hpool_t *pool, int checked)
+void lbs_panic_look(const lbs_pool_t *pool, int checked)
 {
     apr_uint32_t before = lbs_atomic_load32_relaxed(&pool->record->panic);
     int panic = checked && *pool->set.panic && are_all_down(pool);

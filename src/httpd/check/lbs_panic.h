@@ -18,6 +18,6 @@
  *
  * @param checked  1: the pool's members are checked; 0: no more
  */
-void lbs_panic_look(const lbs_hpool_t *pool, int checked);
+void lbs_panic_look(const lbs_pool_t *pool, int checked);
 
 #endif

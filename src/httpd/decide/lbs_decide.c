@@ -35,7 +35,7 @@ static apr_uint64_t moving(apr_uint64_t hash)
 /* Members ---------------------------------------------------------------- */
 
 /* A drain may say that sessions idle for so long move at once. */
-static int is_idle(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+static int is_idle(const lbs_pool_t *pool, const lbs_key_t *key,
                    apr_uint32_t slot, apr_time_t now)
 {
     lbs_admin_drain_t drain;
@@ -46,7 +46,7 @@ static int is_idle(const lbs_hpool_t *pool, const lbs_hkey_t *key,
 }
 
 /* Why a session cannot stay with its member; LBS_REASON_NONE: it can. */
-static lbs_reason_t why_not(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+static lbs_reason_t why_not(const lbs_pool_t *pool, const lbs_key_t *key,
                             int member, apr_time_t now)
 {
     apr_uint32_t flags;
@@ -79,7 +79,7 @@ static lbs_reason_t why_not(const lbs_hpool_t *pool, const lbs_hkey_t *key,
 
 static apr_status_t pick(request_rec *r, lbs_request_t *req)
 {
-    const lbs_hpool_t *pool = req->pool;
+    const lbs_pool_t *pool = req->pool;
     lbs_pick_ask_t ask = {
         .rand = lbs_runtime_rand(),
         .now = lbs_runtime_now(),
@@ -112,7 +112,7 @@ static int may_share(const lbs_request_t *req, int member)
 static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
                                 apr_uint64_t key, apr_int64_t window)
 {
-    const lbs_hpool_t *pool = req->pool;
+    const lbs_pool_t *pool = req->pool;
     lbs_atomic64_t *words = lbs_runtime()->first;
     apr_time_t now = lbs_runtime_now();
     apr_uint32_t stale = LBS_FIRST_NONE;
@@ -193,8 +193,8 @@ static int decide_by_pick(request_rec *r, lbs_request_t *req,
 /* The redirect= of a member that cannot take its sessions. */
 static int redirected(const lbs_request_t *req)
 {
-    const lbs_hpool_t *pool = req->pool;
-    const lbs_hmember_t *m;
+    const lbs_pool_t *pool = req->pool;
+    const lbs_member_t *m;
     const char *route;
 
     if (req->home == LBS_NO_MEMBER) {
@@ -230,7 +230,7 @@ static int move(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
 }
 
 /* Where a session is that was moved away from home for a while. */
-static int find_away(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+static int find_away(const lbs_pool_t *pool, const lbs_key_t *key,
                      apr_time_t now, apr_time_t *idle)
 {
     lbs_table_hit_t hit;
@@ -245,7 +245,7 @@ static int find_away(const lbs_hpool_t *pool, const lbs_hkey_t *key,
     return lbs_pools_member_at(pool, hit.slot);
 }
 
-void lbs_decide_place(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+void lbs_decide_place(const lbs_pool_t *pool, const lbs_key_t *key,
                       apr_time_t now, lbs_place_t *place)
 {
     int home = key->slot < 0
@@ -297,7 +297,7 @@ static int decide_by_key(request_rec *r, lbs_request_t *req)
 
 int lbs_decide(request_rec *r, lbs_request_t *req)
 {
-    lbs_reason_t reason = lbs_look_at_keys(r, req);
+    lbs_reason_t reason = lbs_lookup_at_keys(r, req);
 
     if (req->source >= 0) {
         return decide_by_key(r, req);
@@ -310,7 +310,7 @@ int lbs_decide(request_rec *r, lbs_request_t *req)
 
 static int pick_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
 {
-    const lbs_hpool_t *pool = req->pool;
+    const lbs_pool_t *pool = req->pool;
 
     lbs_request_try(req, req->member);
     if ((pool->max_members != 0 && req->ntried >= (unsigned)pool->max_members)

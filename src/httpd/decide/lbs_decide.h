@@ -39,7 +39,7 @@ typedef struct lbs_place_t {
  * @param key  of a session, as look-ups leave it: known, hash, slot, expires
  * @param now  monotonic microseconds
  */
-void lbs_decide_place(const lbs_hpool_t *pool, const lbs_hkey_t *key,
+void lbs_decide_place(const lbs_pool_t *pool, const lbs_key_t *key,
                       apr_time_t now, lbs_place_t *place);
 
 /**

@@ -127,7 +127,7 @@ static int each_route(request_rec *r, const lbs_source_t *source,
     return value.n != 0 && fn(baton, value);
 }
 
-int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
+int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
                      lbs_extract_fn *fn, void *baton)
 {
     const lbs_source_t *source = &pool->set.sticky->source[index];
@@ -160,7 +160,7 @@ int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
 
 /* Hashes ----------------------------------------------------------------- */
 
-apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
+apr_uint64_t lbs_extract_hash(const lbs_pool_t *pool, int index,
                               const void *value, apr_size_t len)
 {
     apr_uint64_t sid;
@@ -175,7 +175,7 @@ apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
                          pool->key_head[index], value, len);
 }
 
-apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool)
+apr_uint64_t lbs_extract_first(request_rec *r, const lbs_pool_t *pool)
 {
     static const lbs_source_t whole = {
         .kind = LBS_SOURCE_IP, .v4bits = 32, .v6bits = 64};
@@ -189,7 +189,7 @@ apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool)
                         agent != NULL ? strlen(agent) : 0);
 }
 
-apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,
+apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_pool_t *pool,
                                    lbs_slice_t value)
 {
     static const lbs_source_t whole = {

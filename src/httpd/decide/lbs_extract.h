@@ -26,11 +26,11 @@ typedef int lbs_extract_fn(void *baton, lbs_slice_t value);
  * @param index  of the source in the pool's LBSticky
  * @return 1 when fn said so, else 0
  */
-int lbs_extract_each(request_rec *r, const lbs_hpool_t *pool, int index,
+int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
                      lbs_extract_fn *fn, void *baton);
 
 /** Keyed hash of a client without a cookie: address and User-Agent. */
-apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool);
+apr_uint64_t lbs_extract_first(request_rec *r, const lbs_pool_t *pool);
 
 /**
  * Hash of a value of a source, as the session table knows it; keyed, so that
@@ -38,7 +38,7 @@ apr_uint64_t lbs_extract_first(request_rec *r, const lbs_hpool_t *pool);
  *
  * @param value  of our own cookie: the sid of a token that was verified
  */
-apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
+apr_uint64_t lbs_extract_hash(const lbs_pool_t *pool, int index,
                               const void *value, apr_size_t len);
 
 /**
@@ -48,7 +48,7 @@ apr_uint64_t lbs_extract_hash(const lbs_hpool_t *pool, int index,
  * @param r  NULL when there is a value
  * @param value  empty: the client's address is the key
  */
-apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_hpool_t *pool,
+apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_pool_t *pool,
                                    lbs_slice_t value);
 
 /** @return 1 when mod_remoteip trusts the proxy this request came from */

@@ -31,7 +31,7 @@ static int is_too_old(const lbs_request_t *req, apr_uint64_t hash,
 }
 
 /* Ask the table. @return 1 when the key names a session it knows */
-static int look_up(look_t *look, lbs_hkey_t *key)
+static int look_up(look_t *look, lbs_key_t *key)
 {
     apr_time_t now = lbs_runtime_now();
     lbs_table_hit_t hit;
@@ -70,8 +70,8 @@ static void note_value(look_t *look, const void *bytes, apr_size_t n)
 static int look_at_value(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
-    lbs_hkey_t *key = &look->req->key[look->index];
-    lbs_hkey_t candidate = {
+    lbs_key_t *key = &look->req->key[look->index];
+    lbs_key_t candidate = {
         .present = 1,
         .slot = -1,
         .hash =
@@ -79,10 +79,10 @@ static int look_at_value(void *baton, lbs_slice_t value)
     };
 
     note_value(look, value.p, value.n);
-    candidate.name = lbs_peers_name(look->r, look->req->pool, look->index,
+    candidate.name = lbs_store_name(look->r, look->req->pool, look->index,
                                     value.p, value.n);
     if (look_up(look, &candidate)
-        || lbs_peers_find(look->req->pool, &candidate) || !key->present) {
+        || lbs_store_find(look->req->pool, &candidate) || !key->present) {
         *key = candidate;
     }
     return candidate.known;
@@ -104,8 +104,8 @@ static int is_expired(const lbs_request_t *req, const lbs_token_t *token)
 static int ask_token(look_t *look, const lbs_token_t *token, apr_uint64_t hash,
                      int *slot)
 {
-    const lbs_hpool_t *pool = look->req->pool;
-    const lbs_hmember_t *m =
+    const lbs_pool_t *pool = look->req->pool;
+    const lbs_member_t *m =
         apr_hash_get(pool->by_token_id, &token->member, sizeof(token->member));
 
     if (is_expired(look->req, token)) {
@@ -128,7 +128,7 @@ static int look_at_token(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
     lbs_request_t *req = look->req;
-    lbs_hkey_t *key = &req->key[look->index];
+    lbs_key_t *key = &req->key[look->index];
     lbs_token_t token;
     apr_status_t rv =
         lbs_token_verify(&token, value.p, value.n, lbs_runtime()->secret,
@@ -160,8 +160,8 @@ static int look_at_token(void *baton, lbs_slice_t value)
 static int look_at_route(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
-    lbs_hkey_t *key = &look->req->key[look->index];
-    const lbs_hmember_t *m;
+    lbs_key_t *key = &look->req->key[look->index];
+    const lbs_member_t *m;
     lbs_slice_t route;
 
     if (lbs_key_route(value, &route) != APR_SUCCESS) {
@@ -183,7 +183,7 @@ static int look_at_route(void *baton, lbs_slice_t value)
  * document, an include) is one visitor's: once one of them was answered and
  * given a token, the others keep it though the client has not shown it yet. */
 static const lbs_request_t *find_earlier(const request_rec *r,
-                                         const lbs_hpool_t *pool)
+                                         const lbs_pool_t *pool)
 {
     const request_rec *other = r;
 
@@ -225,7 +225,7 @@ static lbs_extract_fn *look_for(const lbs_source_t *source)
     }
 }
 
-lbs_reason_t lbs_look_at_keys(request_rec *r, lbs_request_t *req)
+lbs_reason_t lbs_lookup_at_keys(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_sticky_t *sticky = req->pool->set.sticky;
     lbs_reason_t reason = LBS_REASON_FIRST;

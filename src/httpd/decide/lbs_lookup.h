@@ -5,8 +5,8 @@
  * table, the token of our own cookie, a route that the application wrote, the
  * store that servers share.
  */
-#ifndef LBS_LOOK_H
-#define LBS_LOOK_H
+#ifndef LBS_LOOKUP_H
+#define LBS_LOOKUP_H
 
 #include <httpd.h>
 
@@ -23,6 +23,6 @@
  * @return why no value names a session: LBS_REASON_FIRST, UNKNOWN, EXPIRED or
  *         FORGED; of no meaning when req->source is not negative
  */
-lbs_reason_t lbs_look_at_keys(request_rec *r, lbs_request_t *req);
+lbs_reason_t lbs_lookup_at_keys(request_rec *r, lbs_request_t *req);
 
 #endif

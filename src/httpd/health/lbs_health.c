@@ -6,8 +6,8 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_latency.h"
 
-lbs_eject_on_t lbs_health_eject_on(const lbs_hpool_t *pool,
-                                   const lbs_hmember_t *m)
+lbs_eject_on_t lbs_health_eject_on(const lbs_pool_t *pool,
+                                   const lbs_member_t *m)
 {
     lbs_eject_on_t on = {&m->record->eject, m->gauge, &pool->record->eject,
                          pool->set.eject->on ? &pool->eject_conf : NULL};
@@ -15,14 +15,14 @@ lbs_eject_on_t lbs_health_eject_on(const lbs_hpool_t *pool,
     return on;
 }
 
-void lbs_health_warm_up(const lbs_hpool_t *pool, const lbs_hmember_t *m)
+void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m)
 {
     lbs_ramp_start(&m->record->ramp, m->gauge, *pool->set.slowstart,
                    lbs_plan_median(pool->plan),
                    (apr_uint64_t)lbs_runtime_now());
 }
 
-static void tell(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+static void tell(const lbs_pool_t *pool, const lbs_member_t *m,
                  lbs_event_kind_t kind, const char *reason)
 {
     lbs_clock_t now = lbs_runtime_clock();
@@ -31,7 +31,7 @@ static void tell(const lbs_hpool_t *pool, const lbs_hmember_t *m,
                       reason);
 }
 
-void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+void lbs_health_turned(const lbs_pool_t *pool, const lbs_member_t *m,
                        lbs_eject_turn_t turn, lbs_eject_why_t why)
 {
     switch (turn) {
@@ -57,15 +57,14 @@ void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
 }
 
 /* Who served visitors all the time, because of a panic, is warm. */
-static void warm_up_unless_panic(const lbs_hpool_t *pool,
-                                 const lbs_hmember_t *m)
+static void warm_up_unless_panic(const lbs_pool_t *pool, const lbs_member_t *m)
 {
     if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_PANIC) == 0) {
         lbs_health_warm_up(pool, m);
     }
 }
 
-void lbs_health_checked(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+void lbs_health_checked(const lbs_pool_t *pool, const lbs_member_t *m,
                         lbs_check_turn_t turn, const char *text)
 {
     const char *name = *m->route ? m->route : m->name;
@@ -96,7 +95,7 @@ typedef struct heard_t {
     apr_uint64_t second;
 } heard_t;
 
-static heard_t find_heard(const lbs_hpool_t *pool)
+static heard_t find_heard(const lbs_pool_t *pool)
 {
     heard_t heard = {0, 0, 0};
     apr_size_t i;
@@ -118,19 +117,19 @@ static heard_t find_heard(const lbs_hpool_t *pool)
 }
 
 /* Nothing but ejection keeps new visitors from it. */
-static int is_available(const lbs_hmember_t *m)
+static int is_available(const lbs_member_t *m)
 {
     return (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW & ~LBS_F_EJECTED) == 0
            && lbs_atomic_load32_relaxed(&m->gauge->weight) != 0;
 }
 
-void lbs_health_recount(const lbs_hpool_t *pool)
+void lbs_health_recount(const lbs_pool_t *pool)
 {
     apr_uint32_t available = 0, ejected = 0;
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
+        const lbs_member_t *m = &pool->member[i];
 
         available += (apr_uint32_t)is_available(m);
         ejected += lbs_eject_out(&m->record->eject) != 0;
@@ -141,13 +140,13 @@ void lbs_health_recount(const lbs_hpool_t *pool)
 
 /* @return of those who are available, if all are ejected, the one whose turn
  * is next; NULL: somebody else is there, or nobody is to be had */
-static const lbs_hmember_t *find_last(const lbs_hpool_t *pool)
+static const lbs_member_t *find_last(const lbs_pool_t *pool)
 {
-    const lbs_hmember_t *last = NULL;
+    const lbs_member_t *last = NULL;
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
+        const lbs_member_t *m = &pool->member[i];
 
         if (!is_available(m)) {
             continue;
@@ -165,9 +164,9 @@ static const lbs_hmember_t *find_last(const lbs_hpool_t *pool)
 }
 
 /* Others were there when it was ejected, and were closed since. */
-static void lift_last(const lbs_hpool_t *pool, apr_uint64_t now)
+static void lift_last(const lbs_pool_t *pool, apr_uint64_t now)
 {
-    const lbs_hmember_t *m = find_last(pool);
+    const lbs_member_t *m = find_last(pool);
     lbs_eject_on_t on;
 
     if (m == NULL) {
@@ -183,7 +182,7 @@ static void lift_last(const lbs_hpool_t *pool, apr_uint64_t now)
     }
 }
 
-static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+static void tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
                         const lbs_stall_news_t *news, apr_uint64_t now)
 {
     lbs_eject_on_t on = lbs_health_eject_on(pool, m);
@@ -192,18 +191,18 @@ static void tick_member(const lbs_hpool_t *pool, const lbs_hmember_t *m,
 
     lbs_health_turned(pool, m, turn, why);
     (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
-    lbs_member_tick(m->record, m->gauge, now);
+    lbs_member_record_tick(m->record, m->gauge, now);
 }
 
 /* For who has nothing in flight the rows need not be read. */
-static apr_uint32_t waiting_for(const lbs_hmember_t *m)
+static apr_uint32_t waiting_for(const lbs_member_t *m)
 {
     return lbs_gauge_inflight(m->gauge) == 0
                ? 0
                : lbs_rows_waiting(&lbs_runtime()->rows, m->slot);
 }
 
-void lbs_health_tick(const lbs_hpool_t *pool)
+void lbs_health_tick(const lbs_pool_t *pool)
 {
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     heard_t heard = find_heard(pool);
@@ -215,7 +214,7 @@ void lbs_health_tick(const lbs_hpool_t *pool)
     lbs_atomic_store64_relaxed(&pool->record->eject.stall_us,
                                (apr_uint64_t)news.stall_us);
     for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
+        const lbs_member_t *m = &pool->member[i];
 
         news.waiting = waiting_for(m);
         news.others_heard = i == heard.who ? heard.second : heard.latest;
@@ -227,7 +226,7 @@ void lbs_health_tick(const lbs_hpool_t *pool)
  */
 
 /* What went wrong for whoever asked: no answer, or one that says so. */
-static apr_uint64_t errors_of(const lbs_member_t *m)
+static apr_uint64_t errors_of(const lbs_member_record_t *m)
 {
     apr_uint64_t errors = lbs_atomic_load64_relaxed(
         &m->counts[LBS_COUNT_RESPONSES + LBS_RESPONSES - 1]);
@@ -252,7 +251,7 @@ static void fill_times(const lbs_latency_recent_t *recent,
 
 /* A pool's requests are its decisions; it errs where a member did, and where
  * none was left. */
-static void feed_pool(const lbs_hpool_t *pool, apr_uint64_t errors,
+static void feed_pool(const lbs_pool_t *pool, apr_uint64_t errors,
                       const lbs_latency_recent_t *recent, apr_time_t now)
 {
     lbs_ring_totals_t totals = {
@@ -261,15 +260,15 @@ static void feed_pool(const lbs_hpool_t *pool, apr_uint64_t errors,
     int reason;
 
     for (reason = 0; reason < LBS_REASONS; reason++) {
-        totals.errors += lbs_pool_count(pool->record, LBS_DECISION_REFUSED,
-                                        (lbs_reason_t)reason);
+        totals.errors += lbs_pool_record_count(
+            pool->record, LBS_DECISION_REFUSED, (lbs_reason_t)reason);
     }
     fill_times(recent, &totals);
     lbs_ring_feed(lbs_registry_pool_ring(lbs_runtime()->registry, pool->slot),
                   &totals, now);
 }
 
-static void feed_member(const lbs_hmember_t *m, apr_uint64_t errors,
+static void feed_member(const lbs_member_t *m, apr_uint64_t errors,
                         const lbs_latency_recent_t *recent, apr_time_t now)
 {
     lbs_ring_totals_t totals = {.requests = lbs_atomic_load64_relaxed(
@@ -292,7 +291,7 @@ static void add_recent(lbs_latency_recent_t *sum,
     }
 }
 
-void lbs_health_second(lbs_hpool_t *pool)
+void lbs_health_second(lbs_pool_t *pool)
 {
     apr_time_t now = lbs_runtime_now();
     lbs_latency_recent_t all = {0};
@@ -300,7 +299,7 @@ void lbs_health_second(lbs_hpool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
+        const lbs_member_t *m = &pool->member[i];
         apr_uint64_t own_errors = errors_of(m->record);
         lbs_latency_recent_t own = {0};
 

@@ -9,32 +9,32 @@
 #include "src/member/lbs_eject.h"
 
 /** What ejection works on for a member. */
-lbs_eject_on_t lbs_health_eject_on(const lbs_hpool_t *pool,
-                                   const lbs_hmember_t *m);
+lbs_eject_on_t lbs_health_eject_on(const lbs_pool_t *pool,
+                                   const lbs_member_t *m);
 
 /** A member turned from one phase of ejection to another: tell it in the
  * events and the log, and begin the slow start where it is due. */
-void lbs_health_turned(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+void lbs_health_turned(const lbs_pool_t *pool, const lbs_member_t *m,
                        lbs_eject_turn_t turn, lbs_eject_why_t why);
 
 /** A member turned by its check: tell it, and begin the slow start where it is
  * due. @param text  what the check found */
-void lbs_health_checked(const lbs_hpool_t *pool, const lbs_hmember_t *m,
+void lbs_health_checked(const lbs_pool_t *pool, const lbs_member_t *m,
                         lbs_check_turn_t turn, const char *text);
 
 /** Begin the slow start of a member, as LBStickySlowStart says. */
-void lbs_health_warm_up(const lbs_hpool_t *pool, const lbs_hmember_t *m);
+void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m);
 
 /** Tell the cap on ejections how large the pool is: at every tick, and after
  * a change of the administrator. */
-void lbs_health_recount(const lbs_hpool_t *pool);
+void lbs_health_recount(const lbs_pool_t *pool);
 
 /** Ends of holds, stalls, ramps. One process, every 100 ms. */
-void lbs_health_tick(const lbs_hpool_t *pool);
+void lbs_health_tick(const lbs_pool_t *pool);
 
 /** What need not be looked at more often: how long a stall is, forgotten
  * places in queues, the plots' samples. Same process; before the first tick,
  * too. Cost: some hundred reads per member. */
-void lbs_health_second(lbs_hpool_t *pool);
+void lbs_health_second(lbs_pool_t *pool);
 
 #endif

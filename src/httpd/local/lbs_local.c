@@ -18,7 +18,7 @@
 #define PROXY_LEN (sizeof(PROXY) - 1)
 
 /* The governed pool that ProxyPass sends a request to, or NULL. */
-static lbs_hpool_t *pool_of(const request_rec *r)
+static lbs_pool_t *pool_of(const request_rec *r)
 {
     if (lbs_runtime() == NULL || r->proxyreq != PROXYREQ_REVERSE
         || r->filename == NULL
@@ -30,8 +30,7 @@ static lbs_hpool_t *pool_of(const request_rec *r)
 
 /* The request this one goes on from, if that is served here: an internal
  * redirect, an error page, an include stays where it began. */
-static lbs_request_t *find_origin(const request_rec *r,
-                                  const lbs_hpool_t *pool)
+static lbs_request_t *find_origin(const request_rec *r, const lbs_pool_t *pool)
 {
     while ((r = r->prev != NULL ? r->prev : r->main) != NULL) {
         lbs_request_t *req = lbs_request_of(r);
@@ -47,8 +46,8 @@ static lbs_request_t *find_origin(const request_rec *r,
  * subrequest is a part of the page that is being made and has none. */
 static int go_on_here(request_rec *r, lbs_request_t *origin)
 {
-    lbs_local_here_t undo;
-    int status = lbs_local_here_map(r, &undo);
+    lbs_local_map_t undo;
+    int status = lbs_local_map_map(r, &undo);
 
     if (status == OK) {
         if (r->main == NULL) {
@@ -60,7 +59,7 @@ static int go_on_here(request_rec *r, lbs_request_t *origin)
     if (status != DECLINED) {
         return status;
     }
-    lbs_local_here_undo(r, &undo);
+    lbs_local_map_undo(r, &undo);
     return DECLINED;
 }
 
@@ -73,7 +72,7 @@ static void count_local(request_rec *r, lbs_request_t *req)
     }
 }
 
-static int serve_file(request_rec *r, lbs_hpool_t *pool)
+static int serve_file(request_rec *r, lbs_pool_t *pool)
 {
     const char *from = r->filename + PROXY_LEN;
 
@@ -86,14 +85,14 @@ static int serve_file(request_rec *r, lbs_hpool_t *pool)
 
 /* What a peer sent here is served here, and what this server cannot serve
  * goes nowhere else. */
-static int serve_marked(request_rec *r, lbs_hpool_t *pool)
+static int serve_marked(request_rec *r, lbs_pool_t *pool)
 {
     lbs_request_t *req = lbs_request_begin(r, pool, r->filename + PROXY_LEN);
-    lbs_local_here_t undo;
+    lbs_local_map_t undo;
     int status;
 
     req->marked = 1;
-    status = lbs_local_here_map(r, &undo);
+    status = lbs_local_map_map(r, &undo);
     count_local(r, req);
     if (status == OK) {
         return DECLINED;
@@ -113,7 +112,7 @@ static int serve_marked(request_rec *r, lbs_hpool_t *pool)
 
 static int map_to_storage(request_rec *r)
 {
-    lbs_hpool_t *pool = pool_of(r);
+    lbs_pool_t *pool = pool_of(r);
     lbs_request_t *origin;
 
     if (pool == NULL || (!pool->set.local->files && !pool->set.local->self)) {
@@ -129,7 +128,7 @@ static int map_to_storage(request_rec *r)
     if (!pool->set.local->self) {
         return DECLINED;
     }
-    if (lbs_local_hop_find(r, pool) != LBS_LOCAL_HOP_NONE) {
+    if (lbs_hop_header_find(r, pool) != LBS_HOP_HEADER_NONE) {
         return serve_marked(r, pool);
     }
     (void)lbs_local_self_map(r, pool);
@@ -141,7 +140,7 @@ void lbs_local_register(void)
     /* Later hooks go on with the request as it is after this one. */
     static const char *const before_proxy[] = {"mod_proxy.c", NULL};
 
-    ap_hook_post_read_request(lbs_local_hop_take, NULL, NULL,
+    ap_hook_post_read_request(lbs_hop_header_take, NULL, NULL,
                               APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, before_proxy, APR_HOOK_FIRST);
     ap_hook_handler(lbs_local_self_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -36,14 +36,14 @@ static int is_file(request_rec *r)
 
 int lbs_local_files_map(request_rec *r)
 {
-    lbs_local_here_t undo;
+    lbs_local_map_t undo;
 
     if (r->method_number != M_GET || is_hidden(r->uri)) {
         return 0;
     }
-    if (lbs_local_here_map(r, &undo) == OK && is_file(r)) {
+    if (lbs_local_map_map(r, &undo) == OK && is_file(r)) {
         return 1;
     }
-    lbs_local_here_undo(r, &undo);
+    lbs_local_map_undo(r, &undo);
     return 0;
 }

@@ -20,7 +20,7 @@ static int is_encoded(const request_rec *r)
     return apr_table_get(r->notes, "proxy-noencode") != NULL;
 }
 
-int lbs_local_here_is_same(const request_rec *r)
+int lbs_local_map_is_same(const request_rec *r)
 {
     const char *path = strstr(r->filename, "://");
 
@@ -66,7 +66,7 @@ static int translate(request_rec *r)
     return r->proxyreq != PROXYREQ_NONE || r->filename == NULL ? DECLINED : OK;
 }
 
-int lbs_local_here_map(request_rec *r, lbs_local_here_t *undo)
+int lbs_local_map_map(request_rec *r, lbs_local_map_t *undo)
 {
     int status = OK;
 
@@ -84,7 +84,7 @@ int lbs_local_here_map(request_rec *r, lbs_local_here_t *undo)
     return status == OK ? translate(r) : status;
 }
 
-void lbs_local_here_undo(request_rec *r, const lbs_local_here_t *undo)
+void lbs_local_map_undo(request_rec *r, const lbs_local_map_t *undo)
 {
     *r = undo->before;
 }

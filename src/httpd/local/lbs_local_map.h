@@ -8,22 +8,22 @@
  * the core's own map_to_storage walks the directories as for any request; or
  * it is undone, and the request goes to the pool as if nothing had been.
  */
-#ifndef LBS_LOCAL_HERE_H
-#define LBS_LOCAL_HERE_H
+#ifndef LBS_LOCAL_MAP_H
+#define LBS_LOCAL_MAP_H
 
 #include <httpd.h>
 
-/* The request as it was; for lbs_local_here_undo(). */
-typedef struct lbs_local_here_t {
+/* The request as it was; for lbs_local_map_undo(). */
+typedef struct lbs_local_map_t {
     request_rec before;
-} lbs_local_here_t;
+} lbs_local_map_t;
 
 /**
  * Is the URL that a member would be sent the URL that the client sent? If a
  * ProxyPass with a path or a rewriting is between them, what a member would
  * answer and what stands here under the client's URL are two things.
  */
-int lbs_local_here_is_same(const request_rec *r);
+int lbs_local_map_is_same(const request_rec *r);
 
 /**
  * Translate the URL without mod_proxy.
@@ -34,11 +34,11 @@ int lbs_local_here_is_same(const request_rec *r);
  * @return OK: r->filename and r->handler say what it is here; DECLINED:
  *         another rule sends it to a proxy all the same; or the HTTP status
  *         that a rule of this server answers, a redirect for example. Unless
- *         that answer is wanted, lbs_local_here_undo() is due after all but OK
+ *         that answer is wanted, lbs_local_map_undo() is due after all but OK
  */
-int lbs_local_here_map(request_rec *r, lbs_local_here_t *undo);
+int lbs_local_map_map(request_rec *r, lbs_local_map_t *undo);
 
 /** Put the request back as mod_proxy had it. */
-void lbs_local_here_undo(request_rec *r, const lbs_local_here_t *undo);
+void lbs_local_map_undo(request_rec *r, const lbs_local_map_t *undo);
 
 #endif

@@ -22,8 +22,8 @@ static apr_status_t leave(void *baton)
     lbs_runtime_t *rt = lbs_runtime();
 
     if (req->here) {
-        lbs_row_leave(&rt->rows, &rt->row,
-                      req->pool->member[req->member].gauge, &req->flight);
+        lbs_inflight_leave(&rt->rows, &rt->row,
+                           req->pool->member[req->member].gauge, &req->flight);
     }
     return APR_SUCCESS;
 }
@@ -46,13 +46,13 @@ static int enter(request_rec *r, lbs_request_t *req)
     return 0;
 }
 
-int lbs_local_self_map(request_rec *r, lbs_hpool_t *pool)
+int lbs_local_self_map(request_rec *r, lbs_pool_t *pool)
 {
-    lbs_local_here_t undo;
+    lbs_local_map_t undo;
     lbs_request_t *req;
     apr_table_t *before = r->headers_in;
 
-    if (r->main != NULL || !pool->own_early || !lbs_local_here_is_same(r)) {
+    if (r->main != NULL || !pool->own_early || !lbs_local_map_is_same(r)) {
         return 0;
     }
     req = lbs_request_begin(r, pool, r->filename + strlen("proxy:"));
@@ -64,19 +64,19 @@ int lbs_local_self_map(request_rec *r, lbs_hpool_t *pool)
     apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
     /* The rules of this server see what a member would be sent. */
     lbs_headers_here(r, req);
-    if (lbs_local_here_map(r, &undo) == OK) {
+    if (lbs_local_map_map(r, &undo) == OK) {
         req->attempts++;
         lbs_request_settle(r, req);
         return 1;
     }
-    lbs_local_here_undo(r, &undo);
+    lbs_local_map_undo(r, &undo);
     r->headers_in = before;
     (void)leave(req);
     req->here = 0;
     return 0;
 }
 
-lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_hpool_t *pool,
+lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_pool_t *pool,
                                       const char *url)
 {
     lbs_request_t *req = lbs_request_of(r);
@@ -93,11 +93,11 @@ lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_hpool_t *pool,
 
 static void start(lbs_request_t *req)
 {
-    const lbs_hmember_t *m = &req->pool->member[req->member];
+    const lbs_member_t *m = &req->pool->member[req->member];
 
     req->started = 1;
     req->sent_at = lbs_runtime_now();
-    lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
+    lbs_member_record_sent(m->record, (apr_uint64_t)req->sent_at);
 }
 
 /* An answer without a body of its own: an error page of httpd's, or nothing

@@ -29,14 +29,14 @@
  *
  * @return 1: it is served here, and mapped; 0: mod_proxy goes on with it
  */
-int lbs_local_self_map(request_rec *r, lbs_hpool_t *pool);
+int lbs_local_self_map(request_rec *r, lbs_pool_t *pool);
 
 /**
  * The request that was decided here already, when mod_proxy asks for it.
  *
  * @return NULL: there is none, decide now
  */
-lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_hpool_t *pool,
+lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_pool_t *pool,
                                       const char *url);
 
 /** handler: run the real one, as an attempt. */

@@ -14,7 +14,7 @@
  * was idle is read from its expiry, so it is at most half a second, and finer
  * where LBStickyFailback idle= asks for a shorter time: a 32nd of that; or
  * what the clock can hold, about a second with sessions of two hours. */
-static apr_uint64_t quantum_of(const lbs_hpool_t *pool)
+static apr_uint64_t quantum_of(const lbs_pool_t *pool)
 {
     const lbs_set_timeout_t *timeout = pool->set.timeout;
     const lbs_set_failback_t *failback = pool->set.failback;
@@ -71,21 +71,20 @@ static void set_clock(apr_uint32_t slot, apr_uint64_t quantum)
  * the virtual hosts backwards. */
 static int is_before(const apr_array_header_t *all, int a, int b)
 {
-    const lbs_hpool_t *first =
-        APR_ARRAY_IDX(all, a < b ? a : b, lbs_hpool_t *);
+    const lbs_pool_t *first = APR_ARRAY_IDX(all, a < b ? a : b, lbs_pool_t *);
     int main_is_first = lbs_pools_find(ap_server_conf, first->name) == first;
 
     return main_is_first ? a < b : a > b;
 }
 
-int lbs_inherit_decides(int number, int (*has)(const lbs_hpool_t *pool))
+int lbs_common_decides(int number, int (*has)(const lbs_pool_t *pool))
 {
     const apr_array_header_t *all = lbs_pools_all();
-    const lbs_hpool_t *pool = APR_ARRAY_IDX(all, number, lbs_hpool_t *);
+    const lbs_pool_t *pool = APR_ARRAY_IDX(all, number, lbs_pool_t *);
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        const lbs_hpool_t *other = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        const lbs_pool_t *other = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
         if (other->slot == pool->slot && i != number
             && (has(other) != has(pool) ? has(other)
@@ -96,12 +95,12 @@ int lbs_inherit_decides(int number, int (*has)(const lbs_hpool_t *pool))
     return 1;
 }
 
-static int is_ejecting(const lbs_hpool_t *pool)
+static int is_ejecting(const lbs_pool_t *pool)
 {
     return pool->set.eject->on;
 }
 
-void lbs_inherit_settle(apr_pool_t *ptemp)
+void lbs_common_settle(apr_pool_t *ptemp)
 {
     const apr_array_header_t *all = lbs_pools_all();
     lbs_gauge_t *gauges = lbs_registry_gauges(lbs_runtime()->registry);
@@ -110,11 +109,11 @@ void lbs_inherit_settle(apr_pool_t *ptemp)
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
         apr_uint64_t quantum = quantum_of(pool);
         apr_size_t m;
 
-        pool->decides = lbs_inherit_decides(i, is_ejecting);
+        pool->decides = lbs_common_decides(i, is_ejecting);
         for (m = 0; m < pool->count; m++) {
             add_clock(common, pool->member[m].slot, quantum);
             add_limit(common, pool->member[m].slot, pool->set.limit->inflight);

@@ -6,8 +6,8 @@
  * sessions have one expiry clock, and it has one limit, is up or not, ejected
  * or not, for all of them.
  */
-#ifndef LBS_INHERIT_H
-#define LBS_INHERIT_H
+#ifndef LBS_COMMON_H
+#define LBS_COMMON_H
 
 #include "src/httpd/pool/lbs_pools.h"
 
@@ -19,7 +19,7 @@
  *
  * Cost: a walk over the session table for each member whose clock changes.
  */
-void lbs_inherit_settle(apr_pool_t *ptemp);
+void lbs_common_settle(apr_pool_t *ptemp);
 
 /**
  * Of the pools with the same members one decides: the first in the order of
@@ -28,6 +28,6 @@ void lbs_inherit_settle(apr_pool_t *ptemp);
  * @param number  of a pool in lbs_pools_all()
  * @return 1 if it is that one
  */
-int lbs_inherit_decides(int number, int (*has)(const lbs_hpool_t *pool));
+int lbs_common_decides(int number, int (*has)(const lbs_pool_t *pool));
 
 #endif

@@ -114,7 +114,7 @@ static where_t find_where(apr_pool_t *ptemp, const char *url)
     return where;
 }
 
-static int has_retry_status(const lbs_hpool_t *pool)
+static int has_retry_status(const lbs_pool_t *pool)
 {
     static const lbs_statuses_t none;
     const lbs_set_retry_t *retry = pool->set.retry;
@@ -122,18 +122,18 @@ static int has_retry_status(const lbs_hpool_t *pool)
     return retry->on && memcmp(&retry->status, &none, sizeof(none)) != 0;
 }
 
-void lbs_local_own_find(apr_pool_t *ptemp)
+void lbs_own_find(apr_pool_t *ptemp)
 {
     const apr_array_header_t *all = lbs_pools_all();
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
         int own = 0;
         apr_size_t k;
 
         for (k = 0; pool->set.local->self && k < pool->count; k++) {
-            lbs_hmember_t *m = &pool->member[k];
+            lbs_member_t *m = &pool->member[k];
 
             m->own = find_where(ptemp, m->name) == THIS_HTTPD;
             own |= m->own;
@@ -197,7 +197,7 @@ static int check_secret(const lbs_walk_t *walk, const server_rec *main_server)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-int lbs_local_own_check(apr_pool_t *ptemp, server_rec *main_server)
+int lbs_own_check(apr_pool_t *ptemp, server_rec *main_server)
 {
     lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
     int status = OK;

@@ -7,14 +7,14 @@
  * that moves between machines at run time (VRRP) belongs into Listen or DNS,
  * never into a BalancerMember.
  */
-#ifndef LBS_LOCAL_OWN_H
-#define LBS_LOCAL_OWN_H
+#ifndef LBS_OWN_H
+#define LBS_OWN_H
 
 #include <httpd.h>
 
 /** Note in every pool which of its members is this httpd. Parent, in
  * post_config, after lbs_pools_build(). */
-void lbs_local_own_find(apr_pool_t *ptemp);
+void lbs_own_find(apr_pool_t *ptemp);
 
 /**
  * Refuse what LBStickyLocal cannot do: `self` without a secret that servers
@@ -23,6 +23,6 @@ void lbs_local_own_find(apr_pool_t *ptemp);
  *
  * @return OK; or an HTTP status, and it was logged what to write instead
  */
-int lbs_local_own_check(apr_pool_t *ptemp, server_rec *main_server);
+int lbs_own_check(apr_pool_t *ptemp, server_rec *main_server);
 
 #endif

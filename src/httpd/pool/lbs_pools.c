@@ -18,7 +18,7 @@
 /* Every virtual host has a table of its own; a pool that hosts inherit from
  * the main server stands in each of them. */
 typedef struct pools_t {
-    apr_array_header_t *all; /* lbs_hpool_t *, one per pool and settings */
+    apr_array_header_t *all; /* lbs_pool_t *, one per pool and settings */
     apr_hash_t *by_server;   /* server_rec * -> hash of name -> pool */
     apr_uint16_t member_at[LBS_REGISTRY_MEMBERS]; /* slot -> index + 1 */
 } pools_t;
@@ -30,7 +30,7 @@ const apr_array_header_t *lbs_pools_all(void)
     return pools->all;
 }
 
-lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name)
+lbs_pool_t *lbs_pools_find(const server_rec *s, const char *name)
 {
     apr_hash_t *names = apr_hash_get(pools->by_server, &s, sizeof(s));
 
@@ -38,7 +38,7 @@ lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name)
                          : apr_hash_get(names, name, APR_HASH_KEY_STRING);
 }
 
-lbs_hpool_t *lbs_pools_of_url(const server_rec *s, const char *url)
+lbs_pool_t *lbs_pools_of_url(const server_rec *s, const char *url)
 {
     lbs_slice_t part = lbs_config_pool_part(url);
     char name[PROXY_BALANCER_MAX_NAME_SIZE];
@@ -52,7 +52,7 @@ lbs_hpool_t *lbs_pools_of_url(const server_rec *s, const char *url)
     return lbs_pools_find(s, name);
 }
 
-int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot)
+int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
 {
     int index = slot < LBS_REGISTRY_MEMBERS ? pools->member_at[slot] - 1 : -1;
 
@@ -65,7 +65,7 @@ int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot)
 
 /* Members ---------------------------------------------------------------- */
 
-static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
+static apr_status_t name_member(lbs_pool_t *pool, lbs_member_t *m,
                                 int *created)
 {
     lbs_runtime_t *rt = lbs_runtime();
@@ -84,10 +84,10 @@ static apr_status_t name_member(lbs_hpool_t *pool, lbs_hmember_t *m,
     return rv;
 }
 
-static apr_status_t build_member(lbs_hpool_t *pool, int i)
+static apr_status_t build_member(lbs_pool_t *pool, int i)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    lbs_hmember_t *m = &pool->member[i];
+    lbs_member_t *m = &pool->member[i];
     apr_status_t rv;
 
     m->worker = lbs_worker_at(pool->balancer, i);
@@ -111,7 +111,7 @@ static apr_status_t build_member(lbs_hpool_t *pool, int i)
     return APR_SUCCESS;
 }
 
-static apr_status_t build_members(apr_pool_t *pconf, lbs_hpool_t *pool)
+static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
 {
     int n = lbs_worker_count(pool->balancer);
     int i;
@@ -133,7 +133,7 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_hpool_t *pool)
 /* LBStickyTimeout max= keeps a second word per session that is never renewed;
  * a pseudo-member of the pool owns those words, so that no member's count of
  * sessions contains them. */
-static apr_status_t build_max(lbs_hpool_t *pool)
+static apr_status_t build_max(lbs_pool_t *pool)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
     apr_uint32_t slot;
@@ -169,7 +169,7 @@ static apr_status_t build_max(lbs_hpool_t *pool)
 /* The plan --------------------------------------------------------------- */
 
 static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
-                               lbs_hpool_t *pool)
+                               lbs_pool_t *pool)
 {
     lbs_plan_member_t *facts =
         apr_pcalloc(ptemp, sizeof(*facts) * pool->count);
@@ -208,7 +208,7 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
 /* Pools ------------------------------------------------------------------ */
 
 /* Hash what is the same for all keys of a source, once. */
-static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
+static void build_prefixes(lbs_pool_t *pool, apr_uint64_t id)
 {
     const lbs_set_sticky_t *sticky = pool->set.sticky;
     const lbs_hash_key_t *key =
@@ -225,7 +225,7 @@ static void build_prefixes(lbs_hpool_t *pool, apr_uint64_t id)
     pool->first_prefix = id;
 }
 
-static void build_ejection(lbs_hpool_t *pool)
+static void build_ejection(lbs_pool_t *pool)
 {
     const lbs_set_eject_t *set = pool->set.eject;
     const apr_array_header_t *theirs =
@@ -245,7 +245,7 @@ static void build_ejection(lbs_hpool_t *pool)
 }
 
 /* mod_proxy_hcheck would close members behind our back. */
-static void warn_of_checks(const lbs_hpool_t *pool)
+static void warn_of_checks(const lbs_pool_t *pool)
 {
     int n = lbs_worker_count(pool->balancer);
     int i;
@@ -264,7 +264,7 @@ static void warn_of_checks(const lbs_hpool_t *pool)
 }
 
 /* mod_proxy's own parameters of a balancer, and what is in force of them. */
-static void build_parameters(lbs_hpool_t *pool, int inherited)
+static void build_parameters(lbs_pool_t *pool, int inherited)
 {
     int most = lbs_worker_pool_maxattempts(pool->balancer);
     const char *sticky = lbs_worker_pool_sticky(pool->balancer);
@@ -288,7 +288,7 @@ static void build_parameters(lbs_hpool_t *pool, int inherited)
     }
 }
 
-static apr_status_t name_pool(lbs_hpool_t *pool)
+static apr_status_t name_pool(lbs_pool_t *pool)
 {
     apr_status_t rv = lbs_registry_pool(lbs_runtime()->registry, pool->vhost,
                                         pool->name, &pool->slot, NULL);
@@ -306,7 +306,7 @@ static apr_status_t name_pool(lbs_hpool_t *pool)
 
 /* What depends on the directives in force, not on who the members are. */
 static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
-                                   lbs_hpool_t *pool)
+                                   lbs_pool_t *pool)
 {
     apr_status_t rv;
 
@@ -319,7 +319,7 @@ static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
 }
 
 static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
-                               lbs_hpool_t *pool)
+                               lbs_pool_t *pool)
 {
     char *host = apr_pstrdup(ptemp, pool->server->server_hostname);
     apr_status_t rv;
@@ -340,12 +340,12 @@ static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
 /* A pool that was built already for another server: virtual hosts inherit
  * the main server's. They share members and counters, but each may have
  * directives of its own. */
-static lbs_hpool_t *find_twin(const proxy_balancer *balancer)
+static lbs_pool_t *find_twin(const proxy_balancer *balancer)
 {
     int i;
 
     for (i = 0; i < pools->all->nelts; i++) {
-        lbs_hpool_t *pool = APR_ARRAY_IDX(pools->all, i, lbs_hpool_t *);
+        lbs_pool_t *pool = APR_ARRAY_IDX(pools->all, i, lbs_pool_t *);
 
         if (lbs_worker_same_pool(pool->balancer, balancer)) {
             return pool;
@@ -355,7 +355,7 @@ static lbs_hpool_t *find_twin(const proxy_balancer *balancer)
 }
 
 static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
-                               lbs_hpool_t *pool, const lbs_hpool_t *twin)
+                               lbs_pool_t *pool, const lbs_pool_t *twin)
 {
     pool->vhost = twin->vhost;
     pool->slot = twin->slot;
@@ -372,8 +372,8 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
 static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
                              const lbs_walk_t *walk, apr_hash_t *names)
 {
-    const lbs_hpool_t *twin = find_twin(walk->balancer);
-    lbs_hpool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
+    const lbs_pool_t *twin = find_twin(walk->balancer);
+    lbs_pool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
     apr_status_t rv;
 
     pool->name = walk->name;
@@ -385,7 +385,7 @@ static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
                       : build_pool(pconf, ptemp, pool);
     if (rv == APR_SUCCESS) {
         apr_hash_set(names, pool->name, APR_HASH_KEY_STRING, pool);
-        APR_ARRAY_PUSH(pools->all, lbs_hpool_t *) = pool;
+        APR_ARRAY_PUSH(pools->all, lbs_pool_t *) = pool;
     }
     return rv;
 }
@@ -415,7 +415,7 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
     server_rec *s;
 
     pools = apr_pcalloc(pconf, sizeof(*pools));
-    pools->all = apr_array_make(pconf, 8, sizeof(lbs_hpool_t *));
+    pools->all = apr_array_make(pconf, 8, sizeof(lbs_pool_t *));
     pools->by_server = apr_hash_make(pconf);
     lbs_registry_begin(lbs_runtime()->registry);
     for (s = main_server; s != NULL && rv == APR_SUCCESS; s = s->next) {
@@ -428,7 +428,7 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
 
 /* What the file says, unless an operator's change outlives the restart; and
  * balancer-manager shall show what is in force. */
-static void reconcile(const lbs_hmember_t *m)
+static void reconcile(const lbs_member_t *m)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
     lbs_admin_values_t values = {lbs_worker_flags(m->worker),
@@ -443,13 +443,13 @@ static void reconcile(const lbs_hmember_t *m)
     lbs_manager_wrote(registry, m->slot, &values);
 }
 
-static void settle_pool(lbs_hpool_t *pool, int is_reload)
+static void settle_pool(lbs_pool_t *pool, int is_reload)
 {
     apr_size_t i;
 
     build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
     for (i = 0; i < pool->count; i++) {
-        const lbs_hmember_t *m = &pool->member[i];
+        const lbs_member_t *m = &pool->member[i];
 
         reconcile(m);
         if (m->created && is_reload) {
@@ -469,7 +469,7 @@ void lbs_pools_settle(void)
     int i;
 
     for (i = 0; i < pools->all->nelts; i++) {
-        settle_pool(APR_ARRAY_IDX(pools->all, i, lbs_hpool_t *), is_reload);
+        settle_pool(APR_ARRAY_IDX(pools->all, i, lbs_pool_t *), is_reload);
     }
     lbs_registry_commit(registry, &now);
     lbs_runtime()->generation = lbs_registry_generation(registry);

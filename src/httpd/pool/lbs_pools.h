@@ -30,14 +30,14 @@
 /* So many connections to a member are told apart, the others are one. */
 #define LBS_POOLS_DEPTHS 32
 
-typedef struct lbs_hmember_t {
+typedef struct lbs_member_t {
     proxy_worker *worker;
     const char *name;      /* its URL */
     const char *route;     /* "" when it has none */
     apr_uint32_t slot;     /* in the registry, and in the words of the table */
     apr_uint64_t token_id; /* in cookies: the same on every server */
     lbs_gauge_t *gauge;
-    lbs_member_t *record;
+    lbs_member_record_t *record;
     int own;     /* it is this httpd, with LBStickyLocal self */
     int created; /* this configuration pass found it new, or back again */
     /* mod_proxy's connections of this process: the one given back last is
@@ -45,9 +45,9 @@ typedef struct lbs_hmember_t {
      * back that left n, which is the one that is taken when n are in use. */
     lbs_atomic32_t busy;
     lbs_atomic64_t used_at[LBS_POOLS_DEPTHS]; /* monotonic */
-} lbs_hmember_t;
+} lbs_member_t;
 
-typedef struct lbs_hpool_t {
+typedef struct lbs_pool_t {
     const char *name;         /* lower case, without balancer:// */
     const char *vhost;        /* of the server that defines it: name:port */
     const server_rec *server; /* the server that defines it */
@@ -56,7 +56,7 @@ typedef struct lbs_hpool_t {
     int failover;    /* LBStickyFailover, or nofailover= where that is unset */
     int max_members; /* maxattempts= + 1; 0: as many as there are */
     apr_uint32_t slot; /* in the registry */
-    lbs_pool_t *record;
+    lbs_pool_record_t *record;
     int decides; /* 1: of the pools with these members its LBStickyEject and
                     LBStickySlowStart hold, see lbs_common.h */
     lbs_eject_conf_t eject_conf;
@@ -68,15 +68,15 @@ typedef struct lbs_hpool_t {
     lbs_slice_t cookie_name;
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
     apr_size_t count;
-    lbs_hmember_t *member;
+    lbs_member_t *member;
     int own_early; /* one is this httpd, and may be chosen before mapping */
     int seats;     /* in mod_proxy's memory; kept by the process that ticks */
-    apr_hash_t *by_route;            /* route -> lbs_hmember_t */
-    apr_hash_t *by_token_id;         /* 8 bytes -> lbs_hmember_t */
-    struct lbs_peers_store_t *store; /* LBStickyStore; NULL: off */
+    apr_hash_t *by_route;      /* route -> lbs_member_t */
+    apr_hash_t *by_token_id;   /* 8 bytes -> lbs_member_t */
+    struct lbs_store_t *store; /* LBStickyStore; NULL: off */
     lbs_plan_t *plan;
     lbs_pick_pool_t pick;
-} lbs_hpool_t;
+} lbs_pool_t;
 
 /**
  * Build the pools of a configuration. Parent only.
@@ -95,20 +95,20 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
 void lbs_pools_settle(void);
 
 /** Pool of a server by its name, or NULL when it is not governed. */
-lbs_hpool_t *lbs_pools_find(const server_rec *s, const char *name);
+lbs_pool_t *lbs_pools_find(const server_rec *s, const char *name);
 
 /** The same by balancer://name/path, in any case. NULL also for other URLs. */
-lbs_hpool_t *lbs_pools_of_url(const server_rec *s, const char *url);
+lbs_pool_t *lbs_pools_of_url(const server_rec *s, const char *url);
 
 /** All pools, each once, in the order of the configuration. */
-const apr_array_header_t *lbs_pools_all(void); /* of lbs_hpool_t * */
+const apr_array_header_t *lbs_pools_all(void); /* of lbs_pool_t * */
 
 /** Index of the member that owns a slot in this pool; LBS_NO_MEMBER. */
-int lbs_pools_member_at(const lbs_hpool_t *pool, apr_uint32_t slot);
+int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot);
 
 /** Index of a member in its pool. */
-static inline int lbs_pools_index(const lbs_hpool_t *pool,
-                                  const lbs_hmember_t *member)
+static inline int lbs_pools_index(const lbs_pool_t *pool,
+                                  const lbs_member_t *member)
 {
     return (int)(member - pool->member);
 }

@@ -55,18 +55,19 @@ static apr_status_t wait_for_sign(const lbs_request_t *req)
 static apr_status_t enter(lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    const lbs_hmember_t *m = &req->pool->member[req->member];
+    const lbs_member_t *m = &req->pool->member[req->member];
 
     if (is_too_dear(req)) {
         return APR_EAGAIN;
     }
-    return lbs_row_enter(&rt->rows, &rt->row, m->slot, m->gauge, &req->flight);
+    return lbs_inflight_enter(&rt->rows, &rt->row, m->slot, m->gauge,
+                              &req->flight);
 }
 
 /* @return as lbs_admit(); the ticket is given back by the caller */
 static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
 {
-    const lbs_hmember_t *m = &req->pool->member[req->member];
+    const lbs_member_t *m = &req->pool->member[req->member];
     apr_status_t rv;
 
     for (;;) {
@@ -129,7 +130,7 @@ static int is_worth_waiting(const lbs_gauge_t *g)
  * from a place of its own, so that equal queues are used equally. */
 int lbs_admit_choose(const lbs_request_t *req)
 {
-    const lbs_hpool_t *pool = req->pool;
+    const lbs_pool_t *pool = req->pool;
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     apr_uint32_t shortest = pool->set.limit->queue;
     apr_size_t at =
@@ -141,7 +142,7 @@ int lbs_admit_choose(const lbs_request_t *req)
         return LBS_NO_MEMBER;
     }
     for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
-        const lbs_hmember_t *m = &pool->member[at];
+        const lbs_member_t *m = &pool->member[at];
         apr_uint32_t waiting;
 
         if (!is_worth_waiting(m->gauge) || lbs_request_tried(req, (int)at)) {

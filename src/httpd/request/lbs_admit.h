@@ -13,8 +13,8 @@
  * LBStickyLimit wait=; once per request. What cannot be repeated also waits
  * while it is doubtful that the member answers, at most for a stall's time.
  *
- * @return APR_SUCCESS: entered, lbs_row_leave() is due; APR_EBUSY: full, or
- *         the time was over; APR_EAGAIN: closed meanwhile
+ * @return APR_SUCCESS: entered, lbs_inflight_leave() is due; APR_EBUSY: full,
+ * or the time was over; APR_EAGAIN: closed meanwhile
  */
 apr_status_t lbs_admit(request_rec *r, lbs_request_t *req);
 

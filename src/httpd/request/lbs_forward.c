@@ -210,7 +210,7 @@ static void on_first(void *baton)
     req->first_at = lbs_runtime_now();
     lbs_atomic_store64_relaxed(&req->pool->member[req->member].gauge->heard_at,
                                (apr_uint64_t)req->first_at);
-    lbs_row_heard(&rt->rows, &rt->row, &req->flight);
+    lbs_inflight_heard(&rt->rows, &rt->row, &req->flight);
 }
 
 /* Is there no use in waiting for the member? Not when it was ejected, nor
@@ -223,7 +223,7 @@ static int is_hopeless(const lbs_request_t *req)
     apr_uint64_t stall =
         lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
 
-    if (req->flight.probe) {
+    if (req->flight.trial) {
         return stall != 0
                && (apr_uint64_t)(lbs_runtime_now() - req->sent_at) >= stall;
     }
@@ -238,7 +238,7 @@ static int is_out(void *baton)
     return is_hopeless(req) && find_next(req->r, req, LBS_CAUSE_STALL) == OK;
 }
 
-static lbs_atomic64_t *used_at(lbs_hmember_t *m, apr_uint32_t busy)
+static lbs_atomic64_t *used_at(lbs_member_t *m, apr_uint32_t busy)
 {
     return &m->used_at[busy < LBS_POOLS_DEPTHS ? busy : LBS_POOLS_DEPTHS - 1];
 }
@@ -250,7 +250,7 @@ static lbs_atomic64_t *used_at(lbs_hmember_t *m, apr_uint32_t busy)
  */
 static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
 {
-    lbs_hmember_t *m = &req->pool->member[req->member];
+    lbs_member_t *m = &req->pool->member[req->member];
 
     return req->fresh
            || (!lbs_retry_stays_repeatable(req)
@@ -293,7 +293,7 @@ static int run_scheme(request_rec *r, lbs_request_t *req, const route_t *route,
 static int run(request_rec *r, lbs_request_t *req, const route_t *route,
                char *url)
 {
-    lbs_hmember_t *m = &req->pool->member[req->member];
+    lbs_member_t *m = &req->pool->member[req->member];
     apr_uint32_t busy;
     int status, fresh;
 
@@ -304,7 +304,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     if (fresh) {
         apr_table_setn(r->subprocess_env, FRESH, "1");
     }
-    lbs_local_hop_mark(r, req, url);
+    lbs_hop_header_mark(r, req, url);
     lbs_worker_ready(r, m->worker, route->conf);
     /* On a kept-alive connection of the client mod_proxy_http would answer a
      * reset by closing it without a word; it must look new to get a status.
@@ -327,8 +327,8 @@ static apr_status_t leave(void *baton)
     lbs_request_t *req = baton;
     lbs_runtime_t *rt = lbs_runtime();
 
-    lbs_row_leave(&rt->rows, &rt->row, req->pool->member[req->member].gauge,
-                  &req->flight);
+    lbs_inflight_leave(&rt->rows, &rt->row,
+                       req->pool->member[req->member].gauge, &req->flight);
     return APR_SUCCESS;
 }
 
@@ -338,7 +338,7 @@ static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
     if (req->backend.refused) {
         /* Nothing was sent on this connection, so it was no attempt. */
         req->attempts--;
-        lbs_member_unsent(req->pool->member[req->member].record);
+        lbs_member_record_unsent(req->pool->member[req->member].record);
     }
     else {
         lbs_verdict_bytes(
@@ -350,7 +350,7 @@ static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
 static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
                            const route_t *route, char *url, int *status)
 {
-    const lbs_hmember_t *m = &req->pool->member[req->member];
+    const lbs_member_t *m = &req->pool->member[req->member];
     apr_status_t rv = lbs_admit(r, req);
     lbs_cause_t cause;
 
@@ -365,7 +365,7 @@ static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
     req->broken = 0;
     req->judged = 0;
     req->sent_at = lbs_runtime_now();
-    lbs_member_sent(m->record, (apr_uint64_t)req->sent_at);
+    lbs_member_record_sent(m->record, (apr_uint64_t)req->sent_at);
     *status = run(r, req, route, url);
     if (!req->answered && is_overridden(r) && lbs_forward_answered(r, req)) {
         lbs_learn_late(r, req);
@@ -521,7 +521,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
 static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
                        request_rec *r, proxy_server_conf *conf, char **url)
 {
-    lbs_hpool_t *pool = lbs_pools_of_url(r->server, *url);
+    lbs_pool_t *pool = lbs_pools_of_url(r->server, *url);
     lbs_request_t *req;
 
     (void)conf;

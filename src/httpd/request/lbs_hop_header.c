@@ -30,7 +30,7 @@ static void keep(request_rec *r, const char *note, const char *header)
     }
 }
 
-int lbs_local_hop_take(request_rec *r)
+int lbs_hop_header_take(request_rec *r)
 {
     if (apr_table_get(r->headers_in, HEADER) != NULL
         && lbs_runtime() != NULL) {
@@ -79,7 +79,7 @@ static int may_warn(void)
     return 1;
 }
 
-static apr_status_t verify(const request_rec *first, const lbs_hpool_t *pool,
+static apr_status_t verify(const request_rec *first, const lbs_pool_t *pool,
                            const char *text)
 {
     const lbs_secret_t *secret = lbs_runtime()->secret;
@@ -109,18 +109,18 @@ static apr_status_t verify(const request_rec *first, const lbs_hpool_t *pool,
     return rv;
 }
 
-lbs_local_hop_t lbs_local_hop_find(request_rec *r, const lbs_hpool_t *pool)
+lbs_hop_header_t lbs_hop_header_find(request_rec *r, const lbs_pool_t *pool)
 {
     const request_rec *first = received(r);
     const char *text = apr_table_get(first->notes, NOTE_HOP);
     apr_status_t rv;
 
     if (text == NULL) {
-        return LBS_LOCAL_HOP_NONE;
+        return LBS_HOP_HEADER_NONE;
     }
     rv = verify(first, pool, text);
     if (rv == APR_SUCCESS) {
-        return LBS_LOCAL_HOP_OURS;
+        return LBS_HOP_HEADER_OURS;
     }
     if (rv == APR_TIMEUP && may_warn()) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -131,7 +131,7 @@ lbs_local_hop_t lbs_local_hop_find(request_rec *r, const lbs_hpool_t *pool)
                       pool->name, r->connection->client_ip, LBS_HOP_AGE);
     }
     if (lbs_hop_count(text) < MOST_HOPS) {
-        return LBS_LOCAL_HOP_NONE;
+        return LBS_HOP_HEADER_NONE;
     }
     if (may_warn()) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
@@ -142,11 +142,11 @@ lbs_local_hop_t lbs_local_hop_find(request_rec *r, const lbs_hpool_t *pool)
                       pool->name, r->connection->client_ip,
                       lbs_hop_count(text));
     }
-    return LBS_LOCAL_HOP_RING;
+    return LBS_HOP_HEADER_RING;
 }
 
-void lbs_local_hop_mark(request_rec *r, const lbs_request_t *req,
-                        const char *url)
+void lbs_hop_header_mark(request_rec *r, const lbs_request_t *req,
+                         const char *url)
 {
     const char *before = apr_table_get(received(r)->notes, NOTE_HOP);
     lbs_hop_about_t about = {
@@ -172,8 +172,8 @@ void lbs_local_hop_mark(request_rec *r, const lbs_request_t *req,
     lbs_headers_protect(r, r->headers_in, HEADER);
 }
 
-void lbs_local_hop_line(const lbs_hpool_t *pool, const lbs_hmember_t *m,
-                        lbs_hop_about_t about, char *line)
+void lbs_hop_header_line(const lbs_pool_t *pool, const lbs_member_t *m,
+                         lbs_hop_about_t about, char *line)
 {
     char marker[LBS_HOP_LEN + 1];
     lbs_hash_key_t key;
@@ -187,5 +187,5 @@ void lbs_local_hop_line(const lbs_hpool_t *pool, const lbs_hmember_t *m,
     lbs_secret_key(&key, lbs_runtime()->secret, 0, PURPOSE);
     lbs_hop_write(marker, &key, &about, 1,
                   (apr_uint32_t)apr_time_sec(apr_time_now()));
-    apr_snprintf(line, LBS_LOCAL_HOP_LINE, "%s: %s", HEADER, marker);
+    apr_snprintf(line, LBS_HOP_HEADER_LINE, "%s: %s", HEADER, marker);
 }

@@ -6,8 +6,8 @@
  * that receives it serves it itself. Nobody else ever sees the header: it is
  * taken out of every request as soon as that has been read.
  */
-#ifndef LBS_LOCAL_HOP_H
-#define LBS_LOCAL_HOP_H
+#ifndef LBS_HOP_HEADER_H
+#define LBS_HOP_HEADER_H
 
 #include <httpd.h>
 
@@ -15,21 +15,21 @@
 #include "src/httpd/request/lbs_request.h"
 
 /* What a request's marker says about who serves it. */
-typedef enum lbs_local_hop_t {
-    LBS_LOCAL_HOP_NONE, /* no marker, or none that means anything here */
-    LBS_LOCAL_HOP_OURS, /* a peer means this server */
-    LBS_LOCAL_HOP_RING  /* unsigned, but forwarded too often already */
-} lbs_local_hop_t;
+typedef enum lbs_hop_header_t {
+    LBS_HOP_HEADER_NONE, /* no marker, or none that means anything here */
+    LBS_HOP_HEADER_OURS, /* a peer means this server */
+    LBS_HOP_HEADER_RING  /* unsigned, but forwarded too often already */
+} lbs_hop_header_t;
 
 /** post_read_request: take the header away. @return DECLINED */
-int lbs_local_hop_take(request_rec *r);
+int lbs_hop_header_take(request_rec *r);
 
 /**
  * Look at a request's marker.
  *
  * @param pool  the pool that ProxyPass sends the request to
  */
-lbs_local_hop_t lbs_local_hop_find(request_rec *r, const lbs_hpool_t *pool);
+lbs_hop_header_t lbs_hop_header_find(request_rec *r, const lbs_pool_t *pool);
 
 /**
  * Give an attempt its marker, if the pool's members are servers like this
@@ -37,19 +37,19 @@ lbs_local_hop_t lbs_local_hop_find(request_rec *r, const lbs_hpool_t *pool);
  *
  * @param url  of the attempt, with scheme and host
  */
-void lbs_local_hop_mark(request_rec *r, const lbs_request_t *req,
-                        const char *url);
+void lbs_hop_header_mark(request_rec *r, const lbs_request_t *req,
+                         const char *url);
 
-#define LBS_LOCAL_HOP_LINE 64 /* bytes */
+#define LBS_HOP_HEADER_LINE 64 /* bytes */
 
 /**
  * The marker of a check: the member shall answer itself, not balance it.
  *
  * @param about  what the check will say; pool and member are filled in
- * @param line   out, LBS_LOCAL_HOP_LINE bytes: the header, "" where the pool's
- *               members are no servers like this one
+ * @param line   out, LBS_HOP_HEADER_LINE bytes: the header, "" where the
+ * pool's members are no servers like this one
  */
-void lbs_local_hop_line(const lbs_hpool_t *pool, const lbs_hmember_t *m,
-                        lbs_hop_about_t about, char *line);
+void lbs_hop_header_line(const lbs_pool_t *pool, const lbs_member_t *m,
+                         lbs_hop_about_t about, char *line);
 
 #endif

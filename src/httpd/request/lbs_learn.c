@@ -28,7 +28,7 @@ static ap_filter_rec_t *learn_filter;
 static void remember(const lbs_request_t *req, apr_uint64_t hash,
                      apr_time_t now)
 {
-    const lbs_hpool_t *pool = req->pool;
+    const lbs_pool_t *pool = req->pool;
     const lbs_set_timeout_t *timeout = pool->set.timeout;
     lbs_table_t *table = lbs_runtime()->table;
     apr_uint32_t slot = pool->member[req->member].slot;
@@ -91,7 +91,7 @@ static int walk_setcookie(void *baton, const char *key, const char *line)
 static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
 {
     const lbs_source_t *source = &req->pool->set.sticky->source[index];
-    lbs_hkey_t *key = &req->key[index];
+    lbs_key_t *key = &req->key[index];
     setcookie_walk_t walk = {.name = lbs_slice_of(source->name),
                              .now = apr_time_now()};
 
@@ -105,7 +105,7 @@ static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
         if (key->present) {
             (void)lbs_table_forget(lbs_runtime()->table, key->hash,
                                    lbs_runtime_now(), NULL);
-            lbs_peers_forget(req->pool, key);
+            lbs_store_forget(req->pool, key);
         }
         key->present = 0;
         return;
@@ -114,7 +114,7 @@ static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
     key->known = 0;
     key->hash = lbs_extract_hash(req->pool, index, walk.value.p, walk.value.n);
     key->name =
-        lbs_peers_name(r, req->pool, index, walk.value.p, walk.value.n);
+        lbs_store_name(r, req->pool, index, walk.value.p, walk.value.n);
     key->stored = 0;
 }
 
@@ -154,7 +154,7 @@ static void forbid_shared_caching(request_rec *r)
 /* Write the line that the answer to the client will carry. */
 static void issue(request_rec *r, lbs_request_t *req)
 {
-    const lbs_hpool_t *pool = req->pool;
+    const lbs_pool_t *pool = req->pool;
     const lbs_cookie_conf_t *conf = pool->set.cookie;
     char text[LBS_TOKEN_LEN + 1];
 
@@ -198,7 +198,7 @@ static void hand_out(request_rec *r)
 /* A token for the member that answered, keeping who the visitor is. */
 static void renew_token(request_rec *r, lbs_request_t *req, int index)
 {
-    lbs_hkey_t *key = &req->key[index];
+    lbs_key_t *key = &req->key[index];
     apr_uint32_t now = lbs_runtime_token_now();
 
     (void)r;
@@ -244,7 +244,7 @@ static void learn(request_rec *r, lbs_request_t *req)
         }
         if (req->key[i].present) {
             remember(req, req->key[i].hash, now);
-            lbs_peers_write(req, &req->key[i]);
+            lbs_store_write(req, &req->key[i]);
         }
     }
 }
@@ -369,7 +369,7 @@ static void look_at_head(void *baton)
     else if (ap_is_HTTP_INFO(r->status)
              && r->status != HTTP_SWITCHING_PROTOCOLS) {
         lbs_backend_interim(&req->backend);
-        lbs_row_unheard(&rt->rows, &rt->row, &req->flight);
+        lbs_inflight_unheard(&rt->rows, &rt->row, &req->flight);
     }
 }
 

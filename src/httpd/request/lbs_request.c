@@ -15,7 +15,7 @@ lbs_request_t *lbs_request_of(const request_rec *r)
     return ap_get_module_config(r->request_config, &lbsticky_module);
 }
 
-lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
+lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
                                  const char *from)
 {
     lbs_request_t *req = apr_pcalloc(r->pool, sizeof(*req));
@@ -67,7 +67,7 @@ int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
     answer->pool = req->pool->name;
     answer->member = "";
     if (req->member != LBS_NO_MEMBER) {
-        const lbs_hmember_t *m = &req->pool->member[req->member];
+        const lbs_member_t *m = &req->pool->member[req->member];
 
         answer->member = *m->route ? m->route : m->name;
     }
@@ -86,7 +86,7 @@ int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
 /* One request in so many is looked at: does one key make most of them? */
 static void note_key(const lbs_request_t *req)
 {
-    const lbs_hkey_t *key = NULL;
+    const lbs_key_t *key = NULL;
     int i;
 
     if (lbs_rand_below(lbs_runtime_rand(), LBS_BUSY_ONE_IN) != 0) {
@@ -106,8 +106,8 @@ void lbs_request_count(lbs_request_t *req)
     if (!req->counted) {
         note_key(req);
         req->counted = 1;
-        lbs_pool_decided(req->pool->record, req->decision, req->reason,
-                         lbs_runtime_now());
+        lbs_pool_record_decided(req->pool->record, req->decision, req->reason,
+                                lbs_runtime_now());
     }
 }
 
@@ -138,8 +138,8 @@ static put_t *find_put(const apr_table_t *env)
 static void put_balancer(apr_table_t *env, const lbs_request_t *req,
                          put_t *put)
 {
-    const lbs_hpool_t *pool = req->pool;
-    const lbs_hmember_t *m;
+    const lbs_pool_t *pool = req->pool;
+    const lbs_member_t *m;
 
     put(env, "BALANCER_NAME", lbs_worker_pool_url(pool->balancer));
     if (req->member == LBS_NO_MEMBER) {

@@ -21,7 +21,7 @@
 #define LBS_MAX_TRIED 64 /* members one request may be sent to */
 
 /* One source's key in this request. */
-typedef struct lbs_hkey_t {
+typedef struct lbs_key_t {
     int present;         /* it shows a value that can be learned */
     int known;           /* the table has it */
     apr_uint64_t hash;   /* as the table knows it */
@@ -29,7 +29,7 @@ typedef struct lbs_hkey_t {
     apr_time_t expires;  /* when known; on the monotonic clock */
     const char *name;    /* in LBStickyStore; NULL: it is not stored */
     apr_uint64_t stored; /* Unix seconds: when it began, of the store; or 0 */
-} lbs_hkey_t;
+} lbs_key_t;
 
 /* What an environment says of a request already. */
 typedef struct lbs_settled_t {
@@ -41,11 +41,11 @@ typedef struct lbs_settled_t {
 
 typedef struct lbs_request_t {
     request_rec *r;
-    lbs_hpool_t *pool;
+    lbs_pool_t *pool;
     const char *from; /* balancer://name/path, as mod_proxy mapped it */
 
     /* What it shows. */
-    lbs_hkey_t key[LBS_SOURCE_MAX];
+    lbs_key_t key[LBS_SOURCE_MAX];
     lbs_slice_t pick_value; /* first value shown, for the method hash */
     int has_token;          /* a token that some known secret signed */
     lbs_token_t token;
@@ -101,7 +101,7 @@ typedef struct lbs_request_t {
 lbs_request_t *lbs_request_of(const request_rec *r);
 
 /** Begin: make the state of a request that is for a governed pool. */
-lbs_request_t *lbs_request_begin(request_rec *r, lbs_hpool_t *pool,
+lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
                                  const char *from);
 
 /** An internal redirect goes on with the state of the request it is from. */

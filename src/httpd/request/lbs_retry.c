@@ -76,7 +76,7 @@ int lbs_retry_expected(const request_rec *r, const lbs_request_t *req,
 
 int lbs_retry_take(lbs_request_t *req, lbs_cause_t cause)
 {
-    lbs_pool_t *record = req->pool->record;
+    lbs_pool_record_t *record = req->pool->record;
 
     if (lbs_retry_is_unseen(cause)) {
         return 1;

@@ -6,7 +6,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_member_record.h"
 
-static const lbs_hmember_t *member_of(const lbs_request_t *req)
+static const lbs_member_t *member_of(const lbs_request_t *req)
 {
     return &req->pool->member[req->member];
 }
@@ -14,14 +14,14 @@ static const lbs_hmember_t *member_of(const lbs_request_t *req)
 static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
 {
     lbs_eject_attempt_t attempt = {(apr_uint64_t)req->sent_at,
-                                   req->flight.probe, 0};
+                                   req->flight.trial, 0};
 
     return attempt;
 }
 
 static void fail(lbs_request_t *req, lbs_fail_t kind)
 {
-    const lbs_hmember_t *m = member_of(req);
+    const lbs_member_t *m = member_of(req);
     lbs_eject_attempt_t attempt = attempt_of(req);
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
@@ -30,7 +30,7 @@ static void fail(lbs_request_t *req, lbs_fail_t kind)
 
     attempt.lost = kind != LBS_FAIL_CONNECT && kind != LBS_FAIL_STATUS;
     turn = lbs_eject_failed(&on, &attempt, now, &why);
-    lbs_member_failed(
+    lbs_member_record_failed(
         m->record, m->gauge, kind,
         lbs_plan_failure(req->pool->plan, lbs_eject_in_row(&m->record->eject)),
         now);
@@ -59,12 +59,12 @@ static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
 void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    const lbs_hmember_t *m = member_of(req);
+    const lbs_member_t *m = member_of(req);
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
 
-    lbs_row_heard(&rt->rows, &rt->row, &req->flight);
-    lbs_member_answered(m->record, m->gauge, r->status, time_of(req, now),
-                        now);
+    lbs_inflight_heard(&rt->rows, &rt->row, &req->flight);
+    lbs_member_record_answered(m->record, m->gauge, r->status,
+                               time_of(req, now), now);
     if (lbs_statuses_has(&req->pool->eject_status, r->status)) {
         req->judged = 1;
         fail(req, LBS_FAIL_STATUS);
@@ -73,7 +73,7 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
 
 void lbs_verdict_sound(lbs_request_t *req)
 {
-    const lbs_hmember_t *m = member_of(req);
+    const lbs_member_t *m = member_of(req);
     lbs_eject_attempt_t attempt = attempt_of(req);
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
 
@@ -104,7 +104,7 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
         break;
     case LBS_CAUSE_STALL:
         /* It was found out already, but for the one that tries again. */
-        if (req->flight.probe) {
+        if (req->flight.trial) {
             fail(req, LBS_FAIL_TIMEOUT);
         }
         break;
@@ -123,5 +123,5 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
 
 void lbs_verdict_bytes(lbs_request_t *req, apr_uint64_t in, apr_uint64_t out)
 {
-    lbs_member_bytes(member_of(req)->record, in, out);
+    lbs_member_record_bytes(member_of(req)->record, in, out);
 }

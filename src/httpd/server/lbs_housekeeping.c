@@ -52,7 +52,7 @@ static apr_interval_time_t pass_time(void)
 
     for (i = 0; i < all->nelts; i++) {
         apr_interval_time_t idle =
-            APR_ARRAY_IDX(all, i, lbs_hpool_t *)->set.timeout->idle;
+            APR_ARRAY_IDX(all, i, lbs_pool_t *)->set.timeout->idle;
 
         pass = idle / 4 < pass ? idle / 4 : pass;
     }
@@ -97,7 +97,7 @@ static void reap(void)
     apr_uint32_t i;
 
     for (i = 0; i < rt->rows.rows; i++) {
-        apr_uint32_t pid = lbs_row_pid(&rt->rows, i);
+        apr_uint32_t pid = lbs_inflight_pid(&rt->rows, i);
 
         if (pid != 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
             lbs_runtime_child_gone(pid);

@@ -166,7 +166,7 @@ static const lbs_eject_conf_t **find_ejection(apr_pool_t *pool)
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        const lbs_hpool_t *p = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        const lbs_pool_t *p = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
         eject[p->slot] = p->set.eject->on ? &p->eject_conf : NULL;
     }

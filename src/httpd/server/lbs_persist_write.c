@@ -123,7 +123,7 @@ apr_status_t lbs_persist_write_file(const lbs_main_conf_t *conf,
 }
 
 /* What was counted of one member. */
-static apr_uint64_t count_member(const lbs_member_t *member)
+static apr_uint64_t count_member(const lbs_member_record_t *member)
 {
     apr_uint64_t sum = 0;
     int i;

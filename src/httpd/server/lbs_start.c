@@ -26,7 +26,7 @@ int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
     int status;
 
     (void)plog;
-    lbs_peers_call_pre_config(pconf);
+    lbs_store_call_pre_config(pconf);
     status = lbs_require_modules(ptemp);
     if (status != OK || !lbs_require_is_used()) {
         return status;
@@ -58,9 +58,9 @@ int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     lbs_advise_check(ptemp, main_server);
     status = lbs_unique_check(ptemp, main_server);
     if (status == OK) {
-        status = lbs_local_own_check(ptemp, main_server);
+        status = lbs_own_check(ptemp, main_server);
     }
-    return status == OK ? lbs_peers_check(ptemp, main_server) : status;
+    return status == OK ? lbs_store_check(ptemp, main_server) : status;
 }
 
 void lbs_start_test_config(apr_pool_t *pconf, server_rec *main_server)
@@ -82,17 +82,17 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         || lbs_pools_build(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    lbs_inherit_settle(ptemp);
-    lbs_local_own_find(ptemp);
+    lbs_common_settle(ptemp);
+    lbs_own_find(ptemp);
     if (lbs_persist_load(main_server, ptemp) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     lbs_runtime_take_secret(main_server);
-    if (lbs_peers_start(pconf, ptemp, main_server) != APR_SUCCESS) {
+    if (lbs_store_start(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     lbs_pools_settle();
-    lbs_prober_prepare(pconf);
+    lbs_checker_prepare(pconf);
     if (lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -105,7 +105,7 @@ void lbs_start_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     if (lbs_runtime() != NULL) {
         lbs_runtime_child(pchild, main_server);
-        lbs_peers_call_child(pchild, main_server);
+        lbs_store_call_child(pchild, main_server);
     }
 }
 

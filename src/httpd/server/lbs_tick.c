@@ -22,7 +22,7 @@
 
 /* What balancer-manager changed becomes an operator's change, and what others
  * changed is shown there. */
-static void follow_manager(const lbs_hmember_t *m, const lbs_clock_t *now)
+static void follow_manager(const lbs_member_t *m, const lbs_clock_t *now)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
     lbs_admin_values_t shown = {lbs_worker_flags(m->worker),
@@ -38,7 +38,7 @@ static void follow_manager(const lbs_hmember_t *m, const lbs_clock_t *now)
 
 /* BalancerGrowth lets balancer-manager add members. This module has places
  * for those of the configuration. */
-static void look_for_added(lbs_hpool_t *pool)
+static void look_for_added(lbs_pool_t *pool)
 {
     int seats = lbs_worker_pool_seats(pool->balancer);
 
@@ -52,7 +52,7 @@ static void look_for_added(lbs_hpool_t *pool)
     pool->seats = seats;
 }
 
-static void tick_pool(lbs_hpool_t *pool)
+static void tick_pool(lbs_pool_t *pool)
 {
     lbs_clock_t now = lbs_runtime_clock();
     apr_size_t i;
@@ -81,7 +81,7 @@ static void tick_pools(apr_time_t now)
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
         if (is_second && pool->decides) {
             lbs_health_second(pool);
@@ -92,7 +92,7 @@ static void tick_pools(apr_time_t now)
         tick_pool(pool);
     }
     if (is_second) {
-        lbs_prober_second();
+        lbs_checker_second();
         second_at = now;
     }
 }
@@ -137,13 +137,13 @@ static void begin(void)
     lbs_atomic_store32_relaxed(&leads, 1);
     second_at = 0;
     lbs_housekeeping_start(own_memory());
-    lbs_prober_start();
+    lbs_checker_start();
 }
 
 static void end(void)
 {
     lbs_atomic_store32_relaxed(&leads, 0);
-    lbs_prober_stop();
+    lbs_checker_stop();
     lbs_lease_drop(&lbs_runtime()->shared->notes->tick,
                    (apr_uint32_t)getpid());
 }

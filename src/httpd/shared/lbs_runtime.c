@@ -196,8 +196,8 @@ void lbs_runtime_take_secret(const server_rec *main_server)
 
 void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
 {
-    apr_status_t rv =
-        lbs_row_claim(&runtime->rows, (apr_uint32_t)getpid(), &runtime->row);
+    apr_status_t rv = lbs_inflight_claim(
+        &runtime->rows, (apr_uint32_t)getpid(), &runtime->row);
 
     (void)pchild;
     if (rv != APR_SUCCESS) {
@@ -210,7 +210,7 @@ void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
 }
 
 /* What else a dead child may hold: checks and places in queues. */
-static void abandon(const lbs_row_t *row)
+static void abandon(const lbs_inflight_t *row)
 {
     lbs_registry_t *registry = runtime->registry;
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
@@ -218,7 +218,7 @@ static void abandon(const lbs_row_t *row)
 
     while ((slot = lbs_registry_next_member(registry, LBS_REGISTRY_NONE, slot))
            != LBS_REGISTRY_NONE) {
-        lbs_member_t *m = lbs_registry_member_record(registry, slot);
+        lbs_member_record_t *m = lbs_registry_member_record(registry, slot);
 
         lbs_check_abandon(&m->check, row->token);
         lbs_queue_abandon(&m->queue, row, now);
@@ -227,25 +227,26 @@ static void abandon(const lbs_row_t *row)
 
 /* Where a member is too busy to be looked at, or this process dies, the row
  * stays condemned and lbs_runtime_finish_gone() goes on. */
-static void take_back(const lbs_row_t *row)
+static void take_back(const lbs_inflight_t *row)
 {
     abandon(row);
-    (void)lbs_row_reap(&runtime->rows, row,
-                       lbs_registry_gauges(runtime->registry));
+    (void)lbs_inflight_reap(&runtime->rows, row,
+                            lbs_registry_gauges(runtime->registry));
 }
 
 void lbs_runtime_child_gone(apr_uint32_t pid)
 {
     apr_uint32_t i;
-    lbs_row_t row;
+    lbs_inflight_t row;
 
     if (runtime == NULL) {
         return;
     }
     lbs_lease_drop(&runtime->shared->notes->tick, pid);
     for (i = 0; i < runtime->rows.rows; i++) {
-        if (lbs_row_pid(&runtime->rows, i) == pid
-            && lbs_row_condemn(&runtime->rows, i, pid, &row) == APR_SUCCESS) {
+        if (lbs_inflight_pid(&runtime->rows, i) == pid
+            && lbs_inflight_condemn(&runtime->rows, i, pid, &row)
+                   == APR_SUCCESS) {
             take_back(&row);
         }
     }
@@ -254,10 +255,10 @@ void lbs_runtime_child_gone(apr_uint32_t pid)
 void lbs_runtime_finish_gone(void)
 {
     apr_uint32_t i;
-    lbs_row_t row;
+    lbs_inflight_t row;
 
     for (i = 0; i < runtime->rows.rows; i++) {
-        if (lbs_row_condemned(&runtime->rows, i, &row)) {
+        if (lbs_inflight_condemned(&runtime->rows, i, &row)) {
             take_back(&row);
         }
     }

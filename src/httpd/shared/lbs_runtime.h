@@ -31,7 +31,7 @@ typedef struct lbs_runtime_t {
     lbs_table_slots_t *slots;
     lbs_atomic64_t *first; /* LBS_FIRST_WORDS of them */
     lbs_rows_t rows;
-    lbs_row_t row; /* of this child */
+    lbs_inflight_t row; /* of this child */
     const lbs_secret_t *secret;
     lbs_hash_key_t pick_key; /* the same on every server with this secret */
     int secret_is_random;

@@ -37,8 +37,8 @@ typedef struct apply_t {
     int by_form; /* with a nonce: answers are for a browser */
     lbs_form_t form;
     lbs_change_t change;
-    lbs_hpool_t *pool;
-    lbs_hmember_t *member;
+    lbs_pool_t *pool;
+    lbs_member_t *member;
     const lbs_view_pool_t *view_pool;
     const lbs_view_member_t *view_member;
 } apply_t;
@@ -58,7 +58,7 @@ static const char *scope_of(request_rec *r)
                         r->server->port);
 }
 
-const char *lbs_apply_nonce(request_rec *r)
+const char *lbs_admin_form_nonce(request_rec *r)
 {
     char *nonce;
     lbs_hash_key_t key;
@@ -240,12 +240,12 @@ static void forget_all(apply_t *a)
 }
 
 /* Other servers read it there, and so would this one. */
-static void forget_shared(const apply_t *a, const lbs_lookup_t *found)
+static void forget_shared(const apply_t *a, const lbs_question_t *found)
 {
-    lbs_hkey_t key = {.name = lbs_peers_name(a->r, a->pool, found->index,
-                                             found->key.p, found->key.n)};
+    lbs_key_t key = {.name = lbs_store_name(a->r, a->pool, found->index,
+                                            found->key.p, found->key.n)};
 
-    lbs_peers_forget(a->pool, &key);
+    lbs_store_forget(a->pool, &key);
 }
 
 /* @return NULL; or why there is no such session */
@@ -253,12 +253,12 @@ static const char *forget_one(apply_t *a)
 {
     lbs_table_t *table = lbs_runtime()->table;
     apr_time_t now = lbs_runtime_now();
-    lbs_lookup_t found;
+    lbs_question_t found;
     const char *wrong =
         a->change.key != NULL
-            ? lbs_lookup_key(a->r, a->pool, a->change.key, &found)
-            : lbs_lookup_value(a->r, a->pool, "cookie", a->change.cookie,
-                               &found);
+            ? lbs_question_key(a->r, a->pool, a->change.key, &found)
+            : lbs_question_value(a->r, a->pool, "cookie", a->change.cookie,
+                                 &found);
 
     if (wrong != NULL) {
         return wrong;
@@ -278,7 +278,7 @@ static const char *forget_one(apply_t *a)
 }
 
 /* mod_proxy's own record follows, so that balancer-manager shows it. */
-static void mirror(const lbs_hmember_t *m)
+static void mirror(const lbs_member_t *m)
 {
     lbs_admin_values_t values;
 
@@ -294,7 +294,7 @@ static void mirror(const lbs_hmember_t *m)
  * new visitors again begins slowly. */
 static void follow_up(const apply_t *a, apr_uint32_t before)
 {
-    const lbs_hmember_t *m = a->member;
+    const lbs_member_t *m = a->member;
     lbs_eject_on_t on = lbs_health_eject_on(a->pool, m);
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
 
@@ -306,7 +306,8 @@ static void follow_up(const apply_t *a, apr_uint32_t before)
         lbs_health_warm_up(a->pool, m);
     }
     lbs_health_recount(a->pool);
-    lbs_member_tick(m->record, m->gauge, now); /* since when it is that */
+    lbs_member_record_tick(m->record, m->gauge,
+                           now); /* since when it is that */
     mirror(m);
 }
 
@@ -487,7 +488,7 @@ static int read_form(apply_t *a)
     return OK;
 }
 
-int lbs_apply_serve(request_rec *r)
+int lbs_admin_form_serve(request_rec *r)
 {
     apply_t a = {.r = r};
     const char *wrong;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_admin_form.h - /admin: changing a member on an administrator's behalf. */
-#ifndef LBS_APPLY_H
-#define LBS_APPLY_H
+/* lbs_admin_form.h - /admin: changing a member on an administrator's behalf.
+ */
+#ifndef LBS_ADMIN_FORM_H
+#define LBS_ADMIN_FORM_H
 
 #include <httpd.h>
 
 /** @return a nonce for the forms of this page; NULL when LBStickyAdmin is off
  *          for the server that is asked */
-const char *lbs_apply_nonce(request_rec *r);
+const char *lbs_admin_form_nonce(request_rec *r);
 
 /**
  * Serve a POST to /admin. What is refused changes nothing: everything is
@@ -16,6 +17,6 @@ const char *lbs_apply_nonce(request_rec *r);
  * @return for the handler to return: OK after a document was sent, or the
  *         status of a refusal
  */
-int lbs_apply_serve(request_rec *r);
+int lbs_admin_form_serve(request_rec *r);
 
 #endif

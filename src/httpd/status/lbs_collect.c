@@ -108,7 +108,8 @@ static void fill_durations(const collect_t *c, const lbs_latency_total_t *from,
     to->sum_s = (double)from->sum_us / 1e6;
 }
 
-static void fill_counts(const collect_t *c, const lbs_member_view_t *from,
+static void fill_counts(const collect_t *c,
+                        const lbs_member_record_view_t *from,
                         lbs_view_member_t *m)
 {
     m->state = from->state;
@@ -175,12 +176,12 @@ static void fill_drain(const collect_t *c, apr_uint32_t slot,
     }
 }
 
-static void fill_member(const collect_t *c, const lbs_hmember_t *from,
+static void fill_member(const collect_t *c, const lbs_member_t *from,
                         lbs_view_member_t *m)
 {
     const lbs_registry_t *registry = c->rt->registry;
     lbs_registry_member_info_t info;
-    lbs_member_view_t numbers;
+    lbs_member_record_view_t numbers;
 
     m->name = from->name;
     m->route = from->route;
@@ -190,8 +191,8 @@ static void fill_member(const collect_t *c, const lbs_hmember_t *from,
         m->id = apr_psprintf(c->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);
     }
     m->sessions = lbs_table_sessions(c->rt->slots, from->slot);
-    lbs_member_view(from->record, from->gauge, (apr_uint64_t)c->now.mono,
-                    &numbers);
+    lbs_member_record_view(from->record, from->gauge,
+                           (apr_uint64_t)c->now.mono, &numbers);
     fill_counts(c, &numbers, m);
     fill_check(c, &numbers.check, &m->check);
     fill_overrides(c, from->slot, m);
@@ -211,9 +212,9 @@ int lbs_collect_admin(const server_rec *s)
 
 /* Virtual hosts that inherit a pool see the one state of it, each with
  * settings of its own. */
-static int uses(const server_rec *s, const lbs_hpool_t *pool)
+static int uses(const server_rec *s, const lbs_pool_t *pool)
 {
-    const lbs_hpool_t *own = lbs_pools_find(s, pool->name);
+    const lbs_pool_t *own = lbs_pools_find(s, pool->name);
 
     return own != NULL && own->slot == pool->slot;
 }
@@ -224,7 +225,7 @@ static int has_pools(const server_rec *s)
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        if (uses(s, APR_ARRAY_IDX(all, i, lbs_hpool_t *))) {
+        if (uses(s, APR_ARRAY_IDX(all, i, lbs_pool_t *))) {
             return 1;
         }
     }
@@ -235,7 +236,7 @@ static int has_pools(const server_rec *s)
  * the outside: the main server, or a virtual host kept for administration,
  * without a pool of its own; and only where LBStickyAdmin is on for them
  * too. So whoever may administrate one site does not reach another. */
-static int may_change(const collect_t *c, const lbs_hpool_t *pool)
+static int may_change(const collect_t *c, const lbs_pool_t *pool)
 {
     if (!lbs_collect_admin(c->server)) {
         return 0;
@@ -247,13 +248,13 @@ static int may_change(const collect_t *c, const lbs_hpool_t *pool)
            && (c->server == ap_server_conf || !has_pools(c->server));
 }
 
-static void fill_decisions(const lbs_pool_t *record, lbs_view_pool_t *p)
+static void fill_decisions(const lbs_pool_record_t *record, lbs_view_pool_t *p)
 {
     int decision, reason;
 
     for (decision = 0; decision < LBS_DECISIONS; decision++) {
         for (reason = 0; reason < LBS_REASONS; reason++) {
-            apr_uint64_t count = lbs_pool_count(
+            apr_uint64_t count = lbs_pool_record_count(
                 record, (lbs_decision_t)decision, (lbs_reason_t)reason);
 
             p->decisions[decision][reason] = count;
@@ -279,7 +280,7 @@ static void fill_sources(const collect_t *c, const lbs_set_sticky_t *sticky,
     p->sources_count = (apr_uint32_t)sticky->count;
 }
 
-static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
+static void fill_pool(const collect_t *c, const lbs_pool_t *from,
                       lbs_view_pool_t *p)
 {
     lbs_view_member_t *members =
@@ -291,7 +292,7 @@ static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
     p->method = lbs_pick_method_name(from->set.method->method);
     p->busy_key_percent = lbs_busy_percent(
         &c->rt->shared->notes->busy[from->slot], (apr_uint64_t)c->now.mono);
-    p->store_down = lbs_peers_call_is_down(from->store);
+    p->store_down = lbs_store_call_is_down(from->store);
     p->may_change = may_change(c, from);
     fill_sources(c, from->set.sticky, p);
     fill_decisions(from->record, p);
@@ -318,11 +319,11 @@ static void fill_pool(const collect_t *c, const lbs_hpool_t *from,
  * way they use it; its state is one. */
 static int is_known(const apr_array_header_t *all, int number)
 {
-    const lbs_hpool_t *pool = APR_ARRAY_IDX(all, number, lbs_hpool_t *);
+    const lbs_pool_t *pool = APR_ARRAY_IDX(all, number, lbs_pool_t *);
     int i;
 
     for (i = 0; i < number; i++) {
-        if (APR_ARRAY_IDX(all, i, lbs_hpool_t *)->slot == pool->slot) {
+        if (APR_ARRAY_IDX(all, i, lbs_pool_t *)->slot == pool->slot) {
             return 1;
         }
     }
@@ -338,20 +339,20 @@ static void fill_pools(const collect_t *c, lbs_view_t *view)
 
     for (i = 0; i < all->nelts; i++) {
         if (!is_known(all, i)) {
-            fill_pool(c, APR_ARRAY_IDX(all, i, lbs_hpool_t *),
+            fill_pool(c, APR_ARRAY_IDX(all, i, lbs_pool_t *),
                       &pools[view->pools_count++]);
         }
     }
     view->pools = pools;
 }
 
-lbs_hpool_t *lbs_collect_pool(const lbs_view_pool_t *pool)
+lbs_pool_t *lbs_collect_pool(const lbs_view_pool_t *pool)
 {
     const apr_array_header_t *all = lbs_pools_all();
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        lbs_hpool_t *from = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        lbs_pool_t *from = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
         if (strcmp(from->name, pool->name) == 0
             && strcmp(from->vhost, pool->vhost) == 0) {
@@ -420,7 +421,7 @@ static apr_int64_t last_request(const collect_t *c)
     int i;
 
     for (i = 0; i < all->nelts; i++) {
-        const lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
         apr_uint64_t at =
             lbs_atomic_load64_relaxed(&pool->record->last_request);
 

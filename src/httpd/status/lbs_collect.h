@@ -35,6 +35,6 @@ int lbs_collect_admin(const server_rec *s);
 
 /** @return the pool that a view's pool was copied from; NULL when it is gone
  */
-lbs_hpool_t *lbs_collect_pool(const lbs_view_pool_t *pool);
+lbs_pool_t *lbs_collect_pool(const lbs_view_pool_t *pool);
 
 #endif

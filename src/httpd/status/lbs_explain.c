@@ -20,8 +20,8 @@ typedef struct explain_t {
     request_rec *r;
     lbs_form_t form;
     const lbs_view_pool_t *pool;
-    const lbs_hpool_t *from; /* what pool was copied from */
-    lbs_lookup_t key;
+    const lbs_pool_t *from; /* what pool was copied from */
+    lbs_question_t key;
     lbs_decision_t decision;
     lbs_reason_t reason;
     const lbs_view_member_t *member; /* NULL: nobody */
@@ -85,13 +85,13 @@ static const char *find_key(explain_t *e)
     const char *cookie = lbs_form_get(&e->form, "cookie");
 
     if (key != NULL) {
-        return lbs_lookup_key(e->r, e->from, key, &e->key);
+        return lbs_question_key(e->r, e->from, key, &e->key);
     }
     if (ip != NULL) {
-        return lbs_lookup_value(e->r, e->from, "ip", ip, &e->key);
+        return lbs_question_value(e->r, e->from, "ip", ip, &e->key);
     }
     if (cookie != NULL) {
-        return lbs_lookup_value(e->r, e->from, "cookie", cookie, &e->key);
+        return lbs_question_value(e->r, e->from, "cookie", cookie, &e->key);
     }
     e->key.source = "";
     e->key.member = LBS_NO_MEMBER;
@@ -103,7 +103,7 @@ static const char *find_key(explain_t *e)
 
 /* Why a pick would not take a member; NULL: it would. */
 static const char *why_no_pick(const lbs_view_member_t *member,
-                               const lbs_hmember_t *from)
+                               const lbs_member_t *from)
 {
     if (lbs_gauge_open_new(from->gauge)) {
         return NULL;
@@ -176,9 +176,9 @@ static void pick(explain_t *e)
 /* A key names a member: who is it then? A full one is left for this once. */
 static void decide_by_key(explain_t *e)
 {
-    const lbs_hpool_t *from = e->from;
+    const lbs_pool_t *from = e->from;
     int named = e->key.member;
-    lbs_hkey_t key = {
+    lbs_key_t key = {
         .known = e->key.found,
         .hash = e->key.hash,
         .slot = named != LBS_NO_MEMBER ? (int)from->member[named].slot : -1,

@@ -16,10 +16,10 @@
 
 typedef struct look_t {
     request_rec *r;
-    const lbs_hpool_t *pool;
+    const lbs_pool_t *pool;
     int index; /* of the source */
     lbs_slice_t value;
-    lbs_lookup_t *found;
+    lbs_question_t *found;
 } look_t;
 
 /* @return 1 when a word of the query string means this source */
@@ -33,7 +33,7 @@ static int is_meant(const lbs_source_t *source, const char *word,
            || (kind == len && strncmp(source->spelling, word, len) == 0);
 }
 
-static int find_source(const lbs_hpool_t *pool, const char *word,
+static int find_source(const lbs_pool_t *pool, const char *word,
                        apr_size_t len)
 {
     const lbs_set_sticky_t *sticky = pool->set.sticky;
@@ -68,10 +68,10 @@ static int is_over(const look_t *look, apr_time_t now)
 static int look_in_store(look_t *look)
 {
     const lbs_slice_t *value = &look->found->key;
-    lbs_hkey_t key = {.name = lbs_peers_name(look->r, look->pool, look->index,
-                                             value->p, value->n)};
+    lbs_key_t key = {.name = lbs_store_name(look->r, look->pool, look->index,
+                                            value->p, value->n)};
 
-    if (!lbs_peers_find(look->pool, &key)) {
+    if (!lbs_store_find(look->pool, &key)) {
         return 0;
     }
     look->found->named = 1;
@@ -84,7 +84,7 @@ static int look_in_store(look_t *look)
 static void look_in_table(look_t *look, const void *value, apr_size_t len)
 {
     apr_time_t now = lbs_runtime_now();
-    lbs_lookup_t *found = look->found;
+    lbs_question_t *found = look->found;
     lbs_slice_t key = {value, len};
     lbs_table_hit_t hit;
     apr_status_t rv;
@@ -110,7 +110,7 @@ static void look_in_table(look_t *look, const void *value, apr_size_t len)
     name_slot(look, hit.slot);
 }
 
-static int is_old(const lbs_hpool_t *pool, const lbs_token_t *token)
+static int is_old(const lbs_pool_t *pool, const lbs_token_t *token)
 {
     const lbs_set_timeout_t *timeout = pool->set.timeout;
     apr_int64_t now = lbs_runtime_token_now();
@@ -123,7 +123,7 @@ static int is_old(const lbs_hpool_t *pool, const lbs_token_t *token)
 /* Where the table does not know the session the token decides. */
 static void look_at_token(look_t *look)
 {
-    const lbs_hmember_t *member;
+    const lbs_member_t *member;
     lbs_token_t token;
     apr_status_t rv =
         lbs_token_verify(&token, look->value.p, look->value.n,
@@ -158,7 +158,7 @@ static void look_at_token(look_t *look)
 
 static void look_at_route(look_t *look)
 {
-    const lbs_hmember_t *member = NULL;
+    const lbs_member_t *member = NULL;
     lbs_slice_t route;
 
     if (lbs_key_route(look->value, &route) == APR_SUCCESS) {
@@ -217,10 +217,10 @@ static const char *look_up(look_t *look)
     }
 }
 
-static const char *look_with(look_t *look, lbs_lookup_t *found)
+static const char *look_with(look_t *look, lbs_question_t *found)
 {
-    static const lbs_lookup_t nothing = {.member = LBS_NO_MEMBER};
-    lbs_lookup_t result = nothing;
+    static const lbs_question_t nothing = {.member = LBS_NO_MEMBER};
+    lbs_question_t result = nothing;
     const lbs_source_t *source = &look->pool->set.sticky->source[look->index];
     const char *wrong = NULL;
 
@@ -241,9 +241,9 @@ static const char *look_with(look_t *look, lbs_lookup_t *found)
     return wrong;
 }
 
-const char *lbs_lookup_value(request_rec *r, const lbs_hpool_t *pool,
-                             const char *source, const char *value,
-                             lbs_lookup_t *found)
+const char *lbs_question_value(request_rec *r, const lbs_pool_t *pool,
+                               const char *source, const char *value,
+                               lbs_question_t *found)
 {
     look_t look = {r, pool, 0, lbs_slice_of(value), NULL};
 
@@ -255,8 +255,8 @@ const char *lbs_lookup_value(request_rec *r, const lbs_hpool_t *pool,
     return look_with(&look, found);
 }
 
-const char *lbs_lookup_key(request_rec *r, const lbs_hpool_t *pool,
-                           const char *key, lbs_lookup_t *found)
+const char *lbs_question_key(request_rec *r, const lbs_pool_t *pool,
+                             const char *key, lbs_question_t *found)
 {
     look_t look = {r, pool, -1, {NULL, 0}, NULL};
     const char *colon;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_question.h - what the module knows of one visitor's key. Changes nothing.
+/* lbs_question.h - what the module knows of one visitor's key. Changes
+ * nothing.
  */
-#ifndef LBS_LOOKUP_H
-#define LBS_LOOKUP_H
+#ifndef LBS_QUESTION_H
+#define LBS_QUESTION_H
 
 #include <httpd.h>
 
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/state/lbs_decision.h"
 
-typedef struct lbs_lookup_t {
+typedef struct lbs_question_t {
     const char *source; /* as configured */
     int index;          /* of the source in the pool */
     int has_hash;       /* 0: a route, or a cookie that is no token of ours */
@@ -22,7 +23,7 @@ typedef struct lbs_lookup_t {
                                or it is no longer configured */
     int named;              /* a member is named, configured or not */
     lbs_reason_t why;       /* when none is named: why a pick is due */
-} lbs_lookup_t;
+} lbs_question_t;
 
 /**
  * Look a key up: in the table, then in the pool's store.
@@ -35,12 +36,12 @@ typedef struct lbs_lookup_t {
  * @return NULL; or a sentence: the pool has no such source, or the value is
  *         no address
  */
-const char *lbs_lookup_value(request_rec *r, const lbs_hpool_t *pool,
-                             const char *source, const char *value,
-                             lbs_lookup_t *found);
+const char *lbs_question_value(request_rec *r, const lbs_pool_t *pool,
+                               const char *source, const char *value,
+                               lbs_question_t *found);
 
 /** The same for "SOURCE:VALUE"; the source may itself hold colons. */
-const char *lbs_lookup_key(request_rec *r, const lbs_hpool_t *pool,
-                           const char *key, lbs_lookup_t *found);
+const char *lbs_question_key(request_rec *r, const lbs_pool_t *pool,
+                             const char *key, lbs_question_t *found);
 
 #endif

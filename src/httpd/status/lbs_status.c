@@ -82,7 +82,7 @@ static int serve_page(request_rec *r)
     more.day_of = lbs_form_get(&query, "member");
     page.view = lbs_collect_view(r->pool, r->server, &more);
     page.query = &query;
-    page.nonce = lbs_apply_nonce(r);
+    page.nonce = lbs_admin_form_nonce(r);
     return lbs_reply_send(r, out, lbs_page_write(out, &page),
                           "text/html; charset=utf-8");
 }
@@ -99,7 +99,7 @@ static const document_t *find_document(const char *name)
         {"json", M_GET, serve_json},
         {"metrics", M_GET, serve_metrics},
         {"explain", M_GET, lbs_explain_serve},
-        {"admin", M_POST, lbs_apply_serve},
+        {"admin", M_POST, lbs_admin_form_serve},
     };
     apr_size_t i;
 

@@ -14,7 +14,7 @@
 /* Names and MACs of each secret: the first writes, the others are read. */
 static struct {
     apr_size_t count;
-    lbs_store_secret_t secret[LBS_SECRET_MAX];
+    lbs_store_record_secret_t secret[LBS_SECRET_MAX];
 } keys;
 
 /* Configuration ---------------------------------------------------------- */
@@ -55,7 +55,7 @@ static int check_store(apr_pool_t *ptemp, const server_rec *s,
     return OK;
 }
 
-int lbs_peers_check(apr_pool_t *ptemp, server_rec *main_server)
+int lbs_store_check(apr_pool_t *ptemp, server_rec *main_server)
 {
     lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
     int status = OK;
@@ -70,7 +70,7 @@ int lbs_peers_check(apr_pool_t *ptemp, server_rec *main_server)
 
 /* Pools that name the same store share it. */
 static apr_status_t open_store(apr_pool_t *pconf, apr_pool_t *ptemp,
-                               lbs_hpool_t *pool, server_rec *s,
+                               lbs_pool_t *pool, server_rec *s,
                                apr_hash_t *opened)
 {
     const lbs_set_store_t *set = pool->set.store;
@@ -82,14 +82,14 @@ static apr_status_t open_store(apr_pool_t *pconf, apr_pool_t *ptemp,
 
     pool->store = apr_hash_get(opened, spelling, APR_HASH_KEY_STRING);
     if (pool->store == NULL) {
-        rv = lbs_peers_call_open(&pool->store, find_provider(set->provider),
+        rv = lbs_store_call_open(&pool->store, find_provider(set->provider),
                                  spelling, set->args, s, pconf, ptemp);
         apr_hash_set(opened, spelling, APR_HASH_KEY_STRING, pool->store);
     }
     return rv;
 }
 
-apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
+apr_status_t lbs_store_start(apr_pool_t *pconf, apr_pool_t *ptemp,
                              server_rec *main_server)
 {
     const lbs_secret_t *secret = lbs_runtime()->secret;
@@ -102,10 +102,10 @@ apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
         lbs_hash_key_t key;
 
         lbs_secret_key(&key, secret, keys.count, "store");
-        lbs_store_secret(&keys.secret[keys.count], &key);
+        lbs_store_record_secret(&keys.secret[keys.count], &key);
     }
     for (i = 0; i < all->nelts && rv == APR_SUCCESS; i++) {
-        lbs_hpool_t *pool = APR_ARRAY_IDX(all, i, lbs_hpool_t *);
+        lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
         if (pool->set.store->provider != NULL) {
             rv = open_store(pconf, ptemp, pool, main_server, opened);
@@ -117,7 +117,7 @@ apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
 /* Sessions --------------------------------------------------------------- */
 
 /* One name for each secret, one behind the other. */
-const char *lbs_peers_name(request_rec *r, const lbs_hpool_t *pool, int index,
+const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
                            const void *value, apr_size_t len)
 {
     const lbs_source_t *source = &pool->set.sticky->source[index];
@@ -128,34 +128,35 @@ const char *lbs_peers_name(request_rec *r, const lbs_hpool_t *pool, int index,
         || source->kind == LBS_SOURCE_ROUTE) {
         return NULL;
     }
-    names = apr_palloc(r->pool, keys.count * LBS_STORE_NAME_LEN + 1);
+    names = apr_palloc(r->pool, keys.count * LBS_STORE_RECORD_NAME_LEN + 1);
     for (i = 0; i < keys.count; i++) {
-        lbs_store_name(&keys.secret[i], pool->token_pool, source->spelling,
-                       value, len, names + i * LBS_STORE_NAME_LEN);
+        lbs_store_record_name(&keys.secret[i], pool->token_pool,
+                              source->spelling, value, len,
+                              names + i * LBS_STORE_RECORD_NAME_LEN);
     }
     return names;
 }
 
-static apr_status_t read_one(const lbs_hpool_t *pool, const char *names,
+static apr_status_t read_one(const lbs_pool_t *pool, const char *names,
                              apr_size_t which, apr_time_t now,
                              lbs_store_record_t *record)
 {
-    unsigned char value[LBS_STORE_VALUE_LEN];
-    char name[LBS_STORE_NAME_LEN + 1];
+    unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
+    char name[LBS_STORE_RECORD_NAME_LEN + 1];
     apr_status_t rv;
 
-    apr_cpystrn(name, names + which * LBS_STORE_NAME_LEN, sizeof(name));
-    rv = lbs_peers_call(pool->store, LBS_PEERS_GET, name, value, 0,
+    apr_cpystrn(name, names + which * LBS_STORE_RECORD_NAME_LEN, sizeof(name));
+    rv = lbs_store_call(pool->store, LBS_STORE_GET, name, value, 0,
                         pool->set.store->timeout);
     return rv != APR_SUCCESS
                ? rv
-               : lbs_store_decode(&keys.secret[which], name, value,
-                                  sizeof(value),
-                                  (apr_uint64_t)apr_time_sec(now), record);
+               : lbs_store_record_decode(
+                   &keys.secret[which], name, value, sizeof(value),
+                   (apr_uint64_t)apr_time_sec(now), record);
 }
 
-static int is_too_old(const lbs_hpool_t *pool,
-                      const lbs_store_record_t *record, apr_time_t now)
+static int is_too_old(const lbs_pool_t *pool, const lbs_store_record_t *record,
+                      apr_time_t now)
 {
     apr_int64_t max = pool->set.timeout->max;
 
@@ -164,10 +165,10 @@ static int is_too_old(const lbs_hpool_t *pool,
                   > apr_time_sec(max);
 }
 
-int lbs_peers_find(const lbs_hpool_t *pool, lbs_hkey_t *key)
+int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key)
 {
     apr_time_t now = apr_time_now();
-    const lbs_hmember_t *m;
+    const lbs_member_t *m;
     lbs_store_record_t record;
     apr_status_t rv = APR_NOTFOUND;
     apr_size_t i;
@@ -196,7 +197,7 @@ int lbs_peers_find(const lbs_hpool_t *pool, lbs_hkey_t *key)
 
 /* Half an idle time is a period; the first answer in each tells the store,
  * which keeps a session for one and a half. */
-static int is_due(const lbs_request_t *req, const lbs_hkey_t *key)
+static int is_due(const lbs_request_t *req, const lbs_key_t *key)
 {
     apr_int64_t idle = req->pool->set.timeout->idle;
     apr_int64_t period = idle / 2 > 0 ? idle / 2 : 1;
@@ -206,9 +207,9 @@ static int is_due(const lbs_request_t *req, const lbs_hkey_t *key)
            || seen / period != lbs_runtime_now() / period;
 }
 
-void lbs_peers_write(const lbs_request_t *req, const lbs_hkey_t *key)
+void lbs_store_write(const lbs_request_t *req, const lbs_key_t *key)
 {
-    const lbs_hpool_t *pool = req->pool;
+    const lbs_pool_t *pool = req->pool;
     apr_int64_t idle = pool->set.timeout->idle;
     apr_time_t now = apr_time_now();
     apr_time_t expiry = now + idle + idle / 2;
@@ -217,27 +218,28 @@ void lbs_peers_write(const lbs_request_t *req, const lbs_hkey_t *key)
         key->stored != 0 ? key->stored : (apr_uint64_t)apr_time_sec(now),
         (apr_uint64_t)apr_time_sec(expiry) + 1,
     };
-    unsigned char value[LBS_STORE_VALUE_LEN];
-    char name[LBS_STORE_NAME_LEN + 1];
+    unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
+    char name[LBS_STORE_RECORD_NAME_LEN + 1];
 
     if (key->name == NULL || req->temporary || !is_due(req, key)) {
         return;
     }
     apr_cpystrn(name, key->name, sizeof(name));
-    lbs_store_encode(&keys.secret[0], name, &record, value);
-    (void)lbs_peers_call(pool->store, LBS_PEERS_PUT, name, value, expiry,
+    lbs_store_record_encode(&keys.secret[0], name, &record, value);
+    (void)lbs_store_call(pool->store, LBS_STORE_PUT, name, value, expiry,
                          pool->set.store->timeout);
 }
 
-void lbs_peers_forget(const lbs_hpool_t *pool, const lbs_hkey_t *key)
+void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key)
 {
-    unsigned char none[LBS_STORE_VALUE_LEN] = {0};
-    char name[LBS_STORE_NAME_LEN + 1];
+    unsigned char none[LBS_STORE_RECORD_VALUE_LEN] = {0};
+    char name[LBS_STORE_RECORD_NAME_LEN + 1];
     apr_size_t i;
 
     for (i = 0; key->name != NULL && i < keys.count; i++) {
-        apr_cpystrn(name, key->name + i * LBS_STORE_NAME_LEN, sizeof(name));
-        (void)lbs_peers_call(pool->store, LBS_PEERS_REMOVE, name, none, 0,
+        apr_cpystrn(name, key->name + i * LBS_STORE_RECORD_NAME_LEN,
+                    sizeof(name));
+        (void)lbs_store_call(pool->store, LBS_STORE_REMOVE, name, none, 0,
                              pool->set.store->timeout);
     }
 }

@@ -2,12 +2,12 @@
 /* lbs_store.h - LBStickyStore: learned sessions that servers share.
  *
  * Any socache provider of httpd is the store. What a session looks like there
- * is src/state/lbs_store_record.h; how calls are kept short and a dead store from
- * being asked is lbs_store_call.h. A store never decides whether a request is
- * answered: without it, sessions are known to one server only.
+ * is src/state/lbs_store_record.h; how calls are kept short and a dead store
+ * from being asked is lbs_store_call.h. A store never decides whether a
+ * request is answered: without it, sessions are known to one server only.
  */
-#ifndef LBS_PEERS_H
-#define LBS_PEERS_H
+#ifndef LBS_STORE_H
+#define LBS_STORE_H
 
 #include <httpd.h>
 
@@ -15,7 +15,7 @@
 
 /** Refuse stores that do not exist. In check_config.
  * @return OK; or an HTTP status, and it was logged what to write */
-int lbs_peers_check(apr_pool_t *ptemp, server_rec *main_server);
+int lbs_store_check(apr_pool_t *ptemp, server_rec *main_server);
 
 /**
  * Open the stores of all pools. Parent, in post_config, after the secret is
@@ -23,7 +23,7 @@ int lbs_peers_check(apr_pool_t *ptemp, server_rec *main_server);
  *
  * @return APR_SUCCESS; anything else was logged and the start must fail
  */
-apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
+apr_status_t lbs_store_start(apr_pool_t *pconf, apr_pool_t *ptemp,
                              server_rec *main_server);
 
 /**
@@ -33,7 +33,7 @@ apr_status_t lbs_peers_start(apr_pool_t *pconf, apr_pool_t *ptemp,
  * @return allocated from the request's pool; NULL: the pool has no store, or
  *         the source is none that is learned
  */
-const char *lbs_peers_name(request_rec *r, const lbs_hpool_t *pool, int index,
+const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
                            const void *value, apr_size_t len);
 
 /**
@@ -44,15 +44,15 @@ const char *lbs_peers_name(request_rec *r, const lbs_hpool_t *pool, int index,
  * @param key  its name is set, or NULL; on success known, slot and expires are
  * @return 1 when the store knows it; 0: it does not, or cannot be asked
  */
-int lbs_peers_find(const lbs_hpool_t *pool, lbs_hkey_t *key);
+int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key);
 
 /**
  * Tell the store who has a session, where that is new or was told long ago.
  * Before the answer is released.
  */
-void lbs_peers_write(const lbs_request_t *req, const lbs_hkey_t *key);
+void lbs_store_write(const lbs_request_t *req, const lbs_key_t *key);
 
 /** The application ended a session. */
-void lbs_peers_forget(const lbs_hpool_t *pool, const lbs_hkey_t *key);
+void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key);
 
 #endif

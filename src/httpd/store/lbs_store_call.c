@@ -27,7 +27,7 @@ typedef struct breaker_t {
     lbs_atomic64_t warned_at; /* monotonic */
 } breaker_t;
 
-struct lbs_peers_store_t {
+struct lbs_store_t {
     const ap_socache_provider_t *provider;
     ap_socache_instance_t *instance;
     const char *spelling;
@@ -38,11 +38,11 @@ struct lbs_peers_store_t {
 
 /* One call; the last of the caller and the thread frees it. */
 typedef struct call_t {
-    lbs_peers_store_t *store;
-    lbs_peers_op_t op;
+    lbs_store_t *store;
+    lbs_store_op_t op;
     apr_time_t expiry;
-    char name[LBS_STORE_NAME_LEN + 1];
-    unsigned char value[LBS_STORE_VALUE_LEN];
+    char name[LBS_STORE_RECORD_NAME_LEN + 1];
+    unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
     apr_status_t rv;
     int done; /* both under the lock */
     int abandoned;
@@ -58,18 +58,19 @@ static struct {
     int ends;                /* 1: begin none of these any more */
 } process;
 
-static apr_array_header_t *stores; /* lbs_peers_store_t *, from pconf */
+static apr_array_header_t *stores; /* lbs_store_t *, from pconf */
 
-void lbs_peers_call_pre_config(apr_pool_t *pconf)
+void lbs_store_call_pre_config(apr_pool_t *pconf)
 {
-    stores = apr_array_make(pconf, 2, sizeof(lbs_peers_store_t *));
+    stores = apr_array_make(pconf, 2, sizeof(lbs_store_t *));
     (void)ap_mutex_register(pconf, MUTEX, NULL, APR_LOCK_DEFAULT, 0);
 }
 
-static apr_status_t init(lbs_peers_store_t *store, apr_pool_t *pconf)
+static apr_status_t init(lbs_store_t *store, apr_pool_t *pconf)
 {
-    static const struct ap_socache_hints hints = {
-        LBS_STORE_NAME_LEN, LBS_STORE_VALUE_LEN, apr_time_from_sec(60)};
+    static const struct ap_socache_hints hints = {LBS_STORE_RECORD_NAME_LEN,
+                                                  LBS_STORE_RECORD_VALUE_LEN,
+                                                  apr_time_from_sec(60)};
     apr_status_t rv = store->provider->init(store->instance, "lbsticky",
                                             &hints, store->server, pconf);
     void *block;
@@ -88,13 +89,13 @@ static apr_status_t init(lbs_peers_store_t *store, apr_pool_t *pconf)
     return rv;
 }
 
-apr_status_t lbs_peers_call_open(lbs_peers_store_t **store,
+apr_status_t lbs_store_call_open(lbs_store_t **store,
                                  const ap_socache_provider_t *provider,
                                  const char *spelling, const char *args,
                                  server_rec *s, apr_pool_t *pconf,
                                  apr_pool_t *ptemp)
 {
-    lbs_peers_store_t *made = apr_pcalloc(pconf, sizeof(*made));
+    lbs_store_t *made = apr_pcalloc(pconf, sizeof(*made));
     const char *error;
     apr_status_t rv = APR_EINVAL;
 
@@ -112,7 +113,7 @@ apr_status_t lbs_peers_call_open(lbs_peers_store_t **store,
                      error != NULL ? error : "");
         return rv;
     }
-    APR_ARRAY_PUSH(stores, lbs_peers_store_t *) = made;
+    APR_ARRAY_PUSH(stores, lbs_store_t *) = made;
     *store = made;
     return APR_SUCCESS;
 }
@@ -157,7 +158,7 @@ static apr_status_t create_threads(apr_pool_t *pchild)
     return rv;
 }
 
-void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server)
+void lbs_store_call_child(apr_pool_t *pchild, server_rec *main_server)
 {
     apr_status_t rv = APR_SUCCESS;
     int i;
@@ -167,8 +168,7 @@ void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server)
         return;
     }
     for (i = 0; i < stores->nelts && rv == APR_SUCCESS; i++) {
-        lbs_peers_store_t *store =
-            APR_ARRAY_IDX(stores, i, lbs_peers_store_t *);
+        lbs_store_t *store = APR_ARRAY_IDX(stores, i, lbs_store_t *);
 
         if (store->mutex != NULL) {
             rv = apr_global_mutex_child_init(
@@ -189,7 +189,7 @@ void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server)
 
 /* The breaker ------------------------------------------------------------ */
 
-static void tell(const lbs_peers_store_t *store, lbs_event_kind_t kind)
+static void tell(const lbs_store_t *store, lbs_event_kind_t kind)
 {
     lbs_clock_t now = lbs_runtime_clock();
 
@@ -206,7 +206,7 @@ static int take_turn(lbs_atomic64_t *at, apr_uint64_t now, apr_int64_t pause)
 }
 
 /* @return 1 when the store may be called now */
-static int may_call(const lbs_peers_store_t *store)
+static int may_call(const lbs_store_t *store)
 {
     breaker_t *breaker = store->breaker;
 
@@ -215,7 +215,7 @@ static int may_call(const lbs_peers_store_t *store)
                         REST);
 }
 
-static void failed(const lbs_peers_store_t *store, apr_status_t rv)
+static void failed(const lbs_store_t *store, apr_status_t rv)
 {
     breaker_t *breaker = store->breaker;
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
@@ -235,7 +235,7 @@ static void failed(const lbs_peers_store_t *store, apr_status_t rv)
     }
 }
 
-static void worked(const lbs_peers_store_t *store)
+static void worked(const lbs_store_t *store)
 {
     breaker_t *breaker = store->breaker;
     apr_uint32_t down = 1;
@@ -254,12 +254,12 @@ static void worked(const lbs_peers_store_t *store)
 
 /* Redis and memcached that are known to be dead are reported as "not found":
  * only what is written tells that they live. */
-static void judge(lbs_peers_store_t *store, lbs_peers_op_t op, apr_status_t rv)
+static void judge(lbs_store_t *store, lbs_store_op_t op, apr_status_t rv)
 {
     if (rv == APR_SUCCESS) {
         worked(store);
     }
-    else if (rv != APR_NOTFOUND || op == LBS_PEERS_PUT) {
+    else if (rv != APR_NOTFOUND || op == LBS_STORE_PUT) {
         failed(store, rv);
     }
     else if (lbs_atomic_load32_relaxed(&store->breaker->down)) {
@@ -274,22 +274,24 @@ static apr_status_t ask(call_t *call, apr_pool_t *pool)
     const ap_socache_provider_t *provider = call->store->provider;
     ap_socache_instance_t *instance = call->store->instance;
     const unsigned char *id = (const unsigned char *)call->name;
-    unsigned int len = LBS_STORE_VALUE_LEN;
+    unsigned int len = LBS_STORE_RECORD_VALUE_LEN;
     apr_status_t rv;
 
     switch (call->op) {
-    case LBS_PEERS_PUT:
+    case LBS_STORE_PUT:
         return provider->store(instance, call->store->server, id,
-                               LBS_STORE_NAME_LEN, call->expiry, call->value,
-                               len, pool);
-    case LBS_PEERS_REMOVE:
+                               LBS_STORE_RECORD_NAME_LEN, call->expiry,
+                               call->value, len, pool);
+    case LBS_STORE_REMOVE:
         return provider->remove(instance, call->store->server, id,
-                                LBS_STORE_NAME_LEN, pool);
+                                LBS_STORE_RECORD_NAME_LEN, pool);
     default:
         rv = provider->retrieve(instance, call->store->server, id,
-                                LBS_STORE_NAME_LEN, call->value, &len, pool);
-        return rv == APR_SUCCESS && len != LBS_STORE_VALUE_LEN ? APR_NOTFOUND
-                                                               : rv;
+                                LBS_STORE_RECORD_NAME_LEN, call->value, &len,
+                                pool);
+        return rv == APR_SUCCESS && len != LBS_STORE_RECORD_VALUE_LEN
+                   ? APR_NOTFOUND
+                   : rv;
     }
 }
 
@@ -376,9 +378,9 @@ static int wait_for(call_t *call, apr_interval_time_t timeout)
     return done;
 }
 
-apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
+apr_status_t lbs_store_call(lbs_store_t *store, lbs_store_op_t op,
                             const char *name,
-                            unsigned char value[LBS_STORE_VALUE_LEN],
+                            unsigned char value[LBS_STORE_RECORD_VALUE_LEN],
                             apr_time_t expiry, apr_interval_time_t timeout)
 {
     call_t *call;
@@ -394,9 +396,9 @@ apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
     call->store = store;
     call->op = op;
     call->expiry = expiry;
-    memcpy(call->name, name, LBS_STORE_NAME_LEN);
-    if (op == LBS_PEERS_PUT) {
-        memcpy(call->value, value, LBS_STORE_VALUE_LEN);
+    memcpy(call->name, name, LBS_STORE_RECORD_NAME_LEN);
+    if (op == LBS_STORE_PUT) {
+        memcpy(call->value, value, LBS_STORE_RECORD_VALUE_LEN);
     }
     if (apr_thread_pool_push(process.threads, run, call,
                              APR_THREAD_TASK_PRIORITY_NORMAL, NULL)
@@ -406,8 +408,8 @@ apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
     }
     if (wait_for(call, timeout)) {
         rv = call->rv;
-        if (rv == APR_SUCCESS && op == LBS_PEERS_GET) {
-            memcpy(value, call->value, LBS_STORE_VALUE_LEN);
+        if (rv == APR_SUCCESS && op == LBS_STORE_GET) {
+            memcpy(value, call->value, LBS_STORE_RECORD_VALUE_LEN);
         }
         free(call);
     }
@@ -415,7 +417,7 @@ apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
     return rv;
 }
 
-int lbs_peers_call_is_down(const lbs_peers_store_t *store)
+int lbs_store_call_is_down(const lbs_store_t *store)
 {
     return store != NULL && lbs_atomic_load32_relaxed(&store->breaker->down);
 }

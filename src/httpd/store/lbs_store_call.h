@@ -6,24 +6,24 @@
  * is late counts against the store; after three in a row it is left alone for
  * a while, by all processes, but for one call now and then that tries it.
  */
-#ifndef LBS_PEERS_CALL_H
-#define LBS_PEERS_CALL_H
+#ifndef LBS_STORE_CALL_H
+#define LBS_STORE_CALL_H
 
 #include <ap_socache.h>
 #include <httpd.h>
 
 #include "src/state/lbs_store_record.h"
 
-typedef struct lbs_peers_store_t lbs_peers_store_t; /* opaque, from pconf */
+typedef struct lbs_store_t lbs_store_t; /* opaque, from pconf */
 
-typedef enum lbs_peers_op_t {
-    LBS_PEERS_GET,
-    LBS_PEERS_PUT,
-    LBS_PEERS_REMOVE
-} lbs_peers_op_t;
+typedef enum lbs_store_op_t {
+    LBS_STORE_GET,
+    LBS_STORE_PUT,
+    LBS_STORE_REMOVE
+} lbs_store_op_t;
 
 /** Once per configuration, in pre_config. */
-void lbs_peers_call_pre_config(apr_pool_t *pconf);
+void lbs_store_call_pre_config(apr_pool_t *pconf);
 
 /**
  * Open a store. Parent, in post_config.
@@ -32,31 +32,31 @@ void lbs_peers_call_pre_config(apr_pool_t *pconf);
  * @param args      for the provider; NULL: its defaults
  * @return APR_SUCCESS; anything else was logged
  */
-apr_status_t lbs_peers_call_open(lbs_peers_store_t **store,
+apr_status_t lbs_store_call_open(lbs_store_t **store,
                                  const ap_socache_provider_t *provider,
                                  const char *spelling, const char *args,
                                  server_rec *s, apr_pool_t *pconf,
                                  apr_pool_t *ptemp);
 
 /** In child_init. */
-void lbs_peers_call_child(apr_pool_t *pchild, server_rec *main_server);
+void lbs_store_call_child(apr_pool_t *pchild, server_rec *main_server);
 
 /**
  * Call a store.
  *
- * @param name     LBS_STORE_NAME_LEN characters
- * @param value    in for PUT, out for GET: LBS_STORE_VALUE_LEN bytes
+ * @param name     LBS_STORE_RECORD_NAME_LEN characters
+ * @param value    in for PUT, out for GET: LBS_STORE_RECORD_VALUE_LEN bytes
  * @param expiry   wall clock, for PUT
  * @param timeout  microseconds the caller waits
  * @return APR_SUCCESS; APR_NOTFOUND: it is not there; APR_EAGAIN: the store is
  *         being left alone; APR_TIMEUP or another error: the store failed
  */
-apr_status_t lbs_peers_call(lbs_peers_store_t *store, lbs_peers_op_t op,
+apr_status_t lbs_store_call(lbs_store_t *store, lbs_store_op_t op,
                             const char *name,
-                            unsigned char value[LBS_STORE_VALUE_LEN],
+                            unsigned char value[LBS_STORE_RECORD_VALUE_LEN],
                             apr_time_t expiry, apr_interval_time_t timeout);
 
 /** @return 1 while the store is left alone; store may be NULL */
-int lbs_peers_call_is_down(const lbs_peers_store_t *store);
+int lbs_store_call_is_down(const lbs_store_t *store);
 
 #endif

@@ -269,7 +269,7 @@ static void forgotten(void)
 static void words(void)
 {
     lbs_check_conf_t odd = conf;
-    char text[LBS_NOTE_LEN];
+    char text[LBS_SHARED_TEXT_LEN];
     char line[400];
 
     is_int(lbs_check_say_status(&conf, 200, text), 1, "200 is fine");
@@ -286,7 +286,7 @@ static void words(void)
     memset(line, 'x', sizeof(line) - 1);
     line[sizeof(line) - 1] = '\0';
     lbs_check_say_error("connect", line, text);
-    is_int(strlen(text), LBS_NOTE_LEN - 1, "a long error is cut");
+    is_int(strlen(text), LBS_SHARED_TEXT_LEN - 1, "a long error is cut");
 }
 
 /* Rise and fall once more, obviously. */

@@ -48,7 +48,7 @@ static lbs_eject_turn_t answer(int i)
     return lbs_eject_answered(&on[i], &attempt, now);
 }
 
-static lbs_eject_turn_t probe(int i, int good)
+static lbs_eject_turn_t trial(int i, int good)
 {
     lbs_eject_attempt_t attempt = {now, 1, 0};
 
@@ -150,8 +150,8 @@ static void hold_is_over_in_time(void)
     is_int(lbs_eject_out(&record[0]), 1, "but not open");
     is_int(fail(0), LBS_EJECT_NONE, "an old attempt's failure says nothing");
     is_int(answer(0), LBS_EJECT_NONE, "nor does its answer");
-    is_int(probe(0, 1), LBS_EJECT_UP, "the probe's answer opens");
-    is_int(probe(0, 1), LBS_EJECT_NONE, "once");
+    is_int(trial(0, 1), LBS_EJECT_UP, "the trial's answer opens");
+    is_int(trial(0, 1), LBS_EJECT_NONE, "once");
     is_int(flags(0), 0, "no flag is left");
     is_int((apr_uint32_t)pool.ejected, 0, "nor counted as ejected");
 }
@@ -168,7 +168,7 @@ static void holds_double(void)
                "hold %d is %d s", i + 1, (int)want);
         now = lbs_eject_until(&record[0]);
         tick(0);
-        is_int(probe(0, 0), LBS_EJECT_EJECTED, "the probe fails");
+        is_int(trial(0, 0), LBS_EJECT_EJECTED, "the trial fails");
         want = want * 2 > 60 ? 60 : want * 2;
     }
     is_str(lbs_eject_reason(why), "failed when tried again", "it says why");
@@ -182,7 +182,7 @@ static void eject_and_return(apr_uint64_t want_hold, const char *what)
     is_int(lbs_eject_until(&record[0]) - now, want_hold, "%s", what);
     now = lbs_eject_until(&record[0]);
     tick(0);
-    probe(0, 1);
+    trial(0, 1);
 }
 
 static void holds_start_anew_after_a_good_while(void)
@@ -209,7 +209,7 @@ static void late_failures_of_the_old_attempts(void)
     fail(0), fail(0), fail(0);
     now += SEC;
     tick(0);
-    probe(0, 1);
+    trial(0, 1);
     now += 30 * SEC;
     for (i = 0; i < 50; i++) {
         turns += lbs_eject_failed(&on[0], &old, now, &why) != 0;
@@ -277,9 +277,9 @@ static void a_probe_that_goes_on(void)
     is_int(fail(0), LBS_EJECT_EJECTED, "held");
     now += SEC;
     is_int(tick(0), LBS_EJECT_HALF_OPEN, "half-open");
-    gauge[0].probe = 7;
+    gauge[0].trial = 7;
     now += 3 * SEC;
-    is_int(tick(0), LBS_EJECT_NONE, "a probe without an answer");
+    is_int(tick(0), LBS_EJECT_NONE, "a trial without an answer");
     gauge[0].heard_at = now;
     now += SEC - MS;
     is_int(tick(0), LBS_EJECT_NONE, "an answer that may break off yet");
@@ -429,7 +429,7 @@ static void saved_and_loaded(void)
 
 typedef struct client_t {
     pthread_barrier_t *go;
-    int probe;
+    int trial;
     int good;
     int turns;
 } client_t;
@@ -437,7 +437,7 @@ typedef struct client_t {
 static void *client(void *arg)
 {
     client_t *c = arg;
-    lbs_eject_attempt_t attempt = {now, c->probe, 0};
+    lbs_eject_attempt_t attempt = {now, c->trial, 0};
     lbs_eject_why_t reason;
 
     pthread_barrier_wait(c->go);
@@ -496,14 +496,14 @@ static void random_operations_against_a_twin(void)
 
         now += 1 + lbs_rand_below(&rand, what == 7 ? 30 * SEC : SEC);
         if (what == 0 || what == 1) {
-            probe(0, 1);
+            trial(0, 1);
             row = 0;
             if (phase == 2) {
                 phase = 0, since = now, level++;
             }
         }
         else if (what <= 4) {
-            lbs_eject_turn_t turn = probe(0, 0);
+            lbs_eject_turn_t turn = trial(0, 0);
 
             row = phase == 0 && now - last / 1000 * 1000 < 10001 * MS ? row + 1
                                                                       : 1;

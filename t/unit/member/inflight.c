@@ -40,71 +40,76 @@ static void sizes(void)
 
 static void every_child_gets_a_row(void)
 {
-    lbs_row_t row[ROWS + 1];
-    lbs_row_t dead, again;
+    lbs_inflight_t row[ROWS + 1];
+    lbs_inflight_t dead, again;
     apr_uint32_t i;
 
     start();
     for (i = 1; i < ROWS; i++) {
-        is_int(lbs_row_claim(&rows, 100 + i, &row[i]), APR_SUCCESS,
+        is_int(lbs_inflight_claim(&rows, 100 + i, &row[i]), APR_SUCCESS,
                "child %u has a row", i);
-        is_int(lbs_row_pid(&rows, row[i].index), 100 + i, "of its own");
+        is_int(lbs_inflight_pid(&rows, row[i].index), 100 + i, "of its own");
     }
-    is_int(lbs_row_claim(&rows, 200, &row[ROWS]), APR_ENOSPC, "none left");
-    is_int(row[ROWS].index, LBS_ROW_COMMON, "the common one is for the rest");
-    is_int(lbs_row_condemn(&rows, LBS_ROW_COMMON, 0, &dead), APR_NOTFOUND,
-           "nobody can condemn the common row");
-    is_int(lbs_row_condemn(&rows, 2, 999, &dead), APR_NOTFOUND,
+    is_int(lbs_inflight_claim(&rows, 200, &row[ROWS]), APR_ENOSPC,
+           "none left");
+    is_int(row[ROWS].index, LBS_INFLIGHT_COMMON,
+           "the common one is for the rest");
+    is_int(lbs_inflight_condemn(&rows, LBS_INFLIGHT_COMMON, 0, &dead),
+           APR_NOTFOUND, "nobody can condemn the common row");
+    is_int(lbs_inflight_condemn(&rows, 2, 999, &dead), APR_NOTFOUND,
            "nor a row in the name of another process");
-    is_int(lbs_row_condemn(&rows, ROWS, 1, &dead), APR_NOTFOUND,
+    is_int(lbs_inflight_condemn(&rows, ROWS, 1, &dead), APR_NOTFOUND,
            "nor a row that does not exist");
-    is_int(lbs_row_condemn(&rows, 2, 102, &dead), APR_SUCCESS, "condemned");
-    is_int(lbs_row_condemn(&rows, 2, 102, &dead), APR_SUCCESS,
+    is_int(lbs_inflight_condemn(&rows, 2, 102, &dead), APR_SUCCESS,
+           "condemned");
+    is_int(lbs_inflight_condemn(&rows, 2, 102, &dead), APR_SUCCESS,
            "and once more by somebody else");
-    is_int(lbs_row_claim(&rows, 201, &row[ROWS]), APR_ENOSPC,
+    is_int(lbs_inflight_claim(&rows, 201, &row[ROWS]), APR_ENOSPC,
            "not to be had before it is reaped");
-    ok(lbs_row_condemned(&rows, 2, &again) && again.token == dead.token,
+    ok(lbs_inflight_condemned(&rows, 2, &again) && again.token == dead.token,
        "which anybody can see is still to do");
-    ok(!lbs_row_condemned(&rows, 3, &again), "not with a living row");
-    ok(!lbs_row_condemned(&rows, ROWS, &again), "nor one that is not there");
-    is_int(lbs_row_reap(&rows, &dead, gauges), APR_SUCCESS, "reaped");
-    is_int(lbs_row_reap(&rows, &dead, gauges), APR_NOTFOUND, "only once");
-    ok(!lbs_row_condemned(&rows, 2, &again), "nothing is left to do");
-    is_int(lbs_row_claim(&rows, 202, &row[ROWS]), APR_SUCCESS, "free again");
+    ok(!lbs_inflight_condemned(&rows, 3, &again), "not with a living row");
+    ok(!lbs_inflight_condemned(&rows, ROWS, &again),
+       "nor one that is not there");
+    is_int(lbs_inflight_reap(&rows, &dead, gauges), APR_SUCCESS, "reaped");
+    is_int(lbs_inflight_reap(&rows, &dead, gauges), APR_NOTFOUND, "only once");
+    ok(!lbs_inflight_condemned(&rows, 2, &again), "nothing is left to do");
+    is_int(lbs_inflight_claim(&rows, 202, &row[ROWS]), APR_SUCCESS,
+           "free again");
     is_int(row[ROWS].index, row[2].index, "the same row");
     ok(row[ROWS].token != row[2].token, "with another token");
-    is_int(lbs_row_reap(&rows, &dead, gauges), APR_NOTFOUND,
+    is_int(lbs_inflight_reap(&rows, &dead, gauges), APR_NOTFOUND,
            "a late reaper leaves the new owner alone");
-    is_int(lbs_row_pid(&rows, 2), 202, "who still has it");
+    is_int(lbs_inflight_pid(&rows, 2), 202, "who still has it");
 }
 
 static void attempts_are_counted(void)
 {
     lbs_flight_t flight = {0, 0, 0, 0};
-    lbs_row_t row;
+    lbs_inflight_t row;
 
     start();
-    (void)lbs_row_claim(&rows, 1, &row);
-    is_int(lbs_row_enter(&rows, &row, SLOTS, gauges, &flight), APR_EINVAL,
+    (void)lbs_inflight_claim(&rows, 1, &row);
+    is_int(lbs_inflight_enter(&rows, &row, SLOTS, gauges, &flight), APR_EINVAL,
            "no such slot");
-    lbs_row_heard(&rows, &row, &flight);
-    lbs_row_leave(&rows, &row, &gauges[3], &flight);
+    lbs_inflight_heard(&rows, &row, &flight);
+    lbs_inflight_leave(&rows, &row, &gauges[3], &flight);
     is_int(lbs_gauge_inflight(&gauges[3]), 0, "leaving nothing is nothing");
 
-    is_int(lbs_row_enter(&rows, &row, 3, &gauges[3], &flight), APR_SUCCESS,
-           "enter");
+    is_int(lbs_inflight_enter(&rows, &row, 3, &gauges[3], &flight),
+           APR_SUCCESS, "enter");
     is_int(lbs_gauge_inflight(&gauges[3]), 1, "in flight");
     is_int(lbs_rows_waiting(&rows, 3), 1, "and waiting");
-    lbs_row_heard(&rows, &row, &flight);
-    lbs_row_heard(&rows, &row, &flight);
+    lbs_inflight_heard(&rows, &row, &flight);
+    lbs_inflight_heard(&rows, &row, &flight);
     is_int(lbs_rows_waiting(&rows, 3), 0, "heard: waits no more");
-    lbs_row_unheard(&rows, &row, &flight);
-    lbs_row_unheard(&rows, &row, &flight);
+    lbs_inflight_unheard(&rows, &row, &flight);
+    lbs_inflight_unheard(&rows, &row, &flight);
     is_int(lbs_rows_waiting(&rows, 3), 1, "that was no answer: it does");
-    lbs_row_heard(&rows, &row, &flight);
+    lbs_inflight_heard(&rows, &row, &flight);
     is_int(lbs_gauge_inflight(&gauges[3]), 1, "but streams on");
-    lbs_row_leave(&rows, &row, &gauges[3], &flight);
-    lbs_row_leave(&rows, &row, &gauges[3], &flight);
+    lbs_inflight_leave(&rows, &row, &gauges[3], &flight);
+    lbs_inflight_leave(&rows, &row, &gauges[3], &flight);
     is_int(lbs_gauge_inflight(&gauges[3]), 0, "left, once");
     is_int(lbs_rows_waiting(&rows, SLOTS + 5), 0, "no such slot, no waiting");
 }
@@ -112,48 +117,48 @@ static void attempts_are_counted(void)
 static void limit_is_never_passed(void)
 {
     lbs_flight_t flight[3] = {{0, 0, 0, 0}};
-    lbs_row_t row;
+    lbs_inflight_t row;
     int i;
 
     start();
-    (void)lbs_row_claim(&rows, 1, &row);
+    (void)lbs_inflight_claim(&rows, 1, &row);
     gauges[0].limit = 2;
     for (i = 0; i < 2; i++) {
-        (void)lbs_row_enter(&rows, &row, 0, gauges, &flight[i]);
+        (void)lbs_inflight_enter(&rows, &row, 0, gauges, &flight[i]);
     }
-    is_int(lbs_row_enter(&rows, &row, 0, gauges, &flight[2]), APR_EBUSY,
+    is_int(lbs_inflight_enter(&rows, &row, 0, gauges, &flight[2]), APR_EBUSY,
            "full");
     is_int(flight[2].aloft, 0, "and not in flight");
     is_int(lbs_rows_waiting(&rows, 0), 2, "nor in the row");
     gauges[0].limit = 1;
-    lbs_row_leave(&rows, &row, gauges, &flight[0]);
-    is_int(lbs_row_enter(&rows, &row, 0, gauges, &flight[2]), APR_EBUSY,
+    lbs_inflight_leave(&rows, &row, gauges, &flight[0]);
+    is_int(lbs_inflight_enter(&rows, &row, 0, gauges, &flight[2]), APR_EBUSY,
            "a lowered limit waits for attempts to end");
-    lbs_row_leave(&rows, &row, gauges, &flight[1]);
-    is_int(lbs_row_enter(&rows, &row, 0, gauges, &flight[2]), APR_SUCCESS,
+    lbs_inflight_leave(&rows, &row, gauges, &flight[1]);
+    is_int(lbs_inflight_enter(&rows, &row, 0, gauges, &flight[2]), APR_SUCCESS,
            "room again");
 }
 
 static void closed_member_is_not_entered(void)
 {
     lbs_flight_t flight = {0, 0, 0, 0};
-    lbs_row_t row;
+    lbs_inflight_t row;
 
     start();
-    (void)lbs_row_claim(&rows, 1, &row);
+    (void)lbs_inflight_claim(&rows, 1, &row);
     lbs_gauge_set(gauges, LBS_F_DOWN);
-    is_int(lbs_row_enter(&rows, &row, 0, gauges, &flight), APR_EAGAIN,
+    is_int(lbs_inflight_enter(&rows, &row, 0, gauges, &flight), APR_EAGAIN,
            "down since it was picked");
     lbs_gauge_set(gauges, LBS_F_PANIC);
-    is_int(lbs_row_enter(&rows, &row, 0, gauges, &flight), APR_SUCCESS,
+    is_int(lbs_inflight_enter(&rows, &row, 0, gauges, &flight), APR_SUCCESS,
            "panic: down is ignored");
 }
 
 typedef struct worker_t {
-    lbs_row_t row;
+    lbs_inflight_t row;
     pthread_barrier_t *start;
     pthread_barrier_t *tried;
-    int probes;
+    int trials;
 } worker_t;
 
 static void *client(void *arg)
@@ -162,10 +167,10 @@ static void *client(void *arg)
     lbs_flight_t flight = {0, 0, 0, 0};
 
     pthread_barrier_wait(w->start);
-    w->probes =
-        lbs_row_enter(&rows, &w->row, 0, gauges, &flight) == APR_SUCCESS;
+    w->trials =
+        lbs_inflight_enter(&rows, &w->row, 0, gauges, &flight) == APR_SUCCESS;
     pthread_barrier_wait(w->tried);
-    lbs_row_leave(&rows, &w->row, gauges, &flight);
+    lbs_inflight_leave(&rows, &w->row, gauges, &flight);
     return NULL;
 }
 
@@ -174,7 +179,7 @@ static void fifty_clients_at_the_end_of_a_hold(void)
     pthread_barrier_t go, tried;
     pthread_t thread[THREADS];
     worker_t worker[THREADS];
-    int probes = 0;
+    int trials = 0;
     int i;
 
     start();
@@ -184,17 +189,18 @@ static void fifty_clients_at_the_end_of_a_hold(void)
     for (i = 0; i < THREADS; i++) {
         worker[i] = (worker_t){{0, 0}, &go, &tried, 0};
         if (i < 4) {
-            (void)lbs_row_claim(&rows, 1 + (apr_uint32_t)i, &worker[i].row);
+            (void)lbs_inflight_claim(&rows, 1 + (apr_uint32_t)i,
+                                     &worker[i].row);
         }
         worker[i].row = worker[i % 4].row;
         pthread_create(&thread[i], NULL, client, &worker[i]);
     }
     for (i = 0; i < THREADS; i++) {
         pthread_join(thread[i], NULL);
-        probes += worker[i].probes;
+        trials += worker[i].trials;
     }
-    is_int(probes, 1, "50 clients at the end of a hold: exactly one probe");
-    is_int(gauges[0].probe, 0, "released when it left");
+    is_int(trials, 1, "50 clients at the end of a hold: exactly one trial");
+    is_int(gauges[0].trial, 0, "released when it left");
     is_int(lbs_gauge_inflight(gauges), 0, "and nothing in flight");
     pthread_barrier_destroy(&go);
     pthread_barrier_destroy(&tried);
@@ -202,30 +208,30 @@ static void fifty_clients_at_the_end_of_a_hold(void)
 
 static void common_row_does_not_probe(void)
 {
-    lbs_row_t row = {LBS_ROW_COMMON, 1};
+    lbs_inflight_t row = {LBS_INFLIGHT_COMMON, 1};
     lbs_flight_t flight = {0, 0, 0, 0};
 
     start();
     lbs_gauge_set(gauges, LBS_F_HALF_OPEN);
-    is_int(lbs_row_enter(&rows, &row, 0, gauges, &flight), APR_EAGAIN,
-           "nobody could take back its probe");
+    is_int(lbs_inflight_enter(&rows, &row, 0, gauges, &flight), APR_EAGAIN,
+           "nobody could take back its trial");
     lbs_gauge_clear(gauges, LBS_F_HALF_OPEN);
-    is_int(lbs_row_enter(&rows, &row, 0, gauges, &flight), APR_SUCCESS,
+    is_int(lbs_inflight_enter(&rows, &row, 0, gauges, &flight), APR_SUCCESS,
            "but it counts");
-    lbs_row_leave(&rows, &row, gauges, &flight);
+    lbs_inflight_leave(&rows, &row, gauges, &flight);
     is_int(lbs_gauge_inflight(gauges), 0, "and gives back");
 }
 
 static void damaged_sum_does_not_wrap(void)
 {
     lbs_flight_t flight = {0, 0, 0, 0};
-    lbs_row_t row;
+    lbs_inflight_t row;
 
     start();
-    (void)lbs_row_claim(&rows, 1, &row);
-    (void)lbs_row_enter(&rows, &row, 0, gauges, &flight);
+    (void)lbs_inflight_claim(&rows, 1, &row);
+    (void)lbs_inflight_enter(&rows, &row, 0, gauges, &flight);
     gauges[0].inflight = 0;
-    lbs_row_leave(&rows, &row, gauges, &flight);
+    lbs_inflight_leave(&rows, &row, gauges, &flight);
     is_int(lbs_gauge_inflight(gauges), 0, "0 less 1 is 0, not 4294967295");
 }
 
@@ -259,8 +265,8 @@ static int twin_agrees(void)
 static void random_operations_against_a_twin(void)
 {
     lbs_rand_t rand = {7};
-    lbs_row_t row[ROWS];
-    lbs_row_t dead;
+    lbs_inflight_t row[ROWS];
+    lbs_inflight_t dead;
     apr_uint32_t pid[ROWS];
     apr_uint32_t next_pid = 1;
     int bad = 0;
@@ -269,7 +275,7 @@ static void random_operations_against_a_twin(void)
     start();
     for (i = 1; i < (int)ROWS; i++) {
         pid[i] = next_pid++;
-        (void)lbs_row_claim(&rows, pid[i], &row[i]);
+        (void)lbs_inflight_claim(&rows, pid[i], &row[i]);
     }
     for (i = 0; i < 50000; i++) {
         apr_uint32_t who = 1 + lbs_rand_below(&rand, ROWS - 1);
@@ -277,25 +283,28 @@ static void random_operations_against_a_twin(void)
         lbs_flight_t *one = &twin_flight[n];
 
         if (lbs_rand_below(&rand, 100) == 0) { /* child who dies */
-            bad += lbs_row_condemn(&rows, row[who].index, pid[who], &dead);
-            bad += lbs_row_reap(&rows, &dead, gauges);
+            bad +=
+                lbs_inflight_condemn(&rows, row[who].index, pid[who], &dead);
+            bad += lbs_inflight_reap(&rows, &dead, gauges);
             for (j = 0; j < FLIGHTS; j++) {
                 twin_flight[j].aloft &= twin_owner[j] != who;
             }
             pid[who] = next_pid++;
-            bad += lbs_row_claim(&rows, pid[who], &row[who]);
+            bad += lbs_inflight_claim(&rows, pid[who], &row[who]);
         }
         else if (!one->aloft) {
             apr_uint32_t slot = lbs_rand_below(&rand, SLOTS);
 
             twin_owner[n] = who;
-            bad += lbs_row_enter(&rows, &row[who], slot, &gauges[slot], one);
+            bad +=
+                lbs_inflight_enter(&rows, &row[who], slot, &gauges[slot], one);
         }
         else if (lbs_rand_below(&rand, 2) == 0) {
-            lbs_row_heard(&rows, &row[twin_owner[n]], one);
+            lbs_inflight_heard(&rows, &row[twin_owner[n]], one);
         }
         else {
-            lbs_row_leave(&rows, &row[twin_owner[n]], &gauges[one->slot], one);
+            lbs_inflight_leave(&rows, &row[twin_owner[n]], &gauges[one->slot],
+                               one);
         }
         bad += !twin_agrees();
     }
@@ -315,12 +324,12 @@ static void *hammer(void *arg)
         lbs_flight_t flight = {0, 0, 0, 0};
         apr_uint32_t slot = lbs_rand_below(&rand, 3);
 
-        if (lbs_row_enter(&rows, &w->row, slot, &gauges[slot], &flight)
+        if (lbs_inflight_enter(&rows, &w->row, slot, &gauges[slot], &flight)
             == APR_SUCCESS) {
             apr_uint32_t now = lbs_gauge_inflight(&gauges[slot]);
 
-            w->probes += slot == 1 && now > 2;
-            lbs_row_leave(&rows, &w->row, &gauges[slot], &flight);
+            w->trials += slot == 1 && now > 2;
+            lbs_inflight_leave(&rows, &w->row, &gauges[slot], &flight);
         }
         for (idle = 0; idle < 50; idle++) { /* else the reaper never ends */
             (void)lbs_rand_next(&rand);
@@ -335,7 +344,7 @@ static void threads_and_a_reaper(void)
     worker_t worker[4];
     pthread_t thread[4];
     lbs_flight_t flight = {0, 0, 0, 0};
-    lbs_row_t row = {1, 0};
+    lbs_inflight_t row = {1, 0};
     int reaped = 0;
     int i;
 
@@ -344,26 +353,29 @@ static void threads_and_a_reaper(void)
     for (i = 0; i < 4; i++) {
         worker[i] = (worker_t){{0, 0}, NULL, NULL, 0};
         if (i % 2 == 0) { /* two threads share a row */
-            (void)lbs_row_claim(&rows, 1 + (apr_uint32_t)i, &worker[i].row);
+            (void)lbs_inflight_claim(&rows, 1 + (apr_uint32_t)i,
+                                     &worker[i].row);
         }
         worker[i].row = worker[i & ~1].row;
         pthread_create(&thread[i], NULL, hammer, &worker[i]);
     }
     while (lbs_atomic_load32_acquire(&finished) < 4) {
-        if (lbs_row_claim(&rows, 77, &row) == APR_SUCCESS) {
-            (void)lbs_row_enter(&rows, &row, 0, gauges, &flight);
-            (void)lbs_row_condemn(&rows, row.index, 77, &row);
+        if (lbs_inflight_claim(&rows, 77, &row) == APR_SUCCESS) {
+            (void)lbs_inflight_enter(&rows, &row, 0, gauges, &flight);
+            (void)lbs_inflight_condemn(&rows, row.index, 77, &row);
         }
-        reaped += lbs_row_reap(&rows, &row, gauges) == APR_SUCCESS;
+        reaped += lbs_inflight_reap(&rows, &row, gauges) == APR_SUCCESS;
     }
     diag("%d children reaped meanwhile", reaped);
     for (i = 0; i < 4; i++) {
         pthread_join(thread[i], NULL);
-        is_int(worker[i].probes, 0, "thread %d never saw a limit passed", i);
+        is_int(worker[i].trials, 0, "thread %d never saw a limit passed", i);
     }
     for (i = 1; i < (int)ROWS; i++) { /* who was too busy is now quiet */
-        if (lbs_row_condemn(&rows, (apr_uint32_t)i, 77, &row) == APR_SUCCESS) {
-            is_int(lbs_row_reap(&rows, &row, gauges), APR_SUCCESS, "reaped");
+        if (lbs_inflight_condemn(&rows, (apr_uint32_t)i, 77, &row)
+            == APR_SUCCESS) {
+            is_int(lbs_inflight_reap(&rows, &row, gauges), APR_SUCCESS,
+                   "reaped");
         }
     }
     for (i = 0; i < 3; i++) {

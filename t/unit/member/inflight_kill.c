@@ -33,22 +33,23 @@ static void start(void)
 }
 
 /* Reap whoever owns a row but the given one. */
-static int reap_all_but(const lbs_row_t *survivor)
+static int reap_all_but(const lbs_inflight_t *survivor)
 {
     apr_uint32_t i;
     int free_rows = 0;
 
     for (i = 1; i < ROWS; i++) {
-        apr_uint32_t pid = lbs_row_pid(&rows, i);
-        lbs_row_t dead;
+        apr_uint32_t pid = lbs_inflight_pid(&rows, i);
+        lbs_inflight_t dead;
 
         if (i == survivor->index) {
             continue;
         }
-        if (pid != 0 && lbs_row_condemn(&rows, i, pid, &dead) == APR_SUCCESS) {
-            (void)lbs_row_reap(&rows, &dead, shared->gauges);
+        if (pid != 0
+            && lbs_inflight_condemn(&rows, i, pid, &dead) == APR_SUCCESS) {
+            (void)lbs_inflight_reap(&rows, &dead, shared->gauges);
         }
-        free_rows += lbs_row_pid(&rows, i) == 0;
+        free_rows += lbs_inflight_pid(&rows, i) == 0;
     }
     return free_rows == ROWS - 2;
 }
@@ -58,23 +59,24 @@ static int reap_all_but(const lbs_row_t *survivor)
 static void attempts(void *unused)
 {
     lbs_flight_t flight[SLOTS] = {{0, 0, 0, 0}};
-    lbs_row_t mine;
+    lbs_inflight_t mine;
     apr_uint32_t i;
 
     (void)unused;
-    (void)lbs_row_claim(&rows, (apr_uint32_t)getpid(), &mine);
+    (void)lbs_inflight_claim(&rows, (apr_uint32_t)getpid(), &mine);
     for (i = 0; i < SLOTS; i++) {
-        (void)lbs_row_enter(&rows, &mine, i, &shared->gauges[i], &flight[i]);
-        lbs_row_heard(&rows, &mine, &flight[0]);
+        (void)lbs_inflight_enter(&rows, &mine, i, &shared->gauges[i],
+                                 &flight[i]);
+        lbs_inflight_heard(&rows, &mine, &flight[0]);
     }
     for (i = 0; i + 1 < SLOTS; i++) {
-        lbs_row_leave(&rows, &mine, &shared->gauges[i], &flight[i]);
+        lbs_inflight_leave(&rows, &mine, &shared->gauges[i], &flight[i]);
     }
 }
 
 /* A survivor has one attempt each at members 1 and 2. */
 typedef struct survivor_t {
-    lbs_row_t row;
+    lbs_inflight_t row;
     lbs_flight_t flight[SLOTS];
 } survivor_t;
 
@@ -91,10 +93,10 @@ static void survive(survivor_t *survivor)
     memset(survivor, 0, sizeof(*survivor));
     lbs_gauge_set(&shared->gauges[0], LBS_F_HALF_OPEN);
     lbs_atomic_store32_relaxed(&shared->gauges[1].limit, 2);
-    (void)lbs_row_claim(&rows, (apr_uint32_t)getpid(), &survivor->row);
+    (void)lbs_inflight_claim(&rows, (apr_uint32_t)getpid(), &survivor->row);
     for (i = 1; i < SLOTS; i++) {
-        (void)lbs_row_enter(&rows, &survivor->row, i, &shared->gauges[i],
-                            &survivor->flight[i]);
+        (void)lbs_inflight_enter(&rows, &survivor->row, i, &shared->gauges[i],
+                                 &survivor->flight[i]);
     }
 }
 
@@ -105,13 +107,13 @@ static int all_given_back(void *what)
     apr_uint32_t i;
     int good = reap_all_but(&survivor.row);
 
-    good &= shared->gauges[0].probe == 0;
+    good &= shared->gauges[0].trial == 0;
     good &= lbs_gauge_inflight(&shared->gauges[0]) == 0;
     for (i = 1; i < SLOTS; i++) {
         good &= lbs_gauge_inflight(&shared->gauges[i]) == 1;
         good &= lbs_rows_waiting(&rows, i) == 1;
-        lbs_row_leave(&rows, &survivor.row, &shared->gauges[i],
-                      &survivor.flight[i]);
+        lbs_inflight_leave(&rows, &survivor.row, &shared->gauges[i],
+                           &survivor.flight[i]);
         good &= lbs_gauge_inflight(&shared->gauges[i]) == 0;
     }
     return good;
@@ -165,14 +167,14 @@ static void reaper_killed_at_every_instruction(long child_steps)
 static void two_left_behind(survivor_t *survivor)
 {
     lbs_flight_t flight;
-    lbs_row_t dead;
+    lbs_inflight_t dead;
     int i;
 
     survive(survivor);
     lbs_atomic_store32_relaxed(&shared->gauges[1].limit, 0);
-    (void)lbs_row_claim(&rows, 1, &dead);
+    (void)lbs_inflight_claim(&rows, 1, &dead);
     for (i = 0; i < 2; i++) {
-        (void)lbs_row_enter(&rows, &dead, 1, &shared->gauges[1], &flight);
+        (void)lbs_inflight_enter(&rows, &dead, 1, &shared->gauges[1], &flight);
     }
 }
 
@@ -185,8 +187,8 @@ static void overtake(void *what)
 
     (void)reap_all_but(&survivor->row);
     for (i = 0; i < 2; i++) {
-        (void)lbs_row_enter(&rows, &survivor->row, 1, &shared->gauges[1],
-                            &flight);
+        (void)lbs_inflight_enter(&rows, &survivor->row, 1, &shared->gauges[1],
+                                 &flight);
     }
 }
 
@@ -210,13 +212,13 @@ static void overtaken_reaper_corrects_nothing_twice(void)
 
 static void reap_the_dead(void *unused)
 {
-    lbs_row_t dead;
+    lbs_inflight_t dead;
     apr_uint32_t i;
 
     (void)unused;
     for (i = 1; i < ROWS; i++) {
-        if (lbs_row_condemn(&rows, i, 1, &dead) == APR_SUCCESS) {
-            (void)lbs_row_reap(&rows, &dead, shared->gauges);
+        if (lbs_inflight_condemn(&rows, i, 1, &dead) == APR_SUCCESS) {
+            (void)lbs_inflight_reap(&rows, &dead, shared->gauges);
         }
     }
 }
@@ -224,12 +226,12 @@ static void reap_the_dead(void *unused)
 static void one_attempt(void *unused)
 {
     lbs_flight_t flight;
-    lbs_row_t mine;
+    lbs_inflight_t mine;
 
     (void)unused;
-    (void)lbs_row_claim(&rows, (apr_uint32_t)getpid(), &mine);
-    (void)lbs_row_enter(&rows, &mine, 1, &shared->gauges[1], &flight);
-    lbs_row_leave(&rows, &mine, &shared->gauges[1], &flight);
+    (void)lbs_inflight_claim(&rows, (apr_uint32_t)getpid(), &mine);
+    (void)lbs_inflight_enter(&rows, &mine, 1, &shared->gauges[1], &flight);
+    lbs_inflight_leave(&rows, &mine, &shared->gauges[1], &flight);
 }
 
 /* A reaper comes while a living child is inside an attempt. */
@@ -259,20 +261,21 @@ static void hammer(unsigned seed)
 {
     lbs_rand_t rand = {seed};
     lbs_flight_t flight[8] = {{0, 0, 0, 0}};
-    lbs_row_t mine;
+    lbs_inflight_t mine;
 
-    (void)lbs_row_claim(&rows, (apr_uint32_t)getpid(), &mine);
+    (void)lbs_inflight_claim(&rows, (apr_uint32_t)getpid(), &mine);
     for (;;) {
         lbs_flight_t *one = &flight[lbs_rand_below(&rand, 8)];
         apr_uint32_t slot = one->slot;
 
         if (one->aloft) {
-            lbs_row_heard(&rows, &mine, one);
-            lbs_row_leave(&rows, &mine, &shared->gauges[slot], one);
+            lbs_inflight_heard(&rows, &mine, one);
+            lbs_inflight_leave(&rows, &mine, &shared->gauges[slot], one);
             continue;
         }
         slot = lbs_rand_below(&rand, SLOTS);
-        (void)lbs_row_enter(&rows, &mine, slot, &shared->gauges[slot], one);
+        (void)lbs_inflight_enter(&rows, &mine, slot, &shared->gauges[slot],
+                                 one);
         lbs_atomic_add64_relaxed(&shared->ops, 1);
     }
 }
@@ -292,13 +295,14 @@ static void reap_pid(pid_t pid)
 {
     int tries = 20000;
     apr_uint32_t i;
-    lbs_row_t dead;
+    lbs_inflight_t dead;
 
     for (i = 1; i < ROWS; i++) {
         while (tries-- > 0
-               && lbs_row_condemn(&rows, i, (apr_uint32_t)pid, &dead)
+               && lbs_inflight_condemn(&rows, i, (apr_uint32_t)pid, &dead)
                       == APR_SUCCESS
-               && lbs_row_reap(&rows, &dead, shared->gauges) == APR_EAGAIN) {
+               && lbs_inflight_reap(&rows, &dead, shared->gauges)
+                      == APR_EAGAIN) {
             usleep(200);
         }
     }
@@ -339,7 +343,7 @@ static void a_million_attempts_with_kills(void)
     kill_and_reap(child[0]);
     kill_and_reap(child[1]);
     for (i = 1; i < ROWS; i++) { /* now that all is quiet */
-        reap_pid((pid_t)lbs_row_pid(&rows, i));
+        reap_pid((pid_t)lbs_inflight_pid(&rows, i));
     }
     ok(shared->ops >= OPS, "%d children killed in %lu attempts", kills + 2,
        (unsigned long)shared->ops);
@@ -348,7 +352,7 @@ static void a_million_attempts_with_kills(void)
                "member %u: in flight is exactly 0", i);
     }
     for (i = 0; i < ROWS; i++) {
-        is_int(lbs_row_pid(&rows, i), 0, "row %u is free", i);
+        is_int(lbs_inflight_pid(&rows, i), 0, "row %u is free", i);
     }
 }
 

@@ -7,7 +7,7 @@
 
 static const lbs_eject_conf_t conf = {3, 50, 10 * SEC, SEC, 60 * SEC, 0};
 
-static lbs_member_t *m;
+static lbs_member_record_t *m;
 static lbs_gauge_t g;
 static lbs_eject_pool_t pool;
 static lbs_eject_on_t on;
@@ -25,10 +25,10 @@ static void start(void)
 
 static void new_member(void)
 {
-    lbs_member_view_t view;
+    lbs_member_record_view_t view;
 
     start();
-    lbs_member_view(m, &g, now, &view);
+    lbs_member_record_view(m, &g, now, &view);
     is_int(view.state, LBS_STATE_UP, "a new member is up");
     is_int(view.weight, 100, "weight 1.00");
     is_int(view.effective_weight, 100, "in effect");
@@ -42,24 +42,26 @@ static void new_member(void)
 static void what_is_counted_is_shown(void)
 {
     static const int statuses[] = {101, 200, 204, 302, 404, 500, 599, 7, 600};
-    lbs_member_view_t view;
+    lbs_member_record_view_t view;
     apr_size_t i;
 
     start();
     for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-        lbs_member_sent(m, now + i);
-        lbs_member_answered(m, &g, statuses[i], 20000, now + i);
+        lbs_member_record_sent(m, now + i);
+        lbs_member_record_answered(m, &g, statuses[i], 20000, now + i);
     }
     for (i = 0; i < LBS_FAILS; i++) {
-        lbs_member_sent(m, now + 50);
-        lbs_member_failed(m, &g, (lbs_fail_t)i, LBS_EWMA_FAILURE_US, now + 50);
+        lbs_member_record_sent(m, now + 50);
+        lbs_member_record_failed(m, &g, (lbs_fail_t)i, LBS_EWMA_FAILURE_US,
+                                 now + 50);
     }
-    lbs_member_sent(m, now + 50);
-    lbs_member_unsent(m);
-    lbs_member_failed(m, &g, LBS_FAIL_RESET, LBS_EWMA_FAILURE_US, now + 60);
-    lbs_member_bytes(m, 10, 0);
-    lbs_member_bytes(m, 5, APR_UINT64_C(0x200000000));
-    lbs_member_view(m, &g, now + 60, &view);
+    lbs_member_record_sent(m, now + 50);
+    lbs_member_record_unsent(m);
+    lbs_member_record_failed(m, &g, LBS_FAIL_RESET, LBS_EWMA_FAILURE_US,
+                             now + 60);
+    lbs_member_record_bytes(m, 10, 0);
+    lbs_member_record_bytes(m, 5, APR_UINT64_C(0x200000000));
+    lbs_member_record_view(m, &g, now + 60, &view);
     is_int(view.requests, 9 + LBS_FAILS, "attempts");
     is_int(view.responses[0], 1, "1xx");
     is_int(view.responses[1], 2, "2xx");
@@ -82,28 +84,28 @@ static void what_is_counted_is_shown(void)
 
 static void since_is_the_last_change(void)
 {
-    lbs_member_view_t view;
+    lbs_member_record_view_t view;
 
     start();
-    lbs_member_tick(m, &g, now);
-    lbs_member_tick(m, &g, now + SEC);
-    lbs_member_view(m, &g, now + SEC, &view);
+    lbs_member_record_tick(m, &g, now);
+    lbs_member_record_tick(m, &g, now + SEC);
+    lbs_member_record_view(m, &g, now + SEC, &view);
     is_int(view.since, now, "since it was first seen");
     lbs_gauge_set(&g, LBS_F_DOWN);
-    lbs_member_tick(m, &g, now + 2 * SEC);
+    lbs_member_record_tick(m, &g, now + 2 * SEC);
     lbs_gauge_set(&g, LBS_F_EJECTED);
-    lbs_member_tick(m, &g, now + 3 * SEC);
-    lbs_member_view(m, &g, now + 9 * SEC, &view);
+    lbs_member_record_tick(m, &g, now + 3 * SEC);
+    lbs_member_record_view(m, &g, now + 9 * SEC, &view);
     is_int(view.since, now + 2 * SEC, "since it is down");
     is_str(lbs_state_name(view.state), "down", "whatever else it is");
     is_int(view.effective_weight, 0, "of no weight meanwhile");
     lbs_gauge_clear(&g, LBS_F_DOWN | LBS_F_EJECTED);
     g.ramp = 250;
-    lbs_member_tick(m, &g, now + 10 * SEC);
+    lbs_member_record_tick(m, &g, now + 10 * SEC);
     g.limit = 1;
     g.inflight = 1;
-    lbs_member_tick(m, &g, now + 11 * SEC);
-    lbs_member_view(m, &g, now + 11 * SEC, &view);
+    lbs_member_record_tick(m, &g, now + 11 * SEC);
+    lbs_member_record_view(m, &g, now + 11 * SEC, &view);
     is_int(view.since, now + 10 * SEC, "coming to a limit is no change");
     is_str(lbs_state_name(view.state), "full", "though it is shown");
     is_int(view.effective_weight, 25, "a quarter warm");
@@ -111,7 +113,7 @@ static void since_is_the_last_change(void)
 
 static void saved_and_loaded(void)
 {
-    lbs_member_view_t before, after;
+    lbs_member_record_view_t before, after;
     lbs_member_saved_t saved;
     lbs_eject_attempt_t attempt = {now, 0, 0};
     lbs_eject_why_t why;
@@ -119,19 +121,20 @@ static void saved_and_loaded(void)
 
     start();
     for (i = 0; i < 3; i++) {
-        lbs_member_sent(m, now);
-        lbs_member_answered(m, &g, 200, 3000, now);
-        lbs_member_failed(m, &g, LBS_FAIL_CONNECT, LBS_EWMA_FAILURE_US, now);
-        lbs_member_bytes(m, 1, 2);
+        lbs_member_record_sent(m, now);
+        lbs_member_record_answered(m, &g, 200, 3000, now);
+        lbs_member_record_failed(m, &g, LBS_FAIL_CONNECT, LBS_EWMA_FAILURE_US,
+                                 now);
+        lbs_member_record_bytes(m, 1, 2);
         attempt.began = now;
         (void)lbs_eject_failed(&on, &attempt, now, &why);
     }
-    lbs_member_view(m, &g, now, &before);
-    lbs_member_save(m, now, &saved);
+    lbs_member_record_view(m, &g, now, &before);
+    lbs_member_record_save(m, now, &saved);
     start();
     now += 50 * SEC;
-    lbs_member_load(m, &on, &saved, now);
-    lbs_member_view(m, &g, now, &after);
+    lbs_member_record_load(m, &on, &saved, now);
+    lbs_member_record_view(m, &g, now, &after);
     is_int(after.requests, before.requests, "requests survive a restart");
     is_mem(after.failures_by, before.failures_by, sizeof(after.failures_by),
            "failures");
@@ -150,7 +153,7 @@ static void saved_and_loaded(void)
 
 static void counts_are_exact_over_processes(void)
 {
-    lbs_member_view_t view;
+    lbs_member_record_view_t view;
     pid_t pid[CHILDREN];
     int status;
     int i, j;
@@ -159,9 +162,9 @@ static void counts_are_exact_over_processes(void)
     for (i = 0; i < CHILDREN; i++) {
         pid[i] = fork();
         for (j = 0; pid[i] == 0 && j < EACH; j++) {
-            lbs_member_sent(m, now);
-            lbs_member_answered(m, &g, 200, 1000, now);
-            lbs_member_bytes(m, 3, 7);
+            lbs_member_record_sent(m, now);
+            lbs_member_record_answered(m, &g, 200, 1000, now);
+            lbs_member_record_bytes(m, 3, 7);
         }
         if (pid[i] == 0) {
             _exit(0);
@@ -170,7 +173,7 @@ static void counts_are_exact_over_processes(void)
     for (i = 0; i < CHILDREN; i++) {
         waitpid(pid[i], &status, 0);
     }
-    lbs_member_view(m, &g, now, &view);
+    lbs_member_record_view(m, &g, now, &view);
     is_int(view.requests, CHILDREN * EACH, "4 processes: no request lost");
     is_int(view.responses[1], CHILDREN * EACH, "no answer");
     is_int(view.bytes_in, 3 * CHILDREN * EACH, "no byte in");

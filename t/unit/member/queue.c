@@ -9,10 +9,10 @@
 #define SEC APR_UINT64_C(1000000)
 #define WAIT ((apr_int64_t)(5 * SEC))
 
-/* Rows as lbs_row_claim() makes them, of two children. */
-static const lbs_row_t child_a = {1, 0x10002};
-static const lbs_row_t child_b = {2, 0x10003};
-static const lbs_row_t child_a_reborn = {1, 0x20002};
+/* Rows as lbs_inflight_claim() makes them, of two children. */
+static const lbs_inflight_t child_a = {1, 0x10002};
+static const lbs_inflight_t child_b = {2, 0x10003};
+static const lbs_inflight_t child_a_reborn = {1, 0x20002};
 
 static lbs_queue_t *queue;
 static lbs_gauge_t g;
@@ -27,7 +27,7 @@ static void start(void)
     now = 99999 * SEC;
 }
 
-static apr_status_t join(const lbs_row_t *row, apr_uint64_t *ticket)
+static apr_status_t join(const lbs_inflight_t *row, apr_uint64_t *ticket)
 {
     return lbs_queue_join(queue, 4, row, WAIT, now, ticket);
 }
@@ -175,7 +175,7 @@ static int one_random_operation(lbs_rand_t *rand)
     g.inflight = lbs_rand_below(rand, 6);
     if (what < 45) {
         apr_int64_t wait = lbs_rand_below(rand, 100000);
-        const lbs_row_t *row = what % 2 ? &child_a : &child_b;
+        const lbs_inflight_t *row = what % 2 ? &child_a : &child_b;
         apr_uint64_t ticket;
         apr_status_t rv = lbs_queue_join(queue, 20, row, wait, now, &ticket);
 

@@ -6,43 +6,44 @@
 
 #define WRITES 30000
 
-static lbs_note_t *note;
+static lbs_shared_text_t *note;
 static lbs_atomic32_t written;
 
 static void one_text(void)
 {
-    char text[LBS_NOTE_LEN];
+    char text[LBS_SHARED_TEXT_LEN];
     char line[300];
 
     memset(note, 0, sizeof(*note));
-    is_int(lbs_note_get(note, text), APR_SUCCESS, "a new note reads");
+    is_int(lbs_shared_text_get(note, text), APR_SUCCESS, "a new note reads");
     is_str(text, "", "as nothing");
-    lbs_note_set(note, "HTTP 200");
-    (void)lbs_note_get(note, text);
+    lbs_shared_text_set(note, "HTTP 200");
+    (void)lbs_shared_text_get(note, text);
     is_str(text, "HTTP 200", "what was written is read");
-    lbs_note_set(note, "a\r\nb\x7f\xc3\xa9");
-    (void)lbs_note_get(note, text);
+    lbs_shared_text_set(note, "a\r\nb\x7f\xc3\xa9");
+    (void)lbs_shared_text_get(note, text);
     is_str(text, "a??b?\xc3\xa9", "control characters are not passed on");
     memset(line, 'z', sizeof(line) - 1);
     line[sizeof(line) - 1] = '\0';
-    lbs_note_set(note, line);
-    (void)lbs_note_get(note, text);
-    is_int(strlen(text), LBS_NOTE_LEN - 1, "what does not fit is cut");
-    lbs_note_set(note, "");
-    (void)lbs_note_get(note, text);
+    lbs_shared_text_set(note, line);
+    (void)lbs_shared_text_get(note, text);
+    is_int(strlen(text), LBS_SHARED_TEXT_LEN - 1, "what does not fit is cut");
+    lbs_shared_text_set(note, "");
+    (void)lbs_shared_text_get(note, text);
     is_str(text, "", "emptied");
 }
 
 /* Texts of one letter: any mixture shows. */
 static void *writer(void *unused)
 {
-    char line[LBS_NOTE_LEN] = "";
+    char line[LBS_SHARED_TEXT_LEN] = "";
     int i;
 
     for (i = 0; i < WRITES; i++) {
-        memset(line, 'a' + i % 26, (size_t)(1 + i % (LBS_NOTE_LEN - 1)));
-        line[1 + i % (LBS_NOTE_LEN - 1)] = '\0';
-        lbs_note_set(note, line);
+        memset(line, 'a' + i % 26,
+               (size_t)(1 + i % (LBS_SHARED_TEXT_LEN - 1)));
+        line[1 + i % (LBS_SHARED_TEXT_LEN - 1)] = '\0';
+        lbs_shared_text_set(note, line);
     }
     lbs_atomic_store32_release(&written, 1);
     return unused;
@@ -50,7 +51,7 @@ static void *writer(void *unused)
 
 static void readers_see_no_torn_text(void)
 {
-    char text[LBS_NOTE_LEN];
+    char text[LBS_SHARED_TEXT_LEN];
     pthread_t thread;
     int torn = 0;
     int reads = 0;
@@ -58,7 +59,7 @@ static void readers_see_no_torn_text(void)
     memset(note, 0, sizeof(*note));
     pthread_create(&thread, NULL, writer, NULL);
     while (!lbs_atomic_load32_acquire(&written)) {
-        if (lbs_note_get(note, text) == APR_SUCCESS) {
+        if (lbs_shared_text_get(note, text) == APR_SUCCESS) {
             torn += strspn(text, (char[]){text[0], '\0'}) != strlen(text);
             reads++;
         }
@@ -70,15 +71,15 @@ static void readers_see_no_torn_text(void)
 static void write_new(void *unused)
 {
     (void)unused;
-    lbs_note_set(note, "connect: Connection refused");
+    lbs_shared_text_set(note, "connect: Connection refused");
 }
 
 static int old_or_new(void *unused)
 {
-    char text[LBS_NOTE_LEN];
+    char text[LBS_SHARED_TEXT_LEN];
 
     (void)unused;
-    return lbs_note_get(note, text) == APR_SUCCESS
+    return lbs_shared_text_get(note, text) == APR_SUCCESS
            && (strcmp(text, "HTTP 200") == 0
                || strcmp(text, "connect: Connection refused") == 0);
 }
@@ -89,7 +90,7 @@ static void writer_killed_at_every_instruction(void)
     int bad;
 
     memset(note, 0, sizeof(*note));
-    lbs_note_set(note, "HTTP 200");
+    lbs_shared_text_set(note, "HTTP 200");
     steps = step_each(write_new, NULL, note, sizeof(*note), old_or_new, NULL,
                       &bad);
     ok(bad == 0,

@@ -116,9 +116,9 @@ static void closed_and_open(void)
     lbs_gauge_init(&g);
     lbs_gauge_set(&g, LBS_F_HALF_OPEN);
     ok(lbs_gauge_open_new(&g), "half-open: open to one");
-    g.probe = 5;
+    g.trial = 5;
     ok(!lbs_gauge_open_new(&g) && !lbs_gauge_open_kept(&g),
-       "half-open and probed: closed");
+       "half-open and tried: closed");
     lbs_gauge_init(&g);
     g.limit = 2;
     g.inflight = 2;

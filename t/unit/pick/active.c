@@ -4,23 +4,23 @@
 
 #include "t/unit/tap.h"
 
-#define U LBS_FRONT_USABLE
-#define SPARE LBS_FRONT_SPARE
-#define STANDBY LBS_FRONT_STANDBY
-#define PROBE LBS_FRONT_PROBE
-#define GONE LBS_FRONT_GONE
+#define U LBS_ACTIVE_USABLE
+#define SPARE LBS_ACTIVE_SPARE
+#define STANDBY LBS_ACTIVE_STANDBY
+#define TRIAL LBS_ACTIVE_TRIAL
+#define GONE LBS_ACTIVE_GONE
 
 static const apr_uint16_t member[] = {0, 1, 2, 3, 4, 5};
 static const apr_uint32_t lbset[] = {0, 0, 0, 0, 2, 2};
 
-static const lbs_front_order_t order = {member, lbset, 6};
+static const lbs_active_order_t order = {member, lbset, 6};
 
 /* @return the chosen as digits in the order in which they were chosen */
 static const char *chosen(const unsigned char *state)
 {
     static char text[8];
     apr_uint16_t index[6];
-    apr_uint32_t n = lbs_front_choose(index, &order, state);
+    apr_uint32_t n = lbs_active_choose(index, &order, state);
     apr_uint32_t i;
 
     for (i = 0; i < n; i++) {
@@ -38,7 +38,7 @@ static const char *homes(const unsigned char *state)
     int n = 0;
     int i;
 
-    lbs_front_homes(home, &order, state);
+    lbs_active_homes(home, &order, state);
     for (i = 0; i < 6; i++) {
         if (home[i]) {
             text[n++] = (char)('0' + i);
@@ -64,7 +64,7 @@ int main(void)
     CHOSEN("23", "two for two", 0, 0, U | SPARE, U | SPARE, U, U);
     CHOSEN("03", "not a spare that is down itself", U, 0, SPARE, U | SPARE, U,
            U);
-    CHOSEN("0123", "a half-open member still needs its spare", U, U | PROBE, U,
+    CHOSEN("0123", "a half-open member still needs its spare", U, U | TRIAL, U,
            U | SPARE, U, U);
     CHOSEN("3", "a standby serves when nobody else does", 0, 0, SPARE,
            U | STANDBY, U, U);

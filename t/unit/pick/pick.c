@@ -228,11 +228,11 @@ static void test_closed_pools(lbs_pick_method_t method)
     gauge_of(pool, 1)->flags = LBS_F_DOWN | LBS_F_PANIC;
     is_int(pool_pick(pool), 1, "%s: panic opens who is down", name);
     gauge_of(pool, 1)->flags = LBS_F_HALF_OPEN;
-    is_int(pool_pick(pool), 1, "%s: a half-open member is probed", name);
-    gauge_of(pool, 1)->probe = 7;
+    is_int(pool_pick(pool), 1, "%s: a half-open member is tried", name);
+    gauge_of(pool, 1)->trial = 7;
     is_int(pool_pick(pool), -APR_EBUSY, "%s: by one request at a time", name);
     gauge_of(pool, 1)->flags = 0;
-    gauge_of(pool, 1)->probe = 0;
+    gauge_of(pool, 1)->trial = 0;
     gauge_of(pool, 1)->ramp = 0;
     pool_rebuild(pool);
     is_int(pool_pick(pool), 1, "%s: who warms up serves if nobody else can",

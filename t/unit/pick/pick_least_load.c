@@ -60,11 +60,11 @@ static void test_trial(void)
     (void)lbs_gauge_set(gauge_of(pool, 7), LBS_F_HALF_OPEN);
     pool_rebuild(pool);
     is_int(pool_pick(pool), 7, "a half-open member is tried out");
-    gauge_of(pool, 7)->probe = 1;
+    gauge_of(pool, 7)->trial = 1;
     count_picks(pool, count);
     is_int(count[7], 0, "by one");
     pool_rebuild(pool);
-    gauge_of(pool, 7)->probe = 0;
+    gauge_of(pool, 7)->trial = 0;
     count_picks(pool, count);
     is_int(count[7], 0, "not until the plan knows that it needs another");
     pool_rebuild(pool);

@@ -63,11 +63,11 @@ static void nothing_is_left_behind(void)
 
     configure(reg, "12", 10, slots);
     slot = slots['2'];
-    lbs_member_sent(lbs_registry_member_record(reg, slot), 10);
+    lbs_member_record_sent(lbs_registry_member_record(reg, slot), 10);
     lbs_ring_feed(lbs_registry_ring(reg, slot), &totals, 50000000);
     lbs_registry_slots(reg)->quantum_us[slot] = 7;
-    lbs_pool_decided(lbs_registry_pool_record(reg, 0), LBS_DECISION_KEPT,
-                     LBS_REASON_NONE, 10);
+    lbs_pool_record_decided(lbs_registry_pool_record(reg, 0),
+                            LBS_DECISION_KEPT, LBS_REASON_NONE, 10);
     is_int(remove_all(reg, 100), 2, "all are removed");
     is_int(lbs_registry_next_pool(reg, LBS_REGISTRY_NONE), LBS_REGISTRY_NONE,
            "with the last member the pool goes");

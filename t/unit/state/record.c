@@ -104,21 +104,21 @@ static void pools(void)
 {
     lbs_registry_t *from = new_registry(), *to = new_registry();
     lbs_saved_pool_t record;
-    lbs_pool_t *pool;
+    lbs_pool_record_t *pool;
 
     (void)pool_of(from, "v", "p");
     (void)pool_of(to, "v", "other");
     (void)pool_of(to, "v", "p");
     pool = lbs_registry_pool_record(from, 0);
-    lbs_pool_decided(pool, LBS_DECISION_NEW, LBS_REASON_EXPIRED, 5);
+    lbs_pool_record_decided(pool, LBS_DECISION_NEW, LBS_REASON_EXPIRED, 5);
     pool->retries = 6;
     pool->retries_denied = 7;
     pool->panic = 1;
     lbs_record_take_pool(&record, from, 0);
     lbs_record_give_pool(&record, to, 1);
     pool = lbs_registry_pool_record(to, 1);
-    is_int(lbs_pool_count(pool, LBS_DECISION_NEW, LBS_REASON_EXPIRED), 1,
-           "a decision");
+    is_int(lbs_pool_record_count(pool, LBS_DECISION_NEW, LBS_REASON_EXPIRED),
+           1, "a decision");
     ok(pool->requests == 1 && pool->retries == 6 && pool->retries_denied == 7,
        "what was counted is given");
     ok(pool->panic == 0, "what is of the moment is not");

@@ -365,16 +365,17 @@ static void other_processes_see_it(void)
     child = fork();
     if (child == 0) {
         configure(reg, "12", 1, slots);
-        lbs_pool_decided(lbs_registry_pool_record(reg, 0), LBS_DECISION_MOVED,
-                         LBS_REASON_EJECTED, 1234);
+        lbs_pool_record_decided(lbs_registry_pool_record(reg, 0),
+                                LBS_DECISION_MOVED, LBS_REASON_EJECTED, 1234);
         _exit(0);
     }
     waitpid(child, &status, 0);
     is_int(status, 0, "another process configures two members");
     is_int(count_members(reg, LBS_REGISTRY_NONE), 2, "they are here");
-    is_int(lbs_pool_count(lbs_registry_pool_record(open_block(block), 0),
-                          LBS_DECISION_MOVED, LBS_REASON_EJECTED),
-           1, "so is what it counted, in a view opened later");
+    is_int(
+        lbs_pool_record_count(lbs_registry_pool_record(open_block(block), 0),
+                              LBS_DECISION_MOVED, LBS_REASON_EJECTED),
+        1, "so is what it counted, in a view opened later");
 }
 
 int main(void)

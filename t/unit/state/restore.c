@@ -34,8 +34,9 @@ static unsigned char *file_of_abc(apr_size_t *len, apr_uint32_t sessions)
     from.tables[0] = table;
     bind_all(reg, table, "abc", 0, sessions, now.mono);
     for (i = 0; i < 5; i++) {
-        lbs_pool_decided(lbs_registry_pool_record(reg, 0), LBS_DECISION_MOVED,
-                         LBS_REASON_DRAINED, now.mono);
+        lbs_pool_record_decided(lbs_registry_pool_record(reg, 0),
+                                LBS_DECISION_MOVED, LBS_REASON_DRAINED,
+                                now.mono);
     }
     memset(&forgotten, 0, sizeof(forgotten));
     lbs_forgotten_add_member(&forgotten, slots['b'], SECOND);
@@ -112,8 +113,8 @@ static void by_identity_not_by_position(void)
            "the table is sound");
     is_int(lbs_table_sessions(lbs_registry_slots(reg), slots['x']), 0,
            "the new member has none");
-    is_int(lbs_pool_count(lbs_registry_pool_record(reg, 0), LBS_DECISION_MOVED,
-                          LBS_REASON_DRAINED),
+    is_int(lbs_pool_record_count(lbs_registry_pool_record(reg, 0),
+                                 LBS_DECISION_MOVED, LBS_REASON_DRAINED),
            5, "the pool's counters are there");
     is_mem(lbs_registry_secret(reg), seed.secret, LBS_REGISTRY_SECRET_LEN,
            "the random secret is that of the file");
@@ -288,7 +289,7 @@ static const lbs_eject_conf_t *ejects[LBS_REGISTRY_POOLS] = {&conf};
 /* Three failures eject member a. */
 static void eject(lbs_registry_t *reg, const lbs_clock_t *now)
 {
-    lbs_member_t *member = lbs_registry_member_record(reg, slots['a']);
+    lbs_member_record_t *member = lbs_registry_member_record(reg, slots['a']);
     lbs_gauge_t *gauge = &lbs_registry_gauges(reg)[slots['a']];
     lbs_eject_on_t on = {&member->eject, gauge,
                          &lbs_registry_pool_record(reg, 0)->eject, &conf};
@@ -298,13 +299,14 @@ static void eject(lbs_registry_t *reg, const lbs_clock_t *now)
 
     lbs_eject_recount(on.pool, 2, 2, 0);
     for (i = 0; i < 3; i++) {
-        lbs_member_sent(member, (apr_uint64_t)now->mono);
-        lbs_member_failed(member, gauge, LBS_FAIL_CONNECT, 5000000,
-                          (apr_uint64_t)now->mono);
+        lbs_member_record_sent(member, (apr_uint64_t)now->mono);
+        lbs_member_record_failed(member, gauge, LBS_FAIL_CONNECT, 5000000,
+                                 (apr_uint64_t)now->mono);
         (void)lbs_eject_failed(&on, &attempt, (apr_uint64_t)now->mono, &why);
     }
-    lbs_member_answered(member, gauge, 204, 7000, (apr_uint64_t)now->mono);
-    lbs_member_bytes(member, 100, 200);
+    lbs_member_record_answered(member, gauge, 204, 7000,
+                               (apr_uint64_t)now->mono);
+    lbs_member_record_bytes(member, 100, 200);
 }
 
 static void counters_and_ejection_survive(void)
@@ -312,8 +314,8 @@ static void counters_and_ejection_survive(void)
     lbs_registry_t *reg = new_registry();
     lbs_snapshot_t from = {.reg = reg, .count = 0};
     lbs_clock_t then = moment(50 * HOUR, 0), now = moment(7, 20000000);
-    lbs_member_view_t view;
-    lbs_member_t *member;
+    lbs_member_record_view_t view;
+    lbs_member_record_t *member;
     apr_size_t len;
     unsigned char *bytes;
 
@@ -327,8 +329,8 @@ static void counters_and_ejection_survive(void)
 
     reg = start_with(open_saved(bytes, len, &now), "ba", 100, &now, ejects);
     member = lbs_registry_member_record(reg, slots['a']);
-    lbs_member_view(member, &lbs_registry_gauges(reg)[slots['a']],
-                    (apr_uint64_t)now.mono, &view);
+    lbs_member_record_view(member, &lbs_registry_gauges(reg)[slots['a']],
+                           (apr_uint64_t)now.mono, &view);
     ok(view.requests == 3 && view.failures == 3
            && view.failures_by[LBS_FAIL_CONNECT] == 3,
        "its requests and failures");
