@@ -186,6 +186,6 @@ void lbs_check_request_date(const lbs_pool_t *pool, const lbs_member_t *m,
                              .proto = request->proto,
                              .port = request->port};
 
-    lbs_hop_header_line(pool, m, about, request->hop);
+    lbs_marker_line(pool, m, about, request->hop);
     request->headers[3] = request->hop[0] != '\0' ? request->hop : NULL;
 }

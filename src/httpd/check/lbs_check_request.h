@@ -9,7 +9,7 @@
 #ifndef LBS_CHECK_REQUEST_H
 #define LBS_CHECK_REQUEST_H
 
-#include "src/httpd/request/lbs_hop_header.h"
+#include "src/httpd/pool/lbs_marker.h"
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/check/lbs_check_tls.h"
 
@@ -31,7 +31,7 @@ typedef struct lbs_check_request_t {
     const char *headers[5]; /* NULL behind the last one */
     const char *proto;      /* as in the headers */
     const char *port;
-    char hop[LBS_HOP_HEADER_LINE]; /* one of the headers, or "" */
+    char hop[LBS_MARKER_LINE]; /* one of the headers, or "" */
     const lbs_check_tls_t *tls;
 } lbs_check_request_t;
 

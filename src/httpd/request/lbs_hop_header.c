@@ -4,13 +4,10 @@
 
 #include <string.h>
 
-#include "src/affinity/lbs_hop.h"
+#include "src/httpd/pool/lbs_marker.h"
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
-
-#define HEADER "LBSticky-Hop"
-#define PURPOSE "peer"
 
 /* In r->notes: the marker, and the headers it covers as they came in. */
 #define NOTE_HOP "lbsticky-hop"
@@ -32,12 +29,12 @@ static void keep(request_rec *r, const char *note, const char *header)
 
 int lbs_hop_header_take(request_rec *r)
 {
-    if (apr_table_get(r->headers_in, HEADER) != NULL
+    if (apr_table_get(r->headers_in, LBS_MARKER_HEADER) != NULL
         && lbs_runtime() != NULL) {
-        keep(r, NOTE_HOP, HEADER);
+        keep(r, NOTE_HOP, LBS_MARKER_HEADER);
         keep(r, NOTE_PROTO, "X-Forwarded-Proto");
         keep(r, NOTE_PORT, "X-Forwarded-Port");
-        apr_table_unset(r->headers_in, HEADER);
+        apr_table_unset(r->headers_in, LBS_MARKER_HEADER);
     }
     return DECLINED;
 }
@@ -102,7 +99,7 @@ static apr_status_t verify(const request_rec *first, const lbs_pool_t *pool,
              k++) {
             lbs_hash_key_t key;
 
-            lbs_secret_key(&key, secret, k, PURPOSE);
+            lbs_secret_key(&key, secret, k, LBS_MARKER_PURPOSE);
             rv = lbs_hop_verify(text, &key, &about, now);
         }
     }
@@ -150,42 +147,19 @@ void lbs_hop_header_mark(request_rec *r, const lbs_request_t *req,
 {
     const char *before = apr_table_get(received(r)->notes, NOTE_HOP);
     lbs_hop_about_t about = {
-        req->pool->token_pool,
-        req->pool->member[req->member].token_id,
-        r->method,
-        target_of(url),
-        apr_table_get(r->headers_in, "X-Forwarded-Proto"),
-        apr_table_get(r->headers_in, "X-Forwarded-Port"),
+        .method = r->method,
+        .target = target_of(url),
+        .proto = apr_table_get(r->headers_in, "X-Forwarded-Proto"),
+        .port = apr_table_get(r->headers_in, "X-Forwarded-Port"),
     };
-    lbs_hash_key_t key;
     char *text;
 
     if (!req->pool->set.local->self) {
         return;
     }
     text = apr_palloc(r->pool, LBS_HOP_LEN + 1);
-    lbs_secret_key(&key, lbs_runtime()->secret, 0, PURPOSE);
-    lbs_hop_write(text, &key, &about,
-                  before != NULL ? lbs_hop_count(before) + 1 : 1,
-                  (apr_uint32_t)apr_time_sec(apr_time_now()));
-    apr_table_setn(r->headers_in, HEADER, text);
-    lbs_headers_protect(r, r->headers_in, HEADER);
-}
-
-void lbs_hop_header_line(const lbs_pool_t *pool, const lbs_member_t *m,
-                         lbs_hop_about_t about, char *line)
-{
-    char marker[LBS_HOP_LEN + 1];
-    lbs_hash_key_t key;
-
-    line[0] = '\0';
-    if (!pool->set.local->self) {
-        return;
-    }
-    about.pool = pool->token_pool;
-    about.member = m->token_id;
-    lbs_secret_key(&key, lbs_runtime()->secret, 0, PURPOSE);
-    lbs_hop_write(marker, &key, &about, 1,
-                  (apr_uint32_t)apr_time_sec(apr_time_now()));
-    apr_snprintf(line, LBS_HOP_HEADER_LINE, "%s: %s", HEADER, marker);
+    lbs_marker_sign(req->pool, &req->pool->member[req->member], about,
+                    before != NULL ? lbs_hop_count(before) + 1 : 1, text);
+    apr_table_setn(r->headers_in, LBS_MARKER_HEADER, text);
+    lbs_headers_protect(r, r->headers_in, LBS_MARKER_HEADER);
 }

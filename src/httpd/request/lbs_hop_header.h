@@ -11,7 +11,6 @@
 
 #include <httpd.h>
 
-#include "src/affinity/lbs_hop.h"
 #include "src/httpd/request/lbs_request.h"
 
 /* What a request's marker says about who serves it. */
@@ -39,17 +38,5 @@ lbs_hop_header_t lbs_hop_header_find(request_rec *r, const lbs_pool_t *pool);
  */
 void lbs_hop_header_mark(request_rec *r, const lbs_request_t *req,
                          const char *url);
-
-#define LBS_HOP_HEADER_LINE 64 /* bytes */
-
-/**
- * The marker of a check: the member shall answer itself, not balance it.
- *
- * @param about  what the check will say; pool and member are filled in
- * @param line   out, LBS_HOP_HEADER_LINE bytes: the header, "" where the
- * pool's members are no servers like this one
- */
-void lbs_hop_header_line(const lbs_pool_t *pool, const lbs_member_t *m,
-                         lbs_hop_about_t about, char *line);
 
 #endif
