@@ -83,8 +83,8 @@ static apr_status_t pick(request_rec *r, lbs_request_t *req)
     lbs_pick_ask_t ask = {
         .rand = lbs_runtime_rand(),
         .now = lbs_runtime_now(),
-        .tried = req->tried,
-        .ntried = req->ntried,
+        .tried = req->choice.tried,
+        .ntried = req->choice.ntried,
         .steady = !req->idempotent,
         .bound_centi = pool->set.method->bound_centi,
     };
@@ -92,11 +92,11 @@ static apr_status_t pick(request_rec *r, lbs_request_t *req)
     apr_status_t rv;
 
     if (pool->set.method->method == LBS_PICK_HASH) {
-        ask.hash = lbs_extract_pick_hash(r, pool, req->pick_value);
+        ask.hash = lbs_extract_pick_hash(r, pool, req->visit.pick_value);
     }
     rv = lbs_pick_member(&pool->pick, &ask, &index);
     if (rv == APR_SUCCESS) {
-        req->member = (int)index;
+        req->choice.member = (int)index;
     }
     return rv;
 }
@@ -105,7 +105,7 @@ static int may_share(const lbs_request_t *req, int member)
 {
     return member != LBS_NO_MEMBER
            && lbs_gauge_open_new(req->pool->member[member].gauge)
-           && !lbs_request_tried(req, member);
+           && !lbs_choice_tried(&req->choice, member);
 }
 
 /* Requests of one client at once share one pick. */
@@ -123,7 +123,7 @@ static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
     if (lbs_first_find(words, key, now, window, &slot) == APR_SUCCESS) {
         member = lbs_pools_member_at(pool, slot);
         if (may_share(req, member)) {
-            req->member = member;
+            req->choice.member = member;
             return APR_SUCCESS;
         }
         stale = slot;
@@ -131,10 +131,10 @@ static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
     rv = pick(r, req);
     if (rv == APR_SUCCESS) {
         slot = lbs_first_claim(words, key, now, window,
-                               pool->member[req->member].slot, stale);
+                               pool->member[req->choice.member].slot, stale);
         member = lbs_pools_member_at(pool, slot);
         if (may_share(req, member)) {
-            req->member = member;
+            req->choice.member = member;
         }
     }
     return rv;
@@ -144,9 +144,9 @@ static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
 
 static int refuse(lbs_request_t *req, lbs_reason_t reason)
 {
-    req->decision = LBS_DECISION_REFUSED;
-    req->reason = reason;
-    req->member = LBS_NO_MEMBER;
+    req->choice.decision = LBS_DECISION_REFUSED;
+    req->choice.reason = reason;
+    req->choice.member = LBS_NO_MEMBER;
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
@@ -164,8 +164,9 @@ static apr_status_t pick_for(request_rec *r, lbs_request_t *req,
         return pick_shared(r, req, lbs_extract_first(r, req->pool), first);
     }
     if (decision == LBS_DECISION_MOVED && reason != LBS_REASON_FULL
-        && req->key[req->source].hash != 0) {
-        return pick_shared(r, req, moving(req->key[req->source].hash),
+        && req->visit.key[req->choice.source].hash != 0) {
+        return pick_shared(r, req,
+                           moving(req->visit.key[req->choice.source].hash),
                            MOVE_WINDOW);
     }
     return pick(r, req);
@@ -178,15 +179,15 @@ static int decide_by_pick(request_rec *r, lbs_request_t *req,
     apr_status_t rv = pick_for(r, req, decision, reason);
 
     if (rv == APR_EBUSY) {
-        req->member = lbs_admit_choose(req);
-        rv = req->member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
+        req->choice.member = lbs_admit_choose(req);
+        rv = req->choice.member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
     }
     if (rv != APR_SUCCESS) {
         return refuse(req,
                       rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_DOWN);
     }
-    req->decision = decision;
-    req->reason = reason;
+    req->choice.decision = decision;
+    req->choice.reason = reason;
     return OK;
 }
 
@@ -197,14 +198,14 @@ static int redirected(const lbs_request_t *req)
     const lbs_member_t *m;
     const char *route;
 
-    if (req->home == LBS_NO_MEMBER) {
+    if (req->choice.home == LBS_NO_MEMBER) {
         return LBS_NO_MEMBER;
     }
-    route = lbs_worker_redirect(pool->member[req->home].worker);
+    route = lbs_worker_redirect(pool->member[req->choice.home].worker);
     m = *route ? apr_hash_get(pool->by_route, route, APR_HASH_KEY_STRING)
                : NULL;
     if (m == NULL || !lbs_gauge_open_kept(m->gauge)
-        || lbs_request_tried(req, lbs_pools_index(pool, m))) {
+        || lbs_choice_tried(&req->choice, lbs_pools_index(pool, m))) {
         return LBS_NO_MEMBER;
     }
     return lbs_pools_index(pool, m);
@@ -214,18 +215,19 @@ static int move(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
 {
     int member = redirected(req);
 
-    req->temporary = reason == LBS_REASON_FULL
-                     || (req->pool->set.failback->mode != LBS_FAILBACK_STAY
-                         && reason != LBS_REASON_REMOVED);
+    req->choice.temporary =
+        reason == LBS_REASON_FULL
+        || (req->pool->set.failback->mode != LBS_FAILBACK_STAY
+            && reason != LBS_REASON_REMOVED);
     if (!req->pool->failover) {
         return refuse(req, reason);
     }
     if (member == LBS_NO_MEMBER) {
         return decide_by_pick(r, req, LBS_DECISION_MOVED, reason);
     }
-    req->member = member;
-    req->decision = LBS_DECISION_MOVED;
-    req->reason = reason;
+    req->choice.member = member;
+    req->choice.decision = LBS_DECISION_MOVED;
+    req->choice.reason = reason;
     return OK;
 }
 
@@ -279,19 +281,19 @@ static int decide_by_key(request_rec *r, lbs_request_t *req)
 {
     lbs_place_t place;
 
-    lbs_decide_place(req->pool, &req->key[req->source], lbs_runtime_now(),
-                     &place);
-    req->home = place.home;
+    lbs_decide_place(req->pool, &req->visit.key[req->choice.source],
+                     lbs_runtime_now(), &place);
+    req->choice.home = place.home;
     if (place.member == LBS_NO_MEMBER) {
         return move(r, req, place.why);
     }
     if (place.away) {
-        req->temporary = 1;
+        req->choice.temporary = 1;
     }
-    req->member = place.member;
-    req->decision =
+    req->choice.member = place.member;
+    req->choice.decision =
         place.why == LBS_REASON_NONE ? LBS_DECISION_KEPT : LBS_DECISION_MOVED;
-    req->reason = place.why;
+    req->choice.reason = place.why;
     return OK;
 }
 
@@ -299,7 +301,7 @@ int lbs_decide(request_rec *r, lbs_request_t *req)
 {
     lbs_reason_t reason = lbs_lookup_at_keys(r, req);
 
-    if (req->source >= 0) {
+    if (req->choice.source >= 0) {
         return decide_by_key(r, req);
     }
     if (req->pool->set.sticky->count == 0) {
@@ -312,18 +314,19 @@ static int pick_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
 {
     const lbs_pool_t *pool = req->pool;
 
-    lbs_request_try(req, req->member);
-    if ((pool->max_members != 0 && req->ntried >= (unsigned)pool->max_members)
-        || req->ntried >= LBS_MAX_TRIED) {
+    lbs_choice_try(&req->choice, req->choice.member);
+    if ((pool->max_members != 0
+         && req->choice.ntried >= (unsigned)pool->max_members)
+        || req->choice.ntried >= LBS_MAX_TRIED) {
         return refuse(req, LBS_REASON_DOWN);
     }
-    if (req->decision == LBS_DECISION_KEPT) {
-        if (req->home == LBS_NO_MEMBER) {
-            req->home = req->member;
+    if (req->choice.decision == LBS_DECISION_KEPT) {
+        if (req->choice.home == LBS_NO_MEMBER) {
+            req->choice.home = req->choice.member;
         }
         return move(r, req, reason);
     }
-    return decide_by_pick(r, req, req->decision, req->reason);
+    return decide_by_pick(r, req, req->choice.decision, req->choice.reason);
 }
 
 int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
@@ -332,7 +335,7 @@ int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
 
     /* Nobody is left who was not tried: that they were full is why. */
     if (status != OK && reason == LBS_REASON_FULL) {
-        req->reason = LBS_REASON_FULL;
+        req->choice.reason = LBS_REASON_FULL;
     }
     return status;
 }

@@ -20,8 +20,8 @@
 /**
  * Decide for a request: fills decision, reason, source, home and member.
  *
- * @return OK: req->member is where to send it; HTTP_SERVICE_UNAVAILABLE:
- *         nobody can take it, the decision says why
+ * @return OK: req->choice.member is where to send it;
+ * HTTP_SERVICE_UNAVAILABLE: nobody can take it, the decision says why
  */
 int lbs_decide(request_rec *r, lbs_request_t *req);
 

@@ -57,7 +57,7 @@ static int look_up(look_t *look, lbs_key_t *key)
 /* The method hash goes by the first value that the request shows. */
 static void note_value(look_t *look, const void *bytes, apr_size_t n)
 {
-    lbs_slice_t *value = &look->req->pick_value;
+    lbs_slice_t *value = &look->req->visit.pick_value;
 
     if (value->n == 0) {
         value->p = apr_pmemdup(look->r->pool, bytes, n);
@@ -70,7 +70,7 @@ static void note_value(look_t *look, const void *bytes, apr_size_t n)
 static int look_at_value(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
-    lbs_key_t *key = &look->req->key[look->index];
+    lbs_key_t *key = &look->req->visit.key[look->index];
     lbs_key_t candidate = {
         .present = 1,
         .slot = -1,
@@ -128,7 +128,7 @@ static int look_at_token(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
     lbs_request_t *req = look->req;
-    lbs_key_t *key = &req->key[look->index];
+    lbs_key_t *key = &req->visit.key[look->index];
     lbs_token_t token;
     apr_status_t rv =
         lbs_token_verify(&token, value.p, value.n, lbs_runtime()->secret,
@@ -149,8 +149,8 @@ static int look_at_token(void *baton, lbs_slice_t value)
         && !ask_token(look, &token, key->hash, &key->slot)) {
         return 0;
     }
-    req->has_token = 1;
-    req->token = token;
+    req->visit.has_token = 1;
+    req->visit.token = token;
     key->present = 1;
     return 1;
 }
@@ -160,7 +160,7 @@ static int look_at_token(void *baton, lbs_slice_t value)
 static int look_at_route(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
-    lbs_key_t *key = &look->req->key[look->index];
+    lbs_key_t *key = &look->req->visit.key[look->index];
     const lbs_member_t *m;
     lbs_slice_t route;
 
@@ -190,8 +190,8 @@ static const lbs_request_t *find_earlier(const request_rec *r,
     while ((other = other->prev != NULL ? other->prev : other->main) != NULL) {
         const lbs_request_t *req = lbs_request_of(other);
 
-        if (req != NULL && req->pool == pool && req->learned && req->has_token
-            && !req->temporary) {
+        if (req != NULL && req->pool == pool && req->learned
+            && req->visit.has_token && !req->choice.temporary) {
             return req;
         }
     }
@@ -206,10 +206,11 @@ static int carry_token(look_t *look)
     if (earlier == NULL) {
         return 0;
     }
-    req->has_token = 1;
-    req->token = earlier->token;
-    req->key[look->index] = earlier->key[look->index];
-    req->key[look->index].slot = (int)req->pool->member[earlier->member].slot;
+    req->visit.has_token = 1;
+    req->visit.token = earlier->visit.token;
+    req->visit.key[look->index] = earlier->visit.key[look->index];
+    req->visit.key[look->index].slot =
+        (int)req->pool->member[earlier->choice.member].slot;
     return 1;
 }
 
@@ -241,8 +242,8 @@ lbs_reason_t lbs_lookup_at_keys(request_rec *r, lbs_request_t *req)
                                      look_for(&sticky->source[i]), &look);
         }
 
-        if (found && req->source < 0) {
-            req->source = i;
+        if (found && req->choice.source < 0) {
+            req->choice.source = i;
         }
         if (!found && look.worst != LBS_REASON_NONE
             && (reason == LBS_REASON_FIRST || look.worst == LBS_REASON_FORGED

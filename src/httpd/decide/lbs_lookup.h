@@ -21,7 +21,7 @@
  * that the table does not know.
  *
  * @return why no value names a session: LBS_REASON_FIRST, UNKNOWN, EXPIRED or
- *         FORGED; of no meaning when req->source is not negative
+ *         FORGED; of no meaning when req->choice.source is not negative
  */
 lbs_reason_t lbs_lookup_at_keys(request_rec *r, lbs_request_t *req);
 

@@ -35,7 +35,8 @@ static lbs_request_t *find_origin(const request_rec *r, const lbs_pool_t *pool)
     while ((r = r->prev != NULL ? r->prev : r->main) != NULL) {
         lbs_request_t *req = lbs_request_of(r);
 
-        if (req != NULL && req->pool == pool && (req->here || req->marked)) {
+        if (req != NULL && req->pool == pool
+            && (req->local.here || req->local.marked)) {
             return req;
         }
     }
@@ -65,7 +66,7 @@ static int go_on_here(request_rec *r, lbs_request_t *origin)
 
 static void count_local(request_rec *r, lbs_request_t *req)
 {
-    req->decision = LBS_DECISION_LOCAL;
+    req->choice.decision = LBS_DECISION_LOCAL;
     if (r->main == NULL) {
         lbs_request_count(req);
         lbs_request_settle(r, req);
@@ -91,7 +92,7 @@ static int serve_marked(request_rec *r, lbs_pool_t *pool)
     lbs_local_map_t undo;
     int status;
 
-    req->marked = 1;
+    req->local.marked = 1;
     status = lbs_local_map_map(r, &undo);
     count_local(r, req);
     if (status == OK) {

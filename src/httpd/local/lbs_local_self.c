@@ -21,9 +21,10 @@ static apr_status_t leave(void *baton)
     lbs_request_t *req = baton;
     lbs_runtime_t *rt = lbs_runtime();
 
-    if (req->here) {
+    if (req->local.here) {
         lbs_inflight_leave(&rt->rows, &rt->row,
-                           req->pool->member[req->member].gauge, &req->flight);
+                           req->pool->member[req->choice.member].gauge,
+                           &req->attempt.flight);
     }
     return APR_SUCCESS;
 }
@@ -34,7 +35,7 @@ static int enter(request_rec *r, lbs_request_t *req)
 {
     int status = lbs_decide(r, req);
 
-    while (status == OK && req->pool->member[req->member].own) {
+    while (status == OK && req->pool->member[req->choice.member].own) {
         apr_status_t rv = lbs_admit(r, req);
 
         if (rv == APR_SUCCESS) {
@@ -60,7 +61,7 @@ int lbs_local_self_map(request_rec *r, lbs_pool_t *pool)
     if (!enter(r, req)) {
         return 0;
     }
-    req->here = 1;
+    req->local.here = 1;
     apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
     /* The rules of this server see what a member would be sent. */
     lbs_headers_here(r, req);
@@ -72,32 +73,19 @@ int lbs_local_self_map(request_rec *r, lbs_pool_t *pool)
     lbs_local_map_undo(r, &undo);
     r->headers_in = before;
     (void)leave(req);
-    req->here = 0;
+    req->local.here = 0;
     return 0;
-}
-
-lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_pool_t *pool,
-                                      const char *url)
-{
-    lbs_request_t *req = lbs_request_of(r);
-
-    if (req == NULL || !req->decided || req->here || req->pool != pool) {
-        return NULL;
-    }
-    req->decided = 0;
-    req->from = apr_pstrdup(r->pool, url);
-    return req;
 }
 
 /* The attempt ------------------------------------------------------------ */
 
 static void start(lbs_request_t *req)
 {
-    const lbs_member_t *m = &req->pool->member[req->member];
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
 
-    req->started = 1;
-    req->sent_at = lbs_runtime_now();
-    lbs_member_record_sent(m->record, (apr_uint64_t)req->sent_at);
+    req->local.started = 1;
+    req->attempt.sent_at = lbs_runtime_now();
+    lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
 }
 
 /* An answer without a body of its own: an error page of httpd's, or nothing
@@ -107,7 +95,7 @@ static void answer_late(request_rec *r, lbs_request_t *req, int status)
     int before = r->status;
 
     r->status = status;
-    if (!req->answered && lbs_forward_answered(r, req)) {
+    if (!req->attempt.answered && lbs_forward_answered(r, req)) {
         lbs_learn_late(r, req);
     }
     lbs_verdict_sound(req);
@@ -120,10 +108,10 @@ static int run(request_rec *r, lbs_request_t *req)
 
     req->body = lbs_body_attach(r, 0);
     lbs_learn_attach(r);
-    req->serving = r;
-    req->forwarding = 1;
+    req->local.serving = r;
+    req->attempt.forwarding = 1;
     status = ap_run_handler(r);
-    req->forwarding = 0;
+    req->attempt.forwarding = 0;
     if (status == DECLINED) {
         status = HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -135,13 +123,13 @@ int lbs_local_self_handler(request_rec *r)
     lbs_request_t *req = lbs_request_of(r);
     int status;
 
-    if (req == NULL || !req->here) {
+    if (req == NULL || !req->local.here) {
         return DECLINED;
     }
-    if (req->started) {
+    if (req->local.started) {
         /* A handler redirects internally: what comes out of there is the
          * answer, and passes other filters than r's. */
-        if (req->forwarding && req->serving != r) {
+        if (req->attempt.forwarding && req->local.serving != r) {
             lbs_learn_attach(r);
         }
         return DECLINED;
@@ -151,10 +139,11 @@ int lbs_local_self_handler(request_rec *r)
     if (status != SUSPENDED) {
         answer_late(r, req,
                     status == OK || status == DONE ? r->status : status);
-        if (req->unmeasured) {
-            req->bytes_out = (apr_uint64_t)r->bytes_sent;
+        if (req->attempt.unmeasured) {
+            req->attempt.bytes_out = (apr_uint64_t)r->bytes_sent;
         }
-        lbs_verdict_bytes(req, lbs_body_bytes(req->body), req->bytes_out);
+        lbs_verdict_bytes(req, lbs_body_bytes(req->body),
+                          req->attempt.bytes_out);
         (void)leave(req);
         lbs_headers_back(r, req);
     }
@@ -165,10 +154,10 @@ void lbs_local_self_error(request_rec *r)
 {
     lbs_request_t *req = lbs_request_of(r);
 
-    if (req == NULL || !req->here || req->answered) {
+    if (req == NULL || !req->local.here || req->attempt.answered) {
         return;
     }
-    if (!req->started) {
+    if (!req->local.started) {
         start(req);
     }
     answer_late(r, req, r->status);

@@ -31,14 +31,6 @@
  */
 int lbs_local_self_map(request_rec *r, lbs_pool_t *pool);
 
-/**
- * The request that was decided here already, when mod_proxy asks for it.
- *
- * @return NULL: there is none, decide now
- */
-lbs_request_t *lbs_local_self_decided(request_rec *r, const lbs_pool_t *pool,
-                                      const char *url);
-
 /** handler: run the real one, as an attempt. */
 int lbs_local_self_handler(request_rec *r);
 

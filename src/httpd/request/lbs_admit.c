@@ -17,8 +17,8 @@
  * else comes. */
 static int is_too_dear(const lbs_request_t *req)
 {
-    apr_uint64_t since =
-        lbs_eject_half_open_at(&req->pool->member[req->member].record->eject);
+    apr_uint64_t since = lbs_eject_half_open_at(
+        &req->pool->member[req->choice.member].record->eject);
 
     return since != 0 && !lbs_retry_stays_repeatable(req)
            && (apr_uint64_t)lbs_runtime_now() < since + PICKY;
@@ -32,7 +32,7 @@ static int is_too_dear(const lbs_request_t *req)
  * @return APR_SUCCESS: send it; APR_EAGAIN: closed meanwhile */
 static apr_status_t wait_for_sign(const lbs_request_t *req)
 {
-    lbs_gauge_t *g = req->pool->member[req->member].gauge;
+    lbs_gauge_t *g = req->pool->member[req->choice.member].gauge;
     apr_uint64_t now, stall, end;
 
     if (lbs_atomic_load64_relaxed(&g->doubt_until) == 0
@@ -55,19 +55,19 @@ static apr_status_t wait_for_sign(const lbs_request_t *req)
 static apr_status_t enter(lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    const lbs_member_t *m = &req->pool->member[req->member];
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
 
     if (is_too_dear(req)) {
         return APR_EAGAIN;
     }
     return lbs_inflight_enter(&rt->rows, &rt->row, m->slot, m->gauge,
-                              &req->flight);
+                              &req->attempt.flight);
 }
 
 /* @return as lbs_admit(); the ticket is given back by the caller */
 static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
 {
-    const lbs_member_t *m = &req->pool->member[req->member];
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
     apr_status_t rv;
 
     for (;;) {
@@ -92,7 +92,7 @@ static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
 apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_limit_t *set = req->pool->set.limit;
-    lbs_queue_t *queue = &req->pool->member[req->member].record->queue;
+    lbs_queue_t *queue = &req->pool->member[req->choice.member].record->queue;
     apr_uint64_t now, ticket;
     apr_status_t rv = APR_EBUSY;
 
@@ -145,7 +145,8 @@ int lbs_admit_choose(const lbs_request_t *req)
         const lbs_member_t *m = &pool->member[at];
         apr_uint32_t waiting;
 
-        if (!is_worth_waiting(m->gauge) || lbs_request_tried(req, (int)at)) {
+        if (!is_worth_waiting(m->gauge)
+            || lbs_choice_tried(&req->choice, (int)at)) {
             continue;
         }
         waiting = lbs_queue_waiting(&m->record->queue, now);

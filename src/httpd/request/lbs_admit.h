@@ -8,9 +8,9 @@
 #include "src/httpd/request/lbs_request.h"
 
 /**
- * Begin an attempt at req->member. Where the member is full and its pool has
- * queues, waits for its turn first, in the order of arrival, for up to
- * LBStickyLimit wait=; once per request. What cannot be repeated also waits
+ * Begin an attempt at req->choice.member. Where the member is full and its
+ * pool has queues, waits for its turn first, in the order of arrival, for up
+ * to LBStickyLimit wait=; once per request. What cannot be repeated also waits
  * while it is doubtful that the member answers, at most for a stall's time.
  *
  * @return APR_SUCCESS: entered, lbs_inflight_leave() is due; APR_EBUSY: full,

@@ -11,7 +11,6 @@
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/request/lbs_hop_header.h"
-#include "src/httpd/local/lbs_local_self.h"
 #include "src/httpd/request/lbs_retry.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/request/lbs_verdict.h"
@@ -39,8 +38,8 @@ typedef struct route_t {
 static int refused(request_rec *r, lbs_request_t *req, int status)
 {
     apr_table_setn(r->err_headers_out, "Retry-After",
-                   req->reason == LBS_REASON_FULL ? RETRY_AFTER_FULL
-                                                  : RETRY_AFTER_DOWN);
+                   req->choice.reason == LBS_REASON_FULL ? RETRY_AFTER_FULL
+                                                         : RETRY_AFTER_DOWN);
     lbs_request_count(req);
     lbs_request_settle(r, req);
     return status;
@@ -69,10 +68,10 @@ static lbs_reason_t reason_for(lbs_cause_t cause)
  *         all is as it was; else the status of a request nobody can take */
 static int find_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
 {
-    const lbs_decision_t decision = req->decision;
-    const lbs_reason_t reason = req->reason;
-    const int member = req->member;
-    const int temporary = req->temporary;
+    const lbs_decision_t decision = req->choice.decision;
+    const lbs_reason_t reason = req->choice.reason;
+    const int member = req->choice.member;
+    const int temporary = req->choice.temporary;
     int status;
 
     if (!lbs_retry_expected(r, req, cause)) {
@@ -83,14 +82,14 @@ static int find_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
         return status;
     }
     if (status == OK && lbs_retry_take(req, cause)) {
-        req->next = req->member;
-        req->member = member;
+        req->next = req->choice.member;
+        req->choice.member = member;
         return OK;
     }
-    req->decision = decision;
-    req->reason = reason;
-    req->member = member;
-    req->temporary = temporary;
+    req->choice.decision = decision;
+    req->choice.reason = reason;
+    req->choice.member = member;
+    req->choice.temporary = temporary;
     return DECLINED;
 }
 
@@ -99,9 +98,9 @@ static int find_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
 
 void lbs_forward_answering(request_rec *r, lbs_request_t *req)
 {
-    if (req->keepalives >= 0) {
-        r->connection->keepalives = req->keepalives;
-        req->keepalives = -1;
+    if (req->attempt.keepalives >= 0) {
+        r->connection->keepalives = req->attempt.keepalives;
+        req->attempt.keepalives = -1;
     }
 }
 
@@ -109,11 +108,11 @@ int lbs_forward_answered(request_rec *r, lbs_request_t *req)
 {
     if (lbs_statuses_has(&req->pool->set.retry->status, r->status)
         && find_next(r, req, LBS_CAUSE_STATUS) == OK) {
-        req->discarding = 1;
+        req->attempt.discarding = 1;
         return 0;
     }
-    req->answered = 1;
-    lbs_backend_answered(&req->backend);
+    req->attempt.answered = 1;
+    lbs_backend_answered(&req->attempt.backend);
     lbs_verdict_answered(r, req);
     lbs_request_count(req);
     lbs_request_settle(r, req);
@@ -132,26 +131,27 @@ static int is_overridden(const request_rec *r)
  * alone will not do: mod_proxy_fcgi's may come after all was sent. */
 static int is_unsent(const lbs_request_t *req, int status)
 {
-    return !req->backend.sent
+    return !req->attempt.backend.sent
            && (status == HTTP_SERVICE_UNAVAILABLE
                || lbs_worker_is_watched(
-                   req->pool->member[req->member].worker));
+                   req->pool->member[req->choice.member].worker));
 }
 
 /* Why there is no answer, from what mod_proxy says and what was seen. */
 static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
                               int status)
 {
-    const lbs_backend_t *seen = &req->backend;
+    const lbs_backend_t *seen = &req->attempt.backend;
 
-    if (req->discarding) {
+    if (req->attempt.discarding) {
         return LBS_CAUSE_STATUS;
     }
-    if (req->answered && req->broken && !r->connection->aborted) {
+    if (req->attempt.answered && req->attempt.broken
+        && !r->connection->aborted) {
         return LBS_CAUSE_BODY;
     }
-    if (req->answered || status == OK || status == DONE || status == DECLINED
-        || status == SUSPENDED) {
+    if (req->attempt.answered || status == OK || status == DONE
+        || status == DECLINED || status == SUSPENDED) {
         return LBS_CAUSE_NONE;
     }
     if (seen->broken_off) {
@@ -177,7 +177,8 @@ static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
         return LBS_CAUSE_CLIENT;
     }
     if (is_unsent(req, status)) {
-        return lbs_worker_pool_empty(req->pool->member[req->member].worker)
+        return lbs_worker_pool_empty(
+                   req->pool->member[req->choice.member].worker)
                    ? LBS_CAUSE_FULL
                    : LBS_CAUSE_CONNECT;
     }
@@ -207,10 +208,11 @@ static void on_first(void *baton)
     lbs_request_t *req = baton;
     lbs_runtime_t *rt = lbs_runtime();
 
-    req->first_at = lbs_runtime_now();
-    lbs_atomic_store64_relaxed(&req->pool->member[req->member].gauge->heard_at,
-                               (apr_uint64_t)req->first_at);
-    lbs_inflight_heard(&rt->rows, &rt->row, &req->flight);
+    req->attempt.first_at = lbs_runtime_now();
+    lbs_atomic_store64_relaxed(
+        &req->pool->member[req->choice.member].gauge->heard_at,
+        (apr_uint64_t)req->attempt.first_at);
+    lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
 }
 
 /* Is there no use in waiting for the member? Not when it was ejected, nor
@@ -219,13 +221,15 @@ static void on_first(void *baton)
  * more, but who waits there already may well get the answer. */
 static int is_hopeless(const lbs_request_t *req)
 {
-    apr_uint32_t flags = lbs_gauge_flags(req->pool->member[req->member].gauge);
+    apr_uint32_t flags =
+        lbs_gauge_flags(req->pool->member[req->choice.member].gauge);
     apr_uint64_t stall =
         lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
 
-    if (req->flight.trial) {
+    if (req->attempt.flight.trial) {
         return stall != 0
-               && (apr_uint64_t)(lbs_runtime_now() - req->sent_at) >= stall;
+               && (apr_uint64_t)(lbs_runtime_now() - req->attempt.sent_at)
+                      >= stall;
     }
     return (flags & (LBS_F_EJECTED | LBS_F_HALF_OPEN)) != 0;
 }
@@ -250,7 +254,7 @@ static lbs_atomic64_t *used_at(lbs_member_t *m, apr_uint32_t busy)
  */
 static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
 {
-    lbs_member_t *m = &req->pool->member[req->member];
+    lbs_member_t *m = &req->pool->member[req->choice.member];
 
     return req->fresh
            || (!lbs_retry_stays_repeatable(req)
@@ -264,28 +268,28 @@ static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
 static int run_scheme(request_rec *r, lbs_request_t *req, const route_t *route,
                       char *url)
 {
-    proxy_worker *worker = req->pool->member[req->member].worker;
+    proxy_worker *worker = req->pool->member[req->choice.member].worker;
     apr_off_t sent = lbs_worker_bytes_sent(worker);
     lbs_backend_t *before;
     int status;
 
-    memset(&req->backend, 0, sizeof(req->backend));
-    req->backend.repeatable = lbs_retry_is_repeatable(req);
-    req->backend.framed = lbs_worker_is_framed(worker);
-    req->backend.trusts = trusts;
-    req->backend.is_out = is_out;
-    req->backend.on_first = on_first;
-    req->backend.baton = req;
-    req->forwarding = 1;
-    before = lbs_backend_begin(&req->backend);
+    memset(&req->attempt.backend, 0, sizeof(req->attempt.backend));
+    req->attempt.backend.repeatable = lbs_retry_is_repeatable(req);
+    req->attempt.backend.framed = lbs_worker_is_framed(worker);
+    req->attempt.backend.trusts = trusts;
+    req->attempt.backend.is_out = is_out;
+    req->attempt.backend.on_first = on_first;
+    req->attempt.backend.baton = req;
+    req->attempt.forwarding = 1;
+    before = lbs_backend_begin(&req->attempt.backend);
     status = lbs_worker_run(r, worker, route->conf, url, route->proxyhost,
                             route->proxyport);
     lbs_backend_end(before);
-    req->forwarding = 0;
+    req->attempt.forwarding = 0;
     /* What others sent there meanwhile can only make us cautious. */
     if (!lbs_worker_is_watched(worker)
         && lbs_worker_bytes_sent(worker) != sent) {
-        req->backend.sent = 1;
+        req->attempt.backend.sent = 1;
     }
     return status;
 }
@@ -293,7 +297,7 @@ static int run_scheme(request_rec *r, lbs_request_t *req, const route_t *route,
 static int run(request_rec *r, lbs_request_t *req, const route_t *route,
                char *url)
 {
-    lbs_member_t *m = &req->pool->member[req->member];
+    lbs_member_t *m = &req->pool->member[req->choice.member];
     apr_uint32_t busy;
     int status, fresh;
 
@@ -309,7 +313,7 @@ static int run(request_rec *r, lbs_request_t *req, const route_t *route,
     /* On a kept-alive connection of the client mod_proxy_http would answer a
      * reset by closing it without a word; it must look new to get a status.
      * lbs_forward_answering() puts the number back before it is counted. */
-    req->keepalives = r->connection->keepalives;
+    req->attempt.keepalives = r->connection->keepalives;
     r->connection->keepalives = 0;
     status = run_scheme(r, req, route, url);
     lbs_forward_answering(r, req);
@@ -328,60 +332,60 @@ static apr_status_t leave(void *baton)
     lbs_runtime_t *rt = lbs_runtime();
 
     lbs_inflight_leave(&rt->rows, &rt->row,
-                       req->pool->member[req->member].gauge, &req->flight);
+                       req->pool->member[req->choice.member].gauge,
+                       &req->attempt.flight);
     return APR_SUCCESS;
 }
 
 /* Where no connection was opened, what was read of the body went nowhere. */
 static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
 {
-    if (req->backend.refused) {
+    if (req->attempt.backend.refused) {
         /* Nothing was sent on this connection, so it was no attempt. */
         req->attempts--;
-        lbs_member_record_unsent(req->pool->member[req->member].record);
+        lbs_member_record_unsent(req->pool->member[req->choice.member].record);
     }
     else {
         lbs_verdict_bytes(
             req, cause == LBS_CAUSE_CONNECT ? 0 : lbs_body_bytes(req->body),
-            req->bytes_out);
+            req->attempt.bytes_out);
     }
 }
 
 static lbs_cause_t attempt(request_rec *r, lbs_request_t *req,
                            const route_t *route, char *url, int *status)
 {
-    const lbs_member_t *m = &req->pool->member[req->member];
-    apr_status_t rv = lbs_admit(r, req);
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    apr_status_t rv;
     lbs_cause_t cause;
 
+    req->attempt = (lbs_attempt_t){.keepalives = -1};
+    rv = lbs_admit(r, req);
     if (rv != APR_SUCCESS) {
         *status = HTTP_SERVICE_UNAVAILABLE;
         return rv == APR_EBUSY ? LBS_CAUSE_FULL : LBS_CAUSE_CLOSED;
     }
     req->attempts++;
-    req->bytes_out = 0;
-    req->unmeasured = 0;
-    req->first_at = 0;
-    req->broken = 0;
-    req->judged = 0;
-    req->sent_at = lbs_runtime_now();
-    lbs_member_record_sent(m->record, (apr_uint64_t)req->sent_at);
+    req->attempt.sent_at = lbs_runtime_now();
+    lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
     *status = run(r, req, route, url);
-    if (!req->answered && is_overridden(r) && lbs_forward_answered(r, req)) {
+    if (!req->attempt.answered && is_overridden(r)
+        && lbs_forward_answered(r, req)) {
         lbs_learn_late(r, req);
     }
     cause = find_cause(r, req, *status);
-    if (cause == LBS_CAUSE_NONE && !req->answered && *status != DECLINED) {
+    if (cause == LBS_CAUSE_NONE && !req->attempt.answered
+        && *status != DECLINED) {
         (void)lbs_forward_answered(r, req); /* a tunnel, and it is over */
     }
     if (cause != LBS_CAUSE_NONE) {
         lbs_verdict_failed(r, req, cause);
     }
-    else if (req->answered) {
+    else if (req->attempt.answered) {
         lbs_verdict_sound(req);
     }
-    if (req->unmeasured) {
-        req->bytes_out = (apr_uint64_t)r->bytes_sent;
+    if (req->attempt.unmeasured) {
+        req->attempt.bytes_out = (apr_uint64_t)r->bytes_sent;
     }
     count_bytes(req, cause);
     if (*status == SUSPENDED) {
@@ -413,7 +417,7 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     r->status_line = NULL;
     r->content_type = NULL;
     r->content_encoding = NULL;
-    req->discarding = 0;
+    req->attempt.discarding = 0;
 }
 
 /* Aim the next attempt. @return 1: go on; 0: *status is the answer */
@@ -425,7 +429,7 @@ static int go_on(request_rec *r, lbs_request_t *req, const route_t *route,
     /* A stale connection says nothing of the member: once more, on a new
      * one. What was refused was not sent, so that is no repetition. */
     if (cause == LBS_CAUSE_STALE && !req->fresh
-        && (req->backend.refused || lbs_retry_is_repeatable(req))) {
+        && (req->attempt.backend.refused || lbs_retry_is_repeatable(req))) {
         req->fresh = 1;
     }
     else {
@@ -434,15 +438,15 @@ static int go_on(request_rec *r, lbs_request_t *req, const route_t *route,
             *status = other == DECLINED ? *status : refused(r, req, other);
             return 0;
         }
-        req->member = req->next;
+        req->choice.member = req->next;
         req->next = LBS_NO_MEMBER;
         req->fresh = 0;
     }
-    if (req->backend.sent || cause == LBS_CAUSE_STALE) {
+    if (req->attempt.backend.sent || cause == LBS_CAUSE_STALE) {
         lbs_body_rewind(r, req->body);
     }
     forget_answer(r, req, route);
-    *status = lbs_worker_aim(r, req->pool->member[req->member].worker,
+    *status = lbs_worker_aim(r, req->pool->member[req->choice.member].worker,
                              req->from, url);
     return *status == OK;
 }
@@ -470,9 +474,10 @@ static void hide_member(request_rec *r, const lbs_request_t *req)
 {
     const char *text = apr_table_get(r->notes, "error-notes");
 
-    if (text != NULL && req->member != LBS_NO_MEMBER
-        && strstr(text,
-                  lbs_worker_place(req->pool->member[req->member].worker).host)
+    if (text != NULL && req->choice.member != LBS_NO_MEMBER
+        && strstr(text, lbs_worker_place(
+                            req->pool->member[req->choice.member].worker)
+                            .host)
                != NULL) {
         apr_table_unset(r->notes, "error-notes");
     }
@@ -482,8 +487,8 @@ static void hide_member(request_rec *r, const lbs_request_t *req)
  * a RewriteRule with [P] in its <Directory>. */
 static int is_for(const lbs_request_t *req, const proxy_worker *worker)
 {
-    return req->member != LBS_NO_MEMBER
-           && req->pool->member[req->member].worker == worker;
+    return req->choice.member != LBS_NO_MEMBER
+           && req->pool->member[req->choice.member].worker == worker;
 }
 
 /* Instead of the scheme's own handler, which lbs_worker_run() reaches. */
@@ -496,7 +501,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     lbs_headers_t saved;
     int status;
 
-    if (req == NULL || req->forwarding || !is_for(req, worker)) {
+    if (req == NULL || req->attempt.forwarding || !is_for(req, worker)) {
         return DECLINED;
     }
     lbs_budget_request(&req->pool->record->budget,
@@ -532,16 +537,16 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     if (req != NULL && req->pool == pool && req->attempts > 0) {
         return refused(r, req, HTTP_SERVICE_UNAVAILABLE);
     }
-    req = lbs_local_self_decided(r, pool, *url);
+    req = lbs_request_decided(r, pool, *url);
     if (req == NULL) {
         req = lbs_request_begin(r, pool, *url);
         (void)lbs_decide(r, req);
     }
-    if (req->decision == LBS_DECISION_REFUSED) {
+    if (req->choice.decision == LBS_DECISION_REFUSED) {
         return refused(r, req, HTTP_SERVICE_UNAVAILABLE);
     }
     *balancer = pool->balancer;
-    *worker = pool->member[req->member].worker;
+    *worker = pool->member[req->choice.member].worker;
     return lbs_worker_aim(r, *worker, req->from, url);
 }
 

@@ -130,13 +130,13 @@ void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved)
 
 void lbs_headers_here(request_rec *r, lbs_request_t *req)
 {
-    if (req->client_headers == NULL) {
-        req->client_headers = r->headers_in;
+    if (req->local.client_headers == NULL) {
+        req->local.client_headers = r->headers_in;
     }
     rewrite(r, req);
 }
 
 void lbs_headers_back(request_rec *r, const lbs_request_t *req)
 {
-    r->headers_in = req->client_headers;
+    r->headers_in = req->local.client_headers;
 }

@@ -158,7 +158,7 @@ void lbs_hop_header_mark(request_rec *r, const lbs_request_t *req,
         return;
     }
     text = apr_palloc(r->pool, LBS_HOP_LEN + 1);
-    lbs_marker_sign(req->pool, &req->pool->member[req->member], about,
+    lbs_marker_sign(req->pool, &req->pool->member[req->choice.member], about,
                     before != NULL ? lbs_hop_count(before) + 1 : 1, text);
     apr_table_setn(r->headers_in, LBS_MARKER_HEADER, text);
     lbs_headers_protect(r, r->headers_in, LBS_MARKER_HEADER);

@@ -31,13 +31,13 @@ static void remember(const lbs_request_t *req, apr_uint64_t hash,
     const lbs_pool_t *pool = req->pool;
     const lbs_set_timeout_t *timeout = pool->set.timeout;
     lbs_table_t *table = lbs_runtime()->table;
-    apr_uint32_t slot = pool->member[req->member].slot;
+    apr_uint32_t slot = pool->member[req->choice.member].slot;
     lbs_table_hit_t hit;
     lbs_table_hit_t old = {.slot = slot};
 
-    if (req->temporary) {
+    if (req->choice.temporary) {
         if (pool->set.failback->mode != LBS_FAILBACK_STAY
-            && req->reason != LBS_REASON_FULL) {
+            && req->choice.reason != LBS_REASON_FULL) {
             (void)lbs_table_bind(table, lbs_decide_away(hash), slot, now,
                                  timeout->idle, NULL);
             (void)lbs_table_renew(table, hash, now, timeout->idle, &hit);
@@ -54,7 +54,7 @@ static void remember(const lbs_request_t *req, apr_uint64_t hash,
                               (apr_uint32_t)pool->max_slot, now, timeout->max,
                               &hit);
     }
-    if (req->reason == LBS_REASON_FAILBACK) {
+    if (req->choice.reason == LBS_REASON_FAILBACK) {
         (void)lbs_table_forget(table, lbs_decide_away(hash), now, NULL);
     }
 }
@@ -91,7 +91,7 @@ static int walk_setcookie(void *baton, const char *key, const char *line)
 static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
 {
     const lbs_source_t *source = &req->pool->set.sticky->source[index];
-    lbs_key_t *key = &req->key[index];
+    lbs_key_t *key = &req->visit.key[index];
     setcookie_walk_t walk = {.name = lbs_slice_of(source->name),
                              .now = apr_time_now()};
 
@@ -126,11 +126,12 @@ static int is_due(const lbs_request_t *req)
     const lbs_set_timeout_t *timeout = req->pool->set.timeout;
     apr_int64_t age;
 
-    if (!req->has_token
-        || req->token.member != req->pool->member[req->member].token_id) {
+    if (!req->visit.has_token
+        || req->visit.token.member
+               != req->pool->member[req->choice.member].token_id) {
         return 1;
     }
-    age = (apr_int64_t)lbs_runtime_token_now() - req->token.issued;
+    age = (apr_int64_t)lbs_runtime_token_now() - req->visit.token.issued;
     return age > apr_time_sec(timeout->idle / 2);
 }
 
@@ -158,7 +159,8 @@ static void issue(request_rec *r, lbs_request_t *req)
     const lbs_cookie_conf_t *conf = pool->set.cookie;
     char text[LBS_TOKEN_LEN + 1];
 
-    lbs_token_sign(text, &req->token, lbs_runtime()->secret, pool->token_pool);
+    lbs_token_sign(text, &req->visit.token, lbs_runtime()->secret,
+                   pool->token_pool);
     req->cookie_line = lbs_setcookie_format(
         r->pool, conf, pool->cookie_name, text,
         lbs_cookie_conf_is_secure(conf, lbs_extract_https(r)));
@@ -198,20 +200,20 @@ static void hand_out(request_rec *r)
 /* A token for the member that answered, keeping who the visitor is. */
 static void renew_token(request_rec *r, lbs_request_t *req, int index)
 {
-    lbs_key_t *key = &req->key[index];
+    lbs_key_t *key = &req->visit.key[index];
     apr_uint32_t now = lbs_runtime_token_now();
 
     (void)r;
-    if (!req->has_token) {
-        req->token.sid = lbs_rand_next(lbs_runtime_rand());
-        req->token.created = now;
+    if (!req->visit.has_token) {
+        req->visit.token.sid = lbs_rand_next(lbs_runtime_rand());
+        req->visit.token.created = now;
     }
-    req->has_token = 1;
-    req->token.issued = now;
-    req->token.member = req->pool->member[req->member].token_id;
+    req->visit.has_token = 1;
+    req->visit.token.issued = now;
+    req->visit.token.member = req->pool->member[req->choice.member].token_id;
     key->present = 1;
-    key->hash = lbs_extract_hash(req->pool, index, &req->token.sid,
-                                 sizeof(req->token.sid));
+    key->hash = lbs_extract_hash(req->pool, index, &req->visit.token.sid,
+                                 sizeof(req->visit.token.sid));
 }
 
 /* Learning
@@ -229,7 +231,7 @@ static void learn(request_rec *r, lbs_request_t *req)
         switch (sticky->source[i].kind) {
         case LBS_SOURCE_COOKIE:
             /* A subrequest has no headers of its own to the client. */
-            if (!req->temporary && r->main == NULL && is_due(req)) {
+            if (!req->choice.temporary && r->main == NULL && is_due(req)) {
                 renew_token(r, req, i);
                 issue(r, req);
             }
@@ -242,9 +244,12 @@ static void learn(request_rec *r, lbs_request_t *req)
         default:
             break;
         }
-        if (req->key[i].present) {
-            remember(req, req->key[i].hash, now);
-            lbs_store_write(req, &req->key[i]);
+        if (req->visit.key[i].present) {
+            remember(req, req->visit.key[i].hash, now);
+            if (!req->choice.temporary) {
+                lbs_store_write(req->pool, req->choice.member,
+                                &req->visit.key[i]);
+            }
         }
     }
 }
@@ -269,7 +274,7 @@ static apr_status_t learn_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     lbs_request_t *req = lbs_request_of(f->r);
 
-    if (req != NULL && req->answered && !req->learned) {
+    if (req != NULL && req->attempt.answered && !req->learned) {
         learn(f->r, req);
     }
     hand_out(f->r);
@@ -296,7 +301,7 @@ static int is_broken(apr_bucket_brigade *bb)
 /* The whole answer, or enough of it. */
 static int is_sound(const lbs_request_t *req, apr_bucket_brigade *bb)
 {
-    return req->bytes_out >= SOUND
+    return req->attempt.bytes_out >= SOUND
            || (!APR_BRIGADE_EMPTY(bb)
                && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb)));
 }
@@ -306,23 +311,23 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     lbs_request_t *req = lbs_request_of(f->r);
     apr_off_t length = 0;
 
-    if (req == NULL || !req->forwarding) {
+    if (req == NULL || !req->attempt.forwarding) {
         return ap_pass_brigade(f->next, bb);
     }
     (void)apr_brigade_length(bb, 0, &length);
-    req->bytes_out += length > 0 ? (apr_uint64_t)length : 0;
-    req->unmeasured |= length < 0;
+    req->attempt.bytes_out += length > 0 ? (apr_uint64_t)length : 0;
+    req->attempt.unmeasured |= length < 0;
     if (is_broken(bb)) {
-        req->broken = 1;
+        req->attempt.broken = 1;
     }
-    else if (!req->answered && !req->discarding) {
+    else if (!req->attempt.answered && !req->attempt.discarding) {
         (void)lbs_forward_answered(f->r, req);
     }
-    if (req->discarding) {
+    if (req->attempt.discarding) {
         apr_brigade_cleanup(bb);
         return APR_SUCCESS;
     }
-    if (!req->broken && is_sound(req, bb)) {
+    if (!req->attempt.broken && is_sound(req, bb)) {
         lbs_verdict_sound(req);
     }
     lbs_forward_answering(f->r, req);
@@ -360,7 +365,7 @@ static void look_at_head(void *baton)
     lbs_runtime_t *rt = lbs_runtime();
     request_rec *r = req->r;
 
-    if (req->answered) {
+    if (req->attempt.answered) {
         return;
     }
     if (is_switch(r)) {
@@ -368,8 +373,8 @@ static void look_at_head(void *baton)
     }
     else if (ap_is_HTTP_INFO(r->status)
              && r->status != HTTP_SWITCHING_PROTOCOLS) {
-        lbs_backend_interim(&req->backend);
-        lbs_inflight_unheard(&rt->rows, &rt->row, &req->flight);
+        lbs_backend_interim(&req->attempt.backend);
+        lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);
     }
 }
 

@@ -24,10 +24,10 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
     req->pool = pool;
     req->idempotent = lbs_retry_is_idempotent(r);
     req->from = apr_pstrdup(r->pool, from);
-    req->source = -1;
-    req->keepalives = -1;
-    req->home = LBS_NO_MEMBER;
-    req->member = LBS_NO_MEMBER;
+    req->choice.source = -1;
+    req->attempt.keepalives = -1;
+    req->choice.home = LBS_NO_MEMBER;
+    req->choice.member = LBS_NO_MEMBER;
     req->next = LBS_NO_MEMBER;
     ap_set_module_config(r->request_config, &lbsticky_module, req);
     return req;
@@ -38,23 +38,17 @@ void lbs_request_share(request_rec *r, lbs_request_t *req)
     ap_set_module_config(r->request_config, &lbsticky_module, req);
 }
 
-int lbs_request_tried(const lbs_request_t *req, int member)
+lbs_request_t *lbs_request_decided(request_rec *r, const lbs_pool_t *pool,
+                                   const char *url)
 {
-    unsigned i;
+    lbs_request_t *req = lbs_request_of(r);
 
-    for (i = 0; i < req->ntried; i++) {
-        if (req->tried[i] == member) {
-            return 1;
-        }
+    if (req == NULL || !req->decided || req->local.here || req->pool != pool) {
+        return NULL;
     }
-    return 0;
-}
-
-void lbs_request_try(lbs_request_t *req, int member)
-{
-    if (req->ntried < LBS_MAX_TRIED && !lbs_request_tried(req, member)) {
-        req->tried[req->ntried++] = (apr_uint16_t)member;
-    }
+    req->decided = 0;
+    req->from = apr_pstrdup(r->pool, url);
+    return req;
 }
 
 int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
@@ -66,16 +60,17 @@ int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
     }
     answer->pool = req->pool->name;
     answer->member = "";
-    if (req->member != LBS_NO_MEMBER) {
-        const lbs_member_t *m = &req->pool->member[req->member];
+    if (req->choice.member != LBS_NO_MEMBER) {
+        const lbs_member_t *m = &req->pool->member[req->choice.member];
 
         answer->member = *m->route ? m->route : m->name;
     }
-    answer->decision = lbs_decision_name(req->decision);
-    answer->reason = lbs_reason_name(req->reason);
-    answer->source = req->source >= 0
-                         ? req->pool->set.sticky->source[req->source].spelling
-                         : "";
+    answer->decision = lbs_decision_name(req->choice.decision);
+    answer->reason = lbs_reason_name(req->choice.reason);
+    answer->source =
+        req->choice.source >= 0
+            ? req->pool->set.sticky->source[req->choice.source].spelling
+            : "";
     answer->attempts = req->attempts;
     return OK;
 }
@@ -93,7 +88,7 @@ static void note_key(const lbs_request_t *req)
         return;
     }
     for (i = 0; i < req->pool->set.sticky->count && key == NULL; i++) {
-        key = req->key[i].hash != 0 ? &req->key[i] : NULL;
+        key = req->visit.key[i].hash != 0 ? &req->visit.key[i] : NULL;
     }
     if (key != NULL) {
         lbs_busy_note(&lbs_runtime()->shared->notes->busy[req->pool->slot],
@@ -106,8 +101,8 @@ void lbs_request_count(lbs_request_t *req)
     if (!req->counted) {
         note_key(req);
         req->counted = 1;
-        lbs_pool_record_decided(req->pool->record, req->decision, req->reason,
-                                lbs_runtime_now());
+        lbs_pool_record_decided(req->pool->record, req->choice.decision,
+                                req->choice.reason, lbs_runtime_now());
     }
 }
 
@@ -142,19 +137,21 @@ static void put_balancer(apr_table_t *env, const lbs_request_t *req,
     const lbs_member_t *m;
 
     put(env, "BALANCER_NAME", lbs_worker_pool_url(pool->balancer));
-    if (req->member == LBS_NO_MEMBER) {
+    if (req->choice.member == LBS_NO_MEMBER) {
         return;
     }
-    m = &pool->member[req->member];
+    m = &pool->member[req->choice.member];
     put(env, "BALANCER_WORKER_NAME", m->name);
     put(env, "BALANCER_WORKER_ROUTE", m->route);
-    if (req->source >= 0) {
+    if (req->choice.source >= 0) {
         put(env, "BALANCER_SESSION_STICKY",
-            pool->set.sticky->source[req->source].spelling);
+            pool->set.sticky->source[req->choice.source].spelling);
         put(env, "BALANCER_SESSION_ROUTE",
-            req->home != LBS_NO_MEMBER ? pool->member[req->home].route : "");
+            req->choice.home != LBS_NO_MEMBER
+                ? pool->member[req->choice.home].route
+                : "");
     }
-    if (req->decision == LBS_DECISION_MOVED) {
+    if (req->choice.decision == LBS_DECISION_MOVED) {
         put(env, "BALANCER_ROUTE_CHANGED", "1");
     }
 }
@@ -180,12 +177,13 @@ void lbs_request_settle(request_rec *r, lbs_request_t *req)
     lbs_settled_t was = req->settled;
 
     req->settled = (lbs_settled_t){
-        r->subprocess_env, req->decision, req->reason,   req->source,
-        req->home,         req->member,   req->attempts,
+        r->subprocess_env,  req->choice.decision, req->choice.reason,
+        req->choice.source, req->choice.home,     req->choice.member,
+        req->attempts,
     };
-    if (was.env != r->subprocess_env || was.decision != req->decision
-        || was.reason != req->reason || was.source != req->source
-        || was.home != req->home || was.member != req->member) {
+    if (was.env != r->subprocess_env || was.decision != req->choice.decision
+        || was.reason != req->choice.reason || was.source != req->choice.source
+        || was.home != req->choice.home || was.member != req->choice.member) {
         put_all(r, req);
     }
     else if (was.attempts != req->attempts) {

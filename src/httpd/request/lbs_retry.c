@@ -58,7 +58,7 @@ int lbs_retry_expected(const request_rec *r, const lbs_request_t *req,
 {
     const lbs_set_retry_t *set = req->pool->set.retry;
 
-    if (r->connection->aborted || req->answered) {
+    if (r->connection->aborted || req->attempt.answered) {
         return 0;
     }
     if (cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED) {

@@ -8,13 +8,13 @@
 
 static const lbs_member_t *member_of(const lbs_request_t *req)
 {
-    return &req->pool->member[req->member];
+    return &req->pool->member[req->choice.member];
 }
 
 static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
 {
-    lbs_eject_attempt_t attempt = {(apr_uint64_t)req->sent_at,
-                                   req->flight.trial, 0};
+    lbs_eject_attempt_t attempt = {(apr_uint64_t)req->attempt.sent_at,
+                                   req->attempt.flight.trial, 0};
 
     return attempt;
 }
@@ -43,7 +43,7 @@ static void doubt(const lbs_request_t *req)
 {
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, member_of(req));
 
-    if (!lbs_retry_is_repeatable(req) && !req->backend.refused) {
+    if (!lbs_retry_is_repeatable(req) && !req->attempt.backend.refused) {
         lbs_eject_doubt(&on, (apr_uint64_t)lbs_runtime_now());
     }
 }
@@ -51,9 +51,10 @@ static void doubt(const lbs_request_t *req)
 /* To the first byte, where it was seen. */
 static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
 {
-    apr_uint64_t end = req->first_at != 0 ? (apr_uint64_t)req->first_at : now;
+    apr_uint64_t end =
+        req->attempt.first_at != 0 ? (apr_uint64_t)req->attempt.first_at : now;
 
-    return end - (apr_uint64_t)req->sent_at;
+    return end - (apr_uint64_t)req->attempt.sent_at;
 }
 
 void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
@@ -62,11 +63,11 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
     const lbs_member_t *m = member_of(req);
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
 
-    lbs_inflight_heard(&rt->rows, &rt->row, &req->flight);
+    lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
     lbs_member_record_answered(m->record, m->gauge, r->status,
                                time_of(req, now), now);
     if (lbs_statuses_has(&req->pool->eject_status, r->status)) {
-        req->judged = 1;
+        req->attempt.judged = 1;
         fail(req, LBS_FAIL_STATUS);
     }
 }
@@ -77,8 +78,8 @@ void lbs_verdict_sound(lbs_request_t *req)
     lbs_eject_attempt_t attempt = attempt_of(req);
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
 
-    if (!req->judged) {
-        req->judged = 1;
+    if (!req->attempt.judged) {
+        req->attempt.judged = 1;
         lbs_health_turned(
             req->pool, m,
             lbs_eject_answered(&on, &attempt, (apr_uint64_t)lbs_runtime_now()),
@@ -104,7 +105,7 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
         break;
     case LBS_CAUSE_STALL:
         /* It was found out already, but for the one that tries again. */
-        if (req->flight.trial) {
+        if (req->attempt.flight.trial) {
             fail(req, LBS_FAIL_TIMEOUT);
         }
         break;

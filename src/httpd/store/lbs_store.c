@@ -197,31 +197,30 @@ int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key)
 
 /* Half an idle time is a period; the first answer in each tells the store,
  * which keeps a session for one and a half. */
-static int is_due(const lbs_request_t *req, const lbs_key_t *key)
+static int is_due(const lbs_pool_t *pool, int member, const lbs_key_t *key)
 {
-    apr_int64_t idle = req->pool->set.timeout->idle;
+    apr_int64_t idle = pool->set.timeout->idle;
     apr_int64_t period = idle / 2 > 0 ? idle / 2 : 1;
     apr_time_t seen = key->expires - idle;
 
-    return !key->known || key->slot != (int)req->pool->member[req->member].slot
+    return !key->known || key->slot != (int)pool->member[member].slot
            || seen / period != lbs_runtime_now() / period;
 }
 
-void lbs_store_write(const lbs_request_t *req, const lbs_key_t *key)
+void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key)
 {
-    const lbs_pool_t *pool = req->pool;
     apr_int64_t idle = pool->set.timeout->idle;
     apr_time_t now = apr_time_now();
     apr_time_t expiry = now + idle + idle / 2;
     lbs_store_record_t record = {
-        pool->member[req->member].token_id,
+        pool->member[member].token_id,
         key->stored != 0 ? key->stored : (apr_uint64_t)apr_time_sec(now),
         (apr_uint64_t)apr_time_sec(expiry) + 1,
     };
     unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
     char name[LBS_STORE_RECORD_NAME_LEN + 1];
 
-    if (key->name == NULL || req->temporary || !is_due(req, key)) {
+    if (key->name == NULL || !is_due(pool, member, key)) {
         return;
     }
     apr_cpystrn(name, key->name, sizeof(name));

@@ -11,7 +11,8 @@
 
 #include <httpd.h>
 
-#include "src/httpd/request/lbs_request.h"
+#include "src/httpd/pool/lbs_key.h"
+#include "src/httpd/pool/lbs_pools.h"
 
 /** Refuse stores that do not exist. In check_config.
  * @return OK; or an HTTP status, and it was logged what to write */
@@ -47,10 +48,11 @@ const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
 int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key);
 
 /**
- * Tell the store who has a session, where that is new or was told long ago.
- * Before the answer is released.
+ * Tell the store which member has a session, where that is new or was told
+ * long ago. Before the answer is released; not for a session that is there
+ * for one request only.
  */
-void lbs_store_write(const lbs_request_t *req, const lbs_key_t *key);
+void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key);
 
 /** The application ended a session. */
 void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key);

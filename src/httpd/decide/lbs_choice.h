@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_choice.h - what was decided for a request: which member, and why. */
+#ifndef LBS_CHOICE_H
+#define LBS_CHOICE_H
+
+#include <apr.h>
+
+#include "src/state/lbs_decision.h"
+
+#define LBS_MAX_TRIED 64 /* members one request may be sent to */
+
+typedef struct lbs_choice_t {
+    lbs_decision_t decision;
+    lbs_reason_t reason;
+    int source;    /* index of the source that decided; -1: none */
+    int home;      /* member the session is bound to; LBS_NO_MEMBER */
+    int member;    /* chosen now; LBS_NO_MEMBER */
+    int temporary; /* this request only: the session stays at home */
+
+    /* Members this request was sent to: none of them is picked again. */
+    apr_uint16_t tried[LBS_MAX_TRIED];
+    unsigned ntried;
+} lbs_choice_t;
+
+/** Was this member tried already? Cost: the members that were tried. */
+static inline int lbs_choice_tried(const lbs_choice_t *choice, int member)
+{
+    unsigned i;
+
+    for (i = 0; i < choice->ntried; i++) {
+        if (choice->tried[i] == member) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** Note that a member is not to be picked again for this request. */
+static inline void lbs_choice_try(lbs_choice_t *choice, int member)
+{
+    if (choice->ntried < LBS_MAX_TRIED && !lbs_choice_tried(choice, member)) {
+        choice->tried[choice->ntried++] = (apr_uint16_t)member;
+    }
+}
+
+#endif

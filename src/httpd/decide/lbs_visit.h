@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_visit.h - what a visitor shows: the keys of a request.
+ *
+ * Filled by lbs_lookup.c from the request and the table, read by the decision
+ * and by what is learned from the answer.
+ */
+#ifndef LBS_VISIT_H
+#define LBS_VISIT_H
+
+#include "src/affinity/lbs_source.h"
+#include "src/affinity/lbs_token.h"
+#include "src/base/lbs_slice.h"
+#include "src/httpd/pool/lbs_key.h"
+
+typedef struct lbs_visit_t {
+    lbs_key_t key[LBS_SOURCE_MAX];
+    lbs_slice_t pick_value; /* first value shown, for the method hash */
+    int has_token;          /* a token that some known secret signed */
+    lbs_token_t token;
+} lbs_visit_t;
+
+#endif

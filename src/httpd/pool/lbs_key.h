@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_key.h - one source's key in a request, and what is known of it. */
+#ifndef LBS_KEY_H
+#define LBS_KEY_H
+
+#include <apr.h>
+#include <apr_time.h>
+
+typedef struct lbs_key_t {
+    int present;         /* the visitor shows a value that can be learned */
+    int known;           /* the table has it */
+    apr_uint64_t hash;   /* as the table knows it */
+    int slot;            /* the member it names; -1: none */
+    apr_time_t expires;  /* when known; on the monotonic clock */
+    const char *name;    /* in LBStickyStore; NULL: it is not stored */
+    apr_uint64_t stored; /* Unix seconds: when it began, of the store; or 0 */
+} lbs_key_t;
+
+#endif
