@@ -201,7 +201,7 @@ static apr_status_t insert(const lbs_table_t *table, const lbs_place_t *place,
                            const wish_t *wish, int patient)
 {
     apr_uint64_t ticket = lbs_atomic_add64_relaxed(&table->head->changes, 1);
-    apr_uint64_t victim;
+    apr_uint64_t victim = 0;
     apr_uint64_t mine;
     apr_uint64_t valid;
     int i = choose(table, place, wish->now, &victim);

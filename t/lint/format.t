@@ -7,6 +7,10 @@ use lib 't/lib';
 use Test::More;
 use LBS::Source qw(files slurp code none_of);
 
+my $formatter = `clang-format --version 2>&1`;
+like $formatter, qr/version \d+/, 'clang-format is there'
+    or diag 'run tools/bootstrap check';
+
 my @c = files(qr{^(?:mod_lbsticky|src/.*|t/unit/.*|fuzz/.*|bench/.*)\.[ch]$});
 my @wrong = map { /^(\S+?:\d+):/ ? "$1: not as clang-format wants it" : () }
     qx(clang-format --dry-run @c 2>&1);

@@ -7,6 +7,9 @@ use lib 't/lib';
 use Test::More;
 use LBS::Source qw(files slurp room none_of);
 
+like `clang --version 2>&1`, qr/clang version/, 'clang is there'
+    or diag 'run tools/bootstrap check';
+
 my @warn = qw(-Wall -Wextra -Wshadow -Wconversion -Wcast-align
               -Wstrict-prototypes -Werror -std=gnu11 -fsyntax-only -I.);
 my @apr = map { split ' ' } `apr-1-config --cppflags`,

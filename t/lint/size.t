@@ -16,6 +16,9 @@ for my $file (@files) {
 }
 none_of('files have at most ' . FILE_MAX . ' lines', scalar @files, @long);
 
+like `ctags --version 2>&1`, qr/Universal Ctags/, 'ctags is there'
+    or diag 'run tools/bootstrap check';
+
 my @c = files(qr{^(?:mod_lbsticky|src/.*|t/unit/.*|fuzz/.*|bench/.*)\.[ch]$});
 for (`ctags -x --_xformat='%F\t%N\t%n\t%e' --kinds-C=f --languages=C @c`) {
     chomp;

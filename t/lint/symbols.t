@@ -8,6 +8,9 @@ use lib 't/lib';
 use Test::More;
 use LBS::Source qw(files slurp code room none_of);
 
+like `nm --version 2>&1`, qr/GNU nm/, 'nm is there'
+    or diag 'run tools/bootstrap check';
+
 my ($module, $archive) = map { ($ENV{LBS_BUILD} // 'build') . "/$_" }
     qw(mod_lbsticky.so liblbs_pure.a);
 my @shown = map { (split)[-1] } `nm -D --defined-only $module`;
