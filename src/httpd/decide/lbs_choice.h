@@ -5,6 +5,7 @@
 
 #include <apr.h>
 
+#include "src/httpd/pool/lbs_pools.h"
 #include "src/state/lbs_decision.h"
 
 #define LBS_MAX_TRIED 64 /* members one request may be sent to */
@@ -21,6 +22,18 @@ typedef struct lbs_choice_t {
     apr_uint16_t tried[LBS_MAX_TRIED];
     unsigned ntried;
 } lbs_choice_t;
+
+/** Begin: nothing is decided yet. */
+static inline void lbs_choice_none(lbs_choice_t *choice)
+{
+    choice->decision = LBS_DECISION_NONE;
+    choice->reason = LBS_REASON_NONE;
+    choice->source = -1;
+    choice->home = LBS_NO_MEMBER;
+    choice->member = LBS_NO_MEMBER;
+    choice->temporary = 0;
+    choice->ntried = 0;
+}
 
 /** Was this member tried already? Cost: the members that were tried. */
 static inline int lbs_choice_tried(const lbs_choice_t *choice, int member)

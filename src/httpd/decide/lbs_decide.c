@@ -2,117 +2,61 @@
 /* lbs_decide.c - see lbs_decide.h. */
 #include "src/httpd/decide/lbs_decide.h"
 
-#include "src/httpd/request/lbs_admit.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_lookup.h"
+#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/shared/lbs_runtime.h"
-#include "src/state/lbs_admin.h"
+#include "src/member/lbs_queue.h"
 
-/* So long the requests of a session that lost its member meet at another. */
+/* For this long, all requests of a session that lost its member go to the
+ * same new member. */
 #define MOVE_WINDOW apr_time_from_sec(10)
 
-/* Words beside a session's own ------------------------------------------- */
+typedef struct decide_t {
+    const lbs_ask_t *ask;
+    const lbs_visit_t *visit;
+    lbs_choice_t *choice;
+} decide_t;
 
-/* A session that was moved for a while (LBStickyFailback return, idle=) has a
- * second word that says where it is away. */
-apr_uint64_t lbs_decide_away(apr_uint64_t hash)
+/* Picks ------------------------------------------------------------------ */
+
+static apr_status_t pick(const decide_t *d)
 {
-    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6177617920776f72));
-}
-
-/* LBStickyTimeout max= has a word of its own that is never renewed. */
-apr_uint64_t lbs_decide_max(apr_uint64_t hash)
-{
-    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d61782061676531));
-}
-
-/* Where a session that is just moving goes; among those of first=. */
-static apr_uint64_t moving(apr_uint64_t hash)
-{
-    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d6f76696e672074));
-}
-
-/* Members ---------------------------------------------------------------- */
-
-/* A drain may say that sessions idle for so long move at once. */
-static int is_idle(const lbs_pool_t *pool, const lbs_key_t *key,
-                   apr_uint32_t slot, apr_time_t now)
-{
-    lbs_admin_drain_t drain;
-
-    lbs_admin_drain(lbs_runtime()->registry, slot, &drain);
-    return drain.idle != 0 && key->known
-           && pool->set.timeout->idle - (key->expires - now) > drain.idle;
-}
-
-/* Why a session cannot stay with its member; LBS_REASON_NONE: it can. */
-static lbs_reason_t why_not(const lbs_pool_t *pool, const lbs_key_t *key,
-                            int member, apr_time_t now)
-{
-    apr_uint32_t flags;
-
-    if (member == LBS_NO_MEMBER) {
-        return LBS_REASON_REMOVED;
-    }
-    flags = lbs_gauge_flags(pool->member[member].gauge);
-    if (flags & LBS_F_REMOVED) {
-        return LBS_REASON_REMOVED;
-    }
-    if (flags & (LBS_F_STOPPED | LBS_F_DISABLED)) {
-        return LBS_REASON_DISABLED;
-    }
-    if (flags & LBS_F_DRAINED) {
-        return LBS_REASON_DRAINED;
-    }
-    if (flags & LBS_F_DOWN) {
-        return LBS_REASON_DOWN;
-    }
-    if (flags & LBS_F_EJECTED) {
-        return LBS_REASON_EJECTED;
-    }
-    if ((flags & LBS_F_DRAIN)
-        && is_idle(pool, key, pool->member[member].slot, now)) {
-        return LBS_REASON_DRAINED;
-    }
-    return LBS_REASON_NONE;
-}
-
-static apr_status_t pick(request_rec *r, lbs_request_t *req)
-{
-    const lbs_pool_t *pool = req->pool;
+    const lbs_pool_t *pool = d->ask->pool;
     lbs_pick_ask_t ask = {
         .rand = lbs_runtime_rand(),
         .now = lbs_runtime_now(),
-        .tried = req->choice.tried,
-        .ntried = req->choice.ntried,
-        .steady = !req->idempotent,
+        .tried = d->choice->tried,
+        .ntried = d->choice->ntried,
+        .steady = !d->ask->idempotent,
         .bound_centi = pool->set.method->bound_centi,
     };
     apr_uint32_t index;
     apr_status_t rv;
 
     if (pool->set.method->method == LBS_PICK_HASH) {
-        ask.hash = lbs_extract_pick_hash(r, pool, req->visit.pick_value);
+        ask.hash =
+            lbs_extract_pick_hash(d->ask->r, pool, d->visit->pick_value);
     }
     rv = lbs_pick_member(&pool->pick, &ask, &index);
     if (rv == APR_SUCCESS) {
-        req->choice.member = (int)index;
+        d->choice->member = (int)index;
     }
     return rv;
 }
 
-static int may_share(const lbs_request_t *req, int member)
+static int may_share(const decide_t *d, int member)
 {
     return member != LBS_NO_MEMBER
-           && lbs_gauge_open_new(req->pool->member[member].gauge)
-           && !lbs_choice_tried(&req->choice, member);
+           && lbs_gauge_open_new(d->ask->pool->member[member].gauge)
+           && !lbs_choice_tried(d->choice, member);
 }
 
 /* Requests of one client at once share one pick. */
-static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
-                                apr_uint64_t key, apr_int64_t window)
+static apr_status_t pick_shared(const decide_t *d, apr_uint64_t key,
+                                apr_int64_t window)
 {
-    const lbs_pool_t *pool = req->pool;
+    const lbs_pool_t *pool = d->ask->pool;
     lbs_atomic64_t *words = lbs_runtime()->first;
     apr_time_t now = lbs_runtime_now();
     apr_uint32_t stale = LBS_FIRST_NONE;
@@ -122,220 +66,230 @@ static apr_status_t pick_shared(request_rec *r, lbs_request_t *req,
 
     if (lbs_first_find(words, key, now, window, &slot) == APR_SUCCESS) {
         member = lbs_pools_member_at(pool, slot);
-        if (may_share(req, member)) {
-            req->choice.member = member;
+        if (may_share(d, member)) {
+            d->choice->member = member;
             return APR_SUCCESS;
         }
         stale = slot;
     }
-    rv = pick(r, req);
+    rv = pick(d);
     if (rv == APR_SUCCESS) {
         slot = lbs_first_claim(words, key, now, window,
-                               pool->member[req->choice.member].slot, stale);
+                               pool->member[d->choice->member].slot, stale);
         member = lbs_pools_member_at(pool, slot);
-        if (may_share(req, member)) {
-            req->choice.member = member;
+        if (may_share(d, member)) {
+            d->choice->member = member;
         }
     }
     return rv;
 }
 
-/* Deciding --------------------------------------------------------------- */
-
-static int refuse(lbs_request_t *req, lbs_reason_t reason)
+/* Where a session that is just moving goes; among those of first=. */
+static apr_uint64_t moving(apr_uint64_t hash)
 {
-    req->choice.decision = LBS_DECISION_REFUSED;
-    req->choice.reason = reason;
-    req->choice.member = LBS_NO_MEMBER;
-    return HTTP_SERVICE_UNAVAILABLE;
+    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d6f76696e672074));
 }
 
 /* A visitor without a cookie shares the pick, and so does a session that
  * moves: its requests are answered in any order, and the last would decide
  * where it stays. */
-static apr_status_t pick_for(request_rec *r, lbs_request_t *req,
-                             lbs_decision_t decision, lbs_reason_t reason)
+static apr_status_t pick_for(const decide_t *d, lbs_decision_t decision,
+                             lbs_reason_t reason)
 {
-    apr_int64_t first = req->pool->set.cookie->first;
+    const lbs_pool_t *pool = d->ask->pool;
+    apr_int64_t first = pool->set.cookie->first;
 
     if (decision == LBS_DECISION_NEW && reason == LBS_REASON_FIRST
         && first != 0
-        && lbs_settings_has_source(req->pool->set.sticky, LBS_SOURCE_COOKIE)) {
-        return pick_shared(r, req, lbs_extract_first(r, req->pool), first);
+        && lbs_settings_has_source(pool->set.sticky, LBS_SOURCE_COOKIE)) {
+        return pick_shared(d, lbs_extract_first(d->ask->r, pool), first);
     }
     if (decision == LBS_DECISION_MOVED && reason != LBS_REASON_FULL
-        && req->visit.key[req->choice.source].hash != 0) {
-        return pick_shared(r, req,
-                           moving(req->visit.key[req->choice.source].hash),
+        && d->visit->key[d->choice->source].hash != 0) {
+        return pick_shared(d, moving(d->visit->key[d->choice->source].hash),
                            MOVE_WINDOW);
     }
-    return pick(r, req);
+    return pick(d);
 }
 
-/* A pick, under the decision it is made for. */
-static int decide_by_pick(request_rec *r, lbs_request_t *req,
-                          lbs_decision_t decision, lbs_reason_t reason)
-{
-    apr_status_t rv = pick_for(r, req, decision, reason);
+/* Queues ----------------------------------------------------------------- */
 
-    if (rv == APR_EBUSY) {
-        req->choice.member = lbs_admit_choose(req);
-        rv = req->choice.member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
+/* Open to new sessions, but for its limit. */
+static int is_worth_waiting(const lbs_gauge_t *g)
+{
+    return (lbs_gauge_flags(g) & LBS_F_CLOSED_NEW) == 0
+           && lbs_atomic_load32_relaxed(&g->weight) != 0
+           && !lbs_gauge_probed(g);
+}
+
+/* All members are full: find one to wait for. The pick has walked the pool
+ * before it found them so; this walk begins at a place of its own, so that
+ * equal queues are used equally. */
+static int find_queue(const decide_t *d)
+{
+    const lbs_pool_t *pool = d->ask->pool;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint32_t shortest = pool->set.limit->queue;
+    apr_size_t at =
+        lbs_rand_below(lbs_runtime_rand(), (apr_uint32_t)pool->count);
+    int best = LBS_NO_MEMBER;
+    apr_size_t i;
+
+    if (d->ask->waited) {
+        return LBS_NO_MEMBER;
     }
-    if (rv != APR_SUCCESS) {
-        return refuse(req,
-                      rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_DOWN);
+    for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
+        const lbs_member_t *m = &pool->member[at];
+        apr_uint32_t waiting;
+
+        if (!is_worth_waiting(m->gauge)
+            || lbs_choice_tried(d->choice, (int)at)) {
+            continue;
+        }
+        waiting = lbs_queue_waiting(&m->record->queue, now);
+        if (waiting < shortest) {
+            shortest = waiting;
+            best = (int)at;
+        }
     }
-    req->choice.decision = decision;
-    req->choice.reason = reason;
+    return best;
+}
+
+/* Deciding --------------------------------------------------------------- */
+
+static int refuse(const decide_t *d, lbs_reason_t reason)
+{
+    d->choice->decision = LBS_DECISION_REFUSED;
+    d->choice->reason = reason;
+    d->choice->member = LBS_NO_MEMBER;
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+static int settle_on(const decide_t *d, int member, lbs_decision_t decision,
+                     lbs_reason_t reason)
+{
+    d->choice->member = member;
+    d->choice->decision = decision;
+    d->choice->reason = reason;
     return OK;
 }
 
-/* The redirect= of a member that cannot take its sessions. */
-static int redirected(const lbs_request_t *req)
+/* A pick, under the decision it is made for. */
+static int decide_by_pick(const decide_t *d, lbs_decision_t decision,
+                          lbs_reason_t reason)
 {
-    const lbs_pool_t *pool = req->pool;
+    apr_status_t rv = pick_for(d, decision, reason);
+
+    if (rv == APR_EBUSY) {
+        d->choice->member = find_queue(d);
+        rv = d->choice->member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
+    }
+    if (rv != APR_SUCCESS) {
+        return refuse(d, rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_DOWN);
+    }
+    return settle_on(d, d->choice->member, decision, reason);
+}
+
+/* The redirect= of a member that cannot take its sessions. */
+static int redirected(const decide_t *d)
+{
+    const lbs_pool_t *pool = d->ask->pool;
     const lbs_member_t *m;
     const char *route;
 
-    if (req->choice.home == LBS_NO_MEMBER) {
+    if (d->choice->home == LBS_NO_MEMBER) {
         return LBS_NO_MEMBER;
     }
-    route = lbs_worker_redirect(pool->member[req->choice.home].worker);
+    route = lbs_worker_redirect(pool->member[d->choice->home].worker);
     m = *route ? apr_hash_get(pool->by_route, route, APR_HASH_KEY_STRING)
                : NULL;
     if (m == NULL || !lbs_gauge_open_kept(m->gauge)
-        || lbs_choice_tried(&req->choice, lbs_pools_index(pool, m))) {
+        || lbs_choice_tried(d->choice, lbs_pools_index(pool, m))) {
         return LBS_NO_MEMBER;
     }
     return lbs_pools_index(pool, m);
 }
 
-static int move(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
+static int move(const decide_t *d, lbs_reason_t reason)
 {
-    int member = redirected(req);
+    const lbs_pool_t *pool = d->ask->pool;
+    int member = redirected(d);
 
-    req->choice.temporary =
-        reason == LBS_REASON_FULL
-        || (req->pool->set.failback->mode != LBS_FAILBACK_STAY
-            && reason != LBS_REASON_REMOVED);
-    if (!req->pool->failover) {
-        return refuse(req, reason);
+    d->choice->temporary = reason == LBS_REASON_FULL
+                           || (pool->set.failback->mode != LBS_FAILBACK_STAY
+                               && reason != LBS_REASON_REMOVED);
+    if (!pool->failover) {
+        return refuse(d, reason);
     }
     if (member == LBS_NO_MEMBER) {
-        return decide_by_pick(r, req, LBS_DECISION_MOVED, reason);
+        return decide_by_pick(d, LBS_DECISION_MOVED, reason);
     }
-    req->choice.member = member;
-    req->choice.decision = LBS_DECISION_MOVED;
-    req->choice.reason = reason;
-    return OK;
-}
-
-/* Where a session is that was moved away from home for a while. */
-static int find_away(const lbs_pool_t *pool, const lbs_key_t *key,
-                     apr_time_t now, apr_time_t *idle)
-{
-    lbs_table_hit_t hit;
-
-    if (pool->set.failback->mode == LBS_FAILBACK_STAY
-        || lbs_table_find(lbs_runtime()->table, lbs_decide_away(key->hash),
-                          now, &hit)
-               != APR_SUCCESS) {
-        return LBS_NO_MEMBER;
-    }
-    *idle = pool->set.timeout->idle - (hit.expires_us - now);
-    return lbs_pools_member_at(pool, hit.slot);
-}
-
-void lbs_decide_place(const lbs_pool_t *pool, const lbs_key_t *key,
-                      apr_time_t now, lbs_place_t *place)
-{
-    int home = key->slot < 0
-                   ? LBS_NO_MEMBER
-                   : lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
-    lbs_reason_t why = why_not(pool, key, home, now);
-    apr_time_t idle = 0;
-    int away = find_away(pool, key, now, &idle);
-
-    place->home = home;
-    place->away = 0;
-    place->why = why;
-    place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
-    if (away == LBS_NO_MEMBER || away == home
-        || !lbs_gauge_open_kept(pool->member[away].gauge)) {
-        return;
-    }
-    if (why == LBS_REASON_NONE
-        && (pool->set.failback->mode == LBS_FAILBACK_RETURN
-            || idle >= pool->set.failback->idle)) {
-        place->why = LBS_REASON_FAILBACK;
-        return;
-    }
-    place->away = 1;
-    place->why = LBS_REASON_NONE;
-    place->member = away;
+    return settle_on(d, member, LBS_DECISION_MOVED, reason);
 }
 
 /* A key names a member: keep the session there, or move it. */
-static int decide_by_key(request_rec *r, lbs_request_t *req)
+static int decide_by_key(const decide_t *d)
 {
     lbs_place_t place;
 
-    lbs_decide_place(req->pool, &req->visit.key[req->choice.source],
-                     lbs_runtime_now(), &place);
-    req->choice.home = place.home;
+    lbs_place_find(d->ask->pool, &d->visit->key[d->choice->source],
+                   lbs_runtime_now(), &place);
+    d->choice->home = place.home;
     if (place.member == LBS_NO_MEMBER) {
-        return move(r, req, place.why);
+        return move(d, place.why);
     }
     if (place.away) {
-        req->choice.temporary = 1;
+        d->choice->temporary = 1;
     }
-    req->choice.member = place.member;
-    req->choice.decision =
-        place.why == LBS_REASON_NONE ? LBS_DECISION_KEPT : LBS_DECISION_MOVED;
-    req->choice.reason = place.why;
-    return OK;
+    return settle_on(d, place.member,
+                     place.why == LBS_REASON_NONE ? LBS_DECISION_KEPT
+                                                  : LBS_DECISION_MOVED,
+                     place.why);
 }
 
-int lbs_decide(request_rec *r, lbs_request_t *req)
+int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice)
 {
-    lbs_reason_t reason = lbs_lookup_at_keys(r, req);
+    const decide_t d = {ask, visit, choice};
+    lbs_reason_t reason = lbs_lookup_at_keys(ask, visit, &choice->source);
 
-    if (req->choice.source >= 0) {
-        return decide_by_key(r, req);
+    if (choice->source >= 0) {
+        return decide_by_key(&d);
     }
-    if (req->pool->set.sticky->count == 0) {
-        return decide_by_pick(r, req, LBS_DECISION_NONE, LBS_REASON_NONE);
+    if (ask->pool->set.sticky->count == 0) {
+        return decide_by_pick(&d, LBS_DECISION_NONE, LBS_REASON_NONE);
     }
-    return decide_by_pick(r, req, LBS_DECISION_NEW, reason);
+    return decide_by_pick(&d, LBS_DECISION_NEW, reason);
 }
 
-static int pick_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
+static int pick_again(const decide_t *d, lbs_reason_t reason)
 {
-    const lbs_pool_t *pool = req->pool;
+    const lbs_pool_t *pool = d->ask->pool;
+    lbs_choice_t *choice = d->choice;
 
-    lbs_choice_try(&req->choice, req->choice.member);
+    lbs_choice_try(choice, choice->member);
     if ((pool->max_members != 0
-         && req->choice.ntried >= (unsigned)pool->max_members)
-        || req->choice.ntried >= LBS_MAX_TRIED) {
-        return refuse(req, LBS_REASON_DOWN);
+         && choice->ntried >= (unsigned)pool->max_members)
+        || choice->ntried >= LBS_MAX_TRIED) {
+        return refuse(d, LBS_REASON_DOWN);
     }
-    if (req->choice.decision == LBS_DECISION_KEPT) {
-        if (req->choice.home == LBS_NO_MEMBER) {
-            req->choice.home = req->choice.member;
+    if (choice->decision == LBS_DECISION_KEPT) {
+        if (choice->home == LBS_NO_MEMBER) {
+            choice->home = choice->member;
         }
-        return move(r, req, reason);
+        return move(d, reason);
     }
-    return decide_by_pick(r, req, req->choice.decision, req->choice.reason);
+    return decide_by_pick(d, choice->decision, choice->reason);
 }
 
-int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason)
+int lbs_decide_again(const lbs_ask_t *ask, const lbs_visit_t *visit,
+                     lbs_choice_t *choice, lbs_reason_t reason)
 {
-    int status = pick_again(r, req, reason);
+    const decide_t d = {ask, visit, choice};
+    int status = pick_again(&d, reason);
 
-    /* Nobody is left who was not tried: that they were full is why. */
+    /* Every member was tried; all were full, so that is the reason. */
     if (status != OK && reason == LBS_REASON_FULL) {
-        req->choice.reason = LBS_REASON_FULL;
+        choice->reason = LBS_REASON_FULL;
     }
     return status;
 }

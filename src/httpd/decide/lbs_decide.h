@@ -13,34 +13,20 @@
 #ifndef LBS_DECIDE_H
 #define LBS_DECIDE_H
 
-#include <httpd.h>
-
-#include "src/httpd/request/lbs_request.h"
-
-/**
- * Decide for a request: fills decision, reason, source, home and member.
- *
- * @return OK: req->choice.member is where to send it;
- * HTTP_SERVICE_UNAVAILABLE: nobody can take it, the decision says why
- */
-int lbs_decide(request_rec *r, lbs_request_t *req);
-
-/** Where a session belongs that a key names. */
-typedef struct lbs_place_t {
-    int home;         /* its member; LBS_NO_MEMBER: no longer configured */
-    int member;       /* who gets the request; LBS_NO_MEMBER: a pick is due */
-    int away;         /* member is not its home, and does not become it */
-    lbs_reason_t why; /* LBS_REASON_NONE: it stays where it was */
-} lbs_place_t;
+#include "src/httpd/decide/lbs_ask.h"
+#include "src/httpd/decide/lbs_choice.h"
+#include "src/httpd/decide/lbs_visit.h"
 
 /**
- * Find where a session belongs now. Whether its member is full is not asked.
+ * Decide for a request.
  *
- * @param key  of a session, as look-ups leave it: known, hash, slot, expires
- * @param now  monotonic microseconds
+ * @param visit   zeroed; out: what the visitor shows
+ * @param choice  lbs_choice_none(), or with members that are not to be picked;
+ *                out: decision, reason, source, home, member, temporary
+ * @return OK: choice->member is where to send it; HTTP_SERVICE_UNAVAILABLE:
+ *         nobody can take it, the decision says why
  */
-void lbs_decide_place(const lbs_pool_t *pool, const lbs_key_t *key,
-                      apr_time_t now, lbs_place_t *place);
+int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice);
 
 /**
  * The chosen member cannot take the request after all: pick another that was
@@ -49,14 +35,7 @@ void lbs_decide_place(const lbs_pool_t *pool, const lbs_key_t *key,
  * @param reason  why it cannot, for a session that was bound to it
  * @return as lbs_decide()
  */
-int lbs_decide_again(request_rec *r, lbs_request_t *req, lbs_reason_t reason);
-
-/**
- * The words that stand beside a session's own in the table: where it is while
- * it is away from home (LBStickyFailback), and the one that ends it for good
- * (LBStickyTimeout max=).
- */
-apr_uint64_t lbs_decide_away(apr_uint64_t hash);
-apr_uint64_t lbs_decide_max(apr_uint64_t hash);
+int lbs_decide_again(const lbs_ask_t *ask, const lbs_visit_t *visit,
+                     lbs_choice_t *choice, lbs_reason_t reason);
 
 #endif

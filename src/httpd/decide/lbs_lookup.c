@@ -3,7 +3,7 @@
 #include "src/httpd/decide/lbs_lookup.h"
 
 #include "src/affinity/lbs_keys.h"
-#include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/store/lbs_store.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -13,19 +13,19 @@
 
 /* One source's walk through the values of a request. */
 typedef struct look_t {
-    request_rec *r;
-    lbs_request_t *req;
+    const lbs_ask_t *ask;
+    lbs_visit_t *visit;
     int index;          /* of the source */
     lbs_reason_t worst; /* why no value was usable so far */
 } look_t;
 
-static int is_too_old(const lbs_request_t *req, apr_uint64_t hash,
+static int is_too_old(const lbs_pool_t *pool, apr_uint64_t hash,
                       apr_time_t now)
 {
     lbs_table_hit_t hit;
 
-    return req->pool->max_slot >= 0
-           && lbs_table_find(lbs_runtime()->table, lbs_decide_max(hash), now,
+    return pool->max_slot >= 0
+           && lbs_table_find(lbs_runtime()->table, lbs_place_max(hash), now,
                              &hit)
                   != APR_SUCCESS;
 }
@@ -38,7 +38,7 @@ static int look_up(look_t *look, lbs_key_t *key)
     apr_status_t rv =
         lbs_table_find(lbs_runtime()->table, key->hash, now, &hit);
 
-    if (rv == APR_SUCCESS && is_too_old(look->req, key->hash, now)) {
+    if (rv == APR_SUCCESS && is_too_old(look->ask->pool, key->hash, now)) {
         rv = APR_TIMEUP;
     }
     if (rv == APR_SUCCESS) {
@@ -57,10 +57,10 @@ static int look_up(look_t *look, lbs_key_t *key)
 /* The method hash goes by the first value that the request shows. */
 static void note_value(look_t *look, const void *bytes, apr_size_t n)
 {
-    lbs_slice_t *value = &look->req->visit.pick_value;
+    lbs_slice_t *value = &look->visit->pick_value;
 
     if (value->n == 0) {
-        value->p = apr_pmemdup(look->r->pool, bytes, n);
+        value->p = apr_pmemdup(look->ask->r->pool, bytes, n);
         value->n = n;
     }
 }
@@ -70,27 +70,27 @@ static void note_value(look_t *look, const void *bytes, apr_size_t n)
 static int look_at_value(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
-    lbs_key_t *key = &look->req->visit.key[look->index];
+    lbs_key_t *key = &look->visit->key[look->index];
     lbs_key_t candidate = {
         .present = 1,
         .slot = -1,
         .hash =
-            lbs_extract_hash(look->req->pool, look->index, value.p, value.n),
+            lbs_extract_hash(look->ask->pool, look->index, value.p, value.n),
     };
 
     note_value(look, value.p, value.n);
-    candidate.name = lbs_store_name(look->r, look->req->pool, look->index,
+    candidate.name = lbs_store_name(look->ask->r, look->ask->pool, look->index,
                                     value.p, value.n);
     if (look_up(look, &candidate)
-        || lbs_store_find(look->req->pool, &candidate) || !key->present) {
+        || lbs_store_find(look->ask->pool, &candidate) || !key->present) {
         *key = candidate;
     }
     return candidate.known;
 }
 
-static int is_expired(const lbs_request_t *req, const lbs_token_t *token)
+static int is_expired(const lbs_pool_t *pool, const lbs_token_t *token)
 {
-    const lbs_set_timeout_t *timeout = req->pool->set.timeout;
+    const lbs_set_timeout_t *timeout = pool->set.timeout;
     apr_int64_t now = lbs_runtime_token_now();
 
     return now - token->issued > apr_time_sec(timeout->idle)
@@ -104,11 +104,11 @@ static int is_expired(const lbs_request_t *req, const lbs_token_t *token)
 static int ask_token(look_t *look, const lbs_token_t *token, apr_uint64_t hash,
                      int *slot)
 {
-    const lbs_pool_t *pool = look->req->pool;
+    const lbs_pool_t *pool = look->ask->pool;
     const lbs_member_t *m =
         apr_hash_get(pool->by_token_id, &token->member, sizeof(token->member));
 
-    if (is_expired(look->req, token)) {
+    if (is_expired(pool, token)) {
         look->worst = LBS_REASON_EXPIRED;
         return 0;
     }
@@ -127,12 +127,12 @@ static int ask_token(look_t *look, const lbs_token_t *token, apr_uint64_t hash,
 static int look_at_token(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
-    lbs_request_t *req = look->req;
-    lbs_key_t *key = &req->visit.key[look->index];
+    const lbs_pool_t *pool = look->ask->pool;
+    lbs_visit_t *visit = look->visit;
+    lbs_key_t *key = &visit->key[look->index];
     lbs_token_t token;
-    apr_status_t rv =
-        lbs_token_verify(&token, value.p, value.n, lbs_runtime()->secret,
-                         req->pool->token_pool);
+    apr_status_t rv = lbs_token_verify(
+        &token, value.p, value.n, lbs_runtime()->secret, pool->token_pool);
 
     if (rv != APR_SUCCESS) {
         if (rv == APR_EACCES || look->worst == LBS_REASON_NONE) {
@@ -142,15 +142,15 @@ static int look_at_token(void *baton, lbs_slice_t value)
         return 0;
     }
     note_value(look, &token.sid, sizeof(token.sid));
-    key->hash = lbs_extract_hash(req->pool, look->index, &token.sid,
-                                 sizeof(token.sid));
+    key->hash =
+        lbs_extract_hash(pool, look->index, &token.sid, sizeof(token.sid));
     key->slot = -1;
     if (!look_up(look, key)
         && !ask_token(look, &token, key->hash, &key->slot)) {
         return 0;
     }
-    req->visit.has_token = 1;
-    req->visit.token = token;
+    visit->has_token = 1;
+    visit->token = token;
     key->present = 1;
     return 1;
 }
@@ -160,14 +160,14 @@ static int look_at_token(void *baton, lbs_slice_t value)
 static int look_at_route(void *baton, lbs_slice_t value)
 {
     look_t *look = baton;
-    lbs_key_t *key = &look->req->visit.key[look->index];
+    lbs_key_t *key = &look->visit->key[look->index];
     const lbs_member_t *m;
     lbs_slice_t route;
 
     if (lbs_key_route(value, &route) != APR_SUCCESS) {
         return 0;
     }
-    m = apr_hash_get(look->req->pool->by_route, route.p, (apr_ssize_t)route.n);
+    m = apr_hash_get(look->ask->pool->by_route, route.p, (apr_ssize_t)route.n);
     if (m == NULL
         || (lbs_gauge_flags(m->gauge)
             & (LBS_F_STANDBY | LBS_F_SPARE | LBS_F_DISABLED | LBS_F_STOPPED))
@@ -182,35 +182,19 @@ static int look_at_route(void *baton, lbs_slice_t value)
 /* A page that httpd puts together from several requests of its own (an error
  * document, an include) is one visitor's: once one of them was answered and
  * given a token, the others keep it though the client has not shown it yet. */
-static const lbs_request_t *find_earlier(const request_rec *r,
-                                         const lbs_pool_t *pool)
-{
-    const request_rec *other = r;
-
-    while ((other = other->prev != NULL ? other->prev : other->main) != NULL) {
-        const lbs_request_t *req = lbs_request_of(other);
-
-        if (req != NULL && req->pool == pool && req->learned
-            && req->visit.has_token && !req->choice.temporary) {
-            return req;
-        }
-    }
-    return NULL;
-}
-
 static int carry_token(look_t *look)
 {
-    lbs_request_t *req = look->req;
-    const lbs_request_t *earlier = find_earlier(look->r, req->pool);
+    const lbs_ask_t *ask = look->ask;
+    lbs_visit_t *visit = look->visit;
 
-    if (earlier == NULL) {
+    if (ask->earlier == NULL) {
         return 0;
     }
-    req->visit.has_token = 1;
-    req->visit.token = earlier->visit.token;
-    req->visit.key[look->index] = earlier->visit.key[look->index];
-    req->visit.key[look->index].slot =
-        (int)req->pool->member[earlier->choice.member].slot;
+    visit->has_token = 1;
+    visit->token = ask->earlier->token;
+    visit->key[look->index] = ask->earlier->key[look->index];
+    visit->key[look->index].slot =
+        (int)ask->pool->member[ask->earlier_member].slot;
     return 1;
 }
 
@@ -226,24 +210,26 @@ static lbs_extract_fn *look_for(const lbs_source_t *source)
     }
 }
 
-lbs_reason_t lbs_lookup_at_keys(request_rec *r, lbs_request_t *req)
+lbs_reason_t lbs_lookup_at_keys(const lbs_ask_t *ask, lbs_visit_t *visit,
+                                int *source)
 {
-    const lbs_set_sticky_t *sticky = req->pool->set.sticky;
+    const lbs_set_sticky_t *sticky = ask->pool->set.sticky;
     lbs_reason_t reason = LBS_REASON_FIRST;
     int i;
 
+    *source = -1;
     for (i = 0; i < sticky->count; i++) {
-        look_t look = {r, req, i, LBS_REASON_NONE};
+        look_t look = {ask, visit, i, LBS_REASON_NONE};
         int found =
             sticky->source[i].kind == LBS_SOURCE_COOKIE && carry_token(&look);
 
         if (!found) {
-            found = lbs_extract_each(r, req->pool, i,
+            found = lbs_extract_each(ask->r, ask->pool, i,
                                      look_for(&sticky->source[i]), &look);
         }
 
-        if (found && req->choice.source < 0) {
-            req->choice.source = i;
+        if (found && *source < 0) {
+            *source = i;
         }
         if (!found && look.worst != LBS_REASON_NONE
             && (reason == LBS_REASON_FIRST || look.worst == LBS_REASON_FORGED

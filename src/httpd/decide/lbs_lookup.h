@@ -8,21 +8,23 @@
 #ifndef LBS_LOOKUP_H
 #define LBS_LOOKUP_H
 
-#include <httpd.h>
-
-#include "src/httpd/request/lbs_request.h"
+#include "src/httpd/decide/lbs_ask.h"
+#include "src/httpd/decide/lbs_visit.h"
+#include "src/state/lbs_decision.h"
 
 /**
  * Look at every source of the pool. The first that names a session decides,
- * all of them are remembered for learning: fills source, key, pick_value and
- * token.
+ * all of them are remembered for learning.
  *
  * Cost: one look-up per value shown; with LBStickyStore, a call to it for each
  * that the table does not know.
  *
+ * @param visit   zeroed; out: key, pick_value and token
+ * @param source  out: index of the source that decides; -1: none does
  * @return why no value names a session: LBS_REASON_FIRST, UNKNOWN, EXPIRED or
- *         FORGED; of no meaning when req->choice.source is not negative
+ *         FORGED; of no meaning when a source decides
  */
-lbs_reason_t lbs_lookup_at_keys(request_rec *r, lbs_request_t *req);
+lbs_reason_t lbs_lookup_at_keys(const lbs_ask_t *ask, lbs_visit_t *visit,
+                                int *source);
 
 #endif

@@ -6,7 +6,6 @@
 #include <http_config.h>
 
 #include "src/httpd/request/lbs_admit.h"
-#include "src/httpd/decide/lbs_decide.h"
 #include "src/httpd/request/lbs_forward.h"
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_learn.h"
@@ -33,7 +32,7 @@ static apr_status_t leave(void *baton)
  * @return 1: it has entered the own member's row */
 static int enter(request_rec *r, lbs_request_t *req)
 {
-    int status = lbs_decide(r, req);
+    int status = lbs_request_decide(req);
 
     while (status == OK && req->pool->member[req->choice.member].own) {
         apr_status_t rv = lbs_admit(r, req);
@@ -41,8 +40,8 @@ static int enter(request_rec *r, lbs_request_t *req)
         if (rv == APR_SUCCESS) {
             return 1;
         }
-        status = lbs_decide_again(
-            r, req, rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_EJECTED);
+        status = lbs_request_decide_again(
+            req, rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_EJECTED);
     }
     return 0;
 }

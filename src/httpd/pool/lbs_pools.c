@@ -6,14 +6,11 @@
 
 #include "src/affinity/lbs_token.h"
 #include "src/httpd/config/lbs_config.h"
-#include "src/httpd/health/lbs_health.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_shm.h"
 #include "src/httpd/config/lbs_walk.h"
-#include "src/state/lbs_admin.h"
 #include "src/state/lbs_identity.h"
-#include "src/state/lbs_manager.h"
 
 /* Every virtual host has a table of its own; a pool that hosts inherit from
  * the main server stands in each of them. */
@@ -206,24 +203,6 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
 }
 
 /* Pools ------------------------------------------------------------------ */
-
-/* Hash what is the same for all keys of a source, once. */
-static void build_prefixes(lbs_pool_t *pool, apr_uint64_t id)
-{
-    const lbs_set_sticky_t *sticky = pool->set.sticky;
-    const lbs_hash_key_t *key =
-        lbs_registry_table_key(lbs_runtime()->registry);
-    int i;
-
-    for (i = 0; i < sticky->count; i++) {
-        const char *spelling = sticky->source[i].spelling;
-        apr_uint64_t words[2] = {
-            id, lbs_hash_bytes(key, spelling, strlen(spelling))};
-
-        pool->key_head[i] = lbs_hash_head(key, words, sizeof(words));
-    }
-    pool->first_prefix = id;
-}
 
 static void build_ejection(lbs_pool_t *pool)
 {
@@ -424,53 +403,32 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
     return rv;
 }
 
-/* Settling --------------------------------------------------------------- */
+/* The table's key -------------------------------------------------------- */
 
-/* What the file says, unless an operator's change outlives the restart; and
- * balancer-manager shall show what is in force. */
-static void reconcile(const lbs_member_t *m)
+static void build_prefixes(lbs_pool_t *pool, apr_uint64_t id)
 {
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_admin_values_t values = {lbs_worker_flags(m->worker),
-                                 lbs_worker_weight(m->worker)};
-    lbs_clock_t now = lbs_runtime_clock();
+    const lbs_set_sticky_t *sticky = pool->set.sticky;
+    const lbs_hash_key_t *key =
+        lbs_registry_table_key(lbs_runtime()->registry);
+    int i;
 
-    lbs_admin_reconcile(registry, m->slot, &values, &now);
-    values.flags = lbs_gauge_flags(m->gauge) & LBS_ADMIN_FLAGS;
-    values.weight = lbs_atomic_load32_relaxed(&m->gauge->weight);
-    lbs_worker_set_flags(m->worker, values.flags);
-    lbs_worker_set_weight(m->worker, values.weight);
-    lbs_manager_wrote(registry, m->slot, &values);
-}
+    for (i = 0; i < sticky->count; i++) {
+        const char *spelling = sticky->source[i].spelling;
+        apr_uint64_t words[2] = {
+            id, lbs_hash_bytes(key, spelling, strlen(spelling))};
 
-static void settle_pool(lbs_pool_t *pool, int is_reload)
-{
-    apr_size_t i;
-
-    build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
-    for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
-
-        reconcile(m);
-        if (m->created && is_reload) {
-            lbs_health_warm_up(pool, m);
-        }
-        else if (m->created) {
-            lbs_atomic_store32_relaxed(&m->gauge->ramp, LBS_RAMP_FULL);
-        }
+        pool->key_head[i] = lbs_hash_head(key, words, sizeof(words));
     }
+    pool->first_prefix = id;
 }
 
-void lbs_pools_settle(void)
+void lbs_pools_take_key(void)
 {
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_clock_t now = lbs_runtime_clock();
-    int is_reload = lbs_registry_generation(registry) != 0;
     int i;
 
     for (i = 0; i < pools->all->nelts; i++) {
-        settle_pool(APR_ARRAY_IDX(pools->all, i, lbs_pool_t *), is_reload);
+        lbs_pool_t *pool = APR_ARRAY_IDX(pools->all, i, lbs_pool_t *);
+
+        build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
     }
-    lbs_registry_commit(registry, &now);
-    lbs_runtime()->generation = lbs_registry_generation(registry);
 }

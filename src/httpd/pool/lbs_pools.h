@@ -88,11 +88,10 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
                              server_rec *main_server);
 
 /**
- * The second half of building, after a state file was read: give members the
- * administrators' values, hash what depends on the table's key, and commit
- * the pass. Parent only.
+ * The table's key is known, once a state file was read: hash what is the same
+ * for all keys of a source. Parent, in post_config, after lbs_pools_build().
  */
-void lbs_pools_settle(void);
+void lbs_pools_take_key(void);
 
 /** Pool of a server by its name, or NULL when it is not governed. */
 lbs_pool_t *lbs_pools_find(const server_rec *s, const char *name);

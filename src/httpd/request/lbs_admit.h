@@ -18,13 +18,4 @@
  */
 apr_status_t lbs_admit(request_rec *r, lbs_request_t *req);
 
-/**
- * All members are full: choose one to wait for.
- *
- * Cost: looks at every member, as the pick did before.
- *
- * @return index, or LBS_NO_MEMBER when nobody may wait
- */
-int lbs_admit_choose(const lbs_request_t *req);
-
 #endif

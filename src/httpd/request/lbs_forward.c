@@ -7,7 +7,6 @@
 #include <http_request.h>
 
 #include "src/httpd/request/lbs_admit.h"
-#include "src/httpd/decide/lbs_decide.h"
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/request/lbs_hop_header.h"
@@ -77,7 +76,7 @@ static int find_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
     if (!lbs_retry_expected(r, req, cause)) {
         return DECLINED;
     }
-    status = lbs_decide_again(r, req, reason_for(cause));
+    status = lbs_request_decide_again(req, reason_for(cause));
     if (status != OK && lbs_retry_is_unseen(cause)) {
         return status;
     }
@@ -540,7 +539,7 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     req = lbs_request_decided(r, pool, *url);
     if (req == NULL) {
         req = lbs_request_begin(r, pool, *url);
-        (void)lbs_decide(r, req);
+        (void)lbs_request_decide(req);
     }
     if (req->choice.decision == LBS_DECISION_REFUSED) {
         return refused(r, req, HTTP_SERVICE_UNAVAILABLE);

@@ -9,7 +9,7 @@
 
 #include "src/affinity/lbs_setcookie.h"
 #include "src/httpd/request/lbs_backend.h"
-#include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/request/lbs_forward.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -38,7 +38,7 @@ static void remember(const lbs_request_t *req, apr_uint64_t hash,
     if (req->choice.temporary) {
         if (pool->set.failback->mode != LBS_FAILBACK_STAY
             && req->choice.reason != LBS_REASON_FULL) {
-            (void)lbs_table_bind(table, lbs_decide_away(hash), slot, now,
+            (void)lbs_table_bind(table, lbs_place_away(hash), slot, now,
                                  timeout->idle, NULL);
             (void)lbs_table_renew(table, hash, now, timeout->idle, &hit);
         }
@@ -50,12 +50,12 @@ static void remember(const lbs_request_t *req, apr_uint64_t hash,
         lbs_runtime_count_sessions(slot);
     }
     if (pool->max_slot >= 0) {
-        (void)lbs_table_claim(table, lbs_decide_max(hash),
+        (void)lbs_table_claim(table, lbs_place_max(hash),
                               (apr_uint32_t)pool->max_slot, now, timeout->max,
                               &hit);
     }
     if (req->choice.reason == LBS_REASON_FAILBACK) {
-        (void)lbs_table_forget(table, lbs_decide_away(hash), now, NULL);
+        (void)lbs_table_forget(table, lbs_place_away(hash), now, NULL);
     }
 }
 

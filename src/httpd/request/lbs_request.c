@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <http_config.h>
 
+#include "src/httpd/decide/lbs_decide.h"
 #include "src/httpd/request/lbs_retry.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
@@ -24,10 +25,8 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
     req->pool = pool;
     req->idempotent = lbs_retry_is_idempotent(r);
     req->from = apr_pstrdup(r->pool, from);
-    req->choice.source = -1;
+    lbs_choice_none(&req->choice);
     req->attempt.keepalives = -1;
-    req->choice.home = LBS_NO_MEMBER;
-    req->choice.member = LBS_NO_MEMBER;
     req->next = LBS_NO_MEMBER;
     ap_set_module_config(r->request_config, &lbsticky_module, req);
     return req;
@@ -49,6 +48,54 @@ lbs_request_t *lbs_request_decided(request_rec *r, const lbs_pool_t *pool,
     req->decided = 0;
     req->from = apr_pstrdup(r->pool, url);
     return req;
+}
+
+/* An earlier part of the same page, from the same pool, that was given a
+ * token. */
+static const lbs_request_t *find_earlier(const lbs_request_t *req)
+{
+    const request_rec *r = req->r;
+
+    while ((r = r->prev != NULL ? r->prev : r->main) != NULL) {
+        const lbs_request_t *other = lbs_request_of(r);
+
+        if (other != NULL && other->pool == req->pool && other->learned
+            && other->visit.has_token && !other->choice.temporary) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static lbs_ask_t ask_for(const lbs_request_t *req)
+{
+    lbs_ask_t ask = {
+        .r = req->r,
+        .pool = req->pool,
+        .idempotent = req->idempotent,
+        .waited = req->waited,
+    };
+
+    return ask;
+}
+
+int lbs_request_decide(lbs_request_t *req)
+{
+    const lbs_request_t *earlier = find_earlier(req);
+    lbs_ask_t ask = ask_for(req);
+
+    if (earlier != NULL) {
+        ask.earlier = &earlier->visit;
+        ask.earlier_member = earlier->choice.member;
+    }
+    return lbs_decide(&ask, &req->visit, &req->choice);
+}
+
+int lbs_request_decide_again(lbs_request_t *req, lbs_reason_t reason)
+{
+    lbs_ask_t ask = ask_for(req);
+
+    return lbs_decide_again(&ask, &req->visit, &req->choice, reason);
 }
 
 int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)

@@ -78,6 +78,12 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
 lbs_request_t *lbs_request_decided(request_rec *r, const lbs_pool_t *pool,
                                    const char *url);
 
+/** Decide for this request, as lbs_decide(). */
+int lbs_request_decide(lbs_request_t *req);
+
+/** Its member cannot take it after all, as lbs_decide_again(). */
+int lbs_request_decide_again(lbs_request_t *req, lbs_reason_t reason);
+
 /** An internal redirect goes on with the state of the request it is from. */
 void lbs_request_share(request_rec *r, lbs_request_t *req);
 

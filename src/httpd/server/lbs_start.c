@@ -10,6 +10,7 @@
 #include "src/httpd/pool/lbs_own.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/server/lbs_persist.h"
+#include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/check/lbs_checker.h"
 #include "src/httpd/config/lbs_require.h"
@@ -91,7 +92,8 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (lbs_store_start(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    lbs_pools_settle();
+    lbs_pools_take_key();
+    lbs_operator_reconcile();
     lbs_checker_prepare(pconf);
     if (lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;

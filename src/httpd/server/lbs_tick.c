@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "src/httpd/health/lbs_health.h"
+#include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/server/lbs_housekeeping.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/pool/lbs_pools.h"
@@ -14,27 +15,10 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_lease.h"
-#include "src/state/lbs_manager.h"
 
 #define NAME "_lbsticky_"
 #define INTERVAL apr_time_from_msec(100)
 #define STOP_NAPS 2000 /* of a millisecond, for a step that is under way */
-
-/* What balancer-manager changed becomes an operator's change, and what others
- * changed is shown there. */
-static void follow_manager(const lbs_member_t *m, const lbs_clock_t *now)
-{
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_admin_values_t shown = {lbs_worker_flags(m->worker),
-                                lbs_worker_weight(m->worker)};
-    lbs_admin_values_t want;
-
-    if (lbs_manager_follow(registry, m->slot, &shown, now, &want)) {
-        lbs_worker_set_flags(m->worker, want.flags);
-        lbs_worker_set_weight(m->worker, want.weight);
-        lbs_manager_wrote(registry, m->slot, &want);
-    }
-}
 
 /* BalancerGrowth lets balancer-manager add members. This module has places
  * for those of the configuration. */
@@ -58,7 +42,7 @@ static void tick_pool(lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        follow_manager(&pool->member[i], &now);
+        lbs_operator_follow(&pool->member[i], &now);
         (void)lbs_admin_tick(lbs_runtime()->registry, pool->member[i].slot,
                              &now);
         lbs_runtime_count_sessions(pool->member[i].slot);

@@ -16,13 +16,12 @@
 #include <http_protocol.h>
 
 #include "src/base/lbs_slice.h"
-#include "src/httpd/decide/lbs_decide.h"
-#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/store/lbs_store.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
-#include "src/state/lbs_manager.h"
 #include "src/view/lbs_change.h"
 #include "src/httpd/status/lbs_collect.h"
 #include "src/view/lbs_escape.h"
@@ -270,45 +269,11 @@ static const char *forget_one(apply_t *a)
     /* The visitor's token would bring it back. */
     lbs_forgotten_add_session(&lbs_runtime()->shared->notes->forgotten,
                               found.hash);
-    (void)lbs_table_forget(table, lbs_decide_away(found.hash), now, NULL);
-    (void)lbs_table_forget(table, lbs_decide_max(found.hash), now, NULL);
+    (void)lbs_table_forget(table, lbs_place_away(found.hash), now, NULL);
+    (void)lbs_table_forget(table, lbs_place_max(found.hash), now, NULL);
     (void)lbs_table_forget(table, found.hash, now, NULL);
     forget_shared(a, &found);
     return NULL;
-}
-
-/* mod_proxy's own record follows, so that balancer-manager shows it. */
-static void mirror(const lbs_member_t *m)
-{
-    lbs_admin_values_t values;
-
-    values.flags =
-        lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_ADMIN_FLAGS;
-    values.weight = lbs_atomic_load32_relaxed(&m->gauge->weight);
-    lbs_worker_set_flags(m->worker, values.flags);
-    lbs_worker_set_weight(m->worker, values.weight);
-    lbs_manager_wrote(lbs_runtime()->registry, m->slot, &values);
-}
-
-/* What a change brings along: an ejection ends with a reset, and whoever takes
- * new visitors again begins slowly. */
-static void follow_up(const apply_t *a, apr_uint32_t before)
-{
-    const lbs_member_t *m = a->member;
-    lbs_eject_on_t on = lbs_health_eject_on(a->pool, m);
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-
-    if (a->change.action == LBS_CHANGE_RESET) {
-        (void)lbs_eject_lift(&on, now);
-    }
-    if (lbs_state_returns(before,
-                          lbs_atomic_load32_relaxed(&m->gauge->flags))) {
-        lbs_health_warm_up(a->pool, m);
-    }
-    lbs_health_recount(a->pool);
-    lbs_member_record_tick(m->record, m->gauge,
-                           now); /* since when it is that */
-    mirror(m);
 }
 
 static const char *who(request_rec *r)
@@ -366,7 +331,6 @@ static const char *change_state(apply_t *a)
         [LBS_CHANGE_WEIGHT] = LBS_ADMIN_SET_WEIGHT,
         [LBS_CHANGE_RESET] = LBS_ADMIN_RESET,
     };
-    lbs_clock_t now = lbs_runtime_clock();
     lbs_admin_change_t change = {
         .action = actions[a->change.action],
         .weight = a->change.weight_centi,
@@ -374,14 +338,8 @@ static const char *change_state(apply_t *a)
         .idle = from_now(a->change.idle),
         .reason = reason_of(a),
     };
-    apr_uint32_t before = lbs_atomic_load32_relaxed(&a->member->gauge->flags);
-    const char *wrong = lbs_admin_apply(lbs_runtime()->registry,
-                                        a->member->slot, &change, &now);
 
-    if (wrong == NULL) {
-        follow_up(a, before);
-    }
-    return wrong;
+    return lbs_operator_apply(a->pool, a->member, &change);
 }
 
 static void log_done(const apply_t *a)

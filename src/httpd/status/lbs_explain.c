@@ -6,7 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/status/lbs_collect.h"
@@ -186,7 +186,7 @@ static void decide_by_key(explain_t *e)
     };
     lbs_place_t place;
 
-    lbs_decide_place(from, &key, lbs_runtime_now(), &place);
+    lbs_place_find(from, &key, lbs_runtime_now(), &place);
     if (place.member != LBS_NO_MEMBER
         && lbs_gauge_full(from->member[place.member].gauge)) {
         place.member = LBS_NO_MEMBER;

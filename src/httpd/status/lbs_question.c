@@ -9,7 +9,7 @@
 
 #include "src/affinity/lbs_keys.h"
 #include "src/affinity/lbs_token.h"
-#include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/store/lbs_store.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -60,7 +60,7 @@ static int is_over(const look_t *look, apr_time_t now)
 
     return look->pool->max_slot >= 0
            && lbs_table_find(lbs_runtime()->table,
-                             lbs_decide_max(look->found->hash), now, &hit)
+                             lbs_place_max(look->found->hash), now, &hit)
                   != APR_SUCCESS;
 }
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_place.c - see lbs_place.h. */
+#include "src/httpd/decide/lbs_place.h"
+
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/state/lbs_admin.h"
+
+/* Words beside a session's own ------------------------------------------- */
+
+/* A session that was moved for a while (LBStickyFailback return, idle=) has a
+ * second word that says where it is away. */
+apr_uint64_t lbs_place_away(apr_uint64_t hash)
+{
+    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6177617920776f72));
+}
+
+/* LBStickyTimeout max= has a word of its own that is never renewed. */
+apr_uint64_t lbs_place_max(apr_uint64_t hash)
+{
+    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d61782061676531));
+}
+
+/* Members ---------------------------------------------------------------- */
+
+/* A drain may say that sessions idle for so long move at once. */
+static int is_idle(const lbs_pool_t *pool, const lbs_key_t *key,
+                   apr_uint32_t slot, apr_time_t now)
+{
+    lbs_admin_drain_t drain;
+
+    lbs_admin_drain(lbs_runtime()->registry, slot, &drain);
+    return drain.idle != 0 && key->known
+           && pool->set.timeout->idle - (key->expires - now) > drain.idle;
+}
+
+/* Why a session cannot stay with its member; LBS_REASON_NONE: it can. */
+static lbs_reason_t why_not(const lbs_pool_t *pool, const lbs_key_t *key,
+                            int member, apr_time_t now)
+{
+    apr_uint32_t flags;
+
+    if (member == LBS_NO_MEMBER) {
+        return LBS_REASON_REMOVED;
+    }
+    flags = lbs_gauge_flags(pool->member[member].gauge);
+    if (flags & LBS_F_REMOVED) {
+        return LBS_REASON_REMOVED;
+    }
+    if (flags & (LBS_F_STOPPED | LBS_F_DISABLED)) {
+        return LBS_REASON_DISABLED;
+    }
+    if (flags & LBS_F_DRAINED) {
+        return LBS_REASON_DRAINED;
+    }
+    if (flags & LBS_F_DOWN) {
+        return LBS_REASON_DOWN;
+    }
+    if (flags & LBS_F_EJECTED) {
+        return LBS_REASON_EJECTED;
+    }
+    if ((flags & LBS_F_DRAIN)
+        && is_idle(pool, key, pool->member[member].slot, now)) {
+        return LBS_REASON_DRAINED;
+    }
+    return LBS_REASON_NONE;
+}
+
+/* Where a session is that was moved away from home for a while. */
+static int find_away(const lbs_pool_t *pool, const lbs_key_t *key,
+                     apr_time_t now, apr_time_t *idle)
+{
+    lbs_table_hit_t hit;
+
+    if (pool->set.failback->mode == LBS_FAILBACK_STAY
+        || lbs_table_find(lbs_runtime()->table, lbs_place_away(key->hash), now,
+                          &hit)
+               != APR_SUCCESS) {
+        return LBS_NO_MEMBER;
+    }
+    *idle = pool->set.timeout->idle - (hit.expires_us - now);
+    return lbs_pools_member_at(pool, hit.slot);
+}
+
+void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
+                    apr_time_t now, lbs_place_t *place)
+{
+    int home = key->slot < 0
+                   ? LBS_NO_MEMBER
+                   : lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
+    lbs_reason_t why = why_not(pool, key, home, now);
+    apr_time_t idle = 0;
+    int away = find_away(pool, key, now, &idle);
+
+    place->home = home;
+    place->away = 0;
+    place->why = why;
+    place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
+    if (away == LBS_NO_MEMBER || away == home
+        || !lbs_gauge_open_kept(pool->member[away].gauge)) {
+        return;
+    }
+    if (why == LBS_REASON_NONE
+        && (pool->set.failback->mode == LBS_FAILBACK_RETURN
+            || idle >= pool->set.failback->idle)) {
+        place->why = LBS_REASON_FAILBACK;
+        return;
+    }
+    place->away = 1;
+    place->why = LBS_REASON_NONE;
+    place->member = away;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_operator.c - see lbs_operator.h. */
+#include "src/httpd/health/lbs_operator.h"
+
+#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/state/lbs_manager.h"
+
+/* mod_proxy's record follows, so that balancer-manager shows it. */
+static void mirror(const lbs_member_t *m)
+{
+    lbs_admin_values_t values = {lbs_gauge_flags(m->gauge) & LBS_ADMIN_FLAGS,
+                                 lbs_atomic_load32_relaxed(&m->gauge->weight)};
+
+    lbs_worker_set_flags(m->worker, values.flags);
+    lbs_worker_set_weight(m->worker, values.weight);
+    lbs_manager_wrote(lbs_runtime()->registry, m->slot, &values);
+}
+
+/* Asked for -------------------------------------------------------------- */
+
+static void follow_up(const lbs_pool_t *pool, const lbs_member_t *m,
+                      lbs_admin_action_t action, apr_uint32_t before)
+{
+    lbs_eject_on_t on = lbs_health_eject_on(pool, m);
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+
+    if (action == LBS_ADMIN_RESET) {
+        (void)lbs_eject_lift(&on, now);
+    }
+    if (lbs_state_returns(before,
+                          lbs_atomic_load32_relaxed(&m->gauge->flags))) {
+        lbs_health_warm_up(pool, m);
+    }
+    lbs_health_recount(pool);
+    /* Since when it is in its state. */
+    lbs_member_record_tick(m->record, m->gauge, now);
+    mirror(m);
+}
+
+const char *lbs_operator_apply(const lbs_pool_t *pool, const lbs_member_t *m,
+                               const lbs_admin_change_t *change)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+    apr_uint32_t before = lbs_atomic_load32_relaxed(&m->gauge->flags);
+    const char *wrong =
+        lbs_admin_apply(lbs_runtime()->registry, m->slot, change, &now);
+
+    if (wrong == NULL) {
+        follow_up(pool, m, change->action, before);
+    }
+    return wrong;
+}
+
+/* balancer-manager ------------------------------------------------------- */
+
+void lbs_operator_follow(const lbs_member_t *m, const lbs_clock_t *now)
+{
+    lbs_admin_values_t shown = {lbs_worker_flags(m->worker),
+                                lbs_worker_weight(m->worker)};
+    lbs_admin_values_t want;
+
+    if (lbs_manager_follow(lbs_runtime()->registry, m->slot, &shown, now,
+                           &want)) {
+        mirror(m);
+    }
+}
+
+/* A configuration -------------------------------------------------------- */
+
+static void reconcile(const lbs_pool_t *pool, const lbs_member_t *m,
+                      int is_reload)
+{
+    lbs_admin_values_t values = {lbs_worker_flags(m->worker),
+                                 lbs_worker_weight(m->worker)};
+    lbs_clock_t now = lbs_runtime_clock();
+
+    lbs_admin_reconcile(lbs_runtime()->registry, m->slot, &values, &now);
+    mirror(m);
+    if (m->created && is_reload) {
+        lbs_health_warm_up(pool, m);
+    }
+    else if (m->created) {
+        lbs_atomic_store32_relaxed(&m->gauge->ramp, LBS_RAMP_FULL);
+    }
+}
+
+void lbs_operator_reconcile(void)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_clock_t now = lbs_runtime_clock();
+    int is_reload = lbs_registry_generation(registry) != 0;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
+        apr_size_t m;
+
+        for (m = 0; m < pool->count; m++) {
+            reconcile(pool, &pool->member[m], is_reload);
+        }
+    }
+    lbs_registry_commit(registry, &now);
+    lbs_runtime()->generation = lbs_registry_generation(registry);
+}

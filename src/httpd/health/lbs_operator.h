@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_operator.h - an operator's change of a member takes effect.
+ *
+ * It comes from the page or from lbctl, from balancer-manager, or from the
+ * configuration file at a reload. Whatever it was, mod_proxy's own record
+ * shows afterwards what is in force.
+ */
+#ifndef LBS_OPERATOR_H
+#define LBS_OPERATOR_H
+
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/state/lbs_admin.h"
+
+/**
+ * Make a change that was asked for, and what it brings along: an ejection ends
+ * with a reset, and a member that takes new sessions again begins slowly.
+ *
+ * @return NULL when done; else a sentence why not, and nothing was changed
+ */
+const char *lbs_operator_apply(const lbs_pool_t *pool, const lbs_member_t *m,
+                               const lbs_admin_change_t *change);
+
+/**
+ * What balancer-manager changed becomes an operator's change, and what others
+ * changed is shown there. One process, at every tick.
+ */
+void lbs_operator_follow(const lbs_member_t *m, const lbs_clock_t *now);
+
+/**
+ * Give all members what the configuration file says, unless an operator's
+ * change outlives the restart, and commit the pass: the configuration is in
+ * force. Parent, in post_config, after a state file was read.
+ */
+void lbs_operator_reconcile(void);
+
+#endif
