@@ -7,6 +7,7 @@
 #include "src/httpd/request/lbs_backend.h"
 #include "src/httpd/request/lbs_body.h"
 #include "src/httpd/config/lbs_config.h"
+#include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/local/lbs_local.h"
 #include "src/httpd/server/lbs_persist.h"
@@ -24,6 +25,7 @@ static void register_hooks(apr_pool_t *pool)
     (void)pool;
     lbs_backend_register();
     lbs_body_register();
+    lbs_answer_register();
     lbs_learn_register();
     lbs_local_register();
     lbs_modstatus_register();

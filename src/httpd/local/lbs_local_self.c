@@ -6,7 +6,7 @@
 #include <http_config.h>
 
 #include "src/httpd/request/lbs_admit.h"
-#include "src/httpd/request/lbs_forward.h"
+#include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/local/lbs_local_map.h"
@@ -94,7 +94,7 @@ static void answer_late(request_rec *r, lbs_request_t *req, int status)
     int before = r->status;
 
     r->status = status;
-    if (!req->attempt.answered && lbs_forward_answered(r, req)) {
+    if (!req->attempt.answered && lbs_answer_begins(r, req)) {
         lbs_learn_late(r, req);
     }
     lbs_verdict_sound(req);
@@ -106,7 +106,7 @@ static int run(request_rec *r, lbs_request_t *req)
     int status;
 
     req->body = lbs_body_attach(r, 0);
-    lbs_learn_attach(r);
+    lbs_answer_attach(r);
     req->local.serving = r;
     req->attempt.forwarding = 1;
     status = ap_run_handler(r);
@@ -129,7 +129,7 @@ int lbs_local_self_handler(request_rec *r)
         /* A handler redirects internally: what comes out of there is the
          * answer, and passes other filters than r's. */
         if (req->attempt.forwarding && req->local.serving != r) {
-            lbs_learn_attach(r);
+            lbs_answer_attach(r);
         }
         return DECLINED;
     }

@@ -2,7 +2,6 @@
 /* lbs_admit.c - see lbs_admit.h. */
 #include "src/httpd/request/lbs_admit.h"
 
-#include "src/httpd/request/lbs_retry.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_queue.h"
 
@@ -20,7 +19,7 @@ static int is_too_dear(const lbs_request_t *req)
     apr_uint64_t since = lbs_eject_half_open_at(
         &req->pool->member[req->choice.member].record->eject);
 
-    return since != 0 && !lbs_retry_stays_repeatable(req)
+    return since != 0 && !lbs_request_stays_repeatable(req)
            && (apr_uint64_t)lbs_runtime_now() < since + PICKY;
 }
 
@@ -36,7 +35,7 @@ static apr_status_t wait_for_sign(const lbs_request_t *req)
     apr_uint64_t now, stall, end;
 
     if (lbs_atomic_load64_relaxed(&g->doubt_until) == 0
-        || lbs_retry_stays_repeatable(req)) {
+        || lbs_request_stays_repeatable(req)) {
         return APR_SUCCESS;
     }
     now = (apr_uint64_t)lbs_runtime_now();

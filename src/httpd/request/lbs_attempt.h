@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_attempt.h - one attempt: a request at one member, until it is answered
- * or has failed. Zeroed when it begins.
+/* lbs_attempt.h - one attempt: send a request to one member and see what
+ * becomes of it.
+ *
+ * The scheme's own handler does the work; this file runs it under observation
+ * (lbs_backend.h, lbs_body.h, lbs_answer.h), finds the cause of its end and
+ * lets the member be judged by it.
  */
 #ifndef LBS_ATTEMPT_H
 #define LBS_ATTEMPT_H
 
-#include <apr_time.h>
+#include <httpd.h>
+#include <mod_proxy.h>
 
-#include "src/httpd/request/lbs_backend.h"
-#include "src/member/lbs_inflight.h"
+#include "src/httpd/request/lbs_request.h"
+#include "src/httpd/request/lbs_retry.h"
 
-typedef struct lbs_attempt_t {
-    lbs_flight_t flight;   /* its place among what the member has in flight */
-    lbs_backend_t backend; /* what was seen of the member's connection */
-    apr_time_t sent_at;    /* monotonic */
-    apr_time_t first_at;   /* the first byte came back; 0: not seen */
-    int keepalives; /* of the client's connection, while we hide them; -1 */
-    int forwarding; /* inside the scheme's own handler */
-    int answered;   /* the member's answer has begun to come */
-    int broken;     /* the answer broke off */
-    int judged;     /* ejection knows that it was an answer */
-    int discarding; /* and is thrown away: another one is asked */
-    apr_uint64_t bytes_out;
-    int unmeasured; /* a part of it came as a socket (scgi) */
-} lbs_attempt_t;
+/* What mod_proxy hands through to the scheme's own handler. */
+typedef struct lbs_route_t {
+    proxy_server_conf *conf;
+    const char *proxyhost; /* of ProxyRemote; NULL without */
+    apr_port_t proxyport;
+    apr_table_t *headers_out; /* as they were before any answer */
+} lbs_route_t;
+
+/**
+ * Send the request to req->choice.member: enter its row, run the scheme's
+ * handler, judge, leave the row.
+ *
+ * @param url     as lbs_worker_aim() made it
+ * @param status  out: what mod_proxy gets if this was the last attempt
+ * @return why there is no answer; LBS_CAUSE_NONE: there is one
+ */
+lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
+                             const lbs_route_t *route, char *url, int *status);
 
 #endif

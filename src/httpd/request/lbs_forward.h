@@ -10,21 +10,9 @@
 #ifndef LBS_FORWARD_H
 #define LBS_FORWARD_H
 
-#include <httpd.h>
-
-#include "src/httpd/request/lbs_request.h"
+#include "src/httpd/proxy/lbs_worker.h"
 
 /** What lbs_worker_import() shall hook into mod_proxy. */
 extern const lbs_worker_hooks_t lbs_forward_hooks;
-
-/** Something is about to go to the client: put its connection right, once. */
-void lbs_forward_answering(request_rec *r, lbs_request_t *req);
-
-/**
- * The member's answer begins to come in.
- *
- * @return 1: hand it on; 0: throw it away, another member will be asked
- */
-int lbs_forward_answered(request_rec *r, lbs_request_t *req);
 
 #endif

@@ -8,18 +8,12 @@
 #include <util_filter.h>
 
 #include "src/affinity/lbs_setcookie.h"
-#include "src/httpd/request/lbs_backend.h"
 #include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_extract.h"
-#include "src/httpd/request/lbs_forward.h"
+#include "src/httpd/request/lbs_cookie_out.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
-#include "src/httpd/request/lbs_verdict.h"
 
-/* Bytes of an answer after which it counts as one, whatever becomes of it. */
-#define SOUND 65536
-
-static ap_filter_rec_t *answer_filter;
 static ap_filter_rec_t *learn_filter;
 
 /* The table
@@ -118,104 +112,6 @@ static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
     key->stored = 0;
 }
 
-/* Our cookie
- * ------------------------------------------------------------------------ */
-
-static int is_due(const lbs_request_t *req)
-{
-    const lbs_set_timeout_t *timeout = req->pool->set.timeout;
-    apr_int64_t age;
-
-    if (!req->visit.has_token
-        || req->visit.token.member
-               != req->pool->member[req->choice.member].token_id) {
-        return 1;
-    }
-    age = (apr_int64_t)lbs_runtime_token_now() - req->visit.token.issued;
-    return age > apr_time_sec(timeout->idle / 2);
-}
-
-/* One field instead of several: what each of them said counts, and what
- * "Header always" added as well. */
-static void forbid_shared_caching(request_rec *r)
-{
-    static const char field[] = "Cache-Control";
-    const char *said = apr_table_getm(r->pool, r->headers_out, field);
-    const char *always = apr_table_getm(r->pool, r->err_headers_out, field);
-
-    if (said != NULL && always != NULL) {
-        said = apr_pstrcat(r->pool, always, ", ", said, NULL);
-    }
-    apr_table_unset(r->err_headers_out, field);
-    apr_table_setn(
-        r->headers_out, field,
-        lbs_setcookie_private(r->pool, said != NULL ? said : always));
-}
-
-/* Write the line that the answer to the client will carry. */
-static void issue(request_rec *r, lbs_request_t *req)
-{
-    const lbs_pool_t *pool = req->pool;
-    const lbs_cookie_conf_t *conf = pool->set.cookie;
-    char text[LBS_TOKEN_LEN + 1];
-
-    lbs_token_sign(text, &req->visit.token, lbs_runtime()->secret,
-                   pool->token_pool);
-    req->cookie_line = lbs_setcookie_format(
-        r->pool, conf, pool->cookie_name, text,
-        lbs_cookie_conf_is_secure(conf, lbs_extract_https(r)));
-}
-
-/* The request of this page that has a line for the client: itself, or one
- * whose error document it is. */
-static lbs_request_t *find_issued(const request_rec *r)
-{
-    for (; r != NULL; r = r->prev) {
-        lbs_request_t *req = lbs_request_of(r);
-
-        if (req != NULL && req->cookie_line != NULL) {
-            return req;
-        }
-    }
-    return NULL;
-}
-
-/* Put the line into the answer. It is the last one's that counts. */
-static void hand_out(request_rec *r)
-{
-    lbs_request_t *req = find_issued(r);
-
-    if (req == NULL) {
-        return;
-    }
-    apr_table_addn(r->headers_out, "Set-Cookie", req->cookie_line);
-    if (req->pool->set.cookie->nocache) {
-        forbid_shared_caching(r);
-    }
-    for (; req != NULL; req = find_issued(r)) {
-        req->cookie_line = NULL;
-    }
-}
-
-/* A token for the member that answered, keeping who the visitor is. */
-static void renew_token(request_rec *r, lbs_request_t *req, int index)
-{
-    lbs_key_t *key = &req->visit.key[index];
-    apr_uint32_t now = lbs_runtime_token_now();
-
-    (void)r;
-    if (!req->visit.has_token) {
-        req->visit.token.sid = lbs_rand_next(lbs_runtime_rand());
-        req->visit.token.created = now;
-    }
-    req->visit.has_token = 1;
-    req->visit.token.issued = now;
-    req->visit.token.member = req->pool->member[req->choice.member].token_id;
-    key->present = 1;
-    key->hash = lbs_extract_hash(req->pool, index, &req->visit.token.sid,
-                                 sizeof(req->visit.token.sid));
-}
-
 /* Learning
  * ----------------------------------------------------------------------------
  */
@@ -230,11 +126,7 @@ static void learn(request_rec *r, lbs_request_t *req)
     for (i = 0; i < sticky->count; i++) {
         switch (sticky->source[i].kind) {
         case LBS_SOURCE_COOKIE:
-            /* A subrequest has no headers of its own to the client. */
-            if (!req->choice.temporary && r->main == NULL && is_due(req)) {
-                renew_token(r, req, i);
-                issue(r, req);
-            }
+            lbs_cookie_out_renew(r, req, i);
             break;
         case LBS_SOURCE_SESSION:
             look_at_answer(r, req, i);
@@ -265,7 +157,7 @@ void lbs_learn_late(request_rec *r, lbs_request_t *req)
  * err_headers_out: mod_cache would store those. */
 static void insert_filter(request_rec *r)
 {
-    if (find_issued(r) != NULL) {
+    if (lbs_cookie_out_pending(r)) {
         ap_add_output_filter_handle(learn_filter, NULL, r, r->connection);
     }
 }
@@ -277,120 +169,20 @@ static apr_status_t learn_out(ap_filter_t *f, apr_bucket_brigade *bb)
     if (req != NULL && req->attempt.answered && !req->learned) {
         learn(f->r, req);
     }
-    hand_out(f->r);
+    lbs_cookie_out_write(f->r);
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
-}
-
-/* Where the member's answer comes in
- * --------------------------------------------------- */
-
-static int is_broken(apr_bucket_brigade *bb)
-{
-    apr_bucket *e;
-
-    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
-         e = APR_BUCKET_NEXT(e)) {
-        if (AP_BUCKET_IS_EOC(e) || AP_BUCKET_IS_ERROR(e)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* The whole answer, or enough of it. */
-static int is_sound(const lbs_request_t *req, apr_bucket_brigade *bb)
-{
-    return req->attempt.bytes_out >= SOUND
-           || (!APR_BRIGADE_EMPTY(bb)
-               && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb)));
-}
-
-static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
-{
-    lbs_request_t *req = lbs_request_of(f->r);
-    apr_off_t length = 0;
-
-    if (req == NULL || !req->attempt.forwarding) {
-        return ap_pass_brigade(f->next, bb);
-    }
-    (void)apr_brigade_length(bb, 0, &length);
-    req->attempt.bytes_out += length > 0 ? (apr_uint64_t)length : 0;
-    req->attempt.unmeasured |= length < 0;
-    if (is_broken(bb)) {
-        req->attempt.broken = 1;
-    }
-    else if (!req->attempt.answered && !req->attempt.discarding) {
-        (void)lbs_forward_answered(f->r, req);
-    }
-    if (req->attempt.discarding) {
-        apr_brigade_cleanup(bb);
-        return APR_SUCCESS;
-    }
-    if (!req->attempt.broken && is_sound(req, bb)) {
-        lbs_verdict_sound(req);
-    }
-    lbs_forward_answering(f->r, req);
-    return ap_pass_brigade(f->next, bb);
-}
-
-/* Heads that pass no filter: 1xx
- * ------------------------------------------------------------------------ */
-
-/* The member agrees to what the client asked for. */
-static int is_switch(const request_rec *r)
-{
-    const char *wanted = apr_table_get(r->headers_in, "Upgrade");
-    const char *granted = apr_table_get(r->headers_out, "Upgrade");
-
-    return r->status == HTTP_SWITCHING_PROTOCOLS && wanted != NULL
-           && granted != NULL && ap_cstr_casecmp(wanted, granted) == 0;
-}
-
-/* mod_proxy sends a 101 past all filters, and then there is a tunnel, perhaps
- * for hours: so it is learned here, and headers_out, which mod_proxy will
- * send, gets our cookie. */
-static void begin_tunnel(request_rec *r, lbs_request_t *req)
-{
-    if (lbs_forward_answered(r, req)) {
-        lbs_verdict_sound(req);
-        lbs_learn_late(r, req);
-        hand_out(r);
-    }
-}
-
-static void look_at_head(void *baton)
-{
-    lbs_request_t *req = baton;
-    lbs_runtime_t *rt = lbs_runtime();
-    request_rec *r = req->r;
-
-    if (req->attempt.answered) {
-        return;
-    }
-    if (is_switch(r)) {
-        begin_tunnel(r, req);
-    }
-    else if (ap_is_HTTP_INFO(r->status)
-             && r->status != HTTP_SWITCHING_PROTOCOLS) {
-        lbs_backend_interim(&req->attempt.backend);
-        lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);
-    }
 }
 
 void lbs_learn_attach(request_rec *r)
 {
     ap_add_output_filter_handle(learn_filter, NULL, r, r->connection);
-    ap_add_output_filter_handle(answer_filter, NULL, r, r->connection);
 }
 
 void lbs_learn_register(void)
 {
-    answer_filter = ap_register_output_filter("LBS_ANSWER", answer_out, NULL,
-                                              AP_FTYPE_RESOURCE);
     learn_filter = ap_register_output_filter("LBS_LEARN", learn_out, NULL,
                                              AP_FTYPE_PROTOCOL - 1);
-    lbs_backend_on_head(look_at_head);
     ap_hook_insert_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
 }

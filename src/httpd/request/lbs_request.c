@@ -6,7 +6,6 @@
 #include <http_config.h>
 
 #include "src/httpd/decide/lbs_decide.h"
-#include "src/httpd/request/lbs_retry.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 extern module AP_MODULE_DECLARE_DATA lbsticky_module;
@@ -16,6 +15,30 @@ lbs_request_t *lbs_request_of(const request_rec *r)
     return ap_get_module_config(r->request_config, &lbsticky_module);
 }
 
+static int is_idempotent(const request_rec *r)
+{
+    switch (r->method_number) {
+    case M_GET: /* HEAD too */
+    case M_PUT:
+    case M_DELETE:
+    case M_OPTIONS:
+    case M_TRACE:
+        return 1;
+    default:
+        return apr_table_get(r->headers_in, "Idempotency-Key") != NULL;
+    }
+}
+
+int lbs_request_is_repeatable(const lbs_request_t *req)
+{
+    return req->idempotent && lbs_body_is_whole(req->body);
+}
+
+int lbs_request_stays_repeatable(const lbs_request_t *req)
+{
+    return req->idempotent && lbs_body_stays_whole(req->body);
+}
+
 lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
                                  const char *from)
 {
@@ -23,7 +46,7 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
 
     req->r = r;
     req->pool = pool;
-    req->idempotent = lbs_retry_is_idempotent(r);
+    req->idempotent = is_idempotent(r);
     req->from = apr_pstrdup(r->pool, from);
     lbs_choice_none(&req->choice);
     req->attempt.keepalives = -1;

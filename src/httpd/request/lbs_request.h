@@ -13,9 +13,27 @@
 #include "mod_lbsticky.h"
 #include "src/httpd/decide/lbs_choice.h"
 #include "src/httpd/decide/lbs_visit.h"
-#include "src/httpd/request/lbs_attempt.h"
+#include "src/httpd/request/lbs_backend.h"
 #include "src/httpd/request/lbs_body.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/member/lbs_inflight.h"
+
+/* One attempt: a request at one member, until it is answered or has failed.
+ * Zeroed when it begins. */
+typedef struct lbs_attempt_t {
+    lbs_flight_t flight;   /* its place among what the member has in flight */
+    lbs_backend_t backend; /* what was seen of the member's connection */
+    apr_time_t sent_at;    /* monotonic */
+    apr_time_t first_at;   /* the first byte came back; 0: not seen */
+    int keepalives; /* of the client's connection, while we hide them; -1 */
+    int forwarding; /* inside the scheme's own handler */
+    int answered;   /* the member's answer has begun to come */
+    int broken;     /* the answer broke off */
+    int judged;     /* ejection knows that it was an answer */
+    int discarding; /* and is thrown away: another one is asked */
+    apr_uint64_t bytes_out;
+    int unmeasured; /* a part of it came as a socket (scgi) */
+} lbs_attempt_t;
 
 /* What an environment says of a request already. */
 typedef struct lbs_settled_t {
@@ -61,6 +79,14 @@ typedef struct lbs_request_t {
     lbs_settled_t settled;
     const char *cookie_line; /* Set-Cookie that still has to go out, or NULL */
 } lbs_request_t;
+
+/** May it be sent again as things stand: it may be processed twice, and its
+ * body is at hand. */
+int lbs_request_is_repeatable(const lbs_request_t *req);
+
+/** Will that be so still when all of it was sent? What will not has to go
+ * where it is not lost. */
+int lbs_request_stays_repeatable(const lbs_request_t *req);
 
 /** The module's state of a request; NULL when no governed pool is involved. */
 lbs_request_t *lbs_request_of(const request_rec *r);

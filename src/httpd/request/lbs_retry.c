@@ -2,34 +2,8 @@
 /* lbs_retry.c - see lbs_retry.h. */
 #include "src/httpd/request/lbs_retry.h"
 
-#include <http_protocol.h>
-
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_budget.h"
-
-int lbs_retry_is_idempotent(const request_rec *r)
-{
-    switch (r->method_number) {
-    case M_GET: /* HEAD too */
-    case M_PUT:
-    case M_DELETE:
-    case M_OPTIONS:
-    case M_TRACE:
-        return 1;
-    default:
-        return apr_table_get(r->headers_in, "Idempotency-Key") != NULL;
-    }
-}
-
-int lbs_retry_is_repeatable(const lbs_request_t *req)
-{
-    return req->idempotent && lbs_body_is_whole(req->body);
-}
-
-int lbs_retry_stays_repeatable(const lbs_request_t *req)
-{
-    return req->idempotent && lbs_body_stays_whole(req->body);
-}
 
 /* What LBStickyRetry on= calls it; 0: never repeated. */
 static apr_uint32_t cause_bit(lbs_cause_t cause)
@@ -47,13 +21,14 @@ static apr_uint32_t cause_bit(lbs_cause_t cause)
     }
 }
 
-int lbs_retry_is_unseen(lbs_cause_t cause)
+/* Did the member not see the request? Then going on is no repetition. */
+static int is_unseen(lbs_cause_t cause)
 {
     return cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED
            || cause == LBS_CAUSE_CONNECT;
 }
 
-int lbs_retry_expected(const request_rec *r, const lbs_request_t *req,
+static int is_expected(const request_rec *r, const lbs_request_t *req,
                        lbs_cause_t cause)
 {
     const lbs_set_retry_t *set = req->pool->set.retry;
@@ -70,15 +45,15 @@ int lbs_retry_expected(const request_rec *r, const lbs_request_t *req,
             && (set->causes & cause_bit(cause)) == 0)) {
         return 0;
     }
-    return lbs_retry_is_unseen(cause)
-           || (req->repeated < set->tries && lbs_retry_is_repeatable(req));
+    return is_unseen(cause)
+           || (req->repeated < set->tries && lbs_request_is_repeatable(req));
 }
 
-int lbs_retry_take(lbs_request_t *req, lbs_cause_t cause)
+static int take(lbs_request_t *req, lbs_cause_t cause)
 {
     lbs_pool_record_t *record = req->pool->record;
 
-    if (lbs_retry_is_unseen(cause)) {
+    if (is_unseen(cause)) {
         return 1;
     }
     if (lbs_budget_take(&record->budget, req->pool->set.retry->budget,
@@ -94,4 +69,44 @@ int lbs_retry_take(lbs_request_t *req, lbs_cause_t cause)
     lbs_atomic_add64_relaxed(&record->retries, 1);
     req->repeated++;
     return 1;
+}
+
+static lbs_reason_t reason_for(lbs_cause_t cause)
+{
+    switch (cause) {
+    case LBS_CAUSE_FULL:
+        return LBS_REASON_FULL;
+    case LBS_CAUSE_CLOSED:
+    case LBS_CAUSE_STALL:
+        return LBS_REASON_EJECTED;
+    default:
+        return LBS_REASON_DOWN;
+    }
+}
+
+int lbs_retry_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
+{
+    const lbs_decision_t decision = req->choice.decision;
+    const lbs_reason_t reason = req->choice.reason;
+    const int member = req->choice.member;
+    const int temporary = req->choice.temporary;
+    int status;
+
+    if (!is_expected(r, req, cause)) {
+        return DECLINED;
+    }
+    status = lbs_request_decide_again(req, reason_for(cause));
+    if (status != OK && is_unseen(cause)) {
+        return status;
+    }
+    if (status == OK && take(req, cause)) {
+        req->next = req->choice.member;
+        req->choice.member = member;
+        return OK;
+    }
+    req->choice.decision = decision;
+    req->choice.reason = reason;
+    req->choice.member = member;
+    req->choice.temporary = temporary;
+    return DECLINED;
 }

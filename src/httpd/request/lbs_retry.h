@@ -27,37 +27,18 @@ typedef enum lbs_cause_t {
     LBS_CAUSE_CLIENT   /* the client went away */
 } lbs_cause_t;
 
-/** May the request be processed twice? Method and Idempotency-Key say so. */
-int lbs_retry_is_idempotent(const request_rec *r);
-
-/** May it be sent again as things stand: idempotent, body at hand? */
-int lbs_retry_is_repeatable(const lbs_request_t *req);
-
-/** Will that be so still when all of it was sent? What will not has to go
- * where it is not lost. */
-int lbs_retry_stays_repeatable(const lbs_request_t *req);
-
-/** Did the member not see the request? Then going on is no repetition. */
-int lbs_retry_is_unseen(lbs_cause_t cause);
-
 /**
- * May an attempt that ended this way be followed by another one, on another
- * member? Asks, takes nothing.
+ * Choose who is asked after the attempt under way, before what that brought
+ * is thrown away: if there is nobody, or the budget is spent, it stands. What
+ * counts as a repetition is taken from the pool's budget and the request's
+ * tries.
  *
- * @return 1: yes, if there is such a member and lbs_retry_take() agrees; 0:
- *         what the attempt brought is the answer
+ * Cost: a pick and a few counters, shared by all processes; no lock.
+ *
+ * @param cause  why the attempt brings no answer
+ * @return OK: req->next is chosen, the decision is for it; DECLINED: nobody,
+ *         all is as it was; else the status of a request nobody can take
  */
-int lbs_retry_expected(const request_rec *r, const lbs_request_t *req,
-                       lbs_cause_t cause);
-
-/**
- * Take a repetition from the pool's budget and from the request's tries; what
- * is no repetition takes nothing.
- *
- * Cost: a few counters, shared by all processes; no lock.
- *
- * @return 1: go on; 0: the budget is spent
- */
-int lbs_retry_take(lbs_request_t *req, lbs_cause_t cause);
+int lbs_retry_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause);
 
 #endif

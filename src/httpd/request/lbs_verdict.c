@@ -43,7 +43,7 @@ static void doubt(const lbs_request_t *req)
 {
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, member_of(req));
 
-    if (!lbs_retry_is_repeatable(req) && !req->attempt.backend.refused) {
+    if (!lbs_request_is_repeatable(req) && !req->attempt.backend.refused) {
         lbs_eject_doubt(&on, (apr_uint64_t)lbs_runtime_now());
     }
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_answer.h - where the answer of a member comes in.
+ *
+ * The output filter LBS_ANSWER stands before all others: it notes that there
+ * is an answer, decides whether it is the one that the client gets, and
+ * counts. A 101 passes no filter: it is looked at where the member's
+ * connection is read (lbs_backend.h).
+ */
+#ifndef LBS_ANSWER_H
+#define LBS_ANSWER_H
+
+#include <httpd.h>
+
+#include "src/httpd/request/lbs_request.h"
+
+/** Register the filter. Once, in the module's register_hooks. */
+void lbs_answer_register(void);
+
+/** Put the filters into a request that is about to be sent to a member: this
+ * one and that of lbs_learn.h. */
+void lbs_answer_attach(request_rec *r);
+
+/** Something is about to go to the client: put its connection right, once. */
+void lbs_answer_answering(request_rec *r, lbs_request_t *req);
+
+/**
+ * The member's answer begins to come in.
+ *
+ * @return 1: hand it on; 0: throw it away, another member will be asked
+ */
+int lbs_answer_begins(request_rec *r, lbs_request_t *req);
+
+#endif

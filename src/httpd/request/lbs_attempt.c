@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_attempt.c - see lbs_attempt.h. */
+#include "src/httpd/request/lbs_attempt.h"
+
+#include "src/httpd/request/lbs_admit.h"
+#include "src/httpd/request/lbs_answer.h"
+#include "src/httpd/request/lbs_hop_header.h"
+#include "src/httpd/request/lbs_learn.h"
+#include "src/httpd/request/lbs_verdict.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+/* A connection given back so recently is taken to be alive; a little less
+ * than what lbs_backend.c trusts. */
+#define RECENT apr_time_from_msec(900)
+
+/* Set for mod_proxy_http: open a new connection for this attempt. */
+#define FRESH "proxy-initial-not-pooled"
+
+/* An error page of ours takes the place of the member's (ProxyErrorOverride):
+ * the member has answered all the same. */
+static int is_overridden(const request_rec *r)
+{
+    return apr_table_get(r->notes, "proxy-error-override") != NULL;
+}
+
+/* Nothing was sent, as far as can be told: what goes past httpd's connection
+ * filters is only known not to be sent when mod_proxy says so, too. Its 503
+ * alone will not do: mod_proxy_fcgi's may come after all was sent. */
+static int is_unsent(const lbs_request_t *req, int status)
+{
+    return !req->attempt.backend.sent
+           && (status == HTTP_SERVICE_UNAVAILABLE
+               || lbs_worker_is_watched(
+                   req->pool->member[req->choice.member].worker));
+}
+
+/* Why there is no answer, from what mod_proxy says and what was seen. */
+static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
+                              int status)
+{
+    const lbs_backend_t *seen = &req->attempt.backend;
+
+    if (req->attempt.discarding) {
+        return LBS_CAUSE_STATUS;
+    }
+    if (req->attempt.answered && req->attempt.broken
+        && !r->connection->aborted) {
+        return LBS_CAUSE_BODY;
+    }
+    if (req->attempt.answered || status == OK || status == DONE
+        || status == DECLINED || status == SUSPENDED) {
+        return LBS_CAUSE_NONE;
+    }
+    if (seen->broken_off) {
+        return LBS_CAUSE_STALL;
+    }
+    /* A connection that could not be opened, but what was read of the body
+     * is gone if it was not kept. */
+    if (seen->unshaken) {
+        return lbs_body_is_kept(req->body) ? LBS_CAUSE_CONNECT
+                                           : LBS_CAUSE_RESET;
+    }
+    /* mod_proxy gives these the status of a bad request or a time-out. */
+    if (seen->refused || (seen->lost && !seen->connected)) {
+        return LBS_CAUSE_STALE;
+    }
+    if (r->connection->aborted) {
+        return LBS_CAUSE_CLIENT;
+    }
+    if (seen->lost) {
+        return LBS_CAUSE_RESET;
+    }
+    if (status >= 400 && status < 500) {
+        return LBS_CAUSE_CLIENT;
+    }
+    if (is_unsent(req, status)) {
+        return lbs_worker_pool_empty(
+                   req->pool->member[req->choice.member].worker)
+                   ? LBS_CAUSE_FULL
+                   : LBS_CAUSE_CONNECT;
+    }
+    if (status == HTTP_GATEWAY_TIME_OUT || seen->timed_out
+        || apr_table_get(r->notes, "proxy_timedout") != NULL) {
+        return LBS_CAUSE_TIMEOUT;
+    }
+    if (seen->received) {
+        return LBS_CAUSE_GARBAGE;
+    }
+    return seen->seen && !seen->connected ? LBS_CAUSE_STALE : LBS_CAUSE_RESET;
+}
+
+/* With what was read of the body by now. What cannot be read again cannot go
+ * to another connection either. */
+static int trusts(void *baton)
+{
+    const lbs_request_t *req = baton;
+
+    return lbs_request_stays_repeatable(req) || !lbs_body_is_kept(req->body);
+}
+
+/* From now on the attempt is no sign of a stall, whatever comes of it: a
+ * WebSocket may be silent for hours. An interim answer takes that back. */
+static void on_first(void *baton)
+{
+    lbs_request_t *req = baton;
+    lbs_runtime_t *rt = lbs_runtime();
+
+    req->attempt.first_at = lbs_runtime_now();
+    lbs_atomic_store64_relaxed(
+        &req->pool->member[req->choice.member].gauge->heard_at,
+        (apr_uint64_t)req->attempt.first_at);
+    lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
+}
+
+/* Is there no use in waiting for the member? Not when it was ejected, nor
+ * longer than a stall lasts for the one that tries it out afterwards. One
+ * that is disabled, drained, removed or fails its check takes nobody any
+ * more, but who waits there already may well get the answer. */
+static int is_hopeless(const lbs_request_t *req)
+{
+    apr_uint32_t flags =
+        lbs_gauge_flags(req->pool->member[req->choice.member].gauge);
+    apr_uint64_t stall =
+        lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
+
+    if (req->attempt.flight.trial) {
+        return stall != 0
+               && (apr_uint64_t)(lbs_runtime_now() - req->attempt.sent_at)
+                      >= stall;
+    }
+    return (flags & (LBS_F_EJECTED | LBS_F_HALF_OPEN)) != 0;
+}
+
+/* Those who wait for such a member are served elsewhere, where they can. */
+static int is_out(void *baton)
+{
+    lbs_request_t *req = baton;
+
+    return is_hopeless(req)
+           && lbs_retry_next(req->r, req, LBS_CAUSE_STALL) == OK;
+}
+
+static lbs_atomic64_t *used_at(lbs_member_t *m, apr_uint32_t busy)
+{
+    return &m->used_at[busy < LBS_POOLS_DEPTHS ? busy : LBS_POOLS_DEPTHS - 1];
+}
+
+/* A request that cannot be repeated goes out on a connection that is new, or
+ * was in use a moment ago.
+ *
+ * @param busy  connections in use without this one
+ */
+static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
+{
+    lbs_member_t *m = &req->pool->member[req->choice.member];
+
+    return req->fresh
+           || (!lbs_request_stays_repeatable(req)
+               && lbs_runtime_now()
+                          - (apr_time_t)lbs_atomic_load64_relaxed(
+                              used_at(m, busy))
+                      > RECENT);
+}
+
+/* The scheme's handler, under observation. */
+static int run_scheme(request_rec *r, lbs_request_t *req,
+                      const lbs_route_t *route, char *url)
+{
+    proxy_worker *worker = req->pool->member[req->choice.member].worker;
+    apr_off_t sent = lbs_worker_bytes_sent(worker);
+    lbs_backend_t *before;
+    int status;
+
+    memset(&req->attempt.backend, 0, sizeof(req->attempt.backend));
+    req->attempt.backend.repeatable = lbs_request_is_repeatable(req);
+    req->attempt.backend.framed = lbs_worker_is_framed(worker);
+    req->attempt.backend.trusts = trusts;
+    req->attempt.backend.is_out = is_out;
+    req->attempt.backend.on_first = on_first;
+    req->attempt.backend.baton = req;
+    req->attempt.forwarding = 1;
+    before = lbs_backend_begin(&req->attempt.backend);
+    status = lbs_worker_run(r, worker, route->conf, url, route->proxyhost,
+                            route->proxyport);
+    lbs_backend_end(before);
+    req->attempt.forwarding = 0;
+    /* What others sent there meanwhile can only make us cautious. */
+    if (!lbs_worker_is_watched(worker)
+        && lbs_worker_bytes_sent(worker) != sent) {
+        req->attempt.backend.sent = 1;
+    }
+    return status;
+}
+
+static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
+               char *url)
+{
+    lbs_member_t *m = &req->pool->member[req->choice.member];
+    apr_uint32_t busy;
+    int status, fresh;
+
+    busy = lbs_atomic_add32_relaxed(&m->busy, 1);
+    /* An administrator may want it for all requests. */
+    fresh = wants_fresh(req, busy)
+            && apr_table_get(r->subprocess_env, FRESH) == NULL;
+    if (fresh) {
+        apr_table_setn(r->subprocess_env, FRESH, "1");
+    }
+    lbs_hop_header_mark(r, req, url);
+    lbs_worker_ready(r, m->worker, route->conf);
+    /* On a kept-alive connection of the client mod_proxy_http would answer a
+     * reset by closing it without a word; it must look new to get a status.
+     * lbs_answer_answering() puts the number back before it is counted. */
+    req->attempt.keepalives = r->connection->keepalives;
+    r->connection->keepalives = 0;
+    status = run_scheme(r, req, route, url);
+    lbs_answer_answering(r, req);
+    if (fresh) {
+        apr_table_unset(r->subprocess_env, FRESH);
+    }
+    busy = lbs_atomic_sub32_relaxed(&m->busy, 1) - 1;
+    lbs_atomic_store64_relaxed(used_at(m, busy),
+                               (apr_uint64_t)lbs_runtime_now());
+    return status;
+}
+
+static apr_status_t leave(void *baton)
+{
+    lbs_request_t *req = baton;
+    lbs_runtime_t *rt = lbs_runtime();
+
+    lbs_inflight_leave(&rt->rows, &rt->row,
+                       req->pool->member[req->choice.member].gauge,
+                       &req->attempt.flight);
+    return APR_SUCCESS;
+}
+
+/* Where no connection was opened, what was read of the body went nowhere. */
+static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
+{
+    if (req->attempt.backend.refused) {
+        /* Nothing was sent on this connection, so it was no attempt. */
+        req->attempts--;
+        lbs_member_record_unsent(req->pool->member[req->choice.member].record);
+    }
+    else {
+        lbs_verdict_bytes(
+            req, cause == LBS_CAUSE_CONNECT ? 0 : lbs_body_bytes(req->body),
+            req->attempt.bytes_out);
+    }
+}
+
+lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
+                             const lbs_route_t *route, char *url, int *status)
+{
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    apr_status_t rv;
+    lbs_cause_t cause;
+
+    req->attempt = (lbs_attempt_t){.keepalives = -1};
+    rv = lbs_admit(r, req);
+    if (rv != APR_SUCCESS) {
+        *status = HTTP_SERVICE_UNAVAILABLE;
+        return rv == APR_EBUSY ? LBS_CAUSE_FULL : LBS_CAUSE_CLOSED;
+    }
+    req->attempts++;
+    req->attempt.sent_at = lbs_runtime_now();
+    lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
+    *status = run(r, req, route, url);
+    if (!req->attempt.answered && is_overridden(r)
+        && lbs_answer_begins(r, req)) {
+        lbs_learn_late(r, req);
+    }
+    cause = find_cause(r, req, *status);
+    if (cause == LBS_CAUSE_NONE && !req->attempt.answered
+        && *status != DECLINED) {
+        (void)lbs_answer_begins(r, req); /* a tunnel, and it is over */
+    }
+    if (cause != LBS_CAUSE_NONE) {
+        lbs_verdict_failed(r, req, cause);
+    }
+    else if (req->attempt.answered) {
+        lbs_verdict_sound(req);
+    }
+    if (req->attempt.unmeasured) {
+        req->attempt.bytes_out = (apr_uint64_t)r->bytes_sent;
+    }
+    count_bytes(req, cause);
+    if (*status == SUSPENDED) {
+        apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
+    }
+    else {
+        (void)leave(req);
+    }
+    return cause;
+}

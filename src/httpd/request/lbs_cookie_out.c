@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_cookie_out.c - see lbs_cookie_out.h. */
+#include "src/httpd/request/lbs_cookie_out.h"
+
+#include <apr_strings.h>
+
+#include "src/affinity/lbs_setcookie.h"
+#include "src/httpd/decide/lbs_extract.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+static int is_due(const lbs_request_t *req)
+{
+    const lbs_set_timeout_t *timeout = req->pool->set.timeout;
+    apr_int64_t age;
+
+    if (!req->visit.has_token
+        || req->visit.token.member
+               != req->pool->member[req->choice.member].token_id) {
+        return 1;
+    }
+    age = (apr_int64_t)lbs_runtime_token_now() - req->visit.token.issued;
+    return age > apr_time_sec(timeout->idle / 2);
+}
+
+/* One field instead of several: what each of them said counts, and what
+ * "Header always" added as well. */
+static void forbid_shared_caching(request_rec *r)
+{
+    static const char field[] = "Cache-Control";
+    const char *said = apr_table_getm(r->pool, r->headers_out, field);
+    const char *always = apr_table_getm(r->pool, r->err_headers_out, field);
+
+    if (said != NULL && always != NULL) {
+        said = apr_pstrcat(r->pool, always, ", ", said, NULL);
+    }
+    apr_table_unset(r->err_headers_out, field);
+    apr_table_setn(
+        r->headers_out, field,
+        lbs_setcookie_private(r->pool, said != NULL ? said : always));
+}
+
+/* Write the line that the answer to the client will carry. */
+static void issue(request_rec *r, lbs_request_t *req)
+{
+    const lbs_pool_t *pool = req->pool;
+    const lbs_cookie_conf_t *conf = pool->set.cookie;
+    char text[LBS_TOKEN_LEN + 1];
+
+    lbs_token_sign(text, &req->visit.token, lbs_runtime()->secret,
+                   pool->token_pool);
+    req->cookie_line = lbs_setcookie_format(
+        r->pool, conf, pool->cookie_name, text,
+        lbs_cookie_conf_is_secure(conf, lbs_extract_https(r)));
+}
+
+/* A token for the member that answered, keeping who the visitor is. */
+static void renew_token(lbs_request_t *req, int index)
+{
+    lbs_key_t *key = &req->visit.key[index];
+    apr_uint32_t now = lbs_runtime_token_now();
+
+    if (!req->visit.has_token) {
+        req->visit.token.sid = lbs_rand_next(lbs_runtime_rand());
+        req->visit.token.created = now;
+    }
+    req->visit.has_token = 1;
+    req->visit.token.issued = now;
+    req->visit.token.member = req->pool->member[req->choice.member].token_id;
+    key->present = 1;
+    key->hash = lbs_extract_hash(req->pool, index, &req->visit.token.sid,
+                                 sizeof(req->visit.token.sid));
+}
+
+void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index)
+{
+    /* A subrequest has no headers of its own to the client. */
+    if (!req->choice.temporary && r->main == NULL && is_due(req)) {
+        renew_token(req, index);
+        issue(r, req);
+    }
+}
+
+/* The request of this page that has a line for the client: itself, or one
+ * whose error document it is. */
+static lbs_request_t *find_issued(const request_rec *r)
+{
+    for (; r != NULL; r = r->prev) {
+        lbs_request_t *req = lbs_request_of(r);
+
+        if (req != NULL && req->cookie_line != NULL) {
+            return req;
+        }
+    }
+    return NULL;
+}
+
+int lbs_cookie_out_pending(const request_rec *r)
+{
+    return find_issued(r) != NULL;
+}
+
+/* It is the last line that counts. */
+void lbs_cookie_out_write(request_rec *r)
+{
+    lbs_request_t *req = find_issued(r);
+
+    if (req == NULL) {
+        return;
+    }
+    apr_table_addn(r->headers_out, "Set-Cookie", req->cookie_line);
+    if (req->pool->set.cookie->nocache) {
+        forbid_shared_caching(r);
+    }
+    for (; req != NULL; req = find_issued(r)) {
+        req->cookie_line = NULL;
+    }
+}
