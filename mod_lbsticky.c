@@ -7,6 +7,7 @@
 #include "src/httpd/request/lbs_backend.h"
 #include "src/httpd/request/lbs_body.h"
 #include "src/httpd/config/lbs_config.h"
+#include "src/httpd/decide/lbs_client.h"
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/local/lbs_local.h"
@@ -23,6 +24,7 @@ static void register_hooks(apr_pool_t *pool)
     static const char *const before_watchdog[] = {"mod_watchdog.c", NULL};
 
     (void)pool;
+    lbs_client_register();
     lbs_backend_register();
     lbs_body_register();
     lbs_answer_register();

@@ -135,11 +135,11 @@ static int find_scheme(const char *scheme, lbs_check_request_kind_t *kind)
     return 0;
 }
 
-/* The name in the TLS handshake is the one mod_ssl uses for visitors: the
- * visitor's Host where that is forwarded, else the member's own. */
-static int asks_for_site(const lbs_pool_t *pool, const lbs_check_tls_t *tls)
+/* The name in the TLS handshake is the one that requests use: the member's
+ * own, unless ProxyPreserveHost is written. */
+static int asks_for_site(const lbs_check_tls_t *tls)
 {
-    return tls->keep_host >= 0 ? tls->keep_host : pool->set.forward->host;
+    return tls->keep_host > 0;
 }
 
 void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
@@ -154,9 +154,9 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
 
     memset(request, 0, sizeof(*request));
     secure = find_scheme(place.scheme, &request->kind);
-    request->url = apr_pstrcat(
-        memory, secure ? "https://" : "http://",
-        secure && asks_for_site(pool, tls) ? site.bare : host, "/", NULL);
+    request->url = apr_pstrcat(memory, secure ? "https://" : "http://",
+                               secure && asks_for_site(tls) ? site.bare : host,
+                               "/", NULL);
     request->host = place.host;
     request->path = pool->set.check->path;
     request->tls = tls;

@@ -202,38 +202,3 @@ apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_pool_t *pool,
     return lbs_hash_two(&lbs_runtime()->pick_key, pool->name,
                         strlen(pool->name), value.p, value.n);
 }
-
-/* The proxy in front ----------------------------------------------------- */
-
-/* The PROXY protocol (RemoteIPProxyProtocol) tells who the client is, but all
- * that follows is the client's own: no field in it is a proxy's word. */
-static int is_framed(const conn_rec *c)
-{
-    const module *remoteip = ap_find_linked_module("mod_remoteip.c");
-
-    c = c->master != NULL ? c->master : c;
-    return remoteip != NULL
-           && ap_get_module_config(c->conn_config, remoteip) != NULL;
-}
-
-int lbs_extract_trusted(const request_rec *r)
-{
-    return (r->useragent_addr != r->connection->client_addr
-            || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL)
-           && !is_framed(r->connection);
-}
-
-int lbs_extract_https(const request_rec *r)
-{
-    if (lbs_extract_trusted(r)) {
-        const char *proto = apr_table_get(r->headers_in, "X-Forwarded-Proto");
-
-        if (proto != NULL) {
-            /* The first of several is what the client used. */
-            return lbs_slice_caseeq(
-                lbs_slice_span(proto, proto + strcspn(proto, ", \t")),
-                lbs_slice_of("https"));
-        }
-    }
-    return strcmp(ap_http_scheme(r), "https") == 0;
-}

@@ -51,11 +51,4 @@ apr_uint64_t lbs_extract_hash(const lbs_pool_t *pool, int index,
 apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_pool_t *pool,
                                    lbs_slice_t value);
 
-/** @return 1 when mod_remoteip trusts the proxy this request came from */
-int lbs_extract_trusted(const request_rec *r);
-
-/** @return 1 when the client reaches this site by https, be it that a
- * trusted proxy in front says so */
-int lbs_extract_https(const request_rec *r);
-
 #endif

@@ -14,6 +14,10 @@
 /* mod_proxy's functions, found by name in the running httpd. */
 static struct {
     module *proxy;
+    apr_size_t vector_length; /* pointers of a configuration that are used */
+    proxy_dir_conf *nothing;  /* a section in which nothing is written */
+    const char *(*map_back)(request_rec *r, proxy_dir_conf *conf,
+                            const char *url);
     int (*canon_url)(request_rec *r); /* NULL in httpd before 2.4.58 */
     int (*run_scheme)(request_rec *r, proxy_worker *worker,
                       proxy_server_conf *conf, char *url,
@@ -37,13 +41,26 @@ static const struct {
 } imports[] = {
     {"ap_proxy_canon_url", &mod_proxy.canon_url, 0},
     {"proxy_run_scheme_handler", &mod_proxy.run_scheme, 1},
+    {"ap_proxy_location_reverse_map", &mod_proxy.map_back, 1},
     {"ap_proxy_initialize_worker", &mod_proxy.initialize, 1},
     {"proxy_hook_pre_request", &mod_proxy.hook_pre, 1},
     {"proxy_hook_post_request", &mod_proxy.hook_post, 1},
     {"proxy_hook_scheme_handler", &mod_proxy.hook_scheme, 1},
 };
 
-const char *lbs_worker_import(const lbs_worker_hooks_t *hooks)
+static apr_size_t count_vector(void)
+{
+    const module *m;
+    int last = 0;
+
+    for (m = ap_top_module; m != NULL; m = m->next) {
+        last = m->module_index > last ? m->module_index : last;
+    }
+    return (apr_size_t)last + 1;
+}
+
+const char *lbs_worker_import(apr_pool_t *pconf,
+                              const lbs_worker_hooks_t *hooks)
 {
     static const char *const balancer[] = {"mod_proxy_balancer.c", NULL};
     unsigned i;
@@ -58,6 +75,8 @@ const char *lbs_worker_import(const lbs_worker_hooks_t *hooks)
         }
         memcpy(imports[i].function, &found, sizeof(found));
     }
+    mod_proxy.vector_length = count_vector();
+    mod_proxy.nothing = mod_proxy.proxy->create_dir_config(pconf, NULL);
     mod_proxy.hook_pre(hooks->pre_request, NULL, balancer, APR_HOOK_FIRST);
     mod_proxy.hook_post(hooks->post_request, NULL, balancer, APR_HOOK_FIRST);
     mod_proxy.hook_scheme(hooks->scheme_handler, NULL, NULL,
@@ -325,21 +344,55 @@ int lbs_worker_run(request_rec *r, proxy_worker *worker,
     return mod_proxy.run_scheme(r, worker, conf, url, proxyhost, proxyport);
 }
 
-struct ap_conf_vector_t *lbs_worker_keep_host(request_rec *r)
+int lbs_worker_is_tls(const proxy_worker *worker)
 {
-    struct ap_conf_vector_t *before = r->per_dir_config;
-    proxy_dir_conf *conf = ap_get_module_config(before, mod_proxy.proxy);
-    ap_conf_vector_t *over;
-    proxy_dir_conf *own;
+    const char *scheme = worker->s->scheme;
 
-    if (conf->preserve_host_set) {
-        return before;
+    return strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0
+           || strcmp(scheme, "h2") == 0;
+}
+
+/* Configuration of one request ------------------------------------------- */
+
+/* mod_proxy's configuration, as it holds for this request, with what differs
+ * for this module. mod_proxy makes the copy: only it knows its size. */
+static void change_conf(request_rec *r, const proxy_dir_conf *conf, int keep)
+{
+    const module *proxy = mod_proxy.proxy;
+    void **vector = apr_pmemdup(r->pool, r->per_dir_config,
+                                mod_proxy.vector_length * sizeof(*vector));
+    proxy_dir_conf *own = proxy->merge_dir_config(
+        r->pool, (void *)(apr_uintptr_t)conf, mod_proxy.nothing);
+
+    own->preserve_host |= keep ? 1u : 0;
+    own->preserve_host_set |= keep ? 1u : 0;
+    own->raliases = mod_proxy.nothing->raliases;
+    r->per_dir_config = (struct ap_conf_vector_t *)vector;
+    ap_set_module_config(r->per_dir_config, proxy, own);
+}
+
+int lbs_worker_prepare(request_rec *r, int keep_host)
+{
+    const proxy_dir_conf *conf =
+        ap_get_module_config(r->per_dir_config, mod_proxy.proxy);
+    int keep = keep_host && !conf->preserve_host_set;
+
+    if (keep || conf->raliases->nelts != 0) {
+        change_conf(r, conf, keep);
     }
-    own = mod_proxy.proxy->create_dir_config(r->pool, NULL);
-    own->preserve_host = 1;
-    own->preserve_host_set = 1;
-    over = ap_create_request_config(r->pool);
-    ap_set_module_config(over, mod_proxy.proxy, own);
-    r->per_dir_config = ap_merge_per_dir_configs(r->pool, before, over);
-    return before;
+    return keep;
+}
+
+int lbs_worker_maps_back(const struct ap_conf_vector_t *conf)
+{
+    const proxy_dir_conf *own = ap_get_module_config(conf, mod_proxy.proxy);
+
+    return own->raliases->nelts != 0;
+}
+
+const char *lbs_worker_map_back(request_rec *r, struct ap_conf_vector_t *conf,
+                                const char *url)
+{
+    return mod_proxy.map_back(r, ap_get_module_config(conf, mod_proxy.proxy),
+                              url);
 }

@@ -25,7 +25,8 @@ typedef struct lbs_worker_hooks_t {
  *
  * @return NULL; or the name of the function that this mod_proxy lacks
  */
-const char *lbs_worker_import(const lbs_worker_hooks_t *hooks);
+const char *lbs_worker_import(apr_pool_t *pconf,
+                              const lbs_worker_hooks_t *hooks);
 
 /** Balancers of a server, its own first and then those it inherits. */
 int lbs_worker_pools(const server_rec *s, proxy_balancer **first);
@@ -148,13 +149,34 @@ int lbs_worker_run(request_rec *r, proxy_worker *worker,
                    proxy_server_conf *conf, char *url, const char *proxyhost,
                    apr_port_t proxyport);
 
+/** @return 1 when the member is reached over TLS */
+int lbs_worker_is_tls(const proxy_worker *worker);
+
 /**
- * Let the client's Host reach the member for this request, unless
- * ProxyPreserveHost was written.
+ * Give a request a configuration of mod_proxy's of its own, in
+ * r->per_dir_config, for the time in which its scheme's handler runs: the
+ * visitor's Host reaches the member unless ProxyPreserveHost was written, and
+ * ProxyPassReverse is left to lbs_worker_map_back(). The caller puts back
+ * r->per_dir_config.
  *
- * @return the former r->per_dir_config, to be put back when the member has
- *         answered
+ * Cost: a copy of mod_proxy's section and of the vector of sections.
+ *
+ * @return 1 when Host is kept for this module's sake
  */
-struct ap_conf_vector_t *lbs_worker_keep_host(request_rec *r);
+int lbs_worker_prepare(request_rec *r, int keep_host);
+
+/** @return 1 when ProxyPassReverse is written in a configuration
+ * @param conf  of the request, as it was before lbs_worker_prepare() */
+int lbs_worker_maps_back(const struct ap_conf_vector_t *conf);
+
+/**
+ * Apply ProxyPassReverse to a URL that a member wrote.
+ *
+ * @param conf  of the request, as it was before lbs_worker_prepare()
+ * @return the URL as the visitor has to use it; `url` itself when no
+ *         ProxyPassReverse is for it
+ */
+const char *lbs_worker_map_back(request_rec *r, struct ap_conf_vector_t *conf,
+                                const char *url);
 
 #endif

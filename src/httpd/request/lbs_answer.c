@@ -9,6 +9,7 @@
 #include "src/httpd/request/lbs_cookie_out.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/request/lbs_retry.h"
+#include "src/httpd/request/lbs_reverse.h"
 #include "src/httpd/request/lbs_verdict.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
@@ -23,6 +24,10 @@ void lbs_answer_answering(request_rec *r, lbs_request_t *req)
         r->connection->keepalives = req->attempt.keepalives;
         req->attempt.keepalives = -1;
     }
+    if (req->attempt.renamed) {
+        r->hostname = req->attempt.hostname;
+        req->attempt.renamed = 0;
+    }
 }
 
 int lbs_answer_begins(request_rec *r, lbs_request_t *req)
@@ -33,6 +38,8 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
         return 0;
     }
     req->attempt.answered = 1;
+    lbs_answer_answering(r, req);
+    lbs_reverse_map(r, req);
     lbs_backend_answered(&req->attempt.backend);
     lbs_verdict_answered(r, req);
     lbs_request_count(req);

@@ -192,6 +192,20 @@ static int run_scheme(request_rec *r, lbs_request_t *req,
     return status;
 }
 
+/* mod_proxy takes the name for TLS from r->hostname when Host is kept. The
+ * member's certificate has the member's name. lbs_answer_answering() puts
+ * the visitor's back. */
+static void name_member(request_rec *r, lbs_request_t *req)
+{
+    const proxy_worker *worker = req->pool->member[req->choice.member].worker;
+
+    if (req->host_kept && lbs_worker_is_tls(worker)) {
+        req->attempt.hostname = r->hostname;
+        req->attempt.renamed = 1;
+        r->hostname = lbs_worker_place(worker).host;
+    }
+}
+
 static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
                char *url)
 {
@@ -213,6 +227,7 @@ static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
      * lbs_answer_answering() puts the number back before it is counted. */
     req->attempt.keepalives = r->connection->keepalives;
     r->connection->keepalives = 0;
+    name_member(r, req);
     status = run_scheme(r, req, route, url);
     lbs_answer_answering(r, req);
     if (fresh) {

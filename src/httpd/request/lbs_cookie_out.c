@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "src/affinity/lbs_setcookie.h"
+#include "src/httpd/decide/lbs_client.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
@@ -50,7 +51,7 @@ static void issue(request_rec *r, lbs_request_t *req)
                    pool->token_pool);
     req->cookie_line = lbs_setcookie_format(
         r->pool, conf, pool->cookie_name, text,
-        lbs_cookie_conf_is_secure(conf, lbs_extract_https(r)));
+        lbs_cookie_conf_is_secure(conf, lbs_client_https(r)));
 }
 
 /* A token for the member that answered, keeping who the visitor is. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/affinity/lbs_cookie.h"
-#include "src/httpd/decide/lbs_extract.h"
+#include "src/httpd/decide/lbs_client.h"
 
 /* Our cookie ------------------------------------------------------------- */
 
@@ -80,22 +80,16 @@ void lbs_headers_protect(request_rec *r, apr_table_t *headers,
 
 static void set_forwarded(request_rec *r, apr_table_t *headers)
 {
-    int trusted = lbs_extract_trusted(r);
-    int https = lbs_extract_https(r);
-
-    if (!trusted || apr_table_get(headers, "X-Forwarded-Port") == NULL) {
-        apr_port_t port = r->connection->local_addr->port;
-
-        if (trusted && apr_table_get(headers, "X-Forwarded-Proto") != NULL) {
-            port = https ? 443 : 80;
-        }
-        apr_table_setn(headers, "X-Forwarded-Port", apr_itoa(r->pool, port));
+    if (lbs_client_told(r, LBS_CLIENT_PORT) == NULL) {
+        apr_table_setn(headers, LBS_CLIENT_PORT,
+                       apr_itoa(r->pool, lbs_client_port(r)));
     }
-    if (!trusted || apr_table_get(headers, "X-Forwarded-Proto") == NULL) {
-        apr_table_setn(headers, "X-Forwarded-Proto", https ? "https" : "http");
+    if (lbs_client_told(r, LBS_CLIENT_PROTO) == NULL) {
+        apr_table_setn(headers, LBS_CLIENT_PROTO,
+                       lbs_client_https(r) ? "https" : "http");
     }
-    lbs_headers_protect(r, headers, "X-Forwarded-Proto");
-    lbs_headers_protect(r, headers, "X-Forwarded-Port");
+    lbs_headers_protect(r, headers, LBS_CLIENT_PROTO);
+    lbs_headers_protect(r, headers, LBS_CLIENT_PORT);
 }
 
 static void rewrite(request_rec *r, const lbs_request_t *req)
@@ -111,14 +105,13 @@ static void rewrite(request_rec *r, const lbs_request_t *req)
     }
 }
 
-lbs_headers_t lbs_headers_forward(request_rec *r, const lbs_request_t *req)
+lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req)
 {
     lbs_headers_t saved = {r->headers_in, r->per_dir_config};
 
     rewrite(r, req);
-    if (req->pool->set.forward->host) {
-        (void)lbs_worker_keep_host(r);
-    }
+    req->conf = r->per_dir_config;
+    req->host_kept = lbs_worker_prepare(r, req->pool->set.forward->host);
     return saved;
 }
 

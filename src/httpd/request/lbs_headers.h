@@ -20,7 +20,7 @@ typedef struct lbs_headers_t {
  *
  * Cost: one copy of the header table.
  */
-lbs_headers_t lbs_headers_forward(request_rec *r, const lbs_request_t *req);
+lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req);
 
 /** Put back what the client sent: logs and later handlers read that. */
 void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved);

@@ -25,6 +25,8 @@ typedef struct lbs_attempt_t {
     lbs_backend_t backend; /* what was seen of the member's connection */
     apr_time_t sent_at;    /* monotonic */
     apr_time_t first_at;   /* the first byte came back; 0: not seen */
+    const char *hostname;  /* the visitor's */
+    int renamed;           /* r->hostname is the member's meanwhile */
     int keepalives; /* of the client's connection, while we hide them; -1 */
     int forwarding; /* inside the scheme's own handler */
     int answered;   /* the member's answer has begun to come */
@@ -56,6 +58,8 @@ typedef struct lbs_request_t {
     request_rec *r;
     lbs_pool_t *pool;
     const char *from; /* balancer://name/path, as mod_proxy mapped it */
+    struct ap_conf_vector_t *conf; /* what holds for it, as configured */
+    int host_kept; /* the member sees the visitor's Host for our sake */
 
     lbs_visit_t visit;     /* what the visitor shows */
     lbs_choice_t choice;   /* what was decided */

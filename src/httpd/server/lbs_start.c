@@ -32,7 +32,7 @@ int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (status != OK || !lbs_require_is_used()) {
         return status;
     }
-    missing = lbs_worker_import(&lbs_forward_hooks);
+    missing = lbs_worker_import(pconf, &lbs_forward_hooks);
     if (missing != NULL) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
                      LBSNO(1500) "this httpd's mod_proxy has no %s; httpd "

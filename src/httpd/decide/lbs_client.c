@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_client.c - see lbs_client.h. */
+#include "src/httpd/decide/lbs_client.h"
+
+#include <http_config.h>
+#include <http_protocol.h>
+#include <string.h>
+
+#include "src/base/lbs_slice.h"
+
+static const struct {
+    const char *field, *note;
+} noted[] = {
+    {LBS_CLIENT_PROTO, "lbsticky-client-proto"},
+    {LBS_CLIENT_PORT, "lbsticky-client-port"},
+};
+#define NOTED (sizeof(noted) / sizeof(noted[0]))
+
+/* Before "RequestHeader early". The note is the very text of the header: what
+ * is set afterwards is another one, though it may read the same. */
+static int note_fields(request_rec *r)
+{
+    unsigned i;
+
+    for (i = 0; i < NOTED; i++) {
+        const char *value = apr_table_get(r->headers_in, noted[i].field);
+
+        if (value != NULL) {
+            apr_table_setn(r->notes, noted[i].note, value);
+        }
+    }
+    return DECLINED;
+}
+
+void lbs_client_register(void)
+{
+    ap_hook_post_read_request(note_fields, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}
+
+/* The PROXY protocol (RemoteIPProxyProtocol) tells who the client is, but all
+ * that follows is the client's own: no field in it is a proxy's word. */
+static int is_framed(const conn_rec *c)
+{
+    const module *remoteip = ap_find_linked_module("mod_remoteip.c");
+
+    c = c->master != NULL ? c->master : c;
+    return remoteip != NULL
+           && ap_get_module_config(c->conn_config, remoteip) != NULL;
+}
+
+int lbs_client_trusted(const request_rec *r)
+{
+    return (r->useragent_addr != r->connection->client_addr
+            || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL)
+           && !is_framed(r->connection);
+}
+
+/* Internal redirects and subrequests have the header of the first request,
+ * and notes of their own. */
+static const char *sent_by_client(const request_rec *r, const char *name)
+{
+    unsigned i = strcmp(name, noted[0].field) == 0 ? 0 : 1;
+
+    while (r->prev != NULL || r->main != NULL) {
+        r = r->prev != NULL ? r->prev : r->main;
+    }
+    return apr_table_get(r->notes, noted[i].note);
+}
+
+const char *lbs_client_told(const request_rec *r, const char *name)
+{
+    const char *value = apr_table_get(r->headers_in, name);
+
+    if (value == NULL || value != sent_by_client(r, name)) {
+        return value;
+    }
+    return lbs_client_trusted(r) ? value : NULL;
+}
+
+int lbs_client_https(const request_rec *r)
+{
+    const char *proto = lbs_client_told(r, LBS_CLIENT_PROTO);
+
+    if (proto == NULL) {
+        return strcmp(ap_http_scheme(r), "https") == 0;
+    }
+    /* The first of several is what the client used. */
+    return lbs_slice_caseeq(
+        lbs_slice_span(proto, proto + strcspn(proto, ", \t")),
+        lbs_slice_of("https"));
+}
+
+/* The port of ServerName, unless it is only that of <VirtualHost>.
+ * @return 0: none is written */
+static apr_port_t named_port(const server_rec *s)
+{
+    const server_addr_rec *at;
+
+    for (at = s->addrs; at != NULL; at = at->next) {
+        if (at->host_port == s->port) {
+            return 0;
+        }
+    }
+    return s->port;
+}
+
+/* A proxy in front that speaks of a scheme and no port means the scheme's own
+ * port; a port in Host that is the one it connects to is the proxy's idea. */
+apr_port_t lbs_client_port(const request_rec *r)
+{
+    apr_port_t local = r->connection->local_addr->port;
+    apr_port_t named = named_port(r->server);
+    apr_port_t asked = r->parsed_uri.port_str != NULL ? r->parsed_uri.port : 0;
+
+    if (lbs_client_told(r, LBS_CLIENT_PROTO) != NULL) {
+        return asked != 0 && asked != local ? asked
+               : lbs_client_https(r)        ? 443
+                                            : 80;
+    }
+    return named != 0 ? named : asked != 0 ? asked : local;
+}
