@@ -48,7 +48,8 @@ static int is_framed(const conn_rec *c)
            && ap_get_module_config(c->conn_config, remoteip) != NULL;
 }
 
-int lbs_client_trusted(const request_rec *r)
+/* Does a proxy that mod_remoteip trusts speak for the client? */
+static int is_trusted(const request_rec *r)
 {
     return (r->useragent_addr != r->connection->client_addr
             || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL)
@@ -74,7 +75,7 @@ const char *lbs_client_told(const request_rec *r, const char *name)
     if (value == NULL || value != sent_by_client(r, name)) {
         return value;
     }
-    return lbs_client_trusted(r) ? value : NULL;
+    return is_trusted(r) ? value : NULL;
 }
 
 int lbs_client_https(const request_rec *r)
