@@ -176,7 +176,7 @@ subtest 'BALANCER_* and LBSTICKY_*' => sub {
     my $r = $h->get('/envs/', jar => $jar);
     my ($n) = $r->member =~ /(\d)/;
     my $url = $web[$n - 1]->url;
-    is env($r), "balancer://envs|$url|r$n||||envs", 'new' or diag env($r);
+    is env($r), "balancer://envs|$url|r$n|||1|envs", 'new: the route is to be told' or diag env($r);
     is verdict($r) . ' ' . member_of($r) . source_of($r), "new first r$n", 'LBSTICKY';
     $r = $h->get('/envs/', jar => $jar);
     is env($r), "balancer://envs|$url|r$n|cookie|r$n||envs", 'kept';
@@ -195,6 +195,45 @@ subtest 'BALANCER_* and LBSTICKY_*' => sub {
     my @lines = decided($h, $requests + 1, '/envs/');
     is_deeply [@{$lines[-1]}{qw(DECISION REASON MEMBER SOURCE TRIES)}],
         ['moved', 'disabled', "r$to", 'cookie', 1], 'in the log';
+};
+
+# As in httpd's manual: a Header line tells visitors the route, whenever it is
+# another than the one they show. Beside stock, which has stickysession=.
+subtest 'the ROUTEID recipe of httpd\'s manual' => sub {
+    my $recipe = <<'CONF';
+Header add Set-Cookie "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED
+<Proxy "balancer://recipe">
+    BalancerMember "http://@B1@" route=r1
+    BalancerMember "http://@B2@" route=r2
+    BalancerMember "http://@B3@"
+    SETTING
+</Proxy>
+ProxyPass "/recipe/" "balancer://recipe/"
+CONF
+    my $ours = LBS::Httpd->new(backends => \@web, conf => $recipe
+        =~ s/SETTING/LBSticky route=ROUTEID\n    LBStickyMethod round-robin/r);
+    my $stock = LBS::Httpd->new(backends => \@web, without => ['lbsticky'],
+        conf => $recipe =~ s/SETTING/ProxySet stickysession=ROUTEID/r);
+    for my $h ($ours, $stock) {
+        my $who = $h == $ours ? 'here' : 'stock';
+        $h->start;
+        my (%at, $cookies);
+        for (1 .. 6) {
+            my $jar = LBS::Jar->new;
+            my @r = map { $h->get('/recipe/', jar => $jar) } 1 .. 4;
+            my $to = $r[0]->member;
+            next if $to eq 'web3';    # it has no route to tell
+            $at{$to}++;
+            like $r[0]->header('Set-Cookie'), qr/^ROUTEID=\.r\d; path=/,
+                "$who: a new visitor is told";
+            is join(' ', map { $_->member } @r), join(' ', ($to) x 4),
+                "$who: and stays at $to";
+            $cookies += grep { defined $_->header('Set-Cookie') } @r[1 .. 3];
+        }
+        is $cookies, 0, "$who: told once";
+        is keys %at, 2, "$who: both have visitors";
+        $h->no_unexpected_log;
+    }
 };
 
 subtest 'members that differ only in their path' => sub {

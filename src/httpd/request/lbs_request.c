@@ -199,31 +199,53 @@ static put_t *find_put(const apr_table_t *env)
     return apr_table_addn;
 }
 
+/* Nothing is said of what has no value, also where something was said before.
+ */
+static void put_or_unset(apr_table_t *env, const char *name, const char *value,
+                         put_t *put)
+{
+    if (value != NULL && *value != '\0') {
+        put(env, name, value);
+    }
+    else if (put == apr_table_setn) {
+        apr_table_unset(env, name);
+    }
+}
+
+/* As mod_proxy_balancer: the visitor shows no route, or another one than that
+ * of the member who answers. The ROUTEID recipe sets its cookie by this. */
+static int is_route_new(const lbs_request_t *req)
+{
+    return req->choice.decision == LBS_DECISION_MOVED
+           || req->choice.decision == LBS_DECISION_NEW;
+}
+
 /* BALANCER_* as mod_proxy_balancer documents them. */
 static void put_balancer(apr_table_t *env, const lbs_request_t *req,
                          put_t *put)
 {
     const lbs_pool_t *pool = req->pool;
-    const lbs_member_t *m;
+    const lbs_member_t *m, *home;
 
     put(env, "BALANCER_NAME", lbs_worker_pool_url(pool->balancer));
     if (req->choice.member == LBS_NO_MEMBER) {
         return;
     }
     m = &pool->member[req->choice.member];
+    home = req->choice.source >= 0 && req->choice.home != LBS_NO_MEMBER
+               ? &pool->member[req->choice.home]
+               : NULL;
     put(env, "BALANCER_WORKER_NAME", m->name);
-    put(env, "BALANCER_WORKER_ROUTE", m->route);
-    if (req->choice.source >= 0) {
-        put(env, "BALANCER_SESSION_STICKY",
-            pool->set.sticky->source[req->choice.source].spelling);
-        put(env, "BALANCER_SESSION_ROUTE",
-            req->choice.home != LBS_NO_MEMBER
-                ? pool->member[req->choice.home].route
-                : "");
-    }
-    if (req->choice.decision == LBS_DECISION_MOVED) {
-        put(env, "BALANCER_ROUTE_CHANGED", "1");
-    }
+    put_or_unset(env, "BALANCER_WORKER_ROUTE", m->route, put);
+    put_or_unset(env, "BALANCER_SESSION_STICKY",
+                 req->choice.source >= 0
+                     ? pool->set.sticky->source[req->choice.source].spelling
+                     : NULL,
+                 put);
+    put_or_unset(env, "BALANCER_SESSION_ROUTE",
+                 home != NULL ? home->route : NULL, put);
+    put_or_unset(env, "BALANCER_ROUTE_CHANGED", is_route_new(req) ? "1" : NULL,
+                 put);
 }
 
 static void put_all(request_rec *r, const lbs_request_t *req)
