@@ -16,6 +16,10 @@ my $h = LBS::Httpd->new(backends => [$web], conf => $pool . <<'CONF');
 <Location "/server-status">
     SetHandler server-status
 </Location>
+ProxyStatus On
+<Location "/manager">
+    SetHandler balancer-manager
+</Location>
 CONF
 $h->start;
 $h->get('/app/', headers => [['User-Agent', "v$_"]]) for 1 .. 3;
@@ -32,6 +36,23 @@ is $line{LBStickyEntries}, 3, '?auto: its entries';
 is $line{LBStickyProblems}, 0, '?auto: nothing is wrong';
 my ($requests) = grep { /^LBSticky\[a&b of [^\]]+\]Requests$/ } keys %line;
 is $line{$requests // ''}, 3, '?auto: requests of the pool';
+# mod_proxy's own tables: its page of balancers and balancer-manager.
+sub proxy_counters ($path) {
+    my ($row) = $h->get($path)->body =~ m{<tr>\s*((?:(?!</tr>).)*>web1<.*?)</tr>}s;
+    my @cell = map { s/<[^>]*>//gr } ($row // '') =~ m{<td>(.*?)</td>}gs;
+    return \@cell;
+}
+$h->announce(qr/AH10187/);    # balancer-manager wants a Referer
+my @seen;
+for (1 .. 50) {
+    @seen = @{proxy_counters('/manager')};
+    last if grep { $_ eq '3' } @seen;
+    sleep 0.1;
+}
+ok scalar(grep { $_ eq '3' } @seen), 'balancer-manager: Elected is what was sent'
+    or diag "@seen";
+ok scalar(grep { $_ eq '3' } @{proxy_counters('/server-status')}),
+    'server-status, too';
 $h->no_unexpected_log;
 
 my $without = LBS::Httpd->new(backends => [$web], without => ['status'], conf => $pool);

@@ -259,6 +259,13 @@ void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight)
     worker->s->lbfactor = (int)weight;
 }
 
+void lbs_worker_set_counters(proxy_worker *worker, apr_uint64_t requests,
+                             apr_uint32_t inflight)
+{
+    worker->s->elected = (apr_size_t)requests;
+    worker->s->busy = inflight;
+}
+
 int lbs_worker_is_checked(const proxy_worker *worker)
 {
     return worker->s->method != NONE;

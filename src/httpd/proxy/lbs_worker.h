@@ -99,6 +99,11 @@ void lbs_worker_set_flags(proxy_worker *worker, apr_uint32_t flags);
 /** The same for the weight, in hundredths. */
 void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight);
 
+/** Write this module's counters where balancer-manager and server-status look
+ * for mod_proxy's: requests the member was sent, and those in flight. */
+void lbs_worker_set_counters(proxy_worker *worker, apr_uint64_t requests,
+                             apr_uint32_t inflight);
+
 /** @return 1 when mod_proxy_hcheck is told to check the member. */
 int lbs_worker_is_checked(const proxy_worker *worker);
 

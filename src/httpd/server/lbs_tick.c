@@ -36,6 +36,21 @@ static void look_for_added(lbs_pool_t *pool)
     pool->seats = seats;
 }
 
+/* mod_proxy_balancer counts what it elects, which here is nothing. */
+static void show_counters(const lbs_pool_t *pool)
+{
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        const lbs_member_t *m = &pool->member[i];
+
+        lbs_worker_set_counters(
+            m->worker,
+            lbs_atomic_load64_relaxed(&m->record->counts[LBS_COUNT_REQUESTS]),
+            lbs_gauge_inflight(m->gauge));
+    }
+}
+
 static void tick_pool(lbs_pool_t *pool)
 {
     lbs_clock_t now = lbs_runtime_clock();
@@ -72,6 +87,7 @@ static void tick_pools(apr_time_t now)
         }
         if (is_second) {
             look_for_added(pool);
+            show_counters(pool);
         }
         tick_pool(pool);
     }
