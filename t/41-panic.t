@@ -23,6 +23,11 @@ sub states ($h, $name = 'app') {
     return join ' ', map { $_->{state} } @{pool($h, $name)->{members}};
 }
 
+# What visitors get to is another question.
+sub weights ($h, $name = 'app') {
+    return join ' ', map { $_->{effective_weight} } @{pool($h, $name)->{members}};
+}
+
 sub panics ($h, $wanted, $name = 'app') {
     return wait_for(sub { !!pool($h, $name)->{panic} == !!$wanted }, 5);
 }
@@ -69,7 +74,9 @@ subtest 'every check fails: visitors are served all the same' => sub {
     is_deeply [grep { !/^(?:200|404)$/ } keys %$seen], [],
         "nobody gets 503 while it begins ($seen->{200} + $seen->{404})";
     ok panics($h, 1), 'JSON says panic';
-    is states($h), 'up up up', 'all are up';
+    is states($h), 'down down down', 'the members are shown as they are';
+    like $h->get('/lb-status/metrics')->body,
+        qr/^lbsticky_pool_panic\{pool="app"[^}]*\} 1$/m, 'so do the metrics';
     is pool($h)->{members}[0]{check}{last}, 'HTTP 404, want 200-399',
         'and the check still says why not';
     is_deeply [told($h)], ['panic: every check fails: ignored for the 3 that '
@@ -80,14 +87,14 @@ subtest 'every check fails: visitors are served all the same' => sub {
         'the page says so';
 
     $web[1]->refuse;
-    ok wait_for(sub { states($h) eq 'up down up' }),
-        'who accepts no connection is down';
+    ok wait_for(sub { weights($h) eq '1 0 1' }),
+        'a member that accepts no connection gets no visitors';
     my $served = visitors($h);
     is $served->{404}, 30, 'visitors are served';
     is $served->{$web[1]->name}, undef, 'by the others';
 
     is admin($h, 'r3', 'disable'), 200, 'an operator disables one';
-    is states($h), 'up down disabled', 'it stays disabled';
+    is states($h), 'down down disabled', 'it stays disabled';
     is_deeply visitors($h), {404 => 30, $web[0]->name => 30}, 'and unused';
     is admin($h, 'r3', 'drain'), 200, 'and drains it';
     is_deeply visitors($h), {404 => 30, $web[0]->name => 30},
@@ -129,7 +136,7 @@ POOL
     is_deeply visitors($h), {200 => 30, $web[3]->name => 30}, 'and serves';
     $web[3]->set(status => 404);
     ok panics($h, 1), 'panic, though a disabled and a draining one are well';
-    like states($h), qr/^up disabled drain /, 'these stay what they are';
+    like states($h), qr/^down disabled drain /, 'these stay what they are';
     sleep 0.3;    # a tick
     is_deeply visitors($h), {404 => 30, $web[0]->name => 30},
         'the member serves, not the standby';
@@ -153,7 +160,12 @@ subtest 'LBStickyPanic off, and everything dead' => sub {
     ok panics($h, 1, 'dead'), 'the pool beside it, same members, panics';
 
     $_->refuse for @web;
-    ok wait_for(sub { states($h, 'dead') eq 'down down' }), 'now all refuse';
+    ok wait_for(sub { weights($h, 'dead') eq '0 0' }), 'now all refuse';
+    is $h->wait_log(qr/LBS3000: pool dead: panic: .* none accepts connections/), 1,
+        'which is what the log says, and not that the check is wrong';
+    is((told($h))[-1], 'panic: no member accepts connections', 'an event, too');
+    like $h->get('/lb-status')->body, qr/panic: no member accepts connections/,
+        'and the page';
     is $h->get('/dead/')->status, 503, 'nobody is there: 503';
 
     $_->accept for @web;

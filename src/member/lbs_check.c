@@ -15,6 +15,7 @@
 
 #define GOOD 1u
 #define CONNECTED 2u
+#define IN_DOUBT 4u
 #define ROW_MAX 1000000u
 
 #define TOKEN_OF(claim) ((apr_uint32_t)((claim) >> 32))
@@ -123,7 +124,8 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
                                apr_uint64_t now)
 {
     apr_uint32_t last = (result->good ? GOOD : 0)
-                        | (result->connected || result->good ? CONNECTED : 0);
+                        | (result->connected || result->good ? CONNECTED : 0)
+                        | (result->in_doubt ? IN_DOUBT : 0);
     lbs_check_turn_t turn = LBS_CHECK_NONE;
     apr_uint32_t row;
 
@@ -145,6 +147,16 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
               now);
     lbs_check_drop(check, ticket);
     return turn;
+}
+
+void lbs_check_hurry(lbs_check_t *check, const lbs_check_conf_t *conf,
+                     apr_uint64_t now)
+{
+    apr_uint64_t due = lbs_atomic_load64_relaxed(&check->due);
+
+    if (due == 0 || due > now + (apr_uint64_t)conf->interval_us) {
+        (void)lbs_atomic_cas64(&check->due, &due, now);
+    }
 }
 
 void lbs_check_drop(lbs_check_t *check, apr_uint64_t ticket)
@@ -178,6 +190,7 @@ void lbs_check_view(const lbs_check_t *check, lbs_check_view_t *view)
     view->known = view->at != 0;
     view->ok = view->known && (last & GOOD) != 0;
     view->connected = view->known && (last & CONNECTED) != 0;
+    view->in_doubt = view->known && (last & IN_DOUBT) != 0;
     view->text[0] = '\0';
     if (view->known) {
         (void)lbs_shared_text_get(&check->text, view->text); /* or empty */

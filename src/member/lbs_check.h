@@ -10,6 +10,10 @@
  * identity, later ones keep their distance with a little jitter. While a
  * member is down, or its results disagree with its state, it is looked at
  * twice as often, so a flapping one is checked twice per interval at most.
+ * A member without checks is connected to in the same way while it is in doubt
+ * (lbs_member_record_in_doubt()): then the first one is due at once, and each
+ * result counts.
+ *
  * One check per member is outstanding; the claim of a process that died, or
  * that sits on it long after the time-out, is free again.
  */
@@ -40,7 +44,7 @@ typedef struct lbs_check_t {
     lbs_atomic64_t due;     /* microseconds; 0: not yet planned */
     lbs_atomic64_t ended;   /* microseconds, the last result; 0: none yet */
     lbs_atomic32_t row;     /* equal results in a row */
-    lbs_atomic32_t last;    /* of the last one: good, connected */
+    lbs_atomic32_t last;    /* of the last one: good, connected, in doubt */
     lbs_shared_text_t text; /* what the last one found */
 } lbs_check_t;
 
@@ -49,6 +53,7 @@ typedef struct lbs_check_result_t {
     int good;
     int connected;    /* it accepted the connection, at least */
     const char *text; /* for people; see lbs_check_say_status() */
+    int in_doubt;     /* there are no checks: made because of a doubt */
 } lbs_check_result_t;
 
 typedef enum lbs_check_turn_t {
@@ -62,6 +67,7 @@ typedef struct lbs_check_view_t {
     int known;       /* 0: never checked, the rest is empty */
     int ok;          /* the last one was good */
     int connected;   /* the last one got a connection */
+    int in_doubt;    /* the last one was made because of a doubt */
     apr_uint64_t at; /* microseconds, monotonic: when the last one ended */
     char text[LBS_SHARED_TEXT_LEN];
 } lbs_check_view_t;
@@ -91,6 +97,11 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
                                apr_uint64_t ticket,
                                const lbs_check_result_t *result,
                                apr_uint64_t now);
+
+/** The member is in doubt: make a check due at once, unless one is planned
+ * within the interval. */
+void lbs_check_hurry(lbs_check_t *check, const lbs_check_conf_t *conf,
+                     apr_uint64_t now);
 
 /** Give a check back without a result; it is due at once. */
 void lbs_check_drop(lbs_check_t *check, apr_uint64_t ticket);

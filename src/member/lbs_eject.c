@@ -5,6 +5,7 @@
  *             OPEN       time: since when, 0: always;  level: of the next hold
  *             HELD       time: until when;             level: of this hold
  *             HALF_OPEN  time: the hold ended;         level: of that hold
+ *             TRIAL      time: it has begun;           level: of that hold
  *     streak  last failure, ms 48 | failures in a row 16
  *     cell    its time, in widths 24 | failed 20 | requests 20
  *     pool    changes 32 | members not OPEN 32
@@ -25,7 +26,8 @@
 
 #define OPEN 0u
 #define HELD 1u
-#define HALF_OPEN 2u
+#define HALF_OPEN 2u /* it is probed, visitors stay away */
+#define TRIAL 3u     /* it answered: one request at a time */
 #define PHASE_OF(word) ((apr_uint32_t)(word)&3u)
 #define LEVEL_OF(word) ((apr_uint32_t)((word) >> 2) & 63u)
 #define TIME_OF(word) ((word) >> 8)
@@ -41,6 +43,8 @@
 #define REQUESTS_OF(cell) ((apr_uint32_t)(cell)&CELL_MAX)
 
 #define DOUBT_TICK 250000 /* of silence; every tick renews it */
+#define FRESH 2000000     /* so long a probe's result counts as new */
+#define PATIENCE 5000000  /* for a result that does not come */
 #define RACES 16 /* lost compare-and-swaps before a sample is dropped */
 
 static apr_uint64_t hold_word(apr_uint32_t phase, apr_uint32_t level,
@@ -76,7 +80,7 @@ static void sync_flags(const lbs_eject_on_t *on)
         case OPEN:
             want = 0;
             break;
-        case HALF_OPEN:
+        case TRIAL:
             want = LBS_F_HALF_OPEN;
             break;
         default:
@@ -248,11 +252,12 @@ static lbs_eject_turn_t hold_open(const lbs_eject_on_t *on, apr_uint64_t seen,
         return LBS_EJECT_NONE;
     }
     lbs_atomic_add64_relaxed(&on->record->count, 1);
+    lbs_atomic_store32_relaxed(&on->record->worst, LBS_PROBE_UNKNOWN);
     sync_flags(on);
     return LBS_EJECT_EJECTED;
 }
 
-/* HALF_OPEN back to HELD: counted by the pool all the time. */
+/* HALF_OPEN or TRIAL back to HELD: counted by the pool all the time. */
 static lbs_eject_turn_t hold_again(const lbs_eject_on_t *on, apr_uint64_t seen,
                                    apr_uint64_t now)
 {
@@ -264,6 +269,7 @@ static lbs_eject_turn_t hold_again(const lbs_eject_on_t *on, apr_uint64_t seen,
         return LBS_EJECT_NONE;
     }
     lbs_atomic_add64_relaxed(&on->record->count, 1);
+    lbs_atomic_store32_relaxed(&on->record->worst, LBS_PROBE_UNKNOWN);
     sync_flags(on);
     return LBS_EJECT_EJECTED;
 }
@@ -344,7 +350,7 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
     }
     window_add(on, 0, now);
     seen = lbs_atomic_load64_acquire(&on->record->hold);
-    if (PHASE_OF(seen) != HALF_OPEN || !attempt->trial) {
+    if (PHASE_OF(seen) != TRIAL || !attempt->trial) {
         return LBS_EJECT_NONE;
     }
     return reopen(on, seen, LEVEL_OF(seen) + 1, now) ? LBS_EJECT_UP
@@ -362,7 +368,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
         return LBS_EJECT_NONE;
     }
     seen = lbs_atomic_load64_acquire(&on->record->hold);
-    if (PHASE_OF(seen) == HALF_OPEN && attempt->trial) {
+    if (PHASE_OF(seen) == TRIAL && attempt->trial) {
         *why = LBS_EJECT_FOR_PROBE;
         return hold_again(on, seen, now);
     }
@@ -385,6 +391,124 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
     return LBS_EJECT_NONE;
 }
 
+/* The tick --------------------------------------------------------------- */
+
+/* When a hold began, as the hold's length is now. */
+static apr_uint64_t held_at(const lbs_eject_on_t *on, apr_uint64_t seen)
+{
+    apr_uint64_t length = hold_us(on->conf, LEVEL_OF(seen));
+
+    return TIME_OF(seen) > length ? TIME_OF(seen) - length : 0;
+}
+
+/* A probe that began after that moment has ended lately. */
+static int is_new(const lbs_probe_view_t *probe, apr_uint64_t moment,
+                  apr_uint64_t now)
+{
+    return probe->found != LBS_PROBE_UNKNOWN && probe->began_at >= moment
+           && probe->found_at + FRESH >= now;
+}
+
+static int is_alive(const lbs_probe_view_t *probe, apr_uint64_t moment,
+                    apr_uint64_t now)
+{
+    return probe->kind == LBS_PROBE_NEVER
+           || (is_new(probe, moment, now) && probe->found >= LBS_PROBE_ERROR);
+}
+
+/* It is known not to accept connections: there is nothing to wait for. */
+static int is_dead(const lbs_eject_on_t *on, const lbs_probe_view_t *probe,
+                   apr_uint64_t now)
+{
+    return (lbs_atomic_load32_relaxed(&on->gauge->flags) & LBS_F_DOWN) != 0
+           && is_new(probe, 0, now) && probe->found == LBS_PROBE_SILENT;
+}
+
+/* A probe has seen it fail in this hold, and the last one went better: the
+ * fault is over, and waiting on would help nobody. A member whose probes were
+ * well all the time has its whole hold. */
+static int has_recovered(const lbs_eject_on_t *on,
+                         const lbs_probe_view_t *probe, apr_uint64_t since,
+                         apr_uint64_t now)
+{
+    apr_uint32_t worst = lbs_atomic_load32_relaxed(&on->record->worst);
+
+    if (!is_new(probe, since, now)) {
+        return 0;
+    }
+    if (worst == LBS_PROBE_UNKNOWN || (apr_uint32_t)probe->found < worst) {
+        lbs_atomic_store32_relaxed(&on->record->worst,
+                                   (apr_uint32_t)probe->found);
+        return 0;
+    }
+    return (apr_uint32_t)probe->found > worst
+           && now >= since + (apr_uint64_t)on->conf->hold_min_us;
+}
+
+static int turn_to(const lbs_eject_on_t *on, apr_uint64_t seen,
+                   apr_uint32_t phase, apr_uint64_t when)
+{
+    if (!lbs_atomic_cas64(&on->record->hold, &seen,
+                          hold_word(phase, LEVEL_OF(seen), when))) {
+        return 0;
+    }
+    lbs_atomic_store32_relaxed(&on->record->wanted, 0);
+    sync_flags(on);
+    return 1;
+}
+
+static lbs_eject_turn_t tick_held(const lbs_eject_on_t *on,
+                                  const lbs_probe_view_t *probe,
+                                  apr_uint64_t seen, apr_uint64_t now)
+{
+    apr_uint64_t since = held_at(on, seen);
+    int recovered = has_recovered(on, probe, since, now);
+    int turned;
+
+    if (now < TIME_OF(seen) && !recovered) {
+        return LBS_EJECT_NONE;
+    }
+    turned = is_alive(probe, since, now)
+                 ? turn_to(on, seen, TRIAL, now)
+                 : turn_to(on, seen, HALF_OPEN, TIME_OF(seen));
+    return turned ? LBS_EJECT_HALF_OPEN : LBS_EJECT_NONE;
+}
+
+static lbs_eject_turn_t tick_half_open(const lbs_eject_on_t *on,
+                                       const lbs_probe_view_t *probe,
+                                       apr_uint64_t seen, apr_uint64_t now,
+                                       lbs_eject_why_t *why)
+{
+    if (is_alive(probe, TIME_OF(seen), now)
+        || now >= TIME_OF(seen) + PATIENCE) {
+        (void)turn_to(on, seen, TRIAL, now);
+    }
+    else if (is_new(probe, TIME_OF(seen), now) || is_dead(on, probe, now)) {
+        *why = LBS_EJECT_FOR_PROBE;
+        return hold_again(on, seen, now);
+    }
+    return LBS_EJECT_NONE;
+}
+
+/* Nobody came whose request may be a trial: the probe was one. A connection
+ * says less than an answer, so a trial is waited for longer. */
+static int is_untried(const lbs_eject_on_t *on, const lbs_probe_view_t *probe,
+                      apr_uint64_t seen, apr_uint64_t now)
+{
+    int soon = probe->kind == LBS_PROBE_HTTP
+               && lbs_atomic_load32_relaxed(&on->record->wanted) != 0;
+
+    return lbs_atomic_load32_relaxed(&on->gauge->trial) == 0
+           && now >= TIME_OF(seen) + (soon ? LBS_EJECT_DOUBT_US : PATIENCE);
+}
+
+void lbs_eject_turn_away(lbs_eject_t *record)
+{
+    if (lbs_atomic_load32_relaxed(&record->wanted) == 0) {
+        lbs_atomic_store32_relaxed(&record->wanted, 1);
+    }
+}
+
 lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
                                 const lbs_stall_news_t *news, apr_uint64_t now,
                                 lbs_eject_why_t *why)
@@ -402,23 +526,42 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
     if (lbs_stall_suspected(&on->record->stall, on->gauge, news, now)) {
         doubt(on, now + DOUBT_TICK);
     }
-    if (PHASE_OF(seen) == OPEN
-        && lbs_stall_found(&on->record->stall, on->gauge, news, now)) {
+    switch (PHASE_OF(seen)) {
+    case HELD:
+        return tick_held(on, &news->probe, seen, now);
+    case HALF_OPEN:
+        return tick_half_open(on, &news->probe, seen, now, why);
+    case TRIAL:
+        return (trial_goes_on(on, seen, now)
+                || is_untried(on, &news->probe, seen, now))
+                       && reopen(on, seen, LEVEL_OF(seen) + 1, now)
+                   ? LBS_EJECT_UP
+                   : LBS_EJECT_NONE;
+    default:
+        break;
+    }
+    if (lbs_stall_found(&on->record->stall, on->gauge, news, now)) {
         *why = LBS_EJECT_FOR_STALL;
         return hold_open(on, seen, now);
     }
-    if (PHASE_OF(seen) == HELD && now >= TIME_OF(seen)
-        && lbs_atomic_cas64(
-            &on->record->hold, &seen,
-            hold_word(HALF_OPEN, LEVEL_OF(seen), TIME_OF(seen)))) {
-        sync_flags(on);
-        return LBS_EJECT_HALF_OPEN;
-    }
-    if (PHASE_OF(seen) == HALF_OPEN && trial_goes_on(on, seen, now)
-        && reopen(on, seen, LEVEL_OF(seen) + 1, now)) {
-        return LBS_EJECT_UP;
-    }
     return LBS_EJECT_NONE;
+}
+
+apr_int64_t lbs_eject_asks(const lbs_eject_on_t *on,
+                           const lbs_stall_news_t *news, apr_uint64_t now)
+{
+    apr_uint32_t phase =
+        PHASE_OF(lbs_atomic_load64_acquire(&on->record->hold));
+
+    if (on->conf == NULL || phase == TRIAL) {
+        return 0;
+    }
+    if (phase != OPEN) {
+        return LBS_EJECT_ASK_US;
+    }
+    return lbs_stall_suspected(&on->record->stall, on->gauge, news, now)
+               ? news->stall_us / 4
+               : 0;
 }
 
 int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now)
@@ -467,13 +610,6 @@ apr_uint64_t lbs_eject_until(const lbs_eject_t *record)
     apr_uint64_t seen = lbs_atomic_load64_acquire(&record->hold);
 
     return PHASE_OF(seen) == HELD ? TIME_OF(seen) : 0;
-}
-
-apr_uint64_t lbs_eject_half_open_at(const lbs_eject_t *record)
-{
-    apr_uint64_t seen = lbs_atomic_load64_acquire(&record->hold);
-
-    return PHASE_OF(seen) == HALF_OPEN ? TIME_OF(seen) : 0;
 }
 
 apr_uint32_t lbs_eject_in_row(const lbs_eject_t *record)

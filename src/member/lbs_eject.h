@@ -3,10 +3,18 @@
  *
  *           failures in a row, half of the requests, a stall
  *      OPEN ------------------------------------------------> HELD
- *        ^                                                   ^    |
- *        | the trial is answered       the trial fails       |    | hold over
- *        +------------------------ HALF-OPEN ----------------+ <--+
- *                                                (hold doubled)
+ *        ^                                                    ^  |
+ *        | the trial is answered,                             |  | hold over
+ *        | or nobody came             a probe or the          |  v
+ *      TRIAL <----------------------- trial fails ---- HALF-OPEN
+ *             a probe is answered     (hold doubled)
+ *
+ * No visitor is risked before the member has answered a probe of our own
+ * (lbs_probe.h); a hold whose probes failed at first ends as soon as one is
+ * answered, but is never shorter than the least hold. Then one request at a
+ * time is let through, which may be repeated, until one succeeds. If no such
+ * request comes, the member opens all the same: it has answered. To visitors
+ * HALF-OPEN is closed; what the gauge calls half-open is TRIAL.
  *
  * Any process judges, at the end of each of its attempts; one process ticks,
  * every 100 ms. A member's phase, hold and level are one word and a turn from
@@ -32,6 +40,7 @@
     1000000                       /* an answer to a trial that goes on so     \
                                      long is a good one */
 #define LBS_EJECT_DOUBT_US 500000 /* what a request that was lost leaves */
+#define LBS_EJECT_ASK_US 1000000  /* an ejected member is asked so often */
 #define LBS_EJECT_CELLS 8         /* parts of the window */
 
 typedef struct lbs_eject_conf_t {
@@ -50,8 +59,10 @@ typedef struct lbs_eject_t {
     lbs_atomic64_t streak; /* failures in a row, last at */
     lbs_atomic64_t cells[LBS_EJECT_CELLS]; /* requests, failed of them */
     lbs_stall_t stall;
-    lbs_atomic64_t count; /* holds ever */
-    lbs_atomic64_t pad[2];
+    lbs_atomic64_t count;  /* holds ever */
+    lbs_atomic32_t worst;  /* lbs_probe_found_t: in this hold */
+    lbs_atomic32_t wanted; /* 1: by requests that may not be a trial */
+    lbs_atomic64_t pad;
 } lbs_eject_t;
 
 _Static_assert(sizeof(lbs_eject_t) == 128, "whole cache lines");
@@ -120,6 +131,10 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
                                   const lbs_eject_attempt_t *attempt,
                                   apr_uint64_t now, lbs_eject_why_t *why);
 
+/** A request came that may not be the trial: if no other comes, the probe
+ * that was answered is to be enough, soon. */
+void lbs_eject_turn_away(lbs_eject_t *record);
+
 /** A request was lost, but that may have been the connection's fault: no
  * failure, only doubt. */
 void lbs_eject_doubt(const lbs_eject_on_t *on, apr_uint64_t now);
@@ -134,6 +149,15 @@ void lbs_eject_doubt(const lbs_eject_on_t *on, apr_uint64_t now);
 lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
                                 const lbs_stall_news_t *news, apr_uint64_t now,
                                 lbs_eject_why_t *why);
+
+/**
+ * How often is the member to be asked, whether it lives? For
+ * lbs_probe_want(), after lbs_eject_tick() with the same news.
+ *
+ * @return microseconds; 0: not at all
+ */
+apr_int64_t lbs_eject_asks(const lbs_eject_on_t *on,
+                           const lbs_stall_news_t *news, apr_uint64_t now);
 
 /**
  * Open again by order, whatever it is, and forget how often it was held.
@@ -159,10 +183,6 @@ int lbs_eject_out(const lbs_eject_t *record);
 
 /** @return end of the hold, monotonic microseconds; 0: not held */
 apr_uint64_t lbs_eject_until(const lbs_eject_t *record);
-
-/** @return since when it may be tried, monotonic microseconds; 0: it is not
- * half-open */
-apr_uint64_t lbs_eject_half_open_at(const lbs_eject_t *record);
 
 /** @return failures without an answer between; 0: none, or ejection is off */
 apr_uint32_t lbs_eject_in_row(const lbs_eject_t *record);

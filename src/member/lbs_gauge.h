@@ -35,9 +35,9 @@
 #define LBS_F_DISABLED 0x0002u  /* administrator: mod_proxy's +D */
 #define LBS_F_DRAIN 0x0004u     /* administrator: no new sessions */
 #define LBS_F_DRAINED 0x0008u   /* drain deadline is over: no kept ones */
-#define LBS_F_DOWN 0x0010u      /* its check fails */
+#define LBS_F_DOWN 0x0010u      /* its check fails, or it is not there */
 #define LBS_F_EJECTED 0x0020u   /* its own answers got it ejected */
-#define LBS_F_HALF_OPEN 0x0040u /* hold is over: one request at a time */
+#define LBS_F_HALF_OPEN 0x0040u /* it answered: one request at a time */
 #define LBS_F_PANIC 0x0080u     /* all are down: ignore LBS_F_DOWN */
 #define LBS_F_STANDBY 0x0100u   /* administrator: mod_proxy's +H */
 #define LBS_F_SPARE 0x0200u     /* administrator: mod_proxy's +R */

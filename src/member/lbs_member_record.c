@@ -48,6 +48,26 @@ void lbs_member_record_failed(lbs_member_record_t *m, lbs_gauge_t *g,
 {
     count(m, LBS_COUNT_FAILURES + (int)kind, 1);
     lbs_ewma_update(g, charge_us, now);
+    if (kind != LBS_FAIL_STATUS) {
+        lbs_atomic_store64_relaxed(&m->lost_at, now);
+    }
+}
+
+int lbs_member_record_in_doubt(const lbs_member_record_t *m,
+                               const lbs_gauge_t *g)
+{
+    apr_uint64_t lost = lbs_atomic_load64_relaxed(&m->lost_at);
+    lbs_check_view_t check;
+
+    if ((lbs_atomic_load32_relaxed(&g->flags) & LBS_F_DOWN) != 0) {
+        return 1;
+    }
+    if (lost == 0 || lbs_atomic_load64_relaxed(&g->heard_at) >= lost
+        || lbs_atomic_load64_relaxed(&m->probe.alive_at) >= lost) {
+        return 0;
+    }
+    lbs_check_view(&m->check, &check);
+    return !check.connected || check.at < lost;
 }
 
 void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
@@ -61,17 +81,24 @@ void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
     }
 }
 
+/* The state whose changes are noted, plus 1: without the limit. */
+static apr_uint32_t noted(const lbs_gauge_t *g)
+{
+    return 1
+           + (apr_uint32_t)lbs_state_of(lbs_atomic_load32_relaxed(&g->flags),
+                                        0, 0,
+                                        lbs_atomic_load32_relaxed(&g->ramp));
+}
+
 void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
                             apr_uint64_t now)
 {
-    apr_uint32_t shown = lbs_atomic_load32_relaxed(&m->shown);
-    apr_uint32_t state = (apr_uint32_t)lbs_state_of(
-        lbs_gauge_flags(g), 0, 0, lbs_atomic_load32_relaxed(&g->ramp));
+    apr_uint32_t state = noted(g);
 
-    if (shown == state + 1) {
+    if (lbs_atomic_load32_relaxed(&m->shown) == state) {
         return;
     }
-    lbs_atomic_store32_relaxed(&m->shown, state + 1);
+    lbs_atomic_store32_relaxed(&m->shown, state);
     lbs_atomic_store64_relaxed(&m->since, now);
 }
 
@@ -80,7 +107,10 @@ static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
 {
     apr_uint32_t ramp = lbs_atomic_load32_relaxed(&g->ramp);
 
+    apr_uint32_t flags = lbs_atomic_load32_relaxed(&g->flags);
+
     view->flags = lbs_gauge_flags(g);
+    view->ignored = (flags & LBS_F_DOWN) != 0 && (flags & LBS_F_PANIC) != 0;
     view->weight = lbs_atomic_load32_relaxed(&g->weight);
     view->effective_weight = 0;
     if ((view->flags & LBS_F_CLOSED_NEW) == 0) {
@@ -90,7 +120,7 @@ static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
     view->sessions = lbs_atomic_load32_relaxed(&g->sessions);
     view->inflight = lbs_gauge_inflight(g);
     view->limit = lbs_atomic_load32_relaxed(&g->limit);
-    view->state = lbs_state_of(view->flags, view->inflight, view->limit, ramp);
+    view->state = lbs_state_of(flags, view->inflight, view->limit, ramp);
     view->ewma_us = lbs_ewma_read(g, now);
 }
 
@@ -127,10 +157,15 @@ static void view_latency(const lbs_member_record_t *m, apr_uint64_t now,
 void lbs_member_record_view(const lbs_member_record_t *m, const lbs_gauge_t *g,
                             apr_uint64_t now, lbs_member_record_view_t *view)
 {
+    apr_uint32_t shown;
+
     view_gauge(g, now, view);
     view_counts(m, view);
     view_latency(m, now, view);
-    view->since = lbs_atomic_load64_relaxed(&m->since);
+    shown = lbs_atomic_load32_relaxed(&m->shown);
+    view->since = shown != 0 && shown != noted(g)
+                      ? now
+                      : lbs_atomic_load64_relaxed(&m->since);
     view->last_use = lbs_atomic_load64_relaxed(&m->last_use);
     lbs_check_view(&m->check, &view->check);
     view->eject_until = lbs_eject_until(&m->eject);

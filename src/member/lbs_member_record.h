@@ -16,6 +16,7 @@
 #include "src/member/lbs_eject.h"
 #include "src/member/lbs_gauge.h"
 #include "src/member/lbs_latency.h"
+#include "src/member/lbs_probe.h"
 #include "src/member/lbs_queue.h"
 #include "src/member/lbs_ramp.h"
 #include "src/member/lbs_state.h"
@@ -48,11 +49,13 @@ typedef struct lbs_member_record_t {
     _Alignas(64) lbs_atomic64_t counts[LBS_COUNTS];
     lbs_atomic64_t last_use; /* microseconds; 0: never */
     lbs_atomic64_t since;    /* microseconds, of the last change of state */
+    lbs_atomic64_t lost_at;  /* microseconds: no connection, or no answer */
     lbs_atomic32_t shown;    /* tick: the state then, plus 1; 0: none yet */
     lbs_ramp_t ramp;
     lbs_eject_t eject;
     lbs_check_t check;
     lbs_latency_t latency;
+    _Alignas(64) lbs_probe_t probe;
     _Alignas(64) lbs_queue_t queue;
 } lbs_member_record_t;
 
@@ -60,8 +63,9 @@ _Static_assert(sizeof(lbs_member_record_t) % 64 == 0, "whole cache lines");
 
 /* A plain snapshot. Times are monotonic microseconds. */
 typedef struct lbs_member_record_view_t {
-    lbs_state_t state;
+    lbs_state_t state;             /* a check that is ignored makes it down */
     apr_uint32_t flags;            /* as they count: lbs_gauge_flags() */
+    int ignored;                   /* it is down, and serves all the same */
     apr_uint32_t weight;           /* hundredths */
     apr_uint32_t effective_weight; /* hundredths; 0: takes no new visitors */
     apr_uint32_t sessions;
@@ -73,7 +77,8 @@ typedef struct lbs_member_record_view_t {
     apr_uint64_t responses[LBS_RESPONSES];
     apr_uint64_t bytes_in;  /* to the member */
     apr_uint64_t bytes_out; /* from it */
-    apr_uint64_t since;     /* 0: unchanged since it is known */
+    apr_uint64_t since;     /* 0: unchanged since it is known; a change that
+                               the tick has not yet noted is one of now */
     apr_uint64_t last_use;  /* 0: never */
     apr_uint32_t ewma_us;
     apr_uint32_t p50_us; /* of the last one to two minutes; 0: none */
@@ -120,6 +125,14 @@ void lbs_member_record_failed(lbs_member_record_t *m, lbs_gauge_t *g,
 /** Bytes went to the member (in) and came from it (out). */
 void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
                              apr_uint64_t out);
+
+/**
+ * Is it unknown whether the member is well? It lost a request or did not take
+ * a connection, and has answered nobody since; or is down. Then it is
+ * connected to in the background where it has no checks.
+ */
+int lbs_member_record_in_doubt(const lbs_member_record_t *m,
+                               const lbs_gauge_t *g);
 
 /** Note when the state changed. One process, at every tick; coming to a limit
  * and leaving it is no change. */

@@ -33,31 +33,62 @@ void lbs_stall_tick(lbs_stall_t *record, const lbs_stall_news_t *news,
     }
 }
 
-/* Nothing came for so long, nor since that moment, though others answered.
- * Half of a stall: when all fell silent together, it is not this member. */
-static int is_silent(const lbs_gauge_t *gauge, const lbs_stall_news_t *news,
-                     const lbs_atomic64_t *moment, apr_uint64_t so_long,
-                     apr_uint64_t now)
+static apr_uint64_t later(apr_uint64_t a, apr_uint64_t b)
 {
-    apr_uint64_t since = lbs_atomic_load64_relaxed(moment);
-    apr_uint64_t heard = lbs_atomic_load64_relaxed(&gauge->heard_at);
+    return a > b ? a : b;
+}
 
-    return news->stall_us != 0
-           && now >= (since > heard ? since : heard) + so_long
-           && news->others_heard + (apr_uint64_t)news->stall_us / 2 >= now;
+/* Half of a stall: when all fell silent together, it is not this member. */
+static int others_answer(const lbs_stall_news_t *news, apr_uint64_t now)
+{
+    return news->others_heard + (apr_uint64_t)news->stall_us / 2 >= now;
+}
+
+/* The last answer to a probe or a check. A connection alone is no answer: the
+ * system opens it for a program that hangs. */
+static apr_uint64_t alive_at(const lbs_stall_news_t *news)
+{
+    return news->probe.kind == LBS_PROBE_HTTP ? news->probe.alive_at : 0;
+}
+
+/* It was asked in this silence, and has had some time to answer. */
+static int is_asked(const lbs_stall_news_t *news, apr_uint64_t since,
+                    apr_uint64_t now)
+{
+    return news->probe.kind == LBS_PROBE_HTTP && news->probe.asked_at >= since
+           && now >= news->probe.asked_at + (apr_uint64_t)news->stall_us / 4;
 }
 
 int lbs_stall_found(const lbs_stall_t *record, const lbs_gauge_t *gauge,
                     const lbs_stall_news_t *news, apr_uint64_t now)
 {
-    return is_silent(gauge, news, &record->calm_at,
-                     (apr_uint64_t)news->stall_us, now);
+    apr_uint64_t heard = lbs_atomic_load64_relaxed(&gauge->heard_at);
+    apr_uint64_t since =
+        later(later(lbs_atomic_load64_relaxed(&record->calm_at), heard),
+              alive_at(news));
+    apr_uint64_t silent = now > since ? now - since : 0;
+    apr_uint64_t stall = (apr_uint64_t)news->stall_us;
+
+    if (stall == 0 || silent < stall || !others_answer(news, now)) {
+        return 0;
+    }
+    /* The first of them may have waited, and the member have been asked, for
+     * longer than the last. */
+    since = later(later(lbs_atomic_load64_relaxed(&record->idle_at), heard),
+                  alive_at(news));
+    return is_asked(news, since, now) || silent / LBS_STALL_UNASKED >= stall;
 }
 
 int lbs_stall_suspected(const lbs_stall_t *record, const lbs_gauge_t *gauge,
                         const lbs_stall_news_t *news, apr_uint64_t now)
 {
-    return news->waiting >= LBS_STALL_WAITING
-           && is_silent(gauge, news, &record->idle_at,
-                        (apr_uint64_t)news->stall_us / 4, now);
+    apr_uint64_t since = later(lbs_atomic_load64_relaxed(&record->idle_at),
+                               lbs_atomic_load64_relaxed(&gauge->heard_at));
+    apr_uint64_t stall = (apr_uint64_t)news->stall_us;
+
+    /* A member that has just answered a probe is left in peace for a while,
+     * but is asked again in time to find a stall that began then. */
+    return stall != 0 && news->waiting >= LBS_STALL_WAITING
+           && now >= since + stall / 4 && now >= alive_at(news) + stall / 2
+           && others_answer(news, now);
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_stall.h - a member that has fallen silent while others answer.
  *
- * A stall: at least three attempts wait, all of them for so long, none was
- * answered meanwhile, and other members did answer. A quarter of that time,
- * when three wait and one or another has waited all along, is a suspicion.
+ * A suspicion: at least three attempts wait for an answer, one or another of
+ * them has waited for a quarter of the time that makes a stall, none was
+ * answered meanwhile, and other members did answer. Slow requests look the
+ * same, so the member is asked (lbs_probe.h). Any answer is a sign of life.
+ *
+ * A stall: three wait for the whole of that time, and neither a visitor nor a
+ * probe was answered. Where the member cannot be asked, or nobody did, it
+ * takes three times as long.
  *
  * Pure arithmetic on a few words; one process writes them, at every tick.
  */
@@ -13,10 +18,12 @@
 #include <apr.h>
 
 #include "src/member/lbs_gauge.h"
+#include "src/member/lbs_probe.h"
 
 #define LBS_STALL_AUTO APR_INT64_C(-1)
 #define LBS_STALL_MIN_US 1000000 /* the least that `auto` means */
 #define LBS_STALL_WAITING 3u     /* fewer unanswered are no stall */
+#define LBS_STALL_UNASKED 3      /* times as long when it was not asked */
 
 /* Shared, one per member; all zero when new. Private to lbs_stall.c. */
 typedef struct lbs_stall_t {
@@ -30,6 +37,7 @@ typedef struct lbs_stall_news_t {
     apr_uint32_t waiting;      /* lbs_rows_waiting() */
     apr_int64_t stall_us;      /* lbs_stall_after(); 0: off */
     apr_uint64_t others_heard; /* latest heard_at of the other members */
+    lbs_probe_view_t probe;    /* of this member */
 } lbs_stall_news_t;
 
 /**
@@ -50,7 +58,8 @@ void lbs_stall_tick(lbs_stall_t *record, const lbs_stall_news_t *news,
 int lbs_stall_found(const lbs_stall_t *record, const lbs_gauge_t *gauge,
                     const lbs_stall_news_t *news, apr_uint64_t now);
 
-/** @return 1: it looks as if a stall will be found */
+/** @return 1: it looks as if a stall will be found: ask the member, and send
+ * nothing there that would be lost with it */
 int lbs_stall_suspected(const lbs_stall_t *record, const lbs_gauge_t *gauge,
                         const lbs_stall_news_t *news, apr_uint64_t now);
 

@@ -41,7 +41,8 @@ typedef enum lbs_state_t {
 } lbs_state_t;
 
 /**
- * @param flags     of the gauge, as they count: lbs_gauge_flags()
+ * @param flags     of the gauge, as they are: one whose check is ignored is
+ *                  down all the same
  * @param inflight  attempts in flight
  * @param limit     0: none
  * @param ramp      permille

@@ -16,13 +16,21 @@
 #include "src/member/lbs_eject.h"
 #include "src/state/lbs_decision.h"
 
+/* What is done when every member is down. */
+typedef enum lbs_panic_t {
+    LBS_PANIC_NONE,
+    LBS_PANIC_IGNORED, /* checks are ignored where connections are accepted */
+    LBS_PANIC_DEAD,    /* no member accepts one: nothing to be done */
+    LBS_PANIC_LAST     /* no checks; visitors may try their luck */
+} lbs_panic_t;
+
 typedef struct lbs_pool_record_t {
     _Alignas(64) lbs_atomic64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_atomic64_t requests;       /* decisions taken, each request once */
     lbs_atomic64_t retries;        /* attempts repeated on another member */
     lbs_atomic64_t retries_denied; /* the budget was spent */
     lbs_atomic64_t last_request;   /* monotonic microseconds, 0: never */
-    lbs_atomic32_t panic;          /* 1: all checks fail and are ignored */
+    lbs_atomic32_t panic;          /* lbs_panic_t */
     lbs_eject_pool_t eject;        /* how many are ejected, for the cap */
     lbs_budget_t budget;           /* of repetitions */
 } lbs_pool_record_t;

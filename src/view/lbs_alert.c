@@ -49,6 +49,13 @@ static void member_out(list_t *list, const lbs_view_member_t *member)
 {
     const char *label = lbs_view_member_label(member);
 
+    if (member->state == LBS_STATE_DOWN && !member->check.connected) {
+        add(list, LBS_ALERT_BAD, member,
+            apr_psprintf(list->memory,
+                         "%s is dead%s: it accepts no connections (%s)", label,
+                         since(list, member), member->check.last));
+        return;
+    }
     if (member->state == LBS_STATE_DOWN) {
         add(list, LBS_ALERT_WARN, member,
             apr_psprintf(list->memory, "%s is down%s: its check says %s",
@@ -93,13 +100,17 @@ static int takes_new(lbs_state_t state)
            || state == LBS_STATE_SPARE || state == LBS_STATE_STANDBY;
 }
 
+static int is_open(const lbs_view_member_t *member)
+{
+    return (takes_new(member->state) || member->ignored) && member->weight > 0;
+}
+
 apr_uint32_t lbs_alert_open(const lbs_view_pool_t *pool)
 {
     apr_uint32_t i, open = 0;
 
     for (i = 0; i < pool->members_count; i++) {
-        open +=
-            takes_new(pool->members[i].state) && pool->members[i].weight > 0;
+        open += (apr_uint32_t)is_open(&pool->members[i]);
     }
     return open;
 }
@@ -193,7 +204,12 @@ static void look_at_pool(list_t *list)
 {
     const lbs_view_pool_t *pool = list->pool;
 
-    if (pool->panic) {
+    if (pool->dead) {
+        add(list, LBS_ALERT_BAD, NULL,
+            "panic: no member accepts connections (closed members aside). Do "
+            "they run?");
+    }
+    else if (pool->panic) {
         add(list, LBS_ALERT_BAD, NULL,
             "panic: every check fails (closed members aside), so checks are "
             "ignored and members that accept connections get visitors. Is "

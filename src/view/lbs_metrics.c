@@ -197,6 +197,12 @@ static void write_pools(metrics_t *m)
         lbs_out_put(m->out, "} %llu\n",
                     (unsigned long long)m->view->pools[i].queued);
     }
+    head(m, "lbsticky_pool_panic", "gauge",
+         "1 while every check fails (LBStickyPanic).");
+    for (i = 0; i < m->view->pools_count; i++) {
+        open_series(m, "lbsticky_pool_panic", m->pools[i]);
+        lbs_out_put(m->out, "} %d\n", m->view->pools[i].panic != 0);
+    }
 }
 
 static double up_of(const lbs_view_member_t *member)

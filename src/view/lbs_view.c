@@ -24,7 +24,7 @@ int lbs_view_member_serves(const lbs_view_member_t *member)
 {
     return member->state != LBS_STATE_STOPPED
            && member->state != LBS_STATE_DISABLED
-           && member->state != LBS_STATE_DOWN
+           && (member->state != LBS_STATE_DOWN || member->ignored)
            && member->state != LBS_STATE_EJECTED;
 }
 

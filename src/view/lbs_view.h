@@ -52,6 +52,7 @@ typedef struct lbs_view_histogram_t {
 typedef struct lbs_view_check_t {
     int configured;
     int ok;
+    int connected;    /* it got a connection, at least */
     const char *last; /* "HTTP 200"; "" before the first */
     apr_int64_t at;
 } lbs_view_check_t;
@@ -62,6 +63,7 @@ typedef struct lbs_view_member_t {
     const char *route; /* "" if it has none */
     int self;          /* it is this httpd */
     lbs_state_t state;
+    int ignored;             /* it is down, but its check is ignored: panic */
     apr_int64_t since;       /* when it got into that state */
     double weight;           /* as set */
     double effective_weight; /* after slow start and state */
@@ -99,7 +101,8 @@ typedef struct lbs_view_pool_t {
     apr_uint64_t queued;
     apr_uint64_t retries;
     apr_uint64_t retries_denied;
-    int panic;
+    int panic;            /* every check fails */
+    int dead;             /* and no member accepts connections */
     int store_down;       /* LBStickyStore does not answer */
     int busy_key_percent; /* share of the busiest key; -1: not known */
     int may_change;       /* actions of this page reach this pool */

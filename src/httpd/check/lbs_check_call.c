@@ -14,7 +14,9 @@ struct lbs_check_call_t {
     struct curl_slist *connect_to;
     const lbs_check_request_t *request;
     const lbs_check_conf_t *conf;
+    lbs_check_call_heard_t *heard;
     void *baton;
+    int status;      /* of the answer; 0: its head is not yet here */
     apr_size_t head; /* bytes read */
     apr_size_t body;
     CURLcode code; /* when done */
@@ -23,12 +25,30 @@ struct lbs_check_call_t {
 
 /* Reading ---------------------------------------------------------------- */
 
+/* The blank line at the end of a head; interim answers have one, too. */
+static void end_head(lbs_check_call_t *call)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && call->status == 0) {
+        call->status = (int)status;
+        call->heard(call->baton);
+    }
+}
+
 static size_t read_head(char *bytes, size_t size, size_t count, void *baton)
 {
     lbs_check_call_t *call = baton;
 
-    (void)bytes;
     call->head += size * count;
+    if (size * count == 0) {
+        return 0;
+    }
+    if (size * count <= 2 && bytes[size * count - 1] == '\n'
+        && (size * count == 1 || bytes[0] == '\r')) {
+        end_head(call);
+    }
     return call->head > LBS_CHECK_CALL_HEAD_MAX ? 0 : size * count;
 }
 
@@ -128,6 +148,7 @@ static void set_request(lbs_check_call_t *call)
         && strncmp(request->url, "https:", strlen("https:")) != 0) {
         SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
     }
+    SET(CURLOPT_CUSTOMREQUEST, request->method);
     SET(CURLOPT_REQUEST_TARGET, request->path);
     for (i = 0; request->headers[i] != NULL; i++) {
         add_header(call, request->headers[i]);
@@ -144,6 +165,7 @@ static void set_request(lbs_check_call_t *call)
 lbs_check_call_t *lbs_check_call_begin(CURLM *multi,
                                        const lbs_check_request_t *request,
                                        const lbs_check_conf_t *conf,
+                                       lbs_check_call_heard_t *heard,
                                        void *baton)
 {
     lbs_check_call_t *call = calloc(1, sizeof(*call));
@@ -153,6 +175,7 @@ lbs_check_call_t *lbs_check_call_begin(CURLM *multi,
     }
     call->request = request;
     call->conf = conf;
+    call->heard = heard;
     call->baton = baton;
     call->curl = curl_easy_init();
     if (call->curl == NULL) {
@@ -193,7 +216,7 @@ static int is_past(const lbs_check_call_t *call, CURLINFO when)
 
 /* To libcurl a connection by TLS is one after the handshake, but it knows
  * whom it is connected to before. */
-static int is_connected(const lbs_check_call_t *call)
+int lbs_check_call_is_connected(const lbs_check_call_t *call)
 {
     const char *peer = NULL;
 
@@ -206,7 +229,7 @@ static int is_connected(const lbs_check_call_t *call)
 /* How far it came, from the times at which libcurl left each step. */
 static step_t find_step(const lbs_check_call_t *call)
 {
-    if (!is_connected(call)) {
+    if (!lbs_check_call_is_connected(call)) {
         return is_past(call, CURLINFO_NAMELOOKUP_TIME_T) ? STEP_CONNECT
                                                          : STEP_RESOLVE;
     }
@@ -328,7 +351,8 @@ void lbs_check_call_judge(const lbs_check_call_t *call,
 
     result->text = text;
     result->good = 0;
-    result->connected = is_connected(call);
+    result->in_doubt = 0;
+    result->connected = lbs_check_call_is_connected(call);
     if (!is_complete(call)) {
         say_failure(call, text);
     }
@@ -368,6 +392,11 @@ lbs_check_call_t *lbs_check_call_done(CURLM *multi)
 void *lbs_check_call_baton(const lbs_check_call_t *call)
 {
     return call->baton;
+}
+
+int lbs_check_call_status(const lbs_check_call_t *call)
+{
+    return call->status;
 }
 
 void lbs_check_call_end(CURLM *multi, lbs_check_call_t *call)

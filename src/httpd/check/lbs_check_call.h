@@ -21,18 +21,23 @@
 
 typedef struct lbs_check_call_t lbs_check_call_t; /* opaque, from malloc */
 
+/* The head of an answer has come, whatever it says. */
+typedef void lbs_check_call_heard_t(void *baton);
+
 /**
  * Begin a check.
  *
  * @param multi   runs it from now on
  * @param request  outlives the check
  * @param conf    outlives the check; its time-out is for the whole of it
+ * @param heard   called at most once, from within curl_multi_perform()
  * @param baton   the caller's, see lbs_check_call_baton()
  * @return lbs_check_call_end() is due; NULL: no memory, or libcurl cannot
  */
 lbs_check_call_t *lbs_check_call_begin(CURLM *multi,
                                        const lbs_check_request_t *request,
                                        const lbs_check_conf_t *conf,
+                                       lbs_check_call_heard_t *heard,
                                        void *baton);
 
 /** @return a check that came to its end and was not yet seen; NULL: none */
@@ -49,6 +54,13 @@ void *lbs_check_call_baton(const lbs_check_call_t *call);
  */
 void lbs_check_call_judge(const lbs_check_call_t *call,
                           lbs_check_result_t *result, char *text);
+
+/** @return the status of the answer, be it complete or not; 0: there is none
+ */
+int lbs_check_call_status(const lbs_check_call_t *call);
+
+/** @return 1 when a check that is done got a connection */
+int lbs_check_call_is_connected(const lbs_check_call_t *call);
 
 /** Give a check up, done or not. */
 void lbs_check_call_end(CURLM *multi, lbs_check_call_t *call);

@@ -142,9 +142,36 @@ static int asks_for_site(const lbs_check_tls_t *tls)
     return tls->keep_host > 0;
 }
 
+lbs_probe_kind_t lbs_check_request_probe(const lbs_pool_t *pool,
+                                         const lbs_member_t *m)
+{
+    lbs_check_request_kind_t kind;
+
+    if (lbs_worker_has_remote(pool->server)) {
+        return LBS_PROBE_NEVER;
+    }
+    (void)find_scheme(lbs_worker_place(m->worker).scheme, &kind);
+    return kind == LBS_CHECK_REQUEST_CONNECT ? LBS_PROBE_CONNECT
+                                             : LBS_PROBE_HTTP;
+}
+
+/* What is said, where something is said at all. */
+static void describe_line(const lbs_pool_t *pool, lbs_check_request_why_t why,
+                          lbs_check_request_t *request)
+{
+    const char *path = pool->set.check->path;
+
+    request->method = path != NULL ? "GET" : "OPTIONS";
+    request->path = path != NULL ? path : "*";
+    if (why == LBS_CHECK_REQUEST_REACH) {
+        request->kind = LBS_CHECK_REQUEST_CONNECT;
+    }
+}
+
 void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
                                 const lbs_member_t *m,
                                 const lbs_check_tls_t *tls,
+                                lbs_check_request_why_t why,
                                 lbs_check_request_t *request)
 {
     lbs_worker_place_t place = lbs_worker_place(m->worker);
@@ -154,11 +181,12 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
 
     memset(request, 0, sizeof(*request));
     secure = find_scheme(place.scheme, &request->kind);
+    describe_line(pool, why, request);
+    secure = secure && request->kind != LBS_CHECK_REQUEST_CONNECT;
     request->url = apr_pstrcat(memory, secure ? "https://" : "http://",
                                secure && asks_for_site(tls) ? site.bare : host,
                                "/", NULL);
     request->host = place.host;
-    request->path = pool->set.check->path;
     request->tls = tls;
     if (place.path != NULL) {
         request->socket = place.path;
@@ -181,7 +209,7 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
 void lbs_check_request_date(const lbs_pool_t *pool, const lbs_member_t *m,
                             lbs_check_request_t *request)
 {
-    lbs_hop_about_t about = {.method = "GET",
+    lbs_hop_about_t about = {.method = request->method,
                              .target = request->path,
                              .proto = request->proto,
                              .port = request->port};

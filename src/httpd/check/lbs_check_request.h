@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_check_request.h - what a check of a member looks like.
+/* lbs_check_request.h - what a member is asked, whether it is well.
  *
  * A check is a visitor's request in small: it names the virtual host and says
  * by which scheme and port that is reached, so that an application that looks
  * at them (Django's ALLOWED_HOSTS and SECURE_SSL_REDIRECT) answers it as it
  * answers a visitor.
+ *
+ * A probe (lbs_probe.h) is the check where the pool has one, else OPTIONS *:
+ * RFC 9110 9.3.7 calls it a ping. It names no page, so it runs nothing of
+ * the application that could have an effect or take its time, and a server
+ * that does not know it answers 400, 404, 405 or 501, which is an answer. A
+ * member that is an httpd with this module answers it itself.
  */
 #ifndef LBS_CHECK_REQUEST_H
 #define LBS_CHECK_REQUEST_H
@@ -21,8 +27,16 @@ typedef enum lbs_check_request_kind_t {
     LBS_CHECK_REQUEST_KINDS
 } lbs_check_request_kind_t;
 
+/* Why a member is asked. */
+typedef enum lbs_check_request_why_t {
+    LBS_CHECK_REQUEST_CHECK, /* LBStickyCheck says so */
+    LBS_CHECK_REQUEST_REACH, /* can it be connected to? */
+    LBS_CHECK_REQUEST_PROBE, /* does it answer? */
+} lbs_check_request_why_t;
+
 typedef struct lbs_check_request_t {
     lbs_check_request_kind_t kind;
+    const char *method;
     const char *url;        /* scheme and name asked for, no path */
     const char *connect_to; /* "::host:port", for libcurl; NULL: socket */
     const char *socket;     /* path of a unix socket; NULL: connect_to */
@@ -35,8 +49,12 @@ typedef struct lbs_check_request_t {
     const lbs_check_tls_t *tls;
 } lbs_check_request_t;
 
+/** What a member of a pool can be asked, see lbs_probe.h. */
+lbs_probe_kind_t lbs_check_request_probe(const lbs_pool_t *pool,
+                                         const lbs_member_t *m);
+
 /**
- * Describe the checks of a member. Cost: some allocations.
+ * Describe what a member is asked. Cost: some allocations.
  *
  * @param tls   of its pool
  * @param request  out: the texts live as long as pool and `memory` do
@@ -44,6 +62,7 @@ typedef struct lbs_check_request_t {
 void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
                                 const lbs_member_t *m,
                                 const lbs_check_tls_t *tls,
+                                lbs_check_request_why_t why,
                                 lbs_check_request_t *request);
 
 /** Date what is dated in a check, shortly before it is made. */

@@ -12,34 +12,21 @@
 #include <curl/curl.h>
 #include <signal.h>
 
-#include "src/httpd/health/lbs_health.h"
-#include "src/httpd/pool/lbs_common.h"
-#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/check/lbs_check_seat.h"
 #include "src/httpd/check/lbs_panic.h"
+#include "src/httpd/pool/lbs_common.h"
 #include "src/httpd/pool/lbs_pools.h"
-#include "src/httpd/check/lbs_check_call.h"
+#include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
-#include "src/httpd/check/lbs_check_request.h"
 
 #define STEP_MS 100         /* how long a due check may wait for its begin */
 #define PAUSE_MS 20         /* between two looks for due ones */
 #define OUTSTANDING_MAX 256 /* checks at once: each takes a descriptor */
 
-/* A member that is checked. */
-typedef struct seat_t {
-    const lbs_pool_t *pool;
-    const lbs_member_t *member;
-    const lbs_check_conf_t *conf;
-    const lbs_check_tls_t *tls;
-    lbs_check_request_t request;
-    apr_uint64_t ticket; /* while call is not NULL */
-    lbs_check_call_t *call;
-} seat_t;
-
 /* Of a configuration; the pools that decide about their members' checks. */
 static struct {
     apr_array_header_t *pools; /* const lbs_pool_t * */
-    apr_array_header_t *seats; /* seat_t */
+    apr_array_header_t *seats; /* lbs_check_seat_t * */
 } plan;
 
 /* Of the process that ticks. */
@@ -56,11 +43,6 @@ static struct {
 } prober;
 
 /* Who is checked --------------------------------------------------------- */
-
-static int is_checked(const lbs_pool_t *pool)
-{
-    return pool->set.check->path != NULL;
-}
 
 static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
                                        const lbs_pool_t *pool)
@@ -79,40 +61,18 @@ static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
 
 static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
 {
-    const lbs_check_conf_t *conf = conf_of(pconf, pool);
+    const lbs_check_conf_t *conf =
+        lbs_check_seat_is_checked(pool) ? conf_of(pconf, pool) : NULL;
     const lbs_check_tls_t *tls =
         lbs_check_tls_read(pconf, pool->server, pool->name);
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        seat_t *seat = apr_array_push(plan.seats);
+        lbs_check_seat_t *seat = apr_palloc(pconf, sizeof(*seat));
 
-        seat->pool = pool;
-        seat->member = &pool->member[i];
-        seat->conf = conf;
-        seat->tls = tls;
-        seat->call = NULL;
+        lbs_check_seat_init(seat, pool, &pool->member[i], conf, tls);
+        APR_ARRAY_PUSH(plan.seats, lbs_check_seat_t *) = seat;
     }
-}
-
-static void forget(const lbs_pool_t *pool)
-{
-    lbs_check_view_t view;
-    apr_size_t i;
-
-    for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
-
-        lbs_check_view(&m->record->check, &view);
-        if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_DOWN) == 0
-            && !view.known) {
-            continue;
-        }
-        if (lbs_check_forget(&m->record->check, m->gauge)) {
-            lbs_health_checked(pool, m, LBS_CHECK_UP, "no longer checked");
-        }
-    }
-    lbs_panic_look(pool, 0);
 }
 
 void lbs_checker_second(void)
@@ -122,9 +82,10 @@ void lbs_checker_second(void)
     for (i = 0; i < plan.pools->nelts; i++) {
         const lbs_pool_t *pool =
             APR_ARRAY_IDX(plan.pools, i, const lbs_pool_t *);
+        apr_size_t m;
 
-        if (!is_checked(pool)) {
-            forget(pool);
+        for (m = 0; m < pool->count && !lbs_check_seat_is_checked(pool); m++) {
+            lbs_check_seat_release(pool, &pool->member[m]);
         }
     }
 }
@@ -142,15 +103,13 @@ void lbs_checker_prepare(apr_pool_t *pconf)
     int i;
 
     plan.pools = apr_array_make(pconf, 8, sizeof(const lbs_pool_t *));
-    plan.seats = apr_array_make(pconf, 8, sizeof(seat_t));
+    plan.seats = apr_array_make(pconf, 8, sizeof(lbs_check_seat_t *));
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
-        if (lbs_common_decides(i, is_checked)) {
+        if (lbs_common_decides(i, lbs_check_seat_is_checked)) {
             APR_ARRAY_PUSH(plan.pools, const lbs_pool_t *) = pool;
-            if (is_checked(pool)) {
-                add_seats(pconf, pool);
-            }
+            add_seats(pconf, pool);
         }
     }
     /* Here and not in the child: it is not safe beside other threads. */
@@ -170,26 +129,6 @@ static int is_current(void)
            == lbs_runtime()->generation;
 }
 
-static void begin(seat_t *seat)
-{
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    lbs_check_t *check = &seat->member->record->check;
-
-    if (lbs_check_begin(check, seat->conf, seat->member->token_id,
-                        lbs_runtime()->row.token, now, &seat->ticket)
-        != APR_SUCCESS) {
-        return;
-    }
-    lbs_check_request_date(seat->pool, seat->member, &seat->request);
-    seat->call =
-        lbs_check_call_begin(prober.multi, &seat->request, seat->conf, seat);
-    if (seat->call == NULL) {
-        lbs_check_drop(check, seat->ticket); /* no memory: later, perhaps */
-        return;
-    }
-    prober.outstanding++;
-}
-
 /* Thousands of members are not looked at for each packet that comes in. */
 static void begin_due(apr_time_t now)
 {
@@ -201,53 +140,23 @@ static void begin_due(apr_time_t now)
     }
     prober.begun_at = now;
     for (i = 0; i < count && prober.outstanding < OUTSTANDING_MAX; i++) {
-        seat_t *seat =
-            &APR_ARRAY_IDX(plan.seats, (prober.next + i) % count, seat_t);
-
-        if (seat->call == NULL) {
-            begin(seat);
-        }
+        prober.outstanding += lbs_check_seat_begin(
+            APR_ARRAY_IDX(plan.seats, (prober.next + i) % count,
+                          lbs_check_seat_t *),
+            prober.pool, prober.multi);
     }
     prober.next = (prober.next + i) % count;
-}
-
-static void close_probe(seat_t *seat)
-{
-    lbs_check_call_end(prober.multi, seat->call);
-    seat->call = NULL;
-    prober.outstanding--;
-}
-
-static void finish(seat_t *seat)
-{
-    const lbs_member_t *m = seat->member;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    char text[LBS_SHARED_TEXT_LEN];
-    lbs_check_result_t result;
-    lbs_check_turn_t turn;
-
-    lbs_check_call_judge(seat->call, &result, text);
-    close_probe(seat);
-    turn = lbs_check_end(&m->record->check, seat->conf, m->gauge, seat->ticket,
-                         &result, now);
-    if (turn != LBS_CHECK_NONE) {
-        lbs_health_checked(seat->pool, m, turn, text);
-    }
-    lbs_panic_look(seat->pool, 1);
 }
 
 static void give_back_all(void)
 {
     int i;
 
-    for (i = 0; i < plan.seats->nelts; i++) {
-        seat_t *seat = &APR_ARRAY_IDX(plan.seats, i, seat_t);
-
-        if (seat->call != NULL) {
-            close_probe(seat);
-            lbs_check_drop(&seat->member->record->check, seat->ticket);
-        }
+    for (i = 0; i < plan.seats->nelts && prober.outstanding > 0; i++) {
+        lbs_check_seat_give_up(
+            APR_ARRAY_IDX(plan.seats, i, lbs_check_seat_t *), prober.multi);
     }
+    prober.outstanding = 0;
 }
 
 static void look_at_pools(apr_time_t now)
@@ -262,9 +171,7 @@ static void look_at_pools(apr_time_t now)
         const lbs_pool_t *pool =
             APR_ARRAY_IDX(plan.pools, i, const lbs_pool_t *);
 
-        if (is_checked(pool)) {
-            lbs_panic_look(pool, 1);
-        }
+        lbs_panic_look(pool, lbs_check_seat_is_checked(pool));
     }
 }
 
@@ -276,7 +183,8 @@ static void step(void)
     begin_due(lbs_runtime_now());
     (void)curl_multi_perform(prober.multi, &running); /* the checks tell */
     while ((done = lbs_check_call_done(prober.multi)) != NULL) {
-        finish(lbs_check_call_baton(done));
+        lbs_check_seat_finish(lbs_check_call_baton(done), prober.multi);
+        prober.outstanding--;
     }
     look_at_pools(lbs_runtime_now());
 }
@@ -305,18 +213,6 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *unused)
 
 /* Starting and stopping -------------------------------------------------- */
 
-static void describe_all(void)
-{
-    int i;
-
-    for (i = 0; i < plan.seats->nelts; i++) {
-        seat_t *seat = &APR_ARRAY_IDX(plan.seats, i, seat_t);
-
-        lbs_check_request_describe(prober.pool, seat->pool, seat->member,
-                                   seat->tls, &seat->request);
-    }
-}
-
 /* The MPM's signals are for its own threads. */
 static apr_status_t start_thread(void)
 {
@@ -341,16 +237,19 @@ static void close_all(void)
 void lbs_checker_start(void)
 {
     apr_status_t rv = APR_ENOMEM;
+    int i;
 
     if (plan.seats->nelts == 0) {
         return;
+    }
+    for (i = 0; i < plan.seats->nelts; i++) {
+        lbs_check_seat_reset(APR_ARRAY_IDX(plan.seats, i, lbs_check_seat_t *));
     }
     apr_pool_create(&prober.pool, NULL);
     apr_pool_tag(prober.pool, "lbsticky prober");
     prober.outstanding = 0;
     prober.next = 0;
     prober.multi = curl_multi_init();
-    describe_all();
     lbs_atomic_store32_release(&prober.running, 1);
     if (prober.multi != NULL) {
         rv = start_thread();
@@ -361,7 +260,8 @@ void lbs_checker_start(void)
     else {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, ap_server_conf,
                      LBSNO(3100) "no thread for LBStickyCheck: members are "
-                                 "not checked; raise the limits of processes "
+                                 "neither checked nor asked when in doubt; "
+                                 "raise the limits of processes "
                                  "(ulimit -u, TasksMax) or of memory");
         close_all();
     }

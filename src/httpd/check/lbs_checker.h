@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_checker.h - LBStickyCheck: who is checked when, and what follows.
+/* lbs_checker.h - which members are asked how they are.
  *
- * One thread in the process that ticks makes all checks, with libcurl's multi
- * interface. It is not the tick itself: that runs in steps of 100 ms, and a
- * check takes several steps (connect, TLS, answer), so one with a time-out of
- * 300 ms would fail by waiting for us. When the process dies, the next one
- * that ticks goes on; checks it had begun are given back.
+ * One thread in the process that ticks makes all checks of LBStickyCheck, and
+ * asks the members that are in doubt, with libcurl's multi interface. It is
+ * not the tick itself: that runs in steps of 100 ms, and a check takes several
+ * steps (connect, TLS, answer), so one with a time-out of 300 ms would fail by
+ * waiting for us. When the process dies, the next one that ticks goes on;
+ * checks it had begun are given back.
  */
 #ifndef LBS_CHECKER_H
 #define LBS_CHECKER_H
@@ -13,7 +14,7 @@
 #include <httpd.h>
 
 /**
- * Find out who is to be checked, and read what only the parent can read. In
+ * Find out which pools have checks, and read what only the parent can read. In
  * post_config, when the pools are settled. Members that are no longer checked
  * are up from now on.
  */

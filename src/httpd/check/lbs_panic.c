@@ -49,8 +49,30 @@ static int accepts(const lbs_member_t *m)
     return view.connected;
 }
 
+static lbs_panic_t judge(const lbs_pool_t *pool, int checked)
+{
+    apr_size_t i;
+
+    if (!are_all_down(pool)) {
+        return LBS_PANIC_NONE;
+    }
+    if (!checked) {
+        return LBS_PANIC_LAST;
+    }
+    if (!*pool->set.panic) {
+        return LBS_PANIC_NONE;
+    }
+    for (i = 0; i < pool->count; i++) {
+        if (is_open_by_order(pool->member[i].gauge)
+            && accepts(&pool->member[i])) {
+            return LBS_PANIC_IGNORED;
+        }
+    }
+    return LBS_PANIC_DEAD;
+}
+
 /* @return members whose checks are ignored now */
-static int mark(const lbs_pool_t *pool, int panic)
+static int mark(const lbs_pool_t *pool, lbs_panic_t panic)
 {
     int ignored = 0;
     apr_size_t i;
@@ -58,7 +80,9 @@ static int mark(const lbs_pool_t *pool, int panic)
     for (i = 0; i < pool->count; i++) {
         const lbs_member_t *m = &pool->member[i];
 
-        if (panic && is_down(m->gauge) && accepts(m)) {
+        if (is_down(m->gauge)
+            && (panic == LBS_PANIC_LAST
+                || (panic == LBS_PANIC_IGNORED && accepts(m)))) {
             (void)lbs_gauge_set(m->gauge, LBS_F_PANIC);
             ignored += is_open_by_order(m->gauge);
         }
@@ -78,21 +102,26 @@ static void tell(const lbs_pool_t *pool, lbs_event_kind_t kind,
                       LBS_REGISTRY_NONE, kind, reason);
 }
 
-static void tell_panic(const lbs_pool_t *pool, int ignored)
+static void tell_panic(const lbs_pool_t *pool, lbs_panic_t panic, int ignored)
 {
-    char reason[96];
+    char words[96];
+    int dead = panic == LBS_PANIC_DEAD;
 
-    apr_snprintf(reason, sizeof(reason),
+    apr_snprintf(words, sizeof(words),
                  "every check fails: ignored for the %d that accept "
                  "connections",
                  ignored);
-    tell(pool, LBS_EVENT_PANIC, reason);
+    tell(pool, LBS_EVENT_PANIC,
+         dead ? "no member accepts connections" : words);
+    apr_snprintf(words, sizeof(words),
+                 "checks are ignored for the %d that accept connections",
+                 ignored);
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
                  LBSNO(3000) "pool %s: panic: every member fails its check, "
-                             "so checks are ignored for the %d that accept "
-                             "connections; is the path of LBStickyCheck "
-                             "right?",
-                 pool->name, ignored);
+                             "%s%s",
+                 pool->name, dead ? "and none accepts connections" : words,
+                 dead ? ": visitors get 503 until one does; do they run?"
+                      : "; is the path of LBStickyCheck right?");
 }
 
 static void tell_over(const lbs_pool_t *pool, int checked)
@@ -103,24 +132,31 @@ static void tell_over(const lbs_pool_t *pool, int checked)
                  LBSNO(3001) "pool %s: panic is over", pool->name);
 }
 
+/* Without checks nothing is told: each member's own event is. */
+static int is_told(lbs_panic_t panic)
+{
+    return panic == LBS_PANIC_IGNORED || panic == LBS_PANIC_DEAD;
+}
+
 void lbs_panic_look(const lbs_pool_t *pool, int checked)
 {
-    apr_uint32_t before = lbs_atomic_load32_relaxed(&pool->record->panic);
-    int panic = checked && *pool->set.panic && are_all_down(pool);
+    lbs_panic_t before =
+        (lbs_panic_t)lbs_atomic_load32_relaxed(&pool->record->panic);
+    lbs_panic_t panic = judge(pool, checked);
     int ignored;
 
-    if (!panic && !before) {
+    if (panic == LBS_PANIC_NONE && before == LBS_PANIC_NONE) {
         return;
     }
     ignored = mark(pool, panic);
-    if (panic == (before != 0)) {
+    if (panic == before) {
         return;
     }
     lbs_atomic_store32_relaxed(&pool->record->panic, (apr_uint32_t)panic);
-    if (panic) {
-        tell_panic(pool, ignored);
+    if (is_told(panic)) {
+        tell_panic(pool, panic, ignored);
     }
-    else {
+    else if (is_told(before)) {
         tell_over(pool, checked);
     }
 }

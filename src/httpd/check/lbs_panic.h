@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_panic.h - LBStickyPanic: when every check fails, the check is wrong.
+/* lbs_panic.h - what is done when every member of a pool is down.
  *
- * Then checks are ignored for the members that accept connections, until one
- * of the others' checks is good again. What an administrator closed is never
- * opened by this, and does not stand in its way: those members do not count.
+ * LBStickyPanic: when every check fails, the check is wrong. Then checks are
+ * ignored for the members that accept connections, until one of the others'
+ * checks is good again. When none accepts any, the check is not what is wrong,
+ * and that is said instead. Such members are shown as down all the same.
+ *
+ * Without checks a member is down because it refuses connections. When all
+ * do, visitors' requests may still try each of them: nobody is better off
+ * for being refused here, and one that is back is found at once.
+ *
+ * What an administrator closed is never opened by this, and does not stand in
+ * its way: those members do not count.
  */
 #ifndef LBS_PANIC_H
 #define LBS_PANIC_H
@@ -16,7 +24,7 @@
  * In the process that checks, by one thread: after a check, and from time to
  * time for what administrators change.
  *
- * @param checked  1: the pool's members are checked; 0: no more
+ * @param checked  1: the pool has LBStickyCheck
  */
 void lbs_panic_look(const lbs_pool_t *pool, int checked);
 

@@ -81,6 +81,13 @@ static int find_away(const lbs_pool_t *pool, const lbs_key_t *key,
     return lbs_pools_member_at(pool, hit.slot);
 }
 
+/* Half-open: a session that is well elsewhere is no trial of its home. */
+static int is_on_trial(const lbs_pool_t *pool, int member)
+{
+    return (lbs_gauge_flags(pool->member[member].gauge) & LBS_F_HALF_OPEN)
+           != 0;
+}
+
 void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
                     apr_time_t now, lbs_place_t *place)
 {
@@ -99,7 +106,7 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
         || !lbs_gauge_open_kept(pool->member[away].gauge)) {
         return;
     }
-    if (why == LBS_REASON_NONE
+    if (why == LBS_REASON_NONE && !is_on_trial(pool, home)
         && (pool->set.failback->mode == LBS_FAILBACK_RETURN
             || idle >= pool->set.failback->idle)) {
         place->why = LBS_REASON_FAILBACK;

@@ -190,6 +190,7 @@ static void tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
     lbs_eject_turn_t turn = lbs_eject_tick(&on, news, now, &why);
 
     lbs_health_turned(pool, m, turn, why);
+    lbs_probe_want(&m->record->probe, lbs_eject_asks(&on, news, now));
     (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
     lbs_member_record_tick(m->record, m->gauge, now);
 }
@@ -217,6 +218,7 @@ void lbs_health_tick(const lbs_pool_t *pool)
         const lbs_member_t *m = &pool->member[i];
 
         news.waiting = waiting_for(m);
+        lbs_probe_view(&m->record->probe, &news.probe);
         news.others_heard = i == heard.who ? heard.second : heard.latest;
         tick_member(pool, m, &news, now);
     }

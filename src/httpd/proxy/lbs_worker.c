@@ -91,6 +91,13 @@ static proxy_server_conf *conf_of(const server_rec *s)
                : ap_get_module_config(s->module_config, mod_proxy.proxy);
 }
 
+int lbs_worker_has_remote(const server_rec *s)
+{
+    const proxy_server_conf *conf = conf_of(s);
+
+    return conf != NULL && conf->proxies != NULL && conf->proxies->nelts > 0;
+}
+
 int lbs_worker_pools(const server_rec *s, proxy_balancer **first)
 {
     proxy_server_conf *conf = conf_of(s);

@@ -8,19 +8,18 @@
 /* How long a waiting request sleeps between two looks. */
 #define NAP apr_time_from_msec(2)
 
-/* So long a member that is half-open waits for a request that can be repeated,
- * should it fail once more. */
-#define PICKY LBS_EJECT_DOUBT_US
-
-/* A request that cannot be repeated does not try out a member, unless nobody
- * else comes. */
+/* A request that cannot be repeated never tries out a member. If no other
+ * comes, the probe that the member has answered counts as the trial. */
 static int is_too_dear(const lbs_request_t *req)
 {
-    apr_uint64_t since = lbs_eject_half_open_at(
-        &req->pool->member[req->choice.member].record->eject);
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
 
-    return since != 0 && !lbs_request_stays_repeatable(req)
-           && (apr_uint64_t)lbs_runtime_now() < since + PICKY;
+    if ((lbs_gauge_flags(m->gauge) & LBS_F_HALF_OPEN) == 0
+        || lbs_request_stays_repeatable(req)) {
+        return 0;
+    }
+    lbs_eject_turn_away(&m->record->eject);
+    return 1;
 }
 
 /* Where nobody knows whether the member still answers, what can be repeated
@@ -88,6 +87,21 @@ static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
     }
 }
 
+/* Sessions that wait elsewhere for their home to be well want it back. */
+static void want_home(const lbs_request_t *req)
+{
+    const lbs_member_t *home;
+
+    if (req->choice.home == LBS_NO_MEMBER
+        || req->choice.home == req->choice.member) {
+        return;
+    }
+    home = &req->pool->member[req->choice.home];
+    if ((lbs_gauge_flags(home->gauge) & LBS_F_HALF_OPEN) != 0) {
+        lbs_eject_turn_away(&home->record->eject);
+    }
+}
+
 apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_limit_t *set = req->pool->set.limit;
@@ -95,6 +109,7 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     apr_uint64_t now, ticket;
     apr_status_t rv = APR_EBUSY;
 
+    want_home(req);
     if (wait_for_sign(req) == APR_EAGAIN) {
         return APR_EAGAIN;
     }

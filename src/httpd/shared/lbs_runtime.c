@@ -209,7 +209,7 @@ void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
     }
 }
 
-/* What else a dead child may hold: checks and places in queues. */
+/* What else a dead child may hold: checks, probes, places in queues. */
 static void abandon(const lbs_inflight_t *row)
 {
     lbs_registry_t *registry = runtime->registry;
@@ -221,6 +221,7 @@ static void abandon(const lbs_inflight_t *row)
         lbs_member_record_t *m = lbs_registry_member_record(registry, slot);
 
         lbs_check_abandon(&m->check, row->token);
+        lbs_probe_abandon(&m->probe, row->token);
         lbs_queue_abandon(&m->queue, row, now);
     }
 }

@@ -138,10 +138,14 @@ static void fill_counts(const collect_t *c,
 static void fill_check(const collect_t *c, const lbs_check_view_t *from,
                        lbs_view_check_t *to)
 {
+    /* A member that has no checks is asked only while it is in doubt. */
+    int known = from->known && !(from->in_doubt && from->ok);
+
     /* Before its first check a member is up. */
-    to->ok = !from->known || from->ok;
-    to->last = from->known ? apr_pstrdup(c->pool, from->text) : "";
-    to->at = from->known ? unix_of(c, from->at) : 0;
+    to->ok = !known || from->ok;
+    to->connected = !known || from->connected;
+    to->last = known ? apr_pstrdup(c->pool, from->text) : "";
+    to->at = known ? unix_of(c, from->at) : 0;
 }
 
 static void fill_overrides(const collect_t *c, apr_uint32_t slot,
@@ -195,6 +199,10 @@ static void fill_member(const collect_t *c, const lbs_member_t *from,
                            (apr_uint64_t)c->now.mono, &numbers);
     fill_counts(c, &numbers, m);
     fill_check(c, &numbers.check, &m->check);
+    m->ignored = numbers.ignored && numbers.check.connected;
+    if (m->state == LBS_STATE_DOWN && !m->ignored) {
+        m->effective_weight = 0; /* only those who find nobody else try it */
+    }
     fill_overrides(c, from->slot, m);
     fill_drain(c, from->slot, numbers.flags, m);
     m->used_at = unix_of(c, lbs_atomic_load64_relaxed(&from->gauge->heard_at));
@@ -250,6 +258,7 @@ static int may_change(const collect_t *c, const lbs_pool_t *pool)
 
 static void fill_decisions(const lbs_pool_record_t *record, lbs_view_pool_t *p)
 {
+    apr_uint32_t panic = lbs_atomic_load32_relaxed(&record->panic);
     int decision, reason;
 
     for (decision = 0; decision < LBS_DECISIONS; decision++) {
@@ -263,7 +272,8 @@ static void fill_decisions(const lbs_pool_record_t *record, lbs_view_pool_t *p)
     p->retries = lbs_atomic_load64_relaxed(&record->retries);
     p->retries_denied = lbs_atomic_load64_relaxed(&record->retries_denied);
     p->requests = lbs_atomic_load64_relaxed(&record->requests);
-    p->panic = lbs_atomic_load32_relaxed(&record->panic) != 0;
+    p->panic = panic == LBS_PANIC_IGNORED || panic == LBS_PANIC_DEAD;
+    p->dead = panic == LBS_PANIC_DEAD;
 }
 
 static void fill_sources(const collect_t *c, const lbs_set_sticky_t *sticky,

@@ -12,8 +12,8 @@
 static lbs_statuses_t expect;
 static const lbs_check_conf_t conf = {5 * SEC, 2 * SEC, 2,
                                       3,       &expect, "200-399"};
-static const lbs_check_result_t good = {1, 1, "HTTP 200"};
-static const lbs_check_result_t bad = {0, 1, "HTTP 500, want 200-399"};
+static const lbs_check_result_t good = {1, 1, "HTTP 200", 0};
+static const lbs_check_result_t bad = {0, 1, "HTTP 500, want 200-399", 0};
 
 static lbs_check_t check;
 static lbs_gauge_t g;
@@ -266,6 +266,38 @@ static void forgotten(void)
     is_int(lbs_check_forget(&check, &g), 0, "nothing more to forget");
 }
 
+/* A member without checks, which is connected to while it is in doubt. */
+static void hurried(void)
+{
+    static const lbs_check_conf_t doubt = {
+        .interval_us = 2 * SEC, .timeout_us = SEC, .rise = 1, .fall = 1};
+    static const lbs_check_result_t refused = {
+        .text = "connect: Connection refused", .in_doubt = 1};
+    lbs_check_view_t view;
+    apr_uint64_t ticket;
+
+    start();
+    lbs_check_hurry(&check, &doubt, now);
+    is_int(lbs_check_begin(&check, &doubt, 7, 1, now, &ticket), APR_SUCCESS,
+           "the first one at once");
+    is_int(lbs_check_end(&check, &doubt, &g, ticket, &refused, now),
+           LBS_CHECK_DOWN, "which is enough");
+    lbs_check_view(&check, &view);
+    ok(view.in_doubt && !view.connected, "and says what it was");
+    lbs_check_hurry(&check, &doubt, now);
+    now += 900 * MS;
+    is_int(lbs_check_begin(&check, &doubt, 7, 1, now, &ticket), APR_EAGAIN,
+           "the next one not before about a second");
+    now += 150 * MS;
+    is_int(lbs_check_begin(&check, &doubt, 7, 1, now, &ticket), APR_SUCCESS,
+           "but then");
+    lbs_check_drop(&check, ticket);
+    check.due = now + 600 * SEC; /* of a check with an interval of an hour */
+    lbs_check_hurry(&check, &doubt, now);
+    is_int(lbs_check_begin(&check, &doubt, 7, 1, now, &ticket), APR_SUCCESS,
+           "nor does it wait for what was planned otherwise");
+}
+
 static void words(void)
 {
     lbs_check_conf_t odd = conf;
@@ -332,6 +364,7 @@ int main(void)
     flapping_is_bounded();
     fifty_want_it_one_gets_it();
     forgotten();
+    hurried();
     words();
     random_results_against_a_twin();
     return done_testing();

@@ -16,7 +16,8 @@ static lbs_eject_t record[MEMBERS];
 static lbs_gauge_t gauge[MEMBERS];
 static lbs_eject_pool_t pool;
 static lbs_eject_on_t on[MEMBERS];
-static const lbs_stall_news_t no_news = {0, 0, 0};
+/* Nothing waits, and the member cannot be asked. */
+static const lbs_stall_news_t no_news = {.probe = {.kind = LBS_PROBE_NEVER}};
 static apr_uint64_t now;
 static lbs_eject_why_t why;
 
@@ -291,7 +292,7 @@ static void a_probe_that_goes_on(void)
 
 static void stall_is_found(void)
 {
-    lbs_stall_news_t news = {3, (apr_int64_t)SEC, 0};
+    lbs_stall_news_t news = {.waiting = 3, .stall_us = (apr_int64_t)SEC};
     apr_uint64_t from;
     int i;
 
@@ -300,6 +301,7 @@ static void stall_is_found(void)
     gauge[0].heard_at = now - 100 * SEC; /* idle for long */
     for (i = 0; i < 10; i++) {
         news.others_heard = now;
+        news.probe.asked_at = i < 4 ? 0 : from + 300 * MS;
         if (lbs_eject_tick(&on[0], &news, now, &why) != LBS_EJECT_NONE) {
             break;
         }
@@ -312,6 +314,144 @@ static void stall_is_found(void)
     is_int(now - from, SEC, "after exactly that time");
 }
 
+/* A tick with what a probe found that began so long ago. */
+static lbs_eject_turn_t tick_found(lbs_probe_found_t found, apr_uint64_t ago)
+{
+    lbs_stall_news_t news = {.probe = {.found = found,
+                                       .asked_at = now - ago,
+                                       .began_at = now - ago,
+                                       .found_at = now}};
+
+    return lbs_eject_tick(&on[0], &news, now, &why);
+}
+
+static void eject(void)
+{
+    start(&defaults, 4);
+    fail(0), fail(0);
+    is_int(fail(0), LBS_EJECT_EJECTED, "ejected");
+}
+
+static void probed_before_a_trial(void)
+{
+    eject();
+    now += SEC;
+    is_int(tick_found(LBS_PROBE_UNKNOWN, 0), LBS_EJECT_HALF_OPEN,
+           "the hold is over, nobody asked yet: half-open");
+    is_int(flags(0), LBS_F_EJECTED, "but closed to visitors");
+    is_int(lbs_eject_until(&record[0]), 0, "and no longer held");
+    is_int(trial(0, 1), LBS_EJECT_NONE, "an attempt is no trial now");
+    is_int(tick_found(LBS_PROBE_WELL, SEC), LBS_EJECT_NONE,
+           "a probe from before the end of the hold is old");
+    now += 100 * MS;
+    is_int(tick_found(LBS_PROBE_SILENT, 50 * MS), LBS_EJECT_EJECTED,
+           "a new one is not answered: held again");
+    is_str(lbs_eject_reason(why), "failed when tried again", "it says why");
+    is_int(lbs_eject_until(&record[0]) - now, 2 * SEC, "for twice as long");
+    now += 2 * SEC;
+    is_int(tick_found(LBS_PROBE_UNKNOWN, 0), LBS_EJECT_HALF_OPEN, "over");
+    now += 100 * MS;
+    is_int(tick_found(LBS_PROBE_ERROR, 50 * MS), LBS_EJECT_NONE, "answered");
+    is_int(flags(0), LBS_F_HALF_OPEN, "now visitors may try");
+    is_int(trial(0, 1), LBS_EJECT_UP, "and one does");
+}
+
+static void the_probe_is_the_trial_when_nobody_comes(void)
+{
+    eject();
+    now += SEC;
+    is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_HALF_OPEN,
+           "known to answer when the hold ends");
+    is_int(flags(0), LBS_F_HALF_OPEN, "visitors may try at once");
+    now += LBS_EJECT_DOUBT_US;
+    is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_NONE,
+           "nobody wants to: no hurry");
+    lbs_eject_turn_away(&record[0]);
+    now -= MS;
+    is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_NONE, "wait");
+    now += MS;
+    gauge[0].trial = 7;
+    is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_NONE,
+           "one who tries is waited for");
+    gauge[0].trial = 0;
+    is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_UP,
+           "nobody does but a POST: open");
+    eject();
+    now += SEC;
+    (void)tick_found(LBS_PROBE_WELL, 500 * MS);
+    now += 5 * SEC - MS;
+    is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_NONE, "no visitor");
+    now += MS;
+    is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_UP,
+           "for five seconds: open");
+}
+
+static void dead_ones_are_held_again_at_once(void)
+{
+    eject();
+    (void)lbs_gauge_set(&gauge[0], LBS_F_DOWN);
+    now += SEC;
+    is_int(tick_found(LBS_PROBE_SILENT, 500 * MS), LBS_EJECT_HALF_OPEN,
+           "the hold is over");
+    now += 100 * MS;
+    is_int(tick_found(LBS_PROBE_SILENT, 600 * MS), LBS_EJECT_EJECTED,
+           "it refuses connections: held again");
+}
+
+static void nobody_asks(void)
+{
+    eject();
+    now += SEC;
+    is_int(tick_found(LBS_PROBE_UNKNOWN, 0), LBS_EJECT_HALF_OPEN, "over");
+    now += 5 * SEC;
+    is_int(tick_found(LBS_PROBE_UNKNOWN, 0), LBS_EJECT_NONE, "no result");
+    is_int(flags(0), LBS_F_HALF_OPEN, "after five seconds visitors may try");
+}
+
+static void a_recovery_ends_the_hold(void)
+{
+    int i;
+
+    eject();
+    now += SEC;
+    (void)tick_found(LBS_PROBE_SILENT, SEC / 2);
+    now += MS;
+    (void)tick_found(LBS_PROBE_SILENT, 0);
+    is_int(lbs_eject_until(&record[0]) - now, 2 * SEC, "held for 2 s");
+    for (i = 0; i < 5; i++, now += 100 * MS) {
+        (void)tick_found(LBS_PROBE_SILENT, 50 * MS);
+    }
+    is_int(tick_found(LBS_PROBE_WELL, 50 * MS), LBS_EJECT_NONE,
+           "it answers again, but the least hold is not over");
+    now += 500 * MS;
+    is_int(tick_found(LBS_PROBE_WELL, 50 * MS), LBS_EJECT_HALF_OPEN,
+           "then the hold is");
+    is_int(flags(0), LBS_F_HALF_OPEN, "and visitors may try");
+    is_int(trial(0, 0), LBS_EJECT_EJECTED, "they fail");
+    is_int(lbs_eject_until(&record[0]) - now, 4 * SEC, "held for 4 s");
+    for (i = 0; i < 39; i++, now += 100 * MS) {
+        is_int(tick_found(LBS_PROBE_WELL, 50 * MS), LBS_EJECT_NONE,
+               "a probe that never failed shortens nothing");
+    }
+}
+
+static void who_is_asked(void)
+{
+    lbs_stall_news_t news = {.waiting = 3, .stall_us = (apr_int64_t)SEC};
+
+    start(&defaults, 4);
+    is_int(lbs_eject_asks(&on[0], &no_news, now), 0, "well: nobody asks");
+    now += 300 * MS;
+    news.others_heard = now;
+    is_int(lbs_eject_asks(&on[0], &news, now), 250 * (apr_int64_t)MS,
+           "in doubt: at once");
+    fail(0), fail(0), fail(0);
+    is_int(lbs_eject_asks(&on[0], &no_news, now), LBS_EJECT_ASK_US,
+           "held: every second");
+    on[0].conf = NULL;
+    is_int(lbs_eject_asks(&on[0], &news, now), 0, "ejection is off");
+}
+
 static int is_doubtful(apr_uint64_t at)
 {
     return gauge[0].doubt_until > at;
@@ -320,7 +460,7 @@ static int is_doubtful(apr_uint64_t at)
 /* Nothing that would be lost is sent where it is doubtful. */
 static void silence_is_doubtful(void)
 {
-    lbs_stall_news_t news = {0, (apr_int64_t)SEC, 0};
+    lbs_stall_news_t news = {.stall_us = (apr_int64_t)SEC};
     int i;
 
     start(&defaults, 4);
@@ -485,7 +625,7 @@ static void random_operations_against_a_twin(void)
 {
     static const lbs_eject_conf_t conf = {3, 100, 10 * SEC, SEC, 8 * SEC, 0};
     lbs_rand_t rand = {3};
-    apr_uint64_t until = 0, since = 0, last = 0;
+    apr_uint64_t until = 0, since = 0, last = 0, open_at = 0;
     int phase = 0, level = 0, row = 0, bad = 0;
     int i;
 
@@ -515,12 +655,20 @@ static void random_operations_against_a_twin(void)
             level = phase == 0 && out && now >= since + 8 * SEC ? 0 : level;
             bad += (turn == LBS_EJECT_EJECTED) != out;
         }
-        else if (tick(0) == LBS_EJECT_HALF_OPEN) {
-            bad += phase != 1 || now < until;
-            phase = 2;
-        }
         else {
-            bad += phase == 1 && now >= until;
+            lbs_eject_turn_t turn = tick(0);
+
+            if (turn == LBS_EJECT_HALF_OPEN) {
+                bad += phase != 1 || now < until;
+                phase = 2, open_at = now + 5 * SEC;
+            }
+            else if (turn == LBS_EJECT_UP) { /* nobody tried it */
+                bad += phase != 2 || now < open_at;
+                phase = 0, since = now, level++, row = 0;
+            }
+            else {
+                bad += phase == 1 && now >= until;
+            }
         }
         if (out) {
             phase = 1, row = 0;
@@ -547,6 +695,12 @@ int main(void)
     a_probe_that_goes_on();
     stall_is_found();
     silence_is_doubtful();
+    probed_before_a_trial();
+    the_probe_is_the_trial_when_nobody_comes();
+    dead_ones_are_held_again_at_once();
+    nobody_asks();
+    a_recovery_ends_the_hold();
+    who_is_asked();
     what_is_lost_is_doubtful();
     switched_off();
     lifted_by_order();

@@ -46,7 +46,7 @@ static void answer_probe(void *unused)
 
 static void tick(void *unused)
 {
-    const lbs_stall_news_t news = {0, 0, 0};
+    const lbs_stall_news_t news = {.probe = {.kind = LBS_PROBE_NEVER}};
     lbs_eject_why_t why;
 
     (void)unused;

@@ -92,6 +92,9 @@ static void since_is_the_last_change(void)
     lbs_member_record_view(m, &g, now + SEC, &view);
     is_int(view.since, now, "since it was first seen");
     lbs_gauge_set(&g, LBS_F_DOWN);
+    lbs_member_record_view(m, &g, now + SEC + 50 * 1000, &view);
+    is_int(view.since, now + SEC + 50 * 1000,
+           "a change that no tick has seen is one of now");
     lbs_member_record_tick(m, &g, now + 2 * SEC);
     lbs_gauge_set(&g, LBS_F_EJECTED);
     lbs_member_record_tick(m, &g, now + 3 * SEC);
@@ -109,6 +112,58 @@ static void since_is_the_last_change(void)
     is_int(view.since, now + 10 * SEC, "coming to a limit is no change");
     is_str(lbs_state_name(view.state), "full", "though it is shown");
     is_int(view.effective_weight, 25, "a quarter warm");
+}
+
+static void a_check_that_is_ignored(void)
+{
+    lbs_member_record_view_t view;
+
+    start();
+    lbs_gauge_set(&g, LBS_F_DOWN);
+    lbs_member_record_view(m, &g, now, &view);
+    is_int(view.ignored, 0, "down is down");
+    lbs_gauge_set(&g, LBS_F_PANIC);
+    lbs_member_record_view(m, &g, now, &view);
+    is_str(lbs_state_name(view.state), "down", "and shown, when ignored");
+    is_int(view.ignored, 1, "which is said");
+    is_int(view.effective_weight, 100, "visitors get there");
+}
+
+static int in_doubt(void)
+{
+    return lbs_member_record_in_doubt(m, &g);
+}
+
+static void doubt(void)
+{
+    static const lbs_check_conf_t often = {
+        .interval_us = 2 * SEC, .timeout_us = SEC, .rise = 1, .fall = 1};
+    lbs_check_result_t result = {.text = "", .in_doubt = 1};
+    apr_uint64_t ticket;
+
+    start();
+    is_int(in_doubt(), 0, "never used: no doubt");
+    lbs_member_record_failed(m, &g, LBS_FAIL_STATUS, 0, now);
+    is_int(in_doubt(), 0, "an answer of a status is an answer");
+    lbs_member_record_failed(m, &g, LBS_FAIL_CONNECT, 0, now);
+    is_int(in_doubt(), 1, "no connection: doubt");
+    lbs_member_record_answered(m, &g, 200, 1000, now + 1);
+    is_int(in_doubt(), 0, "an answer ends it");
+    lbs_member_record_failed(m, &g, LBS_FAIL_RESET, 0, now + 2);
+    is_int(in_doubt(), 1, "a lost request: doubt");
+    lbs_check_hurry(&m->check, &often, now);
+    (void)lbs_check_begin(&m->check, &often, 7, 1, now + 3, &ticket);
+    (void)lbs_check_end(&m->check, &often, &g, ticket, &result, now + 3);
+    is_int(in_doubt(), 1, "it refuses a connection: it is down");
+    result.good = 1;
+    now += 2 * SEC;
+    (void)lbs_check_begin(&m->check, &often, 7, 1, now, &ticket);
+    (void)lbs_check_end(&m->check, &often, &g, ticket, &result, now);
+    is_int(in_doubt(), 0, "it accepts one: no doubt");
+    lbs_member_record_failed(m, &g, LBS_FAIL_TIMEOUT, 0, now + 2);
+    is_int(in_doubt(), 1, "a request without an answer: doubt");
+    lbs_probe_heard(&m->probe, &g, now + 3);
+    is_int(in_doubt(), 0, "it answers a probe: none");
 }
 
 static void saved_and_loaded(void)
@@ -187,6 +242,8 @@ int main(void)
     new_member();
     what_is_counted_is_shown();
     since_is_the_last_change();
+    a_check_that_is_ignored();
+    doubt();
     saved_and_loaded();
     counts_are_exact_over_processes();
     return done_testing();

@@ -8,11 +8,13 @@
 
 static lbs_stall_t record;
 static lbs_gauge_t gauge;
+static lbs_probe_view_t probe; /* what is known of its probes */
 static apr_uint64_t now;
 
 static void start(void)
 {
     memset(&record, 0, sizeof(record));
+    memset(&probe, 0, sizeof(probe));
     lbs_gauge_init(&gauge);
     now = 1000 * SEC;
 }
@@ -21,7 +23,7 @@ static void start(void)
  */
 static int tick(apr_uint32_t waiting, apr_int64_t stall_us)
 {
-    lbs_stall_news_t news = {waiting, stall_us, now};
+    lbs_stall_news_t news = {waiting, stall_us, now, probe};
 
     lbs_stall_tick(&record, &news, now);
     return lbs_stall_found(&record, &gauge, &news, now);
@@ -29,7 +31,7 @@ static int tick(apr_uint32_t waiting, apr_int64_t stall_us)
 
 static int suspected(apr_uint32_t waiting, apr_uint64_t others_heard)
 {
-    lbs_stall_news_t news = {waiting, (apr_int64_t)SEC, others_heard};
+    lbs_stall_news_t news = {waiting, (apr_int64_t)SEC, others_heard, probe};
 
     lbs_stall_tick(&record, &news, now);
     return lbs_stall_suspected(&record, &gauge, &news, now);
@@ -43,6 +45,7 @@ static void found(void)
     start();
     from = now;
     gauge.heard_at = now - 100 * SEC; /* idle for long */
+    probe.asked_at = now + 300 * MS;
     for (i = 0; i < 10 && !tick(3, (apr_int64_t)SEC); i++) {
         now += TICK;
     }
@@ -53,7 +56,7 @@ static void found(void)
 
 static void not_found(void)
 {
-    lbs_stall_news_t silent_all = {30, (apr_int64_t)SEC, 0};
+    lbs_stall_news_t silent_all = {30, (apr_int64_t)SEC, 0, probe};
     int found = 0;
     int i;
 
@@ -108,6 +111,60 @@ static void suspicion(void)
     is_int(suspected(3, now), 1, "now");
 }
 
+/* Ticks until a stall is found, in milliseconds; 0: not within a minute. */
+static unsigned found_after(void)
+{
+    apr_uint64_t from = now;
+
+    for (; now - from < 60 * SEC; now += TICK) {
+        if (tick(3, (apr_int64_t)SEC)) {
+            return (unsigned)((now - from) / MS);
+        }
+    }
+    return 0;
+}
+
+static void unasked(void)
+{
+    start();
+    is_int(found_after(), 3000, "nobody asked it: three times the time");
+    start();
+    probe.asked_at = now - 1;
+    is_int(found_after(), 3000, "or not in this silence");
+    start();
+    probe.asked_at = now + 900 * MS;
+    is_int(found_after(), 1200, "asked late: it has a quarter to answer");
+    start();
+    probe.kind = LBS_PROBE_CONNECT;
+    probe.asked_at = now + 300 * MS;
+    probe.alive_at = now + 500 * MS;
+    is_int(found_after(), 3000, "a connection is no answer");
+    start();
+    probe.kind = LBS_PROBE_NEVER;
+    is_int(found_after(), 3000, "one that cannot be asked");
+}
+
+/* Slow requests, of a member that answers whenever it is asked. */
+static void alive(void)
+{
+    int asked = 0, stalls = 0;
+    int i;
+
+    start();
+    for (i = 0; i < 600; i++, now += TICK) {
+        stalls += tick(3, (apr_int64_t)SEC);
+        if (suspected(3, now)) {
+            probe.asked_at = now;
+            probe.alive_at = now + MS;
+            asked++;
+        }
+    }
+    is_int(stalls, 0, "a minute of requests that take a minute: no stall");
+    is_near(asked, 100, 20, "it was asked %d times", asked);
+    probe.asked_at = now + 550 * MS - (now - probe.alive_at);
+    is_int(found_after() <= 1000, 1, "and when it hangs that is found");
+}
+
 static void times(void)
 {
     is_int(lbs_stall_after(LBS_STALL_AUTO, 0), SEC, "nothing known: 1 s");
@@ -124,6 +181,8 @@ int main(void)
     found();
     not_found();
     suspicion();
+    unasked();
+    alive();
     times();
     return done_testing();
 }

@@ -125,7 +125,7 @@ TAP_FUNC void sample_numbers(apr_pool_t *pool, lbs_view_member_t *m,
     m->p90_ms = 19;
     m->p99_ms = 87.5;
     m->durations = (lbs_view_histogram_t){5, upper, counts, 12.5};
-    m->check = (lbs_view_check_t){1, 1, "HTTP 200", SAMPLE_NOW - 2};
+    m->check = (lbs_view_check_t){1, 1, 1, "HTTP 200", SAMPLE_NOW - 2};
     m->since = SAMPLE_NOW - 4000;
     m->plot[LBS_VIEW_RECENT] = sample_plot(pool, seed, 5, 60, 20);
     m->plot[LBS_VIEW_DAY] = sample_plot(pool, seed + 1, 300, 288, 20);
@@ -148,8 +148,8 @@ TAP_FUNC void sample_state(lbs_view_member_t *m, apr_uint32_t number)
     }
     if (number == 2) {
         m->state = LBS_STATE_DOWN;
-        m->check =
-            (lbs_view_check_t){1, 0, "HTTP 400, want 200-399", SAMPLE_NOW - 1};
+        m->check = (lbs_view_check_t){1, 0, 1, "HTTP 400, want 200-399",
+                                      SAMPLE_NOW - 1};
     }
     if (number == 3) {
         m->state = LBS_STATE_EJECTED;

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_check_seat.c - see lbs_check_seat.h. */
+#include "src/httpd/check/lbs_check_seat.h"
+
+#include "src/httpd/check/lbs_panic.h"
+#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+/* Of members without checks. One that is down is connected to about once a
+ * second, half of the interval, and has that long to accept: so it is in use
+ * within two seconds of its return. One refusal is enough, for a visitor had
+ * one before. */
+static const lbs_check_conf_t in_doubt = {
+    .interval_us = 2000000,
+    .timeout_us = 1000000,
+    .rise = 1,
+    .fall = 1,
+};
+
+/* Of probes: only the time-out counts. */
+static const lbs_check_conf_t probing = {
+    .interval_us = LBS_PROBE_TIMEOUT_US,
+    .timeout_us = LBS_PROBE_TIMEOUT_US,
+    .rise = 1,
+    .fall = 1,
+};
+
+int lbs_check_seat_is_checked(const lbs_pool_t *pool)
+{
+    return pool->set.check->path != NULL;
+}
+
+void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
+                         const lbs_member_t *m, const lbs_check_conf_t *conf,
+                         const lbs_check_tls_t *tls)
+{
+    memset(seat, 0, sizeof(*seat));
+    seat->pool = pool;
+    seat->member = m;
+    seat->conf = conf;
+    seat->tls = tls;
+    seat->kind = lbs_check_request_probe(pool, m);
+    seat->reach.seat = seat;
+    seat->probe.seat = seat;
+    lbs_probe_set_kind(&m->record->probe, seat->kind);
+}
+
+void lbs_check_seat_reset(lbs_check_seat_t *seat)
+{
+    seat->reach.described = 0;
+    seat->reach.call = NULL;
+    seat->probe.described = 0;
+    seat->probe.call = NULL;
+}
+
+static const lbs_check_conf_t *reach_conf(const lbs_check_seat_t *seat)
+{
+    return seat->conf != NULL ? seat->conf : &in_doubt;
+}
+
+static int is_down(const lbs_check_seat_t *seat)
+{
+    return (lbs_atomic_load32_relaxed(&seat->member->gauge->flags)
+            & LBS_F_DOWN)
+           != 0;
+}
+
+/* Beginning -------------------------------------------------------------- */
+
+/* Any answer, be it to a check or to a probe, shows that the member lives. */
+static void heard(void *baton)
+{
+    const lbs_check_errand_t *errand = baton;
+    const lbs_member_t *m = errand->seat->member;
+
+    lbs_probe_heard(&m->record->probe, m->gauge,
+                    (apr_uint64_t)lbs_runtime_now());
+}
+
+static int start(lbs_check_errand_t *errand, lbs_check_request_why_t why,
+                 const lbs_check_conf_t *conf, apr_pool_t *memory,
+                 CURLM *multi)
+{
+    const lbs_check_seat_t *seat = errand->seat;
+
+    if (!errand->described) {
+        lbs_check_request_describe(memory, seat->pool, seat->member, seat->tls,
+                                   why, &errand->request);
+        errand->described = 1;
+    }
+    lbs_check_request_date(seat->pool, seat->member, &errand->request);
+    errand->call =
+        lbs_check_call_begin(multi, &errand->request, conf, heard, errand);
+    return errand->call != NULL;
+}
+
+static int begin_reach(lbs_check_seat_t *seat, apr_pool_t *memory,
+                       CURLM *multi, apr_uint64_t now)
+{
+    lbs_check_errand_t *errand = &seat->reach;
+    lbs_check_t *check = &seat->member->record->check;
+
+    if (lbs_check_begin(check, reach_conf(seat), seat->member->token_id,
+                        lbs_runtime()->row.token, now, &errand->ticket)
+        != APR_SUCCESS) {
+        return 0;
+    }
+    errand->began = now;
+    if (!start(errand,
+               seat->conf != NULL ? LBS_CHECK_REQUEST_CHECK
+                                  : LBS_CHECK_REQUEST_REACH,
+               reach_conf(seat), memory, multi)) {
+        lbs_check_drop(check, errand->ticket); /* no memory: later, perhaps */
+        return 0;
+    }
+    return 1;
+}
+
+static int begin_probe(lbs_check_seat_t *seat, apr_pool_t *memory,
+                       CURLM *multi, apr_uint64_t now)
+{
+    lbs_check_errand_t *errand = &seat->probe;
+    lbs_probe_t *probe = &seat->member->record->probe;
+
+    if (lbs_probe_begin(probe, lbs_runtime()->row.token, now, &errand->ticket)
+        != APR_SUCCESS) {
+        return 0;
+    }
+    errand->began = now;
+    if (!start(errand, LBS_CHECK_REQUEST_PROBE, &probing, memory, multi)) {
+        lbs_probe_drop(probe, errand->ticket);
+        return 0;
+    }
+    return 1;
+}
+
+/* Of a member with checks. */
+static int begin_checked(lbs_check_seat_t *seat, apr_pool_t *memory,
+                         CURLM *multi, apr_uint64_t now)
+{
+    int begun = 0;
+
+    if (seat->reach.call == NULL) {
+        begun += begin_reach(seat, memory, multi, now);
+    }
+    if (seat->probe.call == NULL && seat->kind != LBS_PROBE_NEVER) {
+        begun += begin_probe(seat, memory, multi, now);
+    }
+    return begun;
+}
+
+int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
+                         CURLM *multi)
+{
+    const lbs_member_t *m = seat->member;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+
+    if (seat->conf != NULL) {
+        return begin_checked(seat, memory, multi, now);
+    }
+    if (seat->kind == LBS_PROBE_NEVER || seat->reach.call != NULL
+        || seat->probe.call != NULL) {
+        return 0;
+    }
+    if (lbs_member_record_in_doubt(m->record, m->gauge)) {
+        lbs_check_hurry(&m->record->check, &in_doubt, now);
+        if (begin_reach(seat, memory, multi, now)) {
+            return 1;
+        }
+    }
+    /* There is nobody to be asked where no connection is to be had. */
+    return is_down(seat) ? 0 : begin_probe(seat, memory, multi, now);
+}
+
+/* Ending ----------------------------------------------------------------- */
+
+static lbs_probe_found_t found_by(const lbs_check_errand_t *errand,
+                                  const lbs_check_result_t *result)
+{
+    int status = lbs_check_call_status(errand->call);
+
+    if (errand->request.kind == LBS_CHECK_REQUEST_CONNECT) {
+        return result->connected ? LBS_PROBE_WELL : LBS_PROBE_SILENT;
+    }
+    if (status == 0) {
+        return LBS_PROBE_SILENT;
+    }
+    return status >= 500 ? LBS_PROBE_ERROR : LBS_PROBE_WELL;
+}
+
+/* A connection alone says nothing of a member that can be asked more. */
+static int is_telling(const lbs_check_errand_t *errand,
+                      lbs_probe_found_t found)
+{
+    return errand->request.kind != LBS_CHECK_REQUEST_CONNECT
+           || errand->seat->kind == LBS_PROBE_CONNECT
+           || found == LBS_PROBE_SILENT;
+}
+
+static void finish_reach(lbs_check_errand_t *errand,
+                         const lbs_check_result_t *result,
+                         lbs_probe_found_t found, apr_uint64_t now)
+{
+    const lbs_check_seat_t *seat = errand->seat;
+    const lbs_member_t *m = seat->member;
+    lbs_check_turn_t turn;
+
+    if (is_telling(errand, found)) {
+        lbs_probe_note(&m->record->probe, found, errand->began, now);
+    }
+    turn = lbs_check_end(&m->record->check, reach_conf(seat), m->gauge,
+                         errand->ticket, result, now);
+    if (turn != LBS_CHECK_NONE) {
+        lbs_health_checked(seat->pool, m, turn, result->text);
+    }
+    lbs_panic_look(seat->pool, seat->conf != NULL);
+}
+
+void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi)
+{
+    lbs_check_seat_t *seat = errand->seat;
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    char text[LBS_SHARED_TEXT_LEN];
+    lbs_check_result_t result;
+    lbs_probe_found_t found;
+
+    if (errand == &seat->probe) {
+        text[0] = '\0';
+        result.connected = lbs_check_call_is_connected(errand->call);
+    }
+    else {
+        lbs_check_call_judge(errand->call, &result, text);
+    }
+    result.in_doubt = seat->conf == NULL;
+    found = found_by(errand, &result);
+    lbs_check_call_end(multi, errand->call);
+    errand->call = NULL;
+    if (errand == &seat->probe) {
+        lbs_probe_end(&seat->member->record->probe, errand->ticket, found,
+                      now);
+    }
+    else {
+        finish_reach(errand, &result, found, now);
+    }
+}
+
+void lbs_check_seat_give_up(lbs_check_seat_t *seat, CURLM *multi)
+{
+    if (seat->reach.call != NULL) {
+        lbs_check_call_end(multi, seat->reach.call);
+        seat->reach.call = NULL;
+        lbs_check_drop(&seat->member->record->check, seat->reach.ticket);
+    }
+    if (seat->probe.call != NULL) {
+        lbs_check_call_end(multi, seat->probe.call);
+        seat->probe.call = NULL;
+        lbs_probe_drop(&seat->member->record->probe, seat->probe.ticket);
+    }
+}
+
+/* Is it down by something that nobody looks at any more? */
+static int is_left_down(const lbs_pool_t *pool, const lbs_member_t *m,
+                        const lbs_check_view_t *last)
+{
+    return lbs_check_request_probe(pool, m) == LBS_PROBE_NEVER
+           || (last->connected && !last->in_doubt);
+}
+
+void lbs_check_seat_release(const lbs_pool_t *pool, const lbs_member_t *m)
+{
+    lbs_check_view_t last;
+    int down = (lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_DOWN) != 0;
+
+    lbs_check_view(&m->record->check, &last);
+    if ((!down && (!last.known || last.in_doubt))
+        || (down && !is_left_down(pool, m, &last))) {
+        return;
+    }
+    if (lbs_check_forget(&m->record->check, m->gauge)) {
+        lbs_health_checked(pool, m, LBS_CHECK_UP, "no longer checked");
+    }
+}

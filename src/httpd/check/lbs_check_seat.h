@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_check_seat.h - one member: what it is asked when, and what follows.
+ *
+ * There are two errands to a member. The one finds out whether it is up: the
+ * check of LBStickyCheck; or, without that, a connection, and only while the
+ * member is in doubt. The other is a probe (lbs_probe.h), when the tick wants
+ * one. Beside a check, which may be slow, there may be a probe; a connection
+ * and a probe are never under way together.
+ *
+ * Seats belong to the thread that checks; members to everybody.
+ */
+#ifndef LBS_CHECK_SEAT_H
+#define LBS_CHECK_SEAT_H
+
+#include "src/httpd/check/lbs_check_call.h"
+#include "src/httpd/check/lbs_check_request.h"
+#include "src/httpd/pool/lbs_pools.h"
+
+typedef struct lbs_check_seat_t lbs_check_seat_t;
+
+typedef struct lbs_check_errand_t {
+    lbs_check_seat_t *seat;
+    int described; /* the request is */
+    lbs_check_request_t request;
+    apr_uint64_t ticket; /* while call is not NULL */
+    apr_uint64_t began;
+    lbs_check_call_t *call; /* NULL: at rest */
+} lbs_check_errand_t;
+
+struct lbs_check_seat_t {
+    const lbs_pool_t *pool;
+    const lbs_member_t *member;
+    const lbs_check_conf_t *conf; /* NULL: the pool has no checks */
+    const lbs_check_tls_t *tls;
+    lbs_probe_kind_t kind;
+    lbs_check_errand_t reach;
+    lbs_check_errand_t probe;
+};
+
+/** @return 1 when the pool has LBStickyCheck */
+int lbs_check_seat_is_checked(const lbs_pool_t *pool);
+
+/** Make the seat of a member; in post_config. */
+void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
+                         const lbs_member_t *m, const lbs_check_conf_t *conf,
+                         const lbs_check_tls_t *tls);
+
+/** Forget what an earlier thread knew: before the first errand. */
+void lbs_check_seat_reset(lbs_check_seat_t *seat);
+
+/**
+ * Begin what is due. Cost for a member that is known to be well: some reads.
+ *
+ * @param memory  what a first errand needs lives as long as the seat is used
+ * @return number of errands begun
+ */
+int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
+                         CURLM *multi);
+
+/** An errand came to its end: say what it found. */
+void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi);
+
+/** Give up what is under way. */
+void lbs_check_seat_give_up(lbs_check_seat_t *seat, CURLM *multi);
+
+/** A member that is no longer checked is up, unless its last check did not
+ * get a connection: then it is in doubt. Also in the process that ticks. */
+void lbs_check_seat_release(const lbs_pool_t *pool, const lbs_member_t *m);
+
+#endif
