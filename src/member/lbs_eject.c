@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_eject.c - ejection, hold and half-open.
+/* lbs_eject.c - ejection, hold and return; the ticks are in lbs_eject_tick.c.
  *
- *     hold    time 56 | level 6 | phase 2
- *             OPEN       time: since when, 0: always;  level: of the next hold
- *             HELD       time: until when;             level: of this hold
- *             HALF_OPEN  time: the hold ended;         level: of that hold
- *             TRIAL      time: it has begun;           level: of that hold
  *     streak  last failure, ms 48 | failures in a row 16
  *     cell    its time, in widths 24 | failed 20 | requests 20
  *     pool    changes 32 | members not OPEN 32
- *
- * A hold is the minimum, doubled `level` times, and the maximum at most.
  *
  * The pool's count is raised before a member is held and lowered after it is
  * open again. Whoever is killed between leaves it too high, which ejects too
@@ -22,16 +15,7 @@
  * Streak and cells are lossy: after a few lost races a sample is dropped. That
  * takes as many others in the same instant, and they say the same.
  */
-#include "src/member/lbs_eject.h"
-
-#define OPEN 0u
-#define HELD 1u
-#define HALF_OPEN 2u /* it is probed, visitors stay away */
-#define TRIAL 3u     /* it answered: one request at a time */
-#define PHASE_OF(word) ((apr_uint32_t)(word)&3u)
-#define LEVEL_OF(word) ((apr_uint32_t)((word) >> 2) & 63u)
-#define TIME_OF(word) ((word) >> 8)
-#define LEVEL_MAX 62u
+#include "src/member/lbs_eject_int.h"
 
 #define STREAK_MAX 0xffffu
 #define STREAK_OF(word) ((apr_uint32_t)(word)&STREAK_MAX)
@@ -42,34 +26,11 @@
 #define FAILED_OF(cell) ((apr_uint32_t)((cell) >> 20) & CELL_MAX)
 #define REQUESTS_OF(cell) ((apr_uint32_t)(cell)&CELL_MAX)
 
-#define DOUBT_TICK 250000 /* of silence; every tick renews it */
-#define FRESH 2000000     /* so long a probe's result counts as new */
-#define PATIENCE 5000000  /* for a result that does not come */
 #define RACES 16 /* lost compare-and-swaps before a sample is dropped */
-
-static apr_uint64_t hold_word(apr_uint32_t phase, apr_uint32_t level,
-                              apr_uint64_t when)
-{
-    if (level > LEVEL_MAX) {
-        level = LEVEL_MAX;
-    }
-    return (when << 8) | (level << 2) | phase;
-}
-
-static apr_uint64_t hold_us(const lbs_eject_conf_t *conf, apr_uint32_t level)
-{
-    apr_uint64_t hold = (apr_uint64_t)conf->hold_min_us;
-    apr_uint64_t most = (apr_uint64_t)conf->hold_max_us;
-
-    while (level-- > 0 && hold < most) {
-        hold *= 2;
-    }
-    return hold < most ? hold : most;
-}
 
 /* The flags say what the word says. Two at once may leave the older one's;
  * the tick calls this for every member. */
-static void sync_flags(const lbs_eject_on_t *on)
+void lbs_eject_sync(const lbs_eject_on_t *on)
 {
     const apr_uint32_t ours = LBS_F_EJECTED | LBS_F_HALF_OPEN;
     apr_uint32_t flags = lbs_atomic_load32_relaxed(&on->gauge->flags);
@@ -233,8 +194,8 @@ static void forget(lbs_eject_t *record)
 /* Turns ------------------------------------------------------------------ */
 
 /* OPEN to HELD. */
-static lbs_eject_turn_t hold_open(const lbs_eject_on_t *on, apr_uint64_t seen,
-                                  apr_uint64_t now)
+lbs_eject_turn_t lbs_eject_hold_open(const lbs_eject_on_t *on,
+                                     apr_uint64_t seen, apr_uint64_t now)
 {
     apr_uint64_t since = TIME_OF(seen);
     apr_uint32_t level = LEVEL_OF(seen);
@@ -247,53 +208,50 @@ static lbs_eject_turn_t hold_open(const lbs_eject_on_t *on, apr_uint64_t seen,
     }
     if (!lbs_atomic_cas64(
             &on->record->hold, &seen,
-            hold_word(HELD, level, now + hold_us(on->conf, level)))) {
+            lbs_eject_word(HELD, level,
+                           now + lbs_eject_hold_us(on->conf, level)))) {
         cap_give(on);
         return LBS_EJECT_NONE;
     }
     lbs_atomic_add64_relaxed(&on->record->count, 1);
     lbs_atomic_store32_relaxed(&on->record->worst, LBS_PROBE_UNKNOWN);
-    sync_flags(on);
+    lbs_eject_sync(on);
     return LBS_EJECT_EJECTED;
 }
 
 /* HALF_OPEN or TRIAL back to HELD: counted by the pool all the time. */
-static lbs_eject_turn_t hold_again(const lbs_eject_on_t *on, apr_uint64_t seen,
-                                   apr_uint64_t now)
+lbs_eject_turn_t lbs_eject_hold_again(const lbs_eject_on_t *on,
+                                      apr_uint64_t seen, apr_uint64_t now)
 {
     apr_uint32_t level = LEVEL_OF(seen) + 1;
 
     if (!lbs_atomic_cas64(
             &on->record->hold, &seen,
-            hold_word(HELD, level, now + hold_us(on->conf, level)))) {
+            lbs_eject_word(HELD, level,
+                           now + lbs_eject_hold_us(on->conf, level)))) {
         return LBS_EJECT_NONE;
     }
     lbs_atomic_add64_relaxed(&on->record->count, 1);
     lbs_atomic_store32_relaxed(&on->record->worst, LBS_PROBE_UNKNOWN);
-    sync_flags(on);
+    lbs_eject_sync(on);
     return LBS_EJECT_EJECTED;
 }
 
 /* Anything to OPEN. Old failures go first: nobody may see an open member
  * with the streak that took it out. */
-static int reopen(const lbs_eject_on_t *on, apr_uint64_t seen,
-                  apr_uint32_t level, apr_uint64_t now)
+int lbs_eject_reopen(const lbs_eject_on_t *on, apr_uint64_t seen,
+                     apr_uint32_t level, apr_uint64_t now)
 {
     forget(on->record);
     if (!lbs_atomic_cas64(&on->record->hold, &seen,
-                          hold_word(OPEN, level, now))) {
+                          lbs_eject_word(OPEN, level, now))) {
         return 0;
     }
-    sync_flags(on);
+    lbs_eject_sync(on);
     if (PHASE_OF(seen) != OPEN) {
         cap_give(on);
     }
     return 1;
-}
-
-static void doubt(const lbs_eject_on_t *on, apr_uint64_t until)
-{
-    lbs_atomic_store64_relaxed(&on->gauge->doubt_until, until);
 }
 
 static void end_doubt(const lbs_eject_on_t *on)
@@ -301,17 +259,6 @@ static void end_doubt(const lbs_eject_on_t *on)
     if (lbs_atomic_load64_relaxed(&on->gauge->doubt_until) != 0) {
         lbs_atomic_store64_relaxed(&on->gauge->doubt_until, 0);
     }
-}
-
-/* A trial may be a download of an hour, or a stream of events: what answers
- * and does not break off at once is back. */
-static int trial_goes_on(const lbs_eject_on_t *on, apr_uint64_t seen,
-                         apr_uint64_t now)
-{
-    apr_uint64_t heard = lbs_atomic_load64_relaxed(&on->gauge->heard_at);
-
-    return lbs_atomic_load32_relaxed(&on->gauge->trial) != 0
-           && heard > TIME_OF(seen) && now >= heard + LBS_EJECT_PROBE_US;
 }
 
 const char *lbs_eject_reason(lbs_eject_why_t why)
@@ -331,7 +278,8 @@ const char *lbs_eject_reason(lbs_eject_why_t why)
 void lbs_eject_doubt(const lbs_eject_on_t *on, apr_uint64_t now)
 {
     if (on->conf != NULL) {
-        doubt(on, now + LBS_EJECT_DOUBT_US);
+        lbs_atomic_store64_relaxed(&on->gauge->doubt_until,
+                                   now + LBS_EJECT_DOUBT_US);
     }
 }
 
@@ -353,8 +301,9 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
     if (PHASE_OF(seen) != TRIAL || !attempt->trial) {
         return LBS_EJECT_NONE;
     }
-    return reopen(on, seen, LEVEL_OF(seen) + 1, now) ? LBS_EJECT_UP
-                                                     : LBS_EJECT_NONE;
+    return lbs_eject_reopen(on, seen, LEVEL_OF(seen) + 1, now)
+               ? LBS_EJECT_UP
+               : LBS_EJECT_NONE;
 }
 
 lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
@@ -370,7 +319,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
     seen = lbs_atomic_load64_acquire(&on->record->hold);
     if (PHASE_OF(seen) == TRIAL && attempt->trial) {
         *why = LBS_EJECT_FOR_PROBE;
-        return hold_again(on, seen, now);
+        return lbs_eject_hold_again(on, seen, now);
     }
     if (PHASE_OF(seen) != OPEN || attempt->began < TIME_OF(seen)) {
         return LBS_EJECT_NONE;
@@ -382,186 +331,13 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
     window_add(on, 1, now);
     if (on->conf->failures != 0 && streak >= on->conf->failures) {
         *why = LBS_EJECT_FOR_STREAK;
-        return hold_open(on, seen, now);
+        return lbs_eject_hold_open(on, seen, now);
     }
     if (half_failed(on, now)) {
         *why = LBS_EJECT_FOR_SHARE;
-        return hold_open(on, seen, now);
+        return lbs_eject_hold_open(on, seen, now);
     }
     return LBS_EJECT_NONE;
-}
-
-/* The tick --------------------------------------------------------------- */
-
-/* When a hold began, as the hold's length is now. */
-static apr_uint64_t held_at(const lbs_eject_on_t *on, apr_uint64_t seen)
-{
-    apr_uint64_t length = hold_us(on->conf, LEVEL_OF(seen));
-
-    return TIME_OF(seen) > length ? TIME_OF(seen) - length : 0;
-}
-
-/* A probe that began after that moment has ended lately. */
-static int is_new(const lbs_probe_view_t *probe, apr_uint64_t moment,
-                  apr_uint64_t now)
-{
-    return probe->found != LBS_PROBE_UNKNOWN && probe->began_at >= moment
-           && probe->found_at + FRESH >= now;
-}
-
-static int is_alive(const lbs_probe_view_t *probe, apr_uint64_t moment,
-                    apr_uint64_t now)
-{
-    return probe->kind == LBS_PROBE_NEVER
-           || (is_new(probe, moment, now) && probe->found >= LBS_PROBE_ERROR);
-}
-
-/* It is known not to accept connections: there is nothing to wait for. */
-static int is_dead(const lbs_eject_on_t *on, const lbs_probe_view_t *probe,
-                   apr_uint64_t now)
-{
-    return (lbs_atomic_load32_relaxed(&on->gauge->flags) & LBS_F_DOWN) != 0
-           && is_new(probe, 0, now) && probe->found == LBS_PROBE_SILENT;
-}
-
-/* A probe has seen it fail in this hold, and the last one went better: the
- * fault is over, and waiting on would help nobody. A member whose probes were
- * well all the time has its whole hold. */
-static int has_recovered(const lbs_eject_on_t *on,
-                         const lbs_probe_view_t *probe, apr_uint64_t since,
-                         apr_uint64_t now)
-{
-    apr_uint32_t worst = lbs_atomic_load32_relaxed(&on->record->worst);
-
-    if (!is_new(probe, since, now)) {
-        return 0;
-    }
-    if (worst == LBS_PROBE_UNKNOWN || (apr_uint32_t)probe->found < worst) {
-        lbs_atomic_store32_relaxed(&on->record->worst,
-                                   (apr_uint32_t)probe->found);
-        return 0;
-    }
-    return (apr_uint32_t)probe->found > worst
-           && now >= since + (apr_uint64_t)on->conf->hold_min_us;
-}
-
-static int turn_to(const lbs_eject_on_t *on, apr_uint64_t seen,
-                   apr_uint32_t phase, apr_uint64_t when)
-{
-    if (!lbs_atomic_cas64(&on->record->hold, &seen,
-                          hold_word(phase, LEVEL_OF(seen), when))) {
-        return 0;
-    }
-    lbs_atomic_store32_relaxed(&on->record->wanted, 0);
-    sync_flags(on);
-    return 1;
-}
-
-static lbs_eject_turn_t tick_held(const lbs_eject_on_t *on,
-                                  const lbs_probe_view_t *probe,
-                                  apr_uint64_t seen, apr_uint64_t now)
-{
-    apr_uint64_t since = held_at(on, seen);
-    int recovered = has_recovered(on, probe, since, now);
-    int turned;
-
-    if (now < TIME_OF(seen) && !recovered) {
-        return LBS_EJECT_NONE;
-    }
-    turned = is_alive(probe, since, now)
-                 ? turn_to(on, seen, TRIAL, now)
-                 : turn_to(on, seen, HALF_OPEN, TIME_OF(seen));
-    return turned ? LBS_EJECT_HALF_OPEN : LBS_EJECT_NONE;
-}
-
-static lbs_eject_turn_t tick_half_open(const lbs_eject_on_t *on,
-                                       const lbs_probe_view_t *probe,
-                                       apr_uint64_t seen, apr_uint64_t now,
-                                       lbs_eject_why_t *why)
-{
-    if (is_alive(probe, TIME_OF(seen), now)
-        || now >= TIME_OF(seen) + PATIENCE) {
-        (void)turn_to(on, seen, TRIAL, now);
-    }
-    else if (is_new(probe, TIME_OF(seen), now) || is_dead(on, probe, now)) {
-        *why = LBS_EJECT_FOR_PROBE;
-        return hold_again(on, seen, now);
-    }
-    return LBS_EJECT_NONE;
-}
-
-/* Nobody came whose request may be a trial: the probe was one. A connection
- * says less than an answer, so a trial is waited for longer. */
-static int is_untried(const lbs_eject_on_t *on, const lbs_probe_view_t *probe,
-                      apr_uint64_t seen, apr_uint64_t now)
-{
-    int soon = probe->kind == LBS_PROBE_HTTP
-               && lbs_atomic_load32_relaxed(&on->record->wanted) != 0;
-
-    return lbs_atomic_load32_relaxed(&on->gauge->trial) == 0
-           && now >= TIME_OF(seen) + (soon ? LBS_EJECT_DOUBT_US : PATIENCE);
-}
-
-void lbs_eject_turn_away(lbs_eject_t *record)
-{
-    if (lbs_atomic_load32_relaxed(&record->wanted) == 0) {
-        lbs_atomic_store32_relaxed(&record->wanted, 1);
-    }
-}
-
-lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
-                                const lbs_stall_news_t *news, apr_uint64_t now,
-                                lbs_eject_why_t *why)
-{
-    apr_uint64_t seen = lbs_atomic_load64_acquire(&on->record->hold);
-
-    lbs_stall_tick(&on->record->stall, news, now);
-    if (on->conf == NULL) { /* switched off by a reload */
-        if (PHASE_OF(seen) != OPEN) {
-            (void)lbs_eject_lift(on, now);
-        }
-        return LBS_EJECT_NONE;
-    }
-    sync_flags(on);
-    if (lbs_stall_suspected(&on->record->stall, on->gauge, news, now)) {
-        doubt(on, now + DOUBT_TICK);
-    }
-    switch (PHASE_OF(seen)) {
-    case HELD:
-        return tick_held(on, &news->probe, seen, now);
-    case HALF_OPEN:
-        return tick_half_open(on, &news->probe, seen, now, why);
-    case TRIAL:
-        return (trial_goes_on(on, seen, now)
-                || is_untried(on, &news->probe, seen, now))
-                       && reopen(on, seen, LEVEL_OF(seen) + 1, now)
-                   ? LBS_EJECT_UP
-                   : LBS_EJECT_NONE;
-    default:
-        break;
-    }
-    if (lbs_stall_found(&on->record->stall, on->gauge, news, now)) {
-        *why = LBS_EJECT_FOR_STALL;
-        return hold_open(on, seen, now);
-    }
-    return LBS_EJECT_NONE;
-}
-
-apr_int64_t lbs_eject_asks(const lbs_eject_on_t *on,
-                           const lbs_stall_news_t *news, apr_uint64_t now)
-{
-    apr_uint32_t phase =
-        PHASE_OF(lbs_atomic_load64_acquire(&on->record->hold));
-
-    if (on->conf == NULL || phase == TRIAL) {
-        return 0;
-    }
-    if (phase != OPEN) {
-        return LBS_EJECT_ASK_US;
-    }
-    return lbs_stall_suspected(&on->record->stall, on->gauge, news, now)
-               ? news->stall_us / 4
-               : 0;
 }
 
 int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now)
@@ -569,15 +345,15 @@ int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now)
     apr_uint64_t seen = lbs_atomic_load64_acquire(&on->record->hold);
 
     while (PHASE_OF(seen) != OPEN) {
-        if (reopen(on, seen, 0, now)) {
+        if (lbs_eject_reopen(on, seen, 0, now)) {
             return 1;
         }
         seen = lbs_atomic_load64_acquire(&on->record->hold);
     }
     forget(on->record);
     (void)lbs_atomic_cas64(&on->record->hold, &seen,
-                           hold_word(OPEN, 0, TIME_OF(seen)));
-    sync_flags(on);
+                           lbs_eject_word(OPEN, 0, TIME_OF(seen)));
+    lbs_eject_sync(on);
     return 0;
 }
 
@@ -638,16 +414,16 @@ void lbs_eject_load(const lbs_eject_on_t *on, const lbs_eject_saved_t *saved,
                     apr_uint64_t now)
 {
     apr_uint64_t left = saved->left_us;
-    apr_uint64_t word = hold_word(OPEN, saved->level, now);
+    apr_uint64_t word = lbs_eject_word(OPEN, saved->level, now);
 
     if (on->conf != NULL && saved->out != 0) {
         if (left > (apr_uint64_t)on->conf->hold_max_us) {
             left = (apr_uint64_t)on->conf->hold_max_us;
         }
         /* Half-open begins with the first tick. */
-        word = hold_word(HELD, saved->level, now + left);
+        word = lbs_eject_word(HELD, saved->level, now + left);
     }
     lbs_atomic_store64_release(&on->record->hold, word);
     lbs_atomic_store64_relaxed(&on->record->count, saved->count);
-    sync_flags(on);
+    lbs_eject_sync(on);
 }

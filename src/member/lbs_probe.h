@@ -19,9 +19,10 @@
 
 #include "src/member/lbs_gauge.h"
 
-#define LBS_PROBE_TIMEOUT_US 1000000 /* a probe waits so long for an answer   \
-                                      */
-#define LBS_PROBE_GRACE_US 2000000   /* past it before a claim is lost */
+#define LBS_PROBE_TIMEOUT_US                                                  \
+    1000000                        /* a probe waits so long for an answer     \
+                                    */
+#define LBS_PROBE_GRACE_US 2000000 /* past it before a claim is lost */
 
 /* What a member can be asked. */
 typedef enum lbs_probe_kind_t {
