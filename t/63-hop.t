@@ -57,7 +57,8 @@ sub cookie_for ($m) {
 $m1->get('/wsgi/secret?a=b', headers => [cookie_for('m2')]);
 ok wait_for(sub { hop_of($m2, '/wsgi/secret?a=b') }), 'a peer is shown a marker';
 my $marker = hop_of($m2, '/wsgi/secret?a=b');
-like $marker, qr/^1-[0-9a-f]{8}-[0-9a-f]{32}$/, 'of the documented form';
+like $marker, qr{^1-[0-9a-f]{8}-[0-9a-f]{16}-[0-9a-f]{16}-7f000001-[0-9a-f]{32}$},
+    'of the documented form, with the address of the visitor';
 
 my $counts = sub ($h) {
     my $pool = $h->json->{pools}[0];
@@ -118,13 +119,13 @@ subtest 'forged' => sub {
         ['Connection', 'close, LBSticky-Hop']]);
     is $r->json->{backend}, 'm2', 'twice, and called hop-by-hop';
     is $decided->($r, 2), 'local', 'ours still reaches the peer';
-    $m1->announce(qr/LBS2301/);
-    $r = $m1->get('/wsgi/x', headers => [['LBSticky-Hop', '9-x'],
-                                         cookie_for('m2')]);
-    is $r->json->{backend}, 'm1', 'who claims to go in rings is served at once';
-    my @warned = map { $m1->get('/wsgi/x', headers => [['LBSticky-Hop', '9-x']]);
-        scalar(my @lines = $m1->error_log(qr/LBS2301/)) } 1 .. 20;
-    cmp_ok $warned[-1], '<=', scalar(my @all = $m1->children), 'with one warning a minute and process';
+    for my $text (map { ("$_-", "$_-x") } 1 .. 9) {
+        $r = $m1->get('/wsgi/x', headers => [['LBSticky-Hop', $text],
+                                             cookie_for('m2')]);
+        is $r->json->{backend}, 'm2', "$text: no count of hops is believed";
+    }
+    my @lines = map { $_->error_log(qr/LBS\d+/) } $m1, $m2;
+    is_deeply \@lines, [], 'and nothing is logged';
 };
 
 subtest 'rotation of the secret' => sub {
@@ -204,6 +205,83 @@ CONF
     $h->no_unexpected_log;
 };
 
+# A server that is no member itself, and has files of its own.
+subtest 'forged, at a server that only forwards' => sub {
+    my $web = LBS::Backend->new(name => 'web');
+    my $h = LBS::Httpd->new(backends => [$web], conf => <<'CONF');
+LBStickySecret "file:@ROOT@/conf/secret"
+LBSticky cookie
+LBStickyLocal files self
+<Proxy "balancer://app">
+    BalancerMember "http://@B1@" route=web
+</Proxy>
+<Proxy "balancer://mine">
+    BalancerMember "http://127.0.0.1:@PORT@"
+</Proxy>
+ProxyPass "/" "balancer://app/"
+CONF
+    $h->write('conf/secret', "one secret for all of them\n", 0600);
+    $h->write('htdocs/.env', "secret\n");
+    $h->write('htdocs/.git/config', "secret\n");
+    $h->write('htdocs/dir/index.html', "index\n");
+    $h->start;
+    my ($cookie) = $h->get('/')->set_cookies('LBSTICKY_app');
+    my %seen = map { @$_ } @{$h->get('/x')->json->{headers}};
+    my ($marker, $trail) = @seen{qw(LBSticky-Hop LBSticky-Trail)};
+    ok $marker && $trail, 'the member is shown a marker and a trail';
+    my $ask = sub ($hop, $way, $uri) {
+        my @mine = grep { defined $_->[1] } ['LBSticky-Hop', $hop],
+            ['LBSticky-Trail', $way];
+        my $r = $h->get($uri, headers => [@mine,
+            ['X-Forwarded-Proto', 'https'], ['X-Forwarded-Port', 443],
+            ['Cookie', $cookie =~ s/;.*//r]]);
+        my %sent = $r->member ? map { @$_ } @{$r->json->{headers}} : ();
+        return ($r->member || $r->status, \%sent);
+    };
+    my $tag = substr($trail, 0, 8) . ('0' x 16);
+    for my $text ('3-', '9-x', '1-' . ('0' x 8) . '-' . ('0' x 32), '',
+                  $marker, $marker =~ s/1-/2-/r) {
+        for my $uri ('/.env', '/.git/config', '/dir/index.html/', '/dir/') {
+            my ($by, $sent) = $ask->($text, $tag, $uri);
+            my $short = substr "$text $uri", 0, 40;
+            is $by, 'web', "\"$short\" goes to the member";
+            is_deeply [@$sent{qw(Cookie X-Forwarded-Proto X-Forwarded-Port)}],
+                [undef, 'http', $h->port], 'with what is true of the client';
+            isnt $sent->{'LBSticky-Hop'}, $text, 'and a marker of ours';
+        }
+    }
+    my ($by) = $ask->(undef, $trail, '/.env');
+    is $by, 'web', 'a trail for another URL means nothing either';
+    ($by) = $ask->(undef, $trail, '/x');
+    is $by, 508, 'one that fits ends the ring that it proves';
+    my %claims = ('LBSticky-Moved' => 'from=x', 'LBSTICKY-RELEASE' => 1,
+        'lbsticky-hold' => '1h', LBSticky_Move => 'any', 'LBSticky-' => 'x',
+        'X_Forwarded_Proto' => 'https', 'X-Forwarded_Port' => 443);
+    my $r = $h->get('/x', headers => [map { [$_, $claims{$_}] } sort keys %claims]);
+    my @left = grep { exists $claims{$_->[0]} } @{$r->json->{headers}};
+    is_deeply \@left, [], 'names of ours are nobody else\'s';
+    my %kept = map { @$_ } @{$h->get('/x', headers => [['LBStick', 1],
+        ['X-LBSticky-Hop', 2], ['X_Forwarded_User', 3]])->json->{headers}};
+    is_deeply [@kept{qw(LBStick X-LBSticky-Hop X_Forwarded_User)}], [1, 2, 3],
+        'other names stay';
+    $h->stop;
+    $h->no_unexpected_log(qr/LBS2301/);
+};
+
+subtest 'many forged ones with a rule that proxies' => sub {
+    my ($h) = LBS::Pair::make(1, mount => <<'CONF');
+RewriteEngine on
+RewriteRule "^(/.*)" "balancer://app$1" [P]
+CONF
+    $h->start;
+    $h->announce(qr/LBS2400/);
+    $h->get('/wsgi/x', headers => [['LBSticky-Hop', '3-']]) for 1 .. 20;
+    my $lines = () = $h->error_log(qr/LBS\d+/);
+    cmp_ok $lines, '<=', scalar(my @all = $h->children),
+        'one line a minute and process';
+    $h->stop;
+};
+
 subtest 'refused by -t' => sub {
     my $conf = sub ($member, $more = '') {
         return <<"CONF";
@@ -216,6 +294,12 @@ LBStickyLocal self
 CONF
     };
     my $secret = qq(LBStickySecret "file:\@ROOT\@/conf/secret");
+    my $other = <<'CONF';
+<Proxy "balancer://api">
+    BalancerMember "http://127.0.0.1:@FREE2@"
+    BalancerMember "http://192.0.2.1:9000"
+</Proxy>
+CONF
     my @cases = (
         ['no secret', $conf->('127.0.0.1:@PORT@'), qr/LBS2201: LBStickyLocal on line \d+ of \S+: "self": wanted a secret.*write LBStickySecret file:/],
         ['a random one', $conf->('127.0.0.1:@PORT@', 'LBStickySecret random'),
@@ -228,10 +312,24 @@ CONF
         ['any address', $conf->('127.0.0.7:@PORT2@', "Listen 0.0.0.0:\@PORT2\@\n$secret"),
          undef],
         ['another machine', $conf->('192.0.2.1:80', $secret), undef],
+        ['HTTP/2', $conf->('127.0.0.1:@PORT@', $secret)
+             =~ s{http://}{h2c://}r, undef],
+        ['HTTP/2, nobody listens', $conf->('127.0.0.1:@FREE@', $secret)
+             =~ s{http://}{h2c://}r, qr/LBS2200/],
+        ['another pool at a port of another program',
+         $conf->('127.0.0.1:@PORT@', $secret) . $other, undef],
+        ['the same, that pool first',
+         $other . $conf->('127.0.0.1:@PORT@', $secret), undef],
+        ['another pool of another virtual host',
+         $conf->('127.0.0.1:@PORT@', $secret)
+         . "<VirtualHost *:\@PORT2\@>\nServerName api\nLBStickyLocal self\n"
+         . "LBSticky cookie\n$other</VirtualHost>\n", undef],
+        ['two pools, none of this httpd',
+         $conf->('127.0.0.1:@FREE@', $secret) . $other, qr/LBS2200/],
     );
     for (@cases) {
         my ($what, $text, $said) = @$_;
-        my $h = LBS::Httpd->new;
+        my $h = LBS::Httpd->new(modules => [qw(http2 proxy_http2)]);
         $h->write('conf/secret', "one secret for all of them\n", 0600);
         $h->conf($text);
         my ($status, $out) = $h->configtest;

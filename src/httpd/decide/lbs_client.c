@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/base/lbs_slice.h"
+#include "src/httpd/pool/lbs_received.h"
 
 static const struct {
     const char *field, *note;
@@ -37,23 +38,15 @@ void lbs_client_register(void)
     ap_hook_post_read_request(note_fields, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
-/* The PROXY protocol (RemoteIPProxyProtocol) tells who the client is, but all
- * that follows is the client's own: no field in it is a proxy's word. */
-static int is_framed(const conn_rec *c)
+/* Behind the PROXY protocol all fields are the client's own. */
+int lbs_client_trusted(const request_rec *r)
 {
-    const module *remoteip = ap_find_linked_module("mod_remoteip.c");
-
-    c = c->master != NULL ? c->master : c;
-    return remoteip != NULL
-           && ap_get_module_config(c->conn_config, remoteip) != NULL;
-}
-
-/* Does a proxy that mod_remoteip trusts speak for the client? */
-static int is_trusted(const request_rec *r)
-{
+    if (lbs_received_of(r)->from != LBS_RECEIVED_CLIENT) {
+        return 1; /* what a peer says of the scheme is signed */
+    }
     return (r->useragent_addr != r->connection->client_addr
             || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL)
-           && !is_framed(r->connection);
+           && !lbs_received_is_framed(r->connection);
 }
 
 /* Internal redirects and subrequests have the header of the first request,
@@ -75,7 +68,7 @@ const char *lbs_client_told(const request_rec *r, const char *name)
     if (value == NULL || value != sent_by_client(r, name)) {
         return value;
     }
-    return is_trusted(r) ? value : NULL;
+    return lbs_client_trusted(r) ? value : NULL;
 }
 
 int lbs_client_https(const request_rec *r)

@@ -17,6 +17,10 @@
 /** Register the hook that notes what the client sent. In register_hooks. */
 void lbs_client_register(void);
 
+/** @return 1 when a proxy that mod_remoteip trusts, or a peer
+ * (src/httpd/pool/lbs_received.h), speaks for the client */
+int lbs_client_trusted(const request_rec *r);
+
 /** @return the field's value where it is to be believed: the configuration
  * or a trusted proxy wrote it; NULL: it did not, or the client did
  * @param name  LBS_CLIENT_PROTO or LBS_CLIENT_PORT */

@@ -4,7 +4,6 @@
 
 #include <ap_expr.h>
 #include <apr_strings.h>
-#include <http_config.h>
 #include <http_protocol.h>
 #include <string.h>
 

@@ -9,6 +9,8 @@
 
 #include "src/httpd/local/lbs_local_files.h"
 #include "src/httpd/local/lbs_local_map.h"
+#include "src/httpd/pool/lbs_received.h"
+#include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_hop_header.h"
 #include "src/httpd/local/lbs_local_self.h"
 #include "src/httpd/proxy/lbs_log.h"
@@ -84,11 +86,25 @@ static int serve_file(request_rec *r, lbs_pool_t *pool)
     return 1;
 }
 
-/* What a peer sent here is served here, and what this server cannot serve
- * goes nowhere else. */
-static int serve_marked(request_rec *r, lbs_pool_t *pool)
+/* Any visitor can cause it, so it must not fill logs. */
+static void warn_rule(request_rec *r, const lbs_pool_t *pool)
 {
-    lbs_request_t *req = lbs_request_begin(r, pool, r->filename + PROXY_LEN);
+    static lbs_atomic64_t last;
+
+    if (lbs_runtime_once_a_minute(&last)) {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            LBSNO(2400) "pool %s: a RewriteRule with [P] sends %s to the "
+                        "pool, which LBStickyLocal self cannot undo; "
+                        "write ProxyPass instead, or "
+                        "RewriteCond %%{ENV:no-proxy} ^$ before it",
+            pool->name, r->uri);
+    }
+}
+
+/* What this server cannot serve goes nowhere else. */
+static int serve_marked(request_rec *r, lbs_request_t *req)
+{
     lbs_local_map_t undo;
     int status;
 
@@ -101,14 +117,33 @@ static int serve_marked(request_rec *r, lbs_pool_t *pool)
     if (status != DECLINED) {
         return status;
     }
-    ap_log_rerror(
-        APLOG_MARK, APLOG_ERR, 0, r,
-        LBSNO(2400) "pool %s: a RewriteRule with [P] sends %s to the "
-                    "pool, which LBStickyLocal self cannot undo; "
-                    "write ProxyPass instead, or "
-                    "RewriteCond %%{ENV:no-proxy} ^$ before it",
-        pool->name, r->uri);
+    warn_rule(r, req->pool);
     return HTTP_LOOP_DETECTED;
+}
+
+static int has_own(const lbs_pool_t *pool)
+{
+    apr_size_t i = 0;
+
+    while (i < pool->count && !pool->member[i].own) {
+        i++;
+    }
+    return i < pool->count;
+}
+
+/* A request that came back ends where it was before: with the own member,
+ * whatever state that is in, if this server is a member at all. The server
+ * that sent it could not sign what it says, so that is replaced. */
+static int end_ring(request_rec *r, lbs_pool_t *pool)
+{
+    lbs_request_t *req;
+
+    if (!has_own(pool)) {
+        return HTTP_LOOP_DETECTED;
+    }
+    req = lbs_request_begin(r, pool, r->filename + PROXY_LEN);
+    lbs_headers_here(r, req);
+    return serve_marked(r, req);
 }
 
 static int map_to_storage(request_rec *r)
@@ -129,11 +164,17 @@ static int map_to_storage(request_rec *r)
     if (!pool->set.local->self) {
         return DECLINED;
     }
-    if (lbs_hop_header_find(r, pool) != LBS_HOP_HEADER_NONE) {
-        return serve_marked(r, pool);
+    switch (lbs_hop_header_find(r, pool)) {
+    case LBS_HOP_HEADER_OURS:
+        /* What a peer sent here is served here. */
+        return serve_marked(
+            r, lbs_request_begin(r, pool, r->filename + PROXY_LEN));
+    case LBS_HOP_HEADER_RING:
+        return end_ring(r, pool);
+    default:
+        (void)lbs_local_self_map(r, pool);
+        return DECLINED;
     }
-    (void)lbs_local_self_map(r, pool);
-    return DECLINED;
 }
 
 void lbs_local_register(void)
@@ -141,8 +182,7 @@ void lbs_local_register(void)
     /* Later hooks go on with the request as it is after this one. */
     static const char *const before_proxy[] = {"mod_proxy.c", NULL};
 
-    ap_hook_post_read_request(lbs_hop_header_take, NULL, NULL,
-                              APR_HOOK_REALLY_FIRST);
+    lbs_received_register();
     ap_hook_map_to_storage(map_to_storage, NULL, before_proxy, APR_HOOK_FIRST);
     ap_hook_handler(lbs_local_self_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_insert_error_filter(lbs_local_self_error, NULL, NULL,

@@ -83,6 +83,25 @@ static int is_listened_to(const apr_sockaddr_t *addr, int here)
     return 0;
 }
 
+/* The port of a member's URL by its scheme; 0: no server like this one can be
+ * reached by that. */
+static apr_port_t usual_port(const char *scheme)
+{
+    static const struct {
+        const char *scheme;
+        apr_port_t port;
+    } ports[] = {{"http", 80}, {"https", 443}, {"h2c", 80},
+                 {"h2", 443},  {"ws", 80},     {"wss", 443}};
+    unsigned i;
+
+    for (i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+        if (ap_cstr_casecmp(ports[i].scheme, scheme) == 0) {
+            return ports[i].port;
+        }
+    }
+    return 0;
+}
+
 /* @param url  of a member, as mod_proxy has it */
 static where_t find_where(apr_pool_t *ptemp, const char *url)
 {
@@ -91,11 +110,11 @@ static where_t find_where(apr_pool_t *ptemp, const char *url)
     apr_uri_t uri;
 
     if (apr_uri_parse(ptemp, url, &uri) != APR_SUCCESS || uri.hostname == NULL
-        || uri.scheme == NULL || strncmp(uri.scheme, "http", 4) != 0) {
+        || uri.scheme == NULL || usual_port(uri.scheme) == 0) {
         return ELSEWHERE;
     }
     if (uri.port == 0) {
-        uri.port = apr_uri_port_of_scheme(uri.scheme);
+        uri.port = usual_port(uri.scheme);
     }
     /* A name that cannot be resolved is nobody's of this machine. */
     if (apr_sockaddr_info_get(&addr, uri.hostname, APR_UNSPEC, uri.port, 0,
@@ -148,37 +167,50 @@ void lbs_own_find(apr_pool_t *ptemp)
 
 /* Checks ------------------------------------------------------------------ */
 
-/* One that is here while another is this httpd may be a second server on
- * this machine; where none is this httpd, somebody forgot a Listen. */
-static int check_members(apr_pool_t *ptemp, const lbs_walk_t *walk)
+/* Where the members of all pools with `self` are. */
+typedef struct found_t {
+    int httpd;         /* one is this httpd */
+    const char *here;  /* one is this machine, and nobody listens */
+    const char *pool;  /* whose that is */
+    const char *where; /* its LBStickyLocal */
+    const server_rec *server;
+} found_t;
+
+static void look_at_members(apr_pool_t *ptemp, const lbs_walk_t *walk,
+                            found_t *found)
 {
-    const char *here = NULL;
     int n = lbs_worker_count(walk->balancer);
     int i;
 
     for (i = 0; i < n; i++) {
         const char *url = lbs_worker_name(lbs_worker_at(walk->balancer, i));
+        where_t where = find_where(ptemp, url);
 
-        switch (find_where(ptemp, url)) {
-        case THIS_HTTPD:
-            return OK;
-        case THIS_MACHINE:
-            here = url;
-            break;
-        default:
-            break;
+        found->httpd |= where == THIS_HTTPD;
+        if (where == THIS_MACHINE && found->here == NULL) {
+            found->here = url;
+            found->pool = walk->name;
+            found->where = walk->set.local->where;
+            found->server = walk->server;
         }
     }
-    if (here == NULL) {
+}
+
+/* A member that is here, while a member of some pool is this httpd, is
+ * another program on this machine; where none is this httpd, a Listen is
+ * missing. */
+static int check_found(const found_t *found)
+{
+    if (found->httpd || found->here == NULL) {
         return OK;
     }
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->server,
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, found->server,
                  LBSNO(2200) "LBStickyLocal on %s: \"self\": member %s of "
                              "pool %s is this machine, but this httpd does "
                              "not listen there; wanted Listen with that "
                              "address and port, or no self if another program "
                              "serves it",
-                 walk->set.local->where, here, walk->name);
+                 found->where, found->here, found->pool);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -200,15 +232,14 @@ static int check_secret(const lbs_walk_t *walk, const server_rec *main_server)
 int lbs_own_check(apr_pool_t *ptemp, server_rec *main_server)
 {
     lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
+    found_t found = {0};
     int status = OK;
 
     while (status == OK && lbs_walk_next(&walk)) {
         if (walk.set.sticky->on && walk.set.local->self) {
             status = check_secret(&walk, main_server);
-            if (status == OK) {
-                status = check_members(ptemp, &walk);
-            }
+            look_at_members(ptemp, &walk, &found);
         }
     }
-    return status;
+    return status == OK ? check_found(&found) : status;
 }

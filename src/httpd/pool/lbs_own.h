@@ -18,7 +18,7 @@ void lbs_own_find(apr_pool_t *ptemp);
 
 /**
  * Refuse what LBStickyLocal cannot do: `self` without a secret that servers
- * share, or for a pool of which a member is this machine and none is this
+ * share, or where a member is this machine and no member of any pool is this
  * httpd. In check_config.
  *
  * @return OK; or an HTTP status, and it was logged what to write instead

@@ -6,8 +6,10 @@
 #include <http_protocol.h>
 #include <string.h>
 
+#include "src/affinity/lbs_connection.h"
 #include "src/affinity/lbs_cookie.h"
 #include "src/httpd/decide/lbs_client.h"
+#include "src/httpd/pool/lbs_received.h"
 
 /* Our cookie ------------------------------------------------------------- */
 
@@ -43,41 +45,6 @@ static void strip_cookie(request_rec *r, const apr_table_t *client,
 /* X-Forwarded-*
  * ---------------------------------------------------------------- */
 
-void lbs_headers_protect(request_rec *r, apr_table_t *headers,
-                         const char *name)
-{
-    const char *field = apr_table_get(headers, "Connection");
-    char *rest, *to;
-
-    if (field == NULL || !ap_find_token(r->pool, field, name)) {
-        return;
-    }
-    /* A token has a separator behind it, and two bytes before it here. */
-    rest = to = apr_pcalloc(r->pool, 2 * strlen(field) + 1);
-    while (*field != '\0') {
-        const char *token = ap_get_token(r->pool, &field, 0);
-        apr_size_t n = strlen(token);
-
-        if (n != 0 && ap_cstr_casecmp(token, name) != 0) {
-            if (to != rest) {
-                *to++ = ',';
-                *to++ = ' ';
-            }
-            memcpy(to, token, n + 1);
-            to += n;
-        }
-        if (*field != '\0') {
-            field++;
-        }
-    }
-    if (to != rest) {
-        apr_table_setn(headers, "Connection", rest);
-    }
-    else {
-        apr_table_unset(headers, "Connection");
-    }
-}
-
 static void set_forwarded(request_rec *r, apr_table_t *headers)
 {
     if (lbs_client_told(r, LBS_CLIENT_PORT) == NULL) {
@@ -88,8 +55,123 @@ static void set_forwarded(request_rec *r, apr_table_t *headers)
         apr_table_setn(headers, LBS_CLIENT_PROTO,
                        lbs_client_https(r) ? "https" : "http");
     }
-    lbs_headers_protect(r, headers, LBS_CLIENT_PROTO);
-    lbs_headers_protect(r, headers, LBS_CLIENT_PORT);
+}
+
+/* What clients have no business with
+ * ---------------------------------------------------------------- */
+
+/* The first characters of two names, where '_' is a '-': an application that
+ * gets its header as variables cannot tell the two. */
+static int begins(const char *name, const char *prefix)
+{
+    for (; *prefix != '\0'; name++, prefix++) {
+        char c = lbs_slice_lower(*name);
+
+        if ((c == '_' ? '-' : c) != *prefix) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int is_forged(const lbs_set_forward_t *forward, const char *name)
+{
+    switch (*name) {
+    case 'l':
+    case 'L':
+        return begins(name, "lbsticky-");
+    case 'x':
+    case 'X':
+        return forward->proto && strchr(name, '_') != NULL
+               && (begins(name, "x-forwarded-proto")
+                   || begins(name, "x-forwarded-port"));
+    default:
+        return 0;
+    }
+}
+
+/* Names that belong to this module, and spellings of what it sets that
+ * applications take for the same. */
+static void take_forged(request_rec *r, const apr_table_t *client,
+                        const lbs_set_forward_t *forward)
+{
+    const apr_array_header_t *all = apr_table_elts(client);
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
+
+        if (is_forged(forward, name)) {
+            apr_table_unset(r->headers_in, name);
+        }
+    }
+}
+
+typedef struct protect_t {
+    const request_rec *r;
+    const lbs_pool_t *pool;
+} protect_t;
+
+/* The field that a source reads: a member has to see what decided. */
+static int is_source(const lbs_pool_t *pool, lbs_slice_t name)
+{
+    const lbs_set_sticky_t *sticky = pool->set.sticky;
+    int i;
+
+    for (i = 0; i < sticky->count; i++) {
+        if (sticky->source[i].kind == LBS_SOURCE_HEADER
+            && lbs_slice_caseeq(name, lbs_slice_of(sticky->source[i].name))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A field that is another one than the client sent is the configuration's.
+ * apr_table_copy() copies pointers, and RequestHeader sets new ones. */
+static int is_configured(const request_rec *r, lbs_slice_t name)
+{
+    const apr_table_t *client = lbs_received_of(r)->headers;
+    const char *key;
+
+    if (client == NULL) {
+        return 0;
+    }
+    key = apr_pstrmemdup(r->pool, name.p, name.n);
+    return apr_table_get(client, key) != apr_table_get(r->headers_in, key);
+}
+
+/* X-Forwarded-For and its kin are mod_proxy's, which adds to what is there.
+ * What the client itself wrote there it may take back. */
+static int is_protected(void *baton, lbs_slice_t name)
+{
+    const protect_t *protect = baton;
+
+    return !lbs_connection_is_usual(name)
+           && (lbs_connection_protects(NULL, name)
+               || (lbs_connection_is_forwarded(name)
+                   && lbs_client_trusted(protect->r))
+               || is_source(protect->pool, name)
+               || is_configured(protect->r, name));
+}
+
+/* mod_proxy takes out of the header what Connection names. */
+static void clean_connection(request_rec *r, const lbs_pool_t *pool)
+{
+    protect_t protect = {r, pool};
+    const char *field = apr_table_getm(r->pool, r->headers_in, "Connection");
+    const char *clean;
+
+    if (field == NULL) {
+        return;
+    }
+    clean = lbs_connection_clean(r->pool, field, is_protected, &protect);
+    if (clean == NULL) {
+        apr_table_unset(r->headers_in, "Connection");
+    }
+    else if (clean != apr_table_get(r->headers_in, "Connection")) {
+        apr_table_setn(r->headers_in, "Connection", clean);
+    }
 }
 
 static void rewrite(request_rec *r, const lbs_request_t *req)
@@ -97,6 +179,8 @@ static void rewrite(request_rec *r, const lbs_request_t *req)
     const apr_table_t *client = r->headers_in;
 
     r->headers_in = apr_table_copy(r->pool, client);
+    take_forged(r, client, req->pool->set.forward);
+    clean_connection(r, req->pool);
     if (req->pool->set.cookie->strip) {
         strip_cookie(r, client, req->pool->cookie_name);
     }

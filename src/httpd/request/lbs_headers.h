@@ -16,7 +16,9 @@ typedef struct lbs_headers_t {
 /**
  * Give the request a header for the member: without our cookie, with
  * X-Forwarded-Proto and X-Forwarded-Port, and with the client's Host, as
- * LBStickyCookie strip= and LBStickyForward say. All schemes read it.
+ * LBStickyCookie strip= and LBStickyForward say; without LBSticky-* fields,
+ * and with a field Connection that names nothing of ours. All schemes read
+ * it.
  *
  * Cost: one copy of the header table.
  */
@@ -33,12 +35,5 @@ void lbs_headers_here(request_rec *r, lbs_request_t *req);
 
 /** Put back what lbs_headers_here() replaced, when that answer is made. */
 void lbs_headers_back(request_rec *r, const lbs_request_t *req);
-
-/**
- * Keep a header of ours from being taken for hop-by-hop: mod_proxy takes out
- * what Connection names, and a client must not get rid of ours that way.
- */
-void lbs_headers_protect(request_rec *r, apr_table_t *headers,
-                         const char *name);
 
 #endif

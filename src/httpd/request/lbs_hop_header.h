@@ -2,9 +2,9 @@
 /* lbs_hop_header.h - requests that servers of one pool forward to each other.
  *
  * A request that goes to a member of a pool with LBStickyLocal self carries a
- * signed marker in the header LBSticky-Hop (src/affinity/lbs_hop.h). The one
- * that receives it serves it itself. Nobody else ever sees the header: it is
- * taken out of every request as soon as that has been read.
+ * signed marker and a trail (src/httpd/pool/lbs_marker.h). The server that
+ * receives it serves it itself. No application sees them: they are taken out
+ * of every request as soon as that has been read.
  */
 #ifndef LBS_HOP_HEADER_H
 #define LBS_HOP_HEADER_H
@@ -13,26 +13,24 @@
 
 #include "src/httpd/request/lbs_request.h"
 
-/* What a request's marker says about who serves it. */
+/* What a request's marker and trail say about who serves it. */
 typedef enum lbs_hop_header_t {
-    LBS_HOP_HEADER_NONE, /* no marker, or none that means anything here */
+    LBS_HOP_HEADER_NONE, /* nothing: it is balanced */
     LBS_HOP_HEADER_OURS, /* a peer means this server */
-    LBS_HOP_HEADER_RING  /* unsigned, but forwarded too often already */
+    LBS_HOP_HEADER_RING  /* this server forwarded it already */
 } lbs_hop_header_t;
 
-/** post_read_request: take the header away. @return DECLINED */
-int lbs_hop_header_take(request_rec *r);
-
 /**
- * Look at a request's marker.
+ * Look at a request's marker and trail.
  *
  * @param pool  the pool that ProxyPass sends the request to
  */
 lbs_hop_header_t lbs_hop_header_find(request_rec *r, const lbs_pool_t *pool);
 
 /**
- * Give an attempt its marker, if the pool's members are servers like this
- * one. After lbs_headers_forward(): it goes into the copy of the header.
+ * Give an attempt its marker and trail, if the pool's members are servers
+ * like this one. After lbs_headers_forward(): they go into the copy of the
+ * header.
  *
  * @param url  of the attempt, with scheme and host
  */

@@ -42,6 +42,19 @@ apr_uint32_t lbs_runtime_token_now(void)
                                       - started.mono);
 }
 
+int lbs_runtime_once_a_minute(lbs_atomic64_t *last)
+{
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t before = lbs_atomic_load64_relaxed(last);
+
+    if (before != 0 && now - before < (apr_uint64_t)apr_time_from_sec(60)) {
+        return 0;
+    }
+    /* Two threads may both log: one line more. */
+    lbs_atomic_store64_relaxed(last, now);
+    return 1;
+}
+
 lbs_rand_t *lbs_runtime_rand(void)
 {
     static __thread lbs_rand_t rand;

@@ -96,6 +96,13 @@ lbs_clock_t lbs_runtime_clock(void);
  */
 apr_uint32_t lbs_runtime_token_now(void);
 
+/**
+ * May a message that a client can cause be logged? Once a minute and process.
+ *
+ * @param last  when it was logged, for this function only; 0: never
+ */
+int lbs_runtime_once_a_minute(lbs_atomic64_t *last);
+
 /** Random numbers of this thread: good for picks, not for secrets. */
 lbs_rand_t *lbs_runtime_rand(void);
 

@@ -1,46 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/affinity/lbs_hop.h"
 
+#include <string.h>
+
 #include "t/unit/tap.h"
 
 static const lbs_hash_key_t key = {"a key of servers"};
 static const lbs_hash_key_t other_key = {"another of them."};
 
-static const lbs_hop_about_t about = {1, 2, "GET", "/a?b=c", "https", "443"};
+static const lbs_hop_about_t about = {"GET", "/a?b=c", "https", "443"};
 
 #define NOW 1700000000u
 
+static const lbs_hop_t hop = {NOW, 1, 2, {203, 0, 113, 9}, 4};
+
+static apr_status_t shown_at(const char *text, const lbs_hop_about_t *to,
+                             apr_uint32_t now, lbs_hop_t *found)
+{
+    lbs_hop_t unused;
+
+    return lbs_hop_read(text, &key, to, now, found != NULL ? found : &unused);
+}
+
 static apr_status_t shown(const char *text, const lbs_hop_about_t *to)
 {
-    return lbs_hop_verify(text, &key, to, NOW);
+    return shown_at(text, to, NOW, NULL);
 }
 
 static void a_marker_is_good_for_its_request(void)
 {
-    char text[LBS_HOP_LEN + 1];
+    char text[LBS_HOP_MAX + 1];
+    lbs_hop_t found;
 
-    lbs_hop_write(text, &key, &about, 1, NOW);
-    is_int(strlen(text), LBS_HOP_LEN, "length");
-    is_int(shown(text, &about), APR_SUCCESS, "right");
-    is_int(lbs_hop_count(text), 1, "first hop");
-    is_int(lbs_hop_verify(text, &other_key, &about, NOW), APR_EACCES,
+    lbs_hop_write(text, &key, &hop, &about);
+    is_int(shown_at(text, &about, NOW, &found), APR_SUCCESS, "right");
+    is_int(found.made, NOW, "its time");
+    is_int(found.pool, 1, "its pool");
+    is_int(found.member, 2, "its member");
+    is_int(found.addr_len, 4, "an IPv4 address");
+    is_mem(found.addr, hop.addr, 4, "the visitor's");
+    is_int(lbs_hop_read(text, &other_key, &about, NOW, &found), APR_EACCES,
            "another secret");
-    is_str(text, "1-6553f100-17affa977003c094a4e3cd6c7902ee42",
+    is_str(text,
+           "1-6553f100-0000000000000001-0000000000000002-cb007109-"
+           "23648359a3aba0cf6e27cee56a2bb92c",
            "the same on every machine");
+}
+
+static void addresses_of_all_lengths(void)
+{
+    char text[LBS_HOP_MAX + 1];
+    lbs_hop_t six = hop, none = hop, found;
+    int i;
+
+    six.addr_len = LBS_HOP_ADDR;
+    for (i = 0; i < LBS_HOP_ADDR; i++) {
+        six.addr[i] = (unsigned char)(i * 17);
+    }
+    lbs_hop_write(text, &key, &six, &about);
+    is_int(strlen(text), LBS_HOP_MAX - 1, "the longest fits");
+    is_int(shown_at(text, &about, NOW, &found), APR_SUCCESS, "IPv6");
+    is_mem(found.addr, six.addr, LBS_HOP_ADDR, "whole");
+    none.addr_len = 0;
+    lbs_hop_write(text, &key, &none, &about);
+    is_int(shown_at(text, &about, NOW, &found), APR_SUCCESS, "no visitor");
+    is_int(found.addr_len, 0, "no address");
 }
 
 static void a_marker_is_good_for_no_other_request(void)
 {
-    char text[LBS_HOP_LEN + 1];
+    char text[LBS_HOP_MAX + 1];
     lbs_hop_about_t to;
 
-    lbs_hop_write(text, &key, &about, 1, NOW);
+    lbs_hop_write(text, &key, &hop, &about);
 #define DIFFERS(field, value)                                                 \
     to = about;                                                               \
     to.field = value;                                                         \
     is_int(shown(text, &to), APR_EACCES, "another " #field)
-    DIFFERS(pool, 3);
-    DIFFERS(member, 1);
     DIFFERS(method, "POST");
     DIFFERS(method, "GET/a");
     DIFFERS(target, "/a?b=d");
@@ -51,65 +87,85 @@ static void a_marker_is_good_for_no_other_request(void)
 #undef DIFFERS
 }
 
-static void no_character_can_be_changed(void)
+static int changes_unseen(char *text)
 {
-    char text[LBS_HOP_LEN + 1];
-    int i, wrong = 0;
+    lbs_hop_t found = {0};
+    apr_size_t n = strlen(text), i;
+    int wrong = 0;
 
-    lbs_hop_write(text, &key, &about, 3, NOW);
-    for (i = 0; i < LBS_HOP_LEN; i++) {
+    for (i = 0; i < n; i++) {
         char kept = text[i];
 
         text[i] = kept == '4' ? '5' : '4';
-        wrong += shown(text, &about) != APR_EACCES;
+        wrong += shown_at(text, &about, NOW, &found) != APR_EACCES;
         text[i] = '\0';
-        wrong += shown(text, &about) != APR_EACCES;
+        wrong += shown_at(text, &about, NOW, &found) != APR_EACCES;
         text[i] = kept;
     }
-    is_int(wrong, 0, "each change is seen");
+    return wrong + (found.made != 0);
+}
+
+static void no_character_can_be_changed(void)
+{
+    char text[LBS_HOP_MAX + 1], longer[LBS_HOP_MAX + 3];
+    lbs_hop_t six = hop;
+
+    six.addr_len = LBS_HOP_ADDR;
+    lbs_hop_write(text, &key, &six, &about);
+    is_int(changes_unseen(text), 0, "each change is seen, with IPv6");
+    lbs_hop_write(text, &key, &hop, &about);
+    is_int(changes_unseen(text), 0, "with IPv4, and nothing is written");
     is_int(shown(text, &about), APR_SUCCESS, "and the whole is right again");
+    memcpy(longer, text, strlen(text) + 1);
+    strcat(longer, "0");
+    is_int(shown(longer, &about), APR_EACCES, "a digit more");
     is_int(shown("", &about), APR_EACCES, "nothing");
-    is_int(shown("1-6553f100-17AFFA977003C094A4E3CD6C7902EE42", &about),
-           APR_EACCES, "one spelling only");
+    is_int(shown("3-", &about), APR_EACCES, "a count, as 1.0 wrote it");
+    for (longer[0] = '\0'; strlen(longer) < LBS_HOP_MAX;) {
+        strcat(longer, "-");
+    }
+    is_int(shown(longer, &about), APR_EACCES, "only separators");
+}
+
+static void upper_case_is_another_text(void)
+{
+    char text[LBS_HOP_MAX + 1];
+    char *c;
+
+    lbs_hop_write(text, &key, &hop, &about);
+    for (c = text; *c != '\0'; c++) {
+        *c = *c >= 'a' && *c <= 'f' ? (char)(*c - 32) : *c;
+    }
+    is_int(shown(text, &about), APR_EACCES, "one spelling only");
 }
 
 static void a_marker_ages(void)
 {
-    char text[LBS_HOP_LEN + 1];
+    char text[LBS_HOP_MAX + 1];
+    lbs_hop_t last = hop, found;
 
-    lbs_hop_write(text, &key, &about, 1, NOW);
+    lbs_hop_write(text, &key, &hop, &about);
 #define AT(now, status, what)                                                 \
-    is_int(lbs_hop_verify(text, &key, &about, now), status, what)
+    is_int(shown_at(text, &about, now, &found), status, what)
     AT(NOW + LBS_HOP_AGE, APR_SUCCESS, "a minute later");
     AT(NOW + LBS_HOP_AGE + 1, APR_TIMEUP, "and a second");
+    is_int(found.member, 2, "what it says is known all the same");
     AT(NOW - LBS_HOP_AGE, APR_SUCCESS, "our clock is a minute behind");
     AT(NOW - LBS_HOP_AGE - 1, APR_TIMEUP, "and a second");
-    lbs_hop_write(text, &key, &about, 1, APR_UINT32_MAX);
+    last.made = APR_UINT32_MAX;
+    lbs_hop_write(text, &key, &last, &about);
     AT(3, APR_SUCCESS, "when 32 bits are full");
     AT(NOW, APR_TIMEUP, "and far from that");
 #undef AT
 }
 
-static void hops_are_counted(void)
-{
-    char text[LBS_HOP_LEN + 1];
-
-    lbs_hop_write(text, &key, &about, 9, NOW);
-    is_int(lbs_hop_count(text), 9, "nine");
-    lbs_hop_write(text, &key, &about, 4000000000u, NOW);
-    is_int(lbs_hop_count(text), 9, "many");
-    is_int(lbs_hop_count(""), 1, "nothing");
-    is_int(lbs_hop_count("7"), 1, "another shape");
-    is_int(lbs_hop_count("0-"), 1, "none");
-    is_int(lbs_hop_count("7-x"), 7, "is believed of anybody");
-}
-
 int main(void)
 {
     a_marker_is_good_for_its_request();
+    addresses_of_all_lengths();
     a_marker_is_good_for_no_other_request();
     no_character_can_be_changed();
+    upper_case_is_another_text();
     a_marker_ages();
-    hops_are_counted();
     return done_testing();
 }

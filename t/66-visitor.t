@@ -1,0 +1,224 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# LBStickyLocal self: a request that goes over a connection between servers, or
+# from a server to itself, is judged by the visitor's address, as if there were
+# no such connection; and lb-status never answers one.
+use lib 't/lib';
+use LBS::Test timeout => 240;
+use LBS::Pair;
+
+# The servers connect to each other from 127.0.0.1. This visitor comes by a
+# proxy that mod_remoteip trusts.
+my $VISITOR = '203.0.113.5';
+my @outside = (from => '127.0.0.8',
+               headers => [['X-Forwarded-For', $VISITOR]]);
+
+my $RULES = <<'CONF';
+RemoteIPHeader X-Forwarded-For
+RemoteIPInternalProxy 127.0.0.8
+LBStickyAdmin on
+WSGIChunkedRequest On
+<Location "/lb-status">
+    Require local
+</Location>
+<Directory "@ROOT@/htdocs/local">
+    Require local
+</Directory>
+<Directory "@ROOT@/htdocs/near">
+    Require ip 127.0.0.1 192.0.2.0/24
+</Directory>
+<Directory "@ROOT@/htdocs/old">
+    Order deny,allow
+    Deny from all
+    Allow from 127.0.0.1
+</Directory>
+<Directory "@ROOT@/htdocs/expr">
+    Require expr "%{REMOTE_ADDR} == '127.0.0.1'"
+</Directory>
+<Directory "@ROOT@/htdocs/theirs">
+    Require ip 203.0.113.5
+</Directory>
+<Directory "@ROOT@/htdocs/page">
+    Options +Includes
+    AddOutputFilter INCLUDES .shtml
+</Directory>
+LogFormat "%a %h %U" visitors
+CustomLog "@ROOT@/logs/visitors" visitors
+CONF
+
+my $POOL = <<'CONF';
+LBSticky cookie
+LBStickyCookie first=off
+LBStickyMethod round-robin
+LBStickySlowStart off
+CONF
+
+# Every way on which a server connects to itself: a path that ProxyPass
+# changes, and an answer that may be repeated elsewhere.
+my %WAY = (
+    'another path' => {
+        base => '/app', mount => 'ProxyPass "/app/" "balancer://app/"'},
+    'another path, and the whole site' => {
+        base => '/app', mount => qq(ProxyPass "/app/" "balancer://app/"\n)
+            . qq(ProxyPass "/" "balancer://app/")},
+    'repeated by status' => {
+        base => '', pool => "${POOL}LBStickyRetry status=503\n"},
+    'expr=' => {
+        base => '', pool => "LBSticky expr=%{REQUEST_URI}\n"},
+    'HTTP/2' => {
+        base => '/app', mount => 'ProxyPass "/app/" "balancer://app/"',
+        scheme => 'h2c'},
+);
+
+sub fill ($h) {
+    $h->write("htdocs/$_/x.txt", "inside $_\n")
+        for qw(local near old expr theirs);
+    $h->write('htdocs/local/index.html', "inside local\n");
+    $h->write('htdocs/page/x.shtml',
+        qq(<!--#include virtual="/near/x.txt" -->\n)
+        . qq(<!--#include virtual="/theirs/x.txt" -->\n));
+    return;
+}
+
+# What an outsider gets, and what gets nobody anything.
+sub judge ($h, $base, $where) {
+    for my $dir (qw(local near old expr)) {
+        my $r = $h->get("$base/$dir/x.txt", @outside);
+        is $r->status, 403, "$where: $dir is closed to the visitor";
+    }
+    is $h->get("$base/theirs/x.txt", @outside)->body, "inside theirs\n",
+        "$where: what is open to the visitor is";
+    is $h->get("$base/theirs/x.txt")->status, 403,
+        "$where: and not to the servers";
+    is $h->get("$base/near/x.txt")->body, "inside near\n",
+        "$where: a visitor from there sees what is for there";
+    is $h->get("$base/wsgi/x", @outside)->json->{address}, $VISITOR,
+        "$where: a program is told of the visitor";
+    my $page = $h->get("$base/page/x.shtml", @outside)->body;
+    like $page, qr/inside theirs/, "$where: subrequests are the visitor's";
+    unlike $page, qr/inside near/, "$where: all of them";
+    return;
+}
+
+sub no_status ($h, $base, $where) {
+    for my $doc ('', '/', '/json', '/metrics', '/explain?pool=app') {
+        for my $from ([@outside], []) {
+            isnt $h->get("$base/lb-status$doc", @$from)->status, 200,
+                "$where: lb-status$doc is not reached";
+        }
+    }
+    my $r = $h->post("$base/lb-status/admin",
+        {pool => 'app', member => 'm1', action => 'disable'},
+        headers => [['LBSticky-Admin', 1]]);
+    isnt $r->status, 200, "$where: nor is admin";
+    is $h->json->{pools}[0]{members}[0]{state}, 'up', "$where: by nobody";
+    return;
+}
+
+sub with_scheme ($text, $scheme) {
+    return $text =~ s{"http://(127\.0\.0\.1:\d+)" route}{"$scheme://$1" route}gr;
+}
+
+my @modules = qw(include access_compat http2 proxy_http2);
+my @quiet = (qr{AH01630|AH01797|AH03490|unable to include "/near});
+
+# The httpd connects to itself.
+each_mpm {
+    my ($mpm) = @_;
+    my ($h) = LBS::Pair::make(1, pool => $POOL, more => $RULES,
+                              modules => \@modules);
+    fill($h);
+    $h->start;
+    for my $way (sort keys %WAY) {
+        my %o = %{$WAY{$way}};
+        my $scheme = delete $o{scheme} // 'http';
+        next if $scheme ne 'http' && $mpm eq 'prefork';
+        my $base = delete $o{base};
+        $h->graceful("Protocols h2c http/1.1\n"
+            . with_scheme(LBS::Pair::again($h, %o), $scheme));
+        judge($h, $base, $way);
+        no_status($h, $base, $way) if $base ne '';
+    }
+    my $logged = LBS::Proc::slurp($h->root . '/logs/visitors');
+    like $logged, qr{^\Q$VISITOR $VISITOR\E /theirs/x.txt$}m, 'logs name the visitor';
+    $h->stop;
+    $h->no_unexpected_log(@quiet);
+};
+
+# A peer forwards.
+sub pair (%o) {
+    my ($m1, $m2) = LBS::Pair::make(2, pool => $POOL, more => $RULES,
+                                    modules => \@modules, %o);
+    fill($_) for $m1, $m2;
+    $_->start for $m1, $m2;
+    return ($m1, $m2);
+}
+
+my ($m1, $m2) = pair(pool => "${POOL}LBStickyFailback stay\n");
+
+subtest 'forwarded by a peer' => sub {
+    $m1->post('/lb-status/admin', {pool => 'app', member => 'm1',
+        action => 'disable'}, headers => [['LBSticky-Admin', 1]]);
+    $m2->post('/lb-status/admin', {pool => 'app', member => 'm2',
+        action => 'enable'}, headers => [['LBSticky-Admin', 1]]);
+    judge($m1, '', 'by m1');
+    my $r = $m1->get('/theirs/x.txt', @outside);
+    is $r->header('X-Machine'), 'm2', 'the peer has answered';
+};
+
+subtest 'a peer that mod_remoteip trusts' => sub {
+    for my $h ($m1, $m2) {
+        $h->graceful(LBS::Pair::again($h,
+            more => $RULES =~ s/(RemoteIPInternalProxy .*)/$1 127.0.0.1/r));
+    }
+    $m1->post('/lb-status/admin', {pool => 'app', member => 'm1',
+        action => 'disable'}, headers => [['LBSticky-Admin', 1]]);
+    is $m1->get('/local/x.txt', @outside)->status, 403, 'is no visitor';
+    is $m1->get('/theirs/x.txt', @outside)->body, "inside theirs\n",
+        'the visitor is known all the same';
+    my $r = $m1->get('/wsgi/x', from => '127.0.0.9',
+        headers => [['X-Forwarded-For', '127.0.0.1']]);
+    is $r->json->{address}, '127.0.0.9', 'and cannot claim an address';
+};
+
+subtest 'a marker that somebody writes' => sub {
+    $m2->get('/lb-status/json');
+    my $seen = sub { LBS::Proc::slurp($m2->root . '/logs/hops') =~ /^(1-\S+) / };
+    $m2->graceful(LBS::Pair::again($m2, more => $RULES
+        . qq(CustomLog "\@ROOT\@/logs/hops" "%{lbsticky-hop}n %U"\n)));
+    $m1->get('/theirs/x.txt', @outside);
+    ok wait_for($seen), 'one is read off the network';
+    my ($marker) = $seen->();
+    my @covered = (['X-Forwarded-Proto', 'http'],
+                   ['X-Forwarded-Port', $m1->port]);
+    my $ask = sub ($text, $uri = '/theirs/x.txt') {
+        $m2->get($uri, from => '127.0.0.9',
+            headers => [['LBSticky-Hop', $text], @covered])->status
+    };
+    # m2 alone serves: what is not for it is served by m1.
+    $m2->post('/lb-status/admin', {pool => 'app', member => 'm1',
+        action => 'disable'}, headers => [['LBSticky-Admin', 1]]);
+    is $ask->($marker), 200, 'the same request may be sent once more';
+    is $ask->($marker, '/near/x.txt'), 403, 'another one is not let in';
+    my @part = split /-/, $marker;
+    is scalar(@part), 6, 'a marker has six parts';
+    for my $i (0 .. $#part) {
+        my @other = @part;
+        $other[$i] =~ tr/0-9a-f/1-9a-f0/;
+        isnt $ask->(join '-', @other), 200, "another part $i is not let in";
+    }
+    (my $local = $marker) =~ s/-cb007105-/-7f000001-/;
+    isnt $local, $marker, 'the address of the visitor stands in it';
+    is $ask->($local, '/near/x.txt'), 403, 'another address is not let in';
+    is $ask->($local, '/local/x.txt'), 200, 'nor is anybody shut out';
+    is $ask->("$marker, $marker"), 403, 'two of them are none';
+    for my $doc (qw(json admin)) {
+        is $m2->get("/lb-status/$doc", headers => [['LBSticky-Hop', $marker],
+            @covered])->status, $doc eq 'json' ? 200 : 405,
+            "a marker for something else does not close lb-status/$doc";
+    }
+};
+
+$_->stop for $m1, $m2;
+$_->no_unexpected_log(@quiet) for $m1, $m2;
+done_testing;
