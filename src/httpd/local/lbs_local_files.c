@@ -2,6 +2,7 @@
 /* lbs_local_files.c - see lbs_local_files.h. */
 #include "src/httpd/local/lbs_local_files.h"
 
+#include <http_core.h>
 #include <http_request.h>
 #include <string.h>
 
@@ -11,6 +12,25 @@
 static int is_hidden(const char *path)
 {
     return strstr(path, "/.") != NULL;
+}
+
+/* Does a name below the folder that the URL was mapped to begin with a dot?
+ * The administrator chose what stands before: DocumentRoot, the second word
+ * of Alias. A pattern (AliasMatch, RewriteRule) says nowhere where its folder
+ * ends, so there all names count that are not DocumentRoot's. */
+static int is_hidden_file(request_rec *r)
+{
+    const char *root = ap_context_document_root(r);
+    apr_size_t n = root != NULL ? strlen(root) : 0;
+
+    if (n == 0 || strncmp(r->filename, root, n) != 0) {
+        return is_hidden(r->filename);
+    }
+    /* Alias "/x/" "/a/." makes /a/.env of /x/env. */
+    while (n > 0 && r->filename[n] != '/') {
+        n--;
+    }
+    return is_hidden(r->filename + n);
 }
 
 /* Asked as the core's walk over directories asks, which takes r->finfo for
@@ -23,7 +43,7 @@ static int is_file(request_rec *r)
 {
     apr_finfo_t info;
 
-    if (r->handler != NULL || is_hidden(r->uri)
+    if (r->handler != NULL || is_hidden(r->uri) || is_hidden_file(r)
         || ap_run_dirwalk_stat(&info, r, APR_FINFO_MIN) != APR_SUCCESS
         || info.filetype != APR_REG) {
         return 0;

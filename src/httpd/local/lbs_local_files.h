@@ -2,9 +2,10 @@
 /* lbs_local_files.h - LBStickyLocal files: what this httpd has as a file is
  * served from there, everything else goes to the pool.
  *
- * Only GET and HEAD, only regular files, only paths in which no name begins
- * with a dot. Whether a file may be seen is up to <Directory>: a file that
- * is there and denied is denied, never asked for elsewhere.
+ * Only GET and HEAD, only regular files, only where no name begins with a
+ * dot, be it in the URL or in the file that it is mapped to. Whether a file
+ * may be seen is up to <Directory>: a file that is there and denied is denied,
+ * never asked for elsewhere.
  */
 #ifndef LBS_LOCAL_FILES_H
 #define LBS_LOCAL_FILES_H
