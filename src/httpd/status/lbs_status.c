@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_status.c - `SetHandler lb-status`: the documents below a location.
- *
- * A handler does not know which location it was set for. The name of the
- * document is the last part of the path if it is one of ours; else the page
- * is meant, unless the path without its last part has this handler, too.
- */
+/* lbs_status.c - `SetHandler lb-status`: the documents below a location. */
 #include "src/httpd/status/lbs_status.h"
 
 #include <string.h>
-#include <strings.h>
 
-#include <ap_expr.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include "src/httpd/pool/lbs_received.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/status/lbs_admin_form.h"
 #include "src/view/lbs_assets.h"
 #include "src/httpd/status/lbs_collect.h"
+#include "src/httpd/status/lbs_document.h"
 #include "src/httpd/status/lbs_explain.h"
 #include "src/view/lbs_json.h"
 #include "src/view/lbs_metrics.h"
@@ -96,6 +91,7 @@ static int serve_asset(request_rec *r, const lbs_asset_t *asset)
 static const document_t *find_document(const char *name)
 {
     static const document_t documents[] = {
+        {"", M_GET, serve_page},
         {"json", M_GET, serve_json},
         {"metrics", M_GET, serve_metrics},
         {"explain", M_GET, lbs_explain_serve},
@@ -117,62 +113,26 @@ static int refuse_method(request_rec *r, int method)
     return HTTP_METHOD_NOT_ALLOWED;
 }
 
-/* Does the configuration of the request's location set this handler? */
-static int is_ours(request_rec *r)
-{
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    const char *handler = core->handler;
-    const char *error = NULL;
-
-    /* To httpd every SetHandler is an expression; one that cannot be
-     * evaluated is reported when the handler is chosen. */
-    if (core->expr_handler != NULL) {
-        handler = ap_expr_str_exec(r, core->expr_handler, &error);
-    }
-    return handler != NULL && error == NULL
-           && strcasecmp(handler, HANDLER) == 0;
-}
-
-/* Is it something below a location that is asked for, not the location? */
-static int is_below(request_rec *r)
-{
-    apr_size_t n = strlen(r->uri);
-    request_rec *parent;
-    int below;
-
-    if (r->path_info == NULL || strcmp(r->path_info, "") == 0
-        || strcmp(r->path_info, "/") == 0) {
-        return 0;
-    }
-    while (n > 1 && r->uri[n - 1] == '/') {
-        n--;
-    }
-    while (n > 1 && r->uri[n - 1] != '/') {
-        n--;
-    }
-    parent = ap_sub_req_lookup_uri(
-        ap_os_escape_path(r->pool, apr_pstrmemdup(r->pool, r->uri, n), 1), r,
-        NULL);
-    below = is_ours(parent);
-    ap_destroy_sub_req(parent);
-    return below;
-}
-
 int lbs_status_translate(request_rec *r)
 {
-    if (is_ours(r)) {
+    if (lbs_document_is_ours(r, HANDLER)) {
         /* mod_proxy's own way to be told so, as by SetEnvIf. */
         apr_table_setn(r->subprocess_env, "no-proxy", "1");
     }
     return DECLINED;
 }
 
+static int is_known(const char *name)
+{
+    return find_document(name) != NULL || lbs_asset_find(name) != NULL;
+}
+
 int lbs_status_handler(request_rec *r)
 {
-    static const document_t page = {"", M_GET, serve_page};
     const document_t *document;
     const lbs_asset_t *asset;
     const char *name;
+    int method;
 
     if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0) {
         return DECLINED;
@@ -180,17 +140,24 @@ int lbs_status_handler(request_rec *r)
     if (lbs_runtime() == NULL) {
         return HTTP_SERVICE_UNAVAILABLE;
     }
+    /* A peer passes on what a visitor asked of it: nothing of this server's
+     * own. */
+    if (lbs_received_of(r)->from != LBS_RECEIVED_CLIENT) {
+        return HTTP_FORBIDDEN;
+    }
     lbs_reply_headers(r);
-    name = strrchr(r->uri, '/');
-    name = name != NULL ? name + 1 : r->uri;
-    document = find_document(name);
-    asset = document == NULL ? lbs_asset_find(name) : NULL;
-    if (document == NULL && asset == NULL && is_below(r)) {
+    name = lbs_document_name(r, HANDLER, is_known);
+    if (name == NULL) {
         return HTTP_NOT_FOUND;
     }
-    document = document != NULL ? document : &page;
-    if (r->method_number != document->method) {
-        return refuse_method(r, document->method);
+    document = find_document(name);
+    asset = document == NULL ? lbs_asset_find(name) : NULL;
+    if (document == NULL && asset == NULL) {
+        return HTTP_NOT_FOUND;
+    }
+    method = document != NULL ? document->method : M_GET;
+    if (r->method_number != method) {
+        return refuse_method(r, method);
     }
     return asset != NULL ? serve_asset(r, asset) : document->serve(r);
 }
