@@ -4,6 +4,8 @@
 use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
 use JSON::PP ();
+use LBS::Governed;
+use LBS::State;
 use LBS::Test;
 
 my @web = LBS::Backend->many(3);
@@ -201,6 +203,87 @@ subtest 'it says what happens, and changes nothing' => sub {
     is $state->(), $before, 'the state is what it was';
     is $h->get('/', jar => $jar)->member, ask("pool=app&cookie=$token")->json->{member},
         'a request gets what was said';
+};
+
+# What /explain says, and what a request that shows the same gets right after.
+sub said_and_done ($h, $pool, $query, %o) {
+    my $e = $h->get("/lb-status/explain?pool=$pool" . ($query && "&$query"))->json;
+    my $r = $h->get("/$pool/", headers => $o{headers} // []);
+    my $said = join ' ', grep { $_ ne '' } @$e{qw(decision reason)};
+    return ($said, verdict($r), $e->{member}, member_of($r), $e);
+}
+
+subtest 'a token dated ahead is as old as its date is wrong' => sub {
+    my $jump = ($ENV{LBS_BUILD} // 'build') . '/t/preload/jump.so';
+    my %name = (near => 3600, far => 3 * 86_400);
+    my $site = sub (%env) {
+        my $one = governed(\@web, start => 0, app => 'LBSticky cookie', %env,
+            server => qq(LBStickySecret "file:\@ROOT\@/conf/secret"));
+        $one->write('conf/secret', "one secret for both of them\n", 0600);
+        return $one;
+    };
+    my $here = $site->()->start;
+    for my $name (sort keys %name) {
+        my $ahead = $site->(env => {LD_PRELOAD => $jump});
+        $ahead->{env}{LBS_JUMP} = $ahead->write('jump', $name{$name});
+        $ahead->start;
+        my $token = token_in($ahead->get('/app/'), 'LBSTICKY_app');
+        my ($said, $done, $who, $got) = said_and_done($here, 'app', "cookie=$token",
+            headers => cookie_of(LBSTICKY_app => $token));
+        is $said, $name eq 'far' ? 'new expired' : 'kept', "$name: what is said";
+        is $done, $said, 'is done';
+        is $who, $got, 'by the member that was named' if $name eq 'near';
+        $ahead->stop;
+        $ahead->no_unexpected_log;
+    }
+    $here->no_unexpected_log;
+};
+
+subtest 'redirect=, lbset=, spares and standbys have their say' => sub {
+    my $line = sub ($n, $more = '') { qq(BalancerMember "http://\@B$n\@" route=r$n $more) };
+    my $one = governed(\@web, server => 'LBStickyAdmin on',
+        red => join("\n", 'LBSticky header=X-User', $line->(1, 'redirect=r3'), $line->(2), $line->(3)),
+        set => join("\n", 'LBSticky header=X-User', $line->(1, 'lbset=1'), $line->(2), $line->(3)),
+        kin => join("\n", 'LBSticky header=X-User', $line->(1, 'status=+H'), $line->(2, 'status=+R'), $line->(3)));
+    my $by = sub ($user) { headers => [['X-User', $user]] };
+    my $who = 'ann00';
+    $who++ while member_of($one->get('/red/', $by->($who))) ne 'r1';
+    admin($one, 'red', 'r1', 'disable');
+    my ($said, $done, $named, $got) = said_and_done($one, 'red', "key=header:$who", $by->($who));
+    is "$said $named", 'moved disabled r3', 'redirect=: where it points to';
+    is "$done $got", "$said $named", 'as it happens';
+
+    my %seen;
+    for my $n (1 .. 8) {
+        my $e;
+        ($said, $done, $named, $got, $e) = said_and_done($one, 'set', "key=header:new$n", $by->("new$n"));
+        $seen{"$said $named"} = $seen{"$done $got"} = 1;
+        next if $n > 1;
+        is_deeply {map { ($_->{member} => $_->{eligible} ? 1 : 0) } @{$e->{candidates}}},
+            {r1 => 0, r2 => 1, r3 => 1}, 'lbset=: only the lowest is in demand';
+        is $e->{candidates}[0]{why}, 'members of a lower lbset are open', 'and it says why';
+    }
+    delete @seen{'new unknown r2', 'new unknown r3'};
+    is_deeply \%seen, {}, 'nobody of a higher one is named, nor asked';
+    ($said, $done, $named, $got) = said_and_done($one, 'kin', 'key=header:bob', $by->('bob'));
+    is "$named $got", 'r3 r3', 'neither the standby nor the spare';
+    admin($one, 'kin', 'r3', 'disable');
+    ($said, $done, $named, $got) = said_and_done($one, 'kin', 'key=header:bob', $by->('bob'));
+    is "$said $named", 'moved disabled r2', 'the spare for a member that is out';
+    is "$done $got", "$said $named", 'as it happens';
+    $one->no_unexpected_log;
+};
+
+subtest 'round-robin: whose turn it is, and it stays their turn' => sub {
+    my $one = governed(\@web, turn => "LBSticky header=X-User\nLBStickyMethod round-robin\nLBStickySlowStart off");
+    my @wrong;
+    for my $n (1 .. 9) {
+        my ($said, $done, $named, $got, $e) =
+            said_and_done($one, 'turn', "key=header:n$n", headers => [['X-User', "n$n"]]);
+        push @wrong, "$n: $named, $got" if $named ne $got || $e->{chance};
+    }
+    is_deeply \@wrong, [], 'as explained';
+    $one->no_unexpected_log;
 };
 
 subtest 'wrong questions' => sub {

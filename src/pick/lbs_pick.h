@@ -45,6 +45,7 @@ typedef struct lbs_pick_ask_t {
     unsigned ntried;           /* how many; 0: tried may be NULL */
     int steady;                /* least-load: 1 when the request should not be
                                   the one that tries out a half-open member */
+    int traceless;             /* round-robin: 1 takes no ticket */
     unsigned bound_centi;      /* hash: 105 to 400, in flight is bounded to
                                   that multiple of the mean; 0: no bound */
 } lbs_pick_ask_t;
@@ -66,8 +67,27 @@ typedef struct lbs_pick_ask_t {
 apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,
                              const lbs_pick_ask_t *ask, apr_uint32_t *index);
 
+/* How a member stands with a pick. */
+enum {
+    LBS_PICK_STANDS_OPEN,      /* it may be chosen */
+    LBS_PICK_STANDS_CLOSED,    /* to new sessions, by its state or weight */
+    LBS_PICK_STANDS_FULL,      /* or half-open, and somebody tries it */
+    LBS_PICK_STANDS_TRIED,     /* by this request, before */
+    LBS_PICK_STANDS_IN_RESERVE /* others are there: a spare, a standby, or a
+                                  member of a higher lbset */
+};
+
 /**
- * How a member stands with the pool's method, for explaining a decision:
+ * Say of every member how it stands with this pick, by the walk that a pick
+ * makes when the plan knows nobody. Cost: linear in the number of members.
+ *
+ * @param stands  out: LBS_PICK_STANDS_*, one per member
+ */
+void lbs_pick_survey(const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
+                     unsigned char *stands);
+
+/**
+ * A member's figure in the pool's method, for explaining a decision:
  * the least wins. Microseconds of expected waiting for least-load, a count
  * per weight for the others; for round-robin and hash it is in flight per
  * weight and does not decide.
@@ -85,6 +105,10 @@ const char *lbs_pick_method_parse(const char *word, lbs_pick_method_t *method);
 
 /** @return the method's name as in LBStickyMethod */
 const char *lbs_pick_method_name(lbs_pick_method_t method);
+
+/** @return 1 when random numbers decide among members, so that the same
+ * question may be answered differently; 0: round-robin and hash */
+int lbs_pick_method_draws(lbs_pick_method_t method);
 
 /** @return LBS_PLAN_*: what lbs_plan_format() has to make room for */
 apr_uint32_t lbs_pick_method_needs(lbs_pick_method_t method);

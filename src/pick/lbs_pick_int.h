@@ -36,9 +36,13 @@ typedef apr_uint32_t lbs_pick_planned_fn(const lbs_pick_pool_t *pool,
                                          const lbs_plan_side_t *side,
                                          apr_uint32_t front);
 
-/** @return expected wait at a member, microseconds per weight */
-double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,
+/* What a member has of what the method looks at; see lbs_pick_score(). */
+typedef double lbs_pick_score_fn(const lbs_pick_pool_t *pool,
                                  const lbs_gauge_t *g);
+
+lbs_pick_score_fn lbs_pick_least_load_score; /* microseconds per weight */
+lbs_pick_score_fn lbs_pick_least_sessions_score;
+lbs_pick_score_fn lbs_pick_in_flight_score;
 
 /* What members are compared by: per weight, the second one among equals. */
 typedef struct lbs_pick_count_t {

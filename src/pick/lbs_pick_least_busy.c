@@ -10,6 +10,13 @@ lbs_pick_count_t lbs_pick_in_flight(const lbs_gauge_t *g)
     return count;
 }
 
+double lbs_pick_in_flight_score(const lbs_pick_pool_t *pool,
+                                const lbs_gauge_t *g)
+{
+    (void)pool;
+    return lbs_gauge_inflight(g) * 100.0 / lbs_pick_weight(g);
+}
+
 static apr_uint32_t least_busy(const lbs_pick_pool_t *pool,
                                const lbs_pick_ask_t *ask,
                                const lbs_plan_side_t *side, apr_uint32_t front)

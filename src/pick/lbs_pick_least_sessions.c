@@ -28,3 +28,11 @@ apr_status_t lbs_pick_least_sessions(const lbs_pick_pool_t *pool,
 {
     return lbs_pick_planned(pool, ask, least_sessions, sessions, index);
 }
+
+double lbs_pick_least_sessions_score(const lbs_pick_pool_t *pool,
+                                     const lbs_gauge_t *g)
+{
+    (void)pool;
+    return lbs_atomic_load32_relaxed(&g->sessions) * 100.0
+           / lbs_pick_weight(g);
+}

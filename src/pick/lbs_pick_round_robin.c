@@ -24,8 +24,11 @@ static apr_uint32_t next_turn(const lbs_pick_pool_t *pool,
         return LBS_PICK_NONE;
     }
     for (i = 0; i < TICKETS_MAX; i++) {
-        apr_uint64_t turn = lbs_atomic_add64_relaxed(ticket, 1) % length;
-        apr_uint32_t index = lbs_plan_cell(&side->sequence[turn]);
+        apr_uint64_t turn =
+            ask->traceless
+                ? lbs_atomic_load64_relaxed(ticket) + (apr_uint64_t)i
+                : lbs_atomic_add64_relaxed(ticket, 1);
+        apr_uint32_t index = lbs_plan_cell(&side->sequence[turn % length]);
         const lbs_gauge_t *g = lbs_pick_open(pool, ask, index);
 
         if (g == NULL) {

@@ -4,12 +4,14 @@
  * gauges say now, so its answer is right where the plan's is only likely. */
 #include "src/pick/lbs_pick_int.h"
 
-#define ENOUGH 16 /* open ones, of which the best is taken */
+#define ENOUGH 16
 
 typedef struct scan_t {
     const lbs_pick_pool_t *pool;
     const lbs_pick_ask_t *ask;
     lbs_pick_count_fn *count; /* NULL: the first will do */
+    apr_uint32_t enough;      /* open ones, of which the best is taken */
+    unsigned char *stands;    /* for a survey; NULL: it is a pick */
     apr_uint64_t start;
 
     int busy; /* somebody usable and not tried was passed: no place left */
@@ -62,6 +64,16 @@ static void consider(scan_t *scan, apr_uint32_t index, const lbs_gauge_t *g)
     }
 }
 
+/* How a member that is in demand stands with the request. */
+static unsigned char stand_of(const scan_t *scan, apr_uint32_t index,
+                              const lbs_gauge_t *g)
+{
+    if (lbs_pick_tried(scan->ask, index)) {
+        return LBS_PICK_STANDS_TRIED;
+    }
+    return lbs_gauge_open_new(g) ? LBS_PICK_STANDS_OPEN : LBS_PICK_STANDS_FULL;
+}
+
 /* Walk the members of one kind in order[from..to).
  *
  * @param quota  usable ones to be looked at; beyond, they are not in demand
@@ -70,7 +82,6 @@ static void walk(scan_t *scan, apr_uint32_t from, apr_uint32_t to,
                  apr_uint32_t kind, apr_uint32_t quota)
 {
     const lbs_plan_t *plan = scan->pool->plan;
-    apr_uint32_t enough = scan->count != NULL ? ENOUGH : 1;
     apr_uint32_t n = to - from;
     /* Spares are called up in their order, the others have none. */
     apr_uint32_t first =
@@ -79,10 +90,11 @@ static void walk(scan_t *scan, apr_uint32_t from, apr_uint32_t to,
 
     scan->passed = 0;
     scan->unusable = 0;
-    for (i = 0; i < n && quota > 0 && scan->seen < enough; i++) {
+    for (i = 0; i < n && quota > 0 && scan->seen < scan->enough; i++) {
         apr_uint32_t at = first + i < n ? first + i : first + i - n;
         apr_uint32_t index = plan->order.member[from + at];
         const lbs_gauge_t *g = lbs_plan_gauge(plan, scan->pool->gauges, index);
+        unsigned char stand;
 
         if (kind_of(g) != kind) {
             continue;
@@ -93,13 +105,14 @@ static void walk(scan_t *scan, apr_uint32_t from, apr_uint32_t to,
             continue;
         }
         quota--;
-        if (lbs_pick_tried(scan->ask, index)) {
-            continue;
+        stand = stand_of(scan, index, g);
+        if (scan->stands != NULL) {
+            scan->stands[index] = stand;
         }
-        if (lbs_gauge_open_new(g)) {
+        if (stand == LBS_PICK_STANDS_OPEN) {
             consider(scan, index, g);
         }
-        else {
+        else if (stand == LBS_PICK_STANDS_FULL) {
             scan->busy = 1;
         }
     }
@@ -124,27 +137,53 @@ static void walk_lbset(scan_t *scan, apr_uint32_t from, apr_uint32_t to)
     }
 }
 
+static void walk_all(scan_t *scan)
+{
+    const lbs_active_order_t *order = &scan->pool->plan->order;
+    apr_uint32_t from;
+    apr_uint32_t to;
+
+    for (from = 0; from < order->n && scan->best == LBS_PICK_NONE; from = to) {
+        to = lbs_active_run(order, from);
+        walk_lbset(scan, from, to);
+    }
+}
+
 apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
                            const lbs_pick_ask_t *ask, lbs_pick_count_fn *count,
                            apr_uint32_t *index)
 {
-    const lbs_active_order_t *order = &pool->plan->order;
     scan_t scan = {.pool = pool,
                    .ask = ask,
                    .count = count,
+                   .enough = count != NULL ? ENOUGH : 1,
                    .start =
                        count == NULL ? ask->hash : lbs_rand_next(ask->rand),
                    .best = LBS_PICK_NONE};
-    apr_uint32_t from;
-    apr_uint32_t to;
 
-    for (from = 0; from < order->n && scan.best == LBS_PICK_NONE; from = to) {
-        to = lbs_active_run(order, from);
-        walk_lbset(&scan, from, to);
-    }
+    walk_all(&scan);
     if (scan.best == LBS_PICK_NONE) {
         return scan.busy ? APR_EBUSY : APR_NOTFOUND;
     }
     *index = scan.best;
     return APR_SUCCESS;
+}
+
+void lbs_pick_survey(const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
+                     unsigned char *stands)
+{
+    scan_t scan = {.pool = pool,
+                   .ask = ask,
+                   .enough = APR_UINT32_MAX,
+                   .stands = stands,
+                   .best = LBS_PICK_NONE};
+    apr_uint32_t i;
+
+    for (i = 0; i < pool->plan->members; i++) {
+        stands[i] =
+            lbs_plan_usable(lbs_plan_gauge(pool->plan, pool->gauges, i))
+                ? LBS_PICK_STANDS_IN_RESERVE
+                : LBS_PICK_STANDS_CLOSED;
+    }
+    walk_all(&scan);
 }

@@ -15,6 +15,8 @@ typedef struct lbs_ask_t {
     const lbs_pool_t *pool;
     int idempotent; /* the request may be processed twice */
     int waited;     /* it stood in a queue already: once is enough */
+    int traceless;  /* only a question: the decision is remembered nowhere, and
+                       takes nobody's turn */
 
     /* An answered request of the same page: its token is this one's, too. */
     const lbs_visit_t *earlier; /* NULL: there is none */

@@ -17,6 +17,7 @@ typedef struct lbs_choice_t {
     int home;      /* member the session is bound to; LBS_NO_MEMBER */
     int member;    /* chosen now; LBS_NO_MEMBER */
     int temporary; /* this request only: the session stays at home */
+    int drawn;     /* the member was chosen with the help of chance */
 
     /* Members this request was sent to: none of them is picked again. */
     apr_uint16_t tried[LBS_MAX_TRIED];
@@ -32,6 +33,7 @@ static inline void lbs_choice_none(lbs_choice_t *choice)
     choice->home = LBS_NO_MEMBER;
     choice->member = LBS_NO_MEMBER;
     choice->temporary = 0;
+    choice->drawn = 0;
     choice->ntried = 0;
 }
 

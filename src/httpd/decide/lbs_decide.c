@@ -20,7 +20,7 @@ typedef struct decide_t {
 
 /* Picks ------------------------------------------------------------------ */
 
-static apr_status_t pick(const decide_t *d)
+static lbs_pick_ask_t pick_ask(const decide_t *d)
 {
     const lbs_pool_t *pool = d->ask->pool;
     lbs_pick_ask_t ask = {
@@ -29,18 +29,27 @@ static apr_status_t pick(const decide_t *d)
         .tried = d->choice->tried,
         .ntried = d->choice->ntried,
         .steady = !d->ask->idempotent,
+        .traceless = d->ask->traceless,
         .bound_centi = pool->set.method->bound_centi,
     };
-    apr_uint32_t index;
-    apr_status_t rv;
 
     if (pool->set.method->method == LBS_PICK_HASH) {
         ask.hash =
             lbs_extract_pick_hash(d->ask->r, pool, d->visit->pick_value);
     }
-    rv = lbs_pick_member(&pool->pick, &ask, &index);
+    return ask;
+}
+
+static apr_status_t pick(const decide_t *d)
+{
+    const lbs_pool_t *pool = d->ask->pool;
+    lbs_pick_ask_t ask = pick_ask(d);
+    apr_uint32_t index;
+    apr_status_t rv = lbs_pick_member(&pool->pick, &ask, &index);
+
     if (rv == APR_SUCCESS) {
         d->choice->member = (int)index;
+        d->choice->drawn = lbs_pick_method_draws(pool->set.method->method);
     }
     return rv;
 }
@@ -73,7 +82,7 @@ static apr_status_t pick_shared(const decide_t *d, apr_uint64_t key,
         stale = slot;
     }
     rv = pick(d);
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && !d->ask->traceless) {
         slot = lbs_first_claim(words, key, now, window,
                                pool->member[d->choice->member].slot, stale);
         member = lbs_pools_member_at(pool, slot);
@@ -247,10 +256,10 @@ static int decide_by_key(const decide_t *d)
                      place.why);
 }
 
-int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice)
+int lbs_decide_shown(const lbs_ask_t *ask, const lbs_visit_t *visit,
+                     lbs_reason_t reason, lbs_choice_t *choice)
 {
     const decide_t d = {ask, visit, choice};
-    lbs_reason_t reason = lbs_lookup_at_keys(ask, visit, &choice->source);
 
     if (choice->source >= 0) {
         return decide_by_key(&d);
@@ -259,6 +268,13 @@ int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice)
         return decide_by_pick(&d, LBS_DECISION_NONE, LBS_REASON_NONE);
     }
     return decide_by_pick(&d, LBS_DECISION_NEW, reason);
+}
+
+int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice)
+{
+    lbs_reason_t reason = lbs_lookup_at_keys(ask, visit, &choice->source);
+
+    return lbs_decide_shown(ask, visit, reason, choice);
 }
 
 static int pick_again(const decide_t *d, lbs_reason_t reason)
@@ -292,4 +308,14 @@ int lbs_decide_again(const lbs_ask_t *ask, const lbs_visit_t *visit,
         choice->reason = LBS_REASON_FULL;
     }
     return status;
+}
+
+void lbs_decide_survey(const lbs_ask_t *ask, const lbs_visit_t *visit,
+                       const lbs_choice_t *choice, unsigned char *stands)
+{
+    lbs_choice_t asked = *choice;
+    const decide_t d = {ask, visit, &asked};
+    lbs_pick_ask_t pick = pick_ask(&d);
+
+    lbs_pick_survey(&ask->pool->pick, &pick, stands);
 }

@@ -29,6 +29,25 @@
 int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice);
 
 /**
+ * The same for a visitor whose keys were looked up already.
+ *
+ * @param reason  why a pick is due, where choice->source is -1
+ */
+int lbs_decide_shown(const lbs_ask_t *ask, const lbs_visit_t *visit,
+                     lbs_reason_t reason, lbs_choice_t *choice);
+
+/**
+ * How each member stands with the pick that lbs_decide_shown() would make.
+ *
+ * Cost: a walk over the pool.
+ *
+ * @param choice  its tried members are not picked
+ * @param stands  out: LBS_PICK_STANDS_*, one per member of the pool
+ */
+void lbs_decide_survey(const lbs_ask_t *ask, const lbs_visit_t *visit,
+                       const lbs_choice_t *choice, unsigned char *stands);
+
+/**
  * The chosen member cannot take the request after all: pick another that was
  * not tried.
  *

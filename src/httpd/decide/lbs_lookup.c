@@ -3,10 +3,10 @@
 #include "src/httpd/decide/lbs_lookup.h"
 
 #include "src/affinity/lbs_keys.h"
-#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_extract.h"
-#include "src/httpd/store/lbs_store.h"
+#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/store/lbs_store.h"
 
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
 #define TOKEN_AHEAD 86400
@@ -67,22 +67,21 @@ static void note_value(look_t *look, const void *bytes, apr_size_t n)
 
 /* Any key but ours: the first value is the one to learn, the first that the
  * table knows is the one that counts. */
-static int look_at_value(void *baton, lbs_slice_t value)
+static int look_at_value(look_t *look, lbs_slice_t value)
 {
-    look_t *look = baton;
+    const lbs_pool_t *pool = look->ask->pool;
     lbs_key_t *key = &look->visit->key[look->index];
     lbs_key_t candidate = {
         .present = 1,
         .slot = -1,
-        .hash =
-            lbs_extract_hash(look->ask->pool, look->index, value.p, value.n),
+        .hash = lbs_extract_hash(pool, look->index, value.p, value.n),
     };
 
     note_value(look, value.p, value.n);
-    candidate.name = lbs_store_name(look->ask->r, look->ask->pool, look->index,
-                                    value.p, value.n);
-    if (look_up(look, &candidate)
-        || lbs_store_find(look->ask->pool, &candidate) || !key->present) {
+    candidate.name =
+        lbs_store_name(look->ask->r, pool, look->index, value.p, value.n);
+    if (look_up(look, &candidate) || lbs_store_find(pool, &candidate)
+        || !key->present) {
         *key = candidate;
     }
     return candidate.known;
@@ -124,9 +123,8 @@ static int ask_token(look_t *look, const lbs_token_t *token, apr_uint64_t hash,
 
 /* Our own cookie: the table decides while it knows the session, then the
  * token does. */
-static int look_at_token(void *baton, lbs_slice_t value)
+static int look_at_token(look_t *look, lbs_slice_t value)
 {
-    look_t *look = baton;
     const lbs_pool_t *pool = look->ask->pool;
     lbs_visit_t *visit = look->visit;
     lbs_key_t *key = &visit->key[look->index];
@@ -157,9 +155,8 @@ static int look_at_token(void *baton, lbs_slice_t value)
 
 /* A route the application wrote reaches members that take sessions; what is
  * kept in reserve or switched off is not for a client to choose. */
-static int look_at_route(void *baton, lbs_slice_t value)
+static int look_at_route(look_t *look, lbs_slice_t value)
 {
-    look_t *look = baton;
     lbs_key_t *key = &look->visit->key[look->index];
     const lbs_member_t *m;
     lbs_slice_t route;
@@ -179,6 +176,22 @@ static int look_at_route(void *baton, lbs_slice_t value)
     return 1;
 }
 
+/* What one value of a source means. For lbs_extract_each(): 1 when it names a
+ * session. */
+static int look_at(void *baton, lbs_slice_t value)
+{
+    look_t *look = baton;
+
+    switch (look->ask->pool->set.sticky->source[look->index].kind) {
+    case LBS_SOURCE_COOKIE:
+        return look_at_token(look, value);
+    case LBS_SOURCE_ROUTE:
+        return look_at_route(look, value);
+    default:
+        return look_at_value(look, value);
+    }
+}
+
 /* A page that httpd puts together from several requests of its own (an error
  * document, an include) is one visitor's: once one of them was answered and
  * given a token, the others keep it though the client has not shown it yet. */
@@ -187,7 +200,9 @@ static int carry_token(look_t *look)
     const lbs_ask_t *ask = look->ask;
     lbs_visit_t *visit = look->visit;
 
-    if (ask->earlier == NULL) {
+    if (ask->earlier == NULL
+        || ask->pool->set.sticky->source[look->index].kind
+               != LBS_SOURCE_COOKIE) {
         return 0;
     }
     visit->has_token = 1;
@@ -198,43 +213,47 @@ static int carry_token(look_t *look)
     return 1;
 }
 
-static lbs_extract_fn *look_for(const lbs_source_t *source)
+int lbs_lookup_value(const lbs_ask_t *ask, int index, lbs_slice_t value,
+                     lbs_visit_t *visit, lbs_reason_t *why)
 {
-    switch (source->kind) {
-    case LBS_SOURCE_COOKIE:
-        return look_at_token;
-    case LBS_SOURCE_ROUTE:
-        return look_at_route;
-    default:
-        return look_at_value;
+    look_t look = {ask, visit, index, LBS_REASON_NONE};
+
+    if (value.n == 0) {
+        *why = LBS_REASON_FIRST;
+        return 0;
     }
+    if (look_at(&look, value)) {
+        return 1;
+    }
+    *why = look.worst != LBS_REASON_NONE ? look.worst : LBS_REASON_FIRST;
+    return 0;
+}
+
+/* Of two sources, what one says of the visitor that the other does not. */
+static int says_more(lbs_reason_t reason, lbs_reason_t before)
+{
+    return reason != LBS_REASON_NONE
+           && (before == LBS_REASON_FIRST || reason == LBS_REASON_FORGED
+               || (reason == LBS_REASON_EXPIRED
+                   && before == LBS_REASON_UNKNOWN));
 }
 
 lbs_reason_t lbs_lookup_at_keys(const lbs_ask_t *ask, lbs_visit_t *visit,
                                 int *source)
 {
-    const lbs_set_sticky_t *sticky = ask->pool->set.sticky;
     lbs_reason_t reason = LBS_REASON_FIRST;
     int i;
 
     *source = -1;
-    for (i = 0; i < sticky->count; i++) {
+    for (i = 0; i < ask->pool->set.sticky->count; i++) {
         look_t look = {ask, visit, i, LBS_REASON_NONE};
-        int found =
-            sticky->source[i].kind == LBS_SOURCE_COOKIE && carry_token(&look);
-
-        if (!found) {
-            found = lbs_extract_each(ask->r, ask->pool, i,
-                                     look_for(&sticky->source[i]), &look);
-        }
+        int found = carry_token(&look)
+                    || lbs_extract_each(ask->r, ask->pool, i, look_at, &look);
 
         if (found && *source < 0) {
             *source = i;
         }
-        if (!found && look.worst != LBS_REASON_NONE
-            && (reason == LBS_REASON_FIRST || look.worst == LBS_REASON_FORGED
-                || (look.worst == LBS_REASON_EXPIRED
-                    && reason == LBS_REASON_UNKNOWN))) {
+        if (!found && says_more(look.worst, reason)) {
             reason = look.worst;
         }
     }

@@ -13,6 +13,22 @@
 #include "src/state/lbs_decision.h"
 
 /**
+ * Find what one value of one source means, as a request that shows it does.
+ *
+ * Cost: one look-up; with LBStickyStore, a call to it for a value that the
+ * table does not know.
+ *
+ * @param index  of the source in the pool's LBSticky
+ * @param value  as lbs_extract_each() gives it
+ * @param visit  zeroed; out: key, pick_value and token
+ * @param why    out, when 0 is returned: LBS_REASON_FIRST (no value, or one
+ *               that is none of this source's), UNKNOWN, EXPIRED, FORGED
+ * @return 1 when it names a session
+ */
+int lbs_lookup_value(const lbs_ask_t *ask, int index, lbs_slice_t value,
+                     lbs_visit_t *visit, lbs_reason_t *why);
+
+/**
  * Look at every source of the pool. The first that names a session decides,
  * all of them are remembered for learning.
  *

@@ -8,50 +8,13 @@
 #include <util_filter.h>
 
 #include "src/affinity/lbs_setcookie.h"
-#include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_extract.h"
+#include "src/httpd/decide/lbs_sessions.h"
 #include "src/httpd/request/lbs_cookie_out.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
 
 static ap_filter_rec_t *learn_filter;
-
-/* The table
- * --------------------------------------------------------------------- */
-
-static void remember(const lbs_request_t *req, apr_uint64_t hash,
-                     apr_time_t now)
-{
-    const lbs_pool_t *pool = req->pool;
-    const lbs_set_timeout_t *timeout = pool->set.timeout;
-    lbs_table_t *table = lbs_runtime()->table;
-    apr_uint32_t slot = pool->member[req->choice.member].slot;
-    lbs_table_hit_t hit;
-    lbs_table_hit_t old = {.slot = slot};
-
-    if (req->choice.temporary) {
-        if (pool->set.failback->mode != LBS_FAILBACK_STAY
-            && req->choice.reason != LBS_REASON_FULL) {
-            (void)lbs_table_bind(table, lbs_place_away(hash), slot, now,
-                                 timeout->idle, NULL);
-            (void)lbs_table_renew(table, hash, now, timeout->idle, &hit);
-        }
-        return;
-    }
-    /* A bind that loses to others is one session that is picked anew. */
-    (void)lbs_table_bind(table, hash, slot, now, timeout->idle, &old);
-    if (old.slot != slot) {
-        lbs_runtime_count_sessions(slot);
-    }
-    if (pool->max_slot >= 0) {
-        (void)lbs_table_claim(table, lbs_place_max(hash),
-                              (apr_uint32_t)pool->max_slot, now, timeout->max,
-                              &hit);
-    }
-    if (req->choice.reason == LBS_REASON_FAILBACK) {
-        (void)lbs_table_forget(table, lbs_place_away(hash), now, NULL);
-    }
-}
 
 /* The application's Set-Cookie
  * ---------------------------------------------------- */
@@ -119,7 +82,6 @@ static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
 static void learn(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_sticky_t *sticky = req->pool->set.sticky;
-    apr_time_t now = lbs_runtime_now();
     int i;
 
     req->learned = 1;
@@ -137,11 +99,7 @@ static void learn(request_rec *r, lbs_request_t *req)
             break;
         }
         if (req->visit.key[i].present) {
-            remember(req, req->visit.key[i].hash, now);
-            if (!req->choice.temporary) {
-                lbs_store_write(req->pool, req->choice.member,
-                                &req->visit.key[i]);
-            }
+            lbs_sessions_remember(req->pool, &req->visit, &req->choice, i);
         }
     }
 }

@@ -16,10 +16,9 @@
 #include <http_protocol.h>
 
 #include "src/base/lbs_slice.h"
-#include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/decide/lbs_sessions.h"
 #include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/proxy/lbs_log.h"
-#include "src/httpd/store/lbs_store.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/view/lbs_change.h"
@@ -29,7 +28,6 @@
 #include "src/httpd/status/lbs_question.h"
 #include "src/view/lbs_nonce.h"
 #include "src/httpd/status/lbs_reply.h"
-#include "src/table/lbs_sweep.h"
 
 typedef struct apply_t {
     request_rec *r;
@@ -221,58 +219,25 @@ static int find_member(apply_t *a, const lbs_view_t *view, const char **wrong)
 
 /* Doing it --------------------------------------------------------------- */
 
-static int is_of_slot(void *data, const lbs_table_hit_t *hit)
-{
-    return hit->slot == *(apr_uint32_t *)data;
-}
-
-static void forget_all(apply_t *a)
-{
-    lbs_runtime_t *rt = lbs_runtime();
-    lbs_sweep_t *sweep;
-
-    lbs_forgotten_add_member(&rt->shared->notes->forgotten, a->member->slot,
-                             lbs_runtime_token_now());
-    lbs_sweep_create(&sweep, rt->table, a->r->pool);
-    (void)lbs_sweep_run(sweep, 0, lbs_runtime_now(), is_of_slot,
-                        &a->member->slot, NULL);
-}
-
-/* Other servers read it there, and so would this one. */
-static void forget_shared(const apply_t *a, const lbs_question_t *found)
-{
-    lbs_key_t key = {.name = lbs_store_name(a->r, a->pool, found->index,
-                                            found->key.p, found->key.n)};
-
-    lbs_store_forget(a->pool, &key);
-}
-
 /* @return NULL; or why there is no such session */
 static const char *forget_one(apply_t *a)
 {
-    lbs_table_t *table = lbs_runtime()->table;
-    apr_time_t now = lbs_runtime_now();
+    lbs_ask_t ask = {.r = a->r, .pool = a->pool, .traceless = 1};
+    const lbs_key_t *key;
     lbs_question_t found;
     const char *wrong =
         a->change.key != NULL
-            ? lbs_question_key(a->r, a->pool, a->change.key, &found)
-            : lbs_question_value(a->r, a->pool, "cookie", a->change.cookie,
-                                 &found);
+            ? lbs_question_key(&ask, a->change.key, &found)
+            : lbs_question_value(&ask, "cookie", a->change.cookie, &found);
 
     if (wrong != NULL) {
         return wrong;
     }
-    if (!found.has_hash || found.member == LBS_NO_MEMBER
-        || &a->pool->member[found.member] != a->member) {
+    key = &found.visit.key[found.index];
+    if (key->hash == 0 || key->slot != (int)a->member->slot) {
         return "the member has no such session";
     }
-    /* The visitor's token would bring it back. */
-    lbs_forgotten_add_session(&lbs_runtime()->shared->notes->forgotten,
-                              found.hash);
-    (void)lbs_table_forget(table, lbs_place_away(found.hash), now, NULL);
-    (void)lbs_table_forget(table, lbs_place_max(found.hash), now, NULL);
-    (void)lbs_table_forget(table, found.hash, now, NULL);
-    forget_shared(a, &found);
+    lbs_sessions_forget(a->pool, key);
     return NULL;
 }
 
@@ -360,7 +325,7 @@ static const char *do_it(apply_t *a)
     if (a->change.key != NULL || a->change.cookie != NULL) {
         return forget_one(a);
     }
-    forget_all(a);
+    lbs_sessions_forget_all(a->member, a->r->pool);
     return NULL;
 }
 

@@ -6,8 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "src/httpd/decide/lbs_place.h"
-#include "src/httpd/decide/lbs_extract.h"
+#include "src/httpd/decide/lbs_decide.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/status/lbs_collect.h"
 #include "src/view/lbs_escape.h"
@@ -21,10 +20,10 @@ typedef struct explain_t {
     lbs_form_t form;
     const lbs_view_pool_t *pool;
     const lbs_pool_t *from; /* what pool was copied from */
+    lbs_ask_t ask;
     lbs_question_t key;
-    lbs_decision_t decision;
-    lbs_reason_t reason;
-    const lbs_view_member_t *member; /* NULL: nobody */
+    lbs_choice_t choice;
+    unsigned char *stands; /* LBS_PICK_STANDS_* of each member */
 } explain_t;
 
 /* Is the question one? @return 200, or the status with a sentence */
@@ -85,150 +84,81 @@ static const char *find_key(explain_t *e)
     const char *cookie = lbs_form_get(&e->form, "cookie");
 
     if (key != NULL) {
-        return lbs_question_key(e->r, e->from, key, &e->key);
+        return lbs_question_key(&e->ask, key, &e->key);
     }
     if (ip != NULL) {
-        return lbs_question_value(e->r, e->from, "ip", ip, &e->key);
+        return lbs_question_value(&e->ask, "ip", ip, &e->key);
     }
     if (cookie != NULL) {
-        return lbs_question_value(e->r, e->from, "cookie", cookie, &e->key);
+        return lbs_question_value(&e->ask, "cookie", cookie, &e->key);
     }
-    e->key.source = "";
-    e->key.member = LBS_NO_MEMBER;
-    e->key.why = LBS_REASON_FIRST;
+    lbs_question_none(&e->key);
     return NULL;
 }
 
-/* Candidates ------------------------------------------------------------- */
+/* The decision ----------------------------------------------------------- */
 
-/* Why a pick would not take a member; NULL: it would. */
-static const char *why_no_pick(const lbs_view_member_t *member,
-                               const lbs_member_t *from)
+/* Would a request be turned away at the door of the chosen member? */
+static int is_turned_away(const explain_t *e)
 {
-    if (lbs_gauge_open_new(from->gauge)) {
-        return NULL;
-    }
-    if (member->state == LBS_STATE_UP && member->weight <= 0) {
-        return "its weight is 0";
-    }
-    return lbs_state_name(member->state);
+    const lbs_member_t *m = &e->from->member[e->choice.member];
+    const lbs_set_limit_t *limit = e->from->set.limit;
+
+    return lbs_gauge_full(m->gauge)
+           && lbs_queue_waiting(&m->record->queue,
+                                (apr_uint64_t)lbs_runtime_now())
+                  >= limit->queue;
 }
 
-/* Spares and standbys are for when there is nobody else. */
-static int tier_of(const lbs_view_member_t *member)
-{
-    return member->state == LBS_STATE_STANDBY ? 2
-           : member->state == LBS_STATE_SPARE ? 1
-                                              : 0;
-}
-
-/* The method `hash` is a function of the key: ask it. */
-static void pick_by_hash(explain_t *e)
-{
-    static const lbs_slice_t nothing = {NULL, 0};
-    apr_uint16_t tried = (apr_uint16_t)e->key.member;
-    lbs_pick_ask_t ask = {.rand = lbs_runtime_rand(),
-                          .tried = &tried,
-                          .ntried = e->key.member != LBS_NO_MEMBER,
-                          .bound_centi = e->from->set.method->bound_centi,
-                          .hash = e->key.has_hash ? e->key.pick_hash
-                                                  : lbs_extract_pick_hash(
-                                                      e->r, e->from, nothing)};
-    apr_uint32_t index;
-
-    if (lbs_pick_member(&e->from->pick, &ask, &index) == APR_SUCCESS) {
-        e->member = &e->pool->members[index];
-    }
-}
-
-/* The others by their score, without what chance adds. */
-static void pick_by_score(explain_t *e)
-{
-    apr_uint32_t i;
-    int best = 3;
-    double least = 0;
-
-    for (i = 0; i < e->pool->members_count; i++) {
-        const lbs_view_member_t *member = &e->pool->members[i];
-        double score = lbs_pick_score(&e->from->pick, i);
-        int tier = tier_of(member);
-
-        if ((int)i != e->key.member
-            && why_no_pick(member, &e->from->member[i]) == NULL
-            && (tier < best || (tier == best && score < least))) {
-            best = tier;
-            least = score;
-            e->member = member;
-        }
-    }
-}
-
-static void pick(explain_t *e)
-{
-    if (e->from->set.method->method == LBS_PICK_HASH) {
-        pick_by_hash(e);
-    }
-    else {
-        pick_by_score(e);
-    }
-}
-
-/* A key names a member: who is it then? A full one is left for this once. */
-static void decide_by_key(explain_t *e)
-{
-    const lbs_pool_t *from = e->from;
-    int named = e->key.member;
-    lbs_key_t key = {
-        .known = e->key.found,
-        .hash = e->key.hash,
-        .slot = named != LBS_NO_MEMBER ? (int)from->member[named].slot : -1,
-        .expires = e->key.expires,
-    };
-    lbs_place_t place;
-
-    lbs_place_find(from, &key, lbs_runtime_now(), &place);
-    if (place.member != LBS_NO_MEMBER
-        && lbs_gauge_full(from->member[place.member].gauge)) {
-        place.member = LBS_NO_MEMBER;
-        place.why = LBS_REASON_FULL;
-    }
-    e->decision =
-        place.why == LBS_REASON_NONE ? LBS_DECISION_KEPT : LBS_DECISION_MOVED;
-    e->reason = place.why;
-    if (place.member != LBS_NO_MEMBER) {
-        e->member = &e->pool->members[place.member];
-    }
-    else if (from->failover) {
-        pick(e);
-    }
-}
-
-/* The reason of a refusal, as a request has it in LBSTICKY_REASON. */
-static lbs_reason_t why_refused(const explain_t *e)
-{
-    if (e->key.named && !e->from->failover) {
-        return e->reason;
-    }
-    return lbs_view_pool_count(e->pool, LBS_STATE_FULL) > 0 ? LBS_REASON_FULL
-                                                            : LBS_REASON_DOWN;
-}
-
+/* As for a GET that shows this key and no other. */
 static void decide(explain_t *e)
 {
-    if (e->key.named) {
-        decide_by_key(e);
-    }
-    else {
-        int sticky = e->from->set.sticky->count > 0;
+    int status;
 
-        e->decision = sticky ? LBS_DECISION_NEW : LBS_DECISION_NONE;
-        e->reason = sticky ? e->key.why : LBS_REASON_NONE;
-        pick(e);
+    lbs_choice_none(&e->choice);
+    e->choice.source = e->key.named ? e->key.index : -1;
+    status = lbs_decide_shown(&e->ask, &e->key.visit, e->key.why, &e->choice);
+    while (status == OK && is_turned_away(e)) {
+        status = lbs_decide_again(&e->ask, &e->key.visit, &e->choice,
+                                  LBS_REASON_FULL);
     }
-    if (e->member == NULL) {
-        e->decision = LBS_DECISION_REFUSED;
-        e->reason = why_refused(e);
+    e->stands = apr_palloc(e->r->pool, e->from->count);
+    lbs_decide_survey(&e->ask, &e->key.visit, &e->choice, e->stands);
+}
+
+/* Why a pick would not take a member; NULL: it would. */
+static const char *why_no_pick(const explain_t *e, apr_uint32_t index)
+{
+    const lbs_view_member_t *member = &e->pool->members[index];
+
+    switch (e->stands[index]) {
+    case LBS_PICK_STANDS_OPEN:
+        return NULL;
+    case LBS_PICK_STANDS_TRIED:
+    case LBS_PICK_STANDS_FULL:
+        return lbs_state_name(LBS_STATE_FULL);
+    case LBS_PICK_STANDS_IN_RESERVE:
+        return member->state == LBS_STATE_STANDBY
+                       || member->state == LBS_STATE_SPARE
+                   ? lbs_state_name(member->state)
+                   : "members of a lower lbset are open";
+    default:
+        return member->state == LBS_STATE_UP && member->weight <= 0
+                   ? "its weight is 0"
+                   : lbs_state_name(member->state);
     }
+}
+
+/* Was the answer drawn, so that the next request may get another member? */
+static int has_chance(const explain_t *e)
+{
+    apr_size_t i;
+    int open = 0;
+
+    for (i = 0; i < e->from->count; i++) {
+        open += e->stands[i] == LBS_PICK_STANDS_OPEN;
+    }
+    return e->choice.drawn && e->choice.member != LBS_NO_MEMBER && open > 1;
 }
 
 /* The answer ------------------------------------------------------------- */
@@ -238,18 +168,20 @@ static json_t *text(const explain_t *e, const char *string)
     return json_string_nocheck(lbs_escape_utf8(e->r->pool, string));
 }
 
-static const char *label(const lbs_view_member_t *member)
+static const char *label(const explain_t *e, int index)
 {
-    return member != NULL ? lbs_view_member_label(member) : "";
+    return index != LBS_NO_MEMBER
+               ? lbs_view_member_label(&e->pool->members[index])
+               : "";
 }
 
 static json_t *candidate(const explain_t *e, apr_uint32_t index)
 {
     const lbs_view_member_t *member = &e->pool->members[index];
-    const char *why = why_no_pick(member, &e->from->member[index]);
+    const char *why = why_no_pick(e, index);
 
     return json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
-                     text(e, label(member)), "state",
+                     text(e, label(e, (int)index)), "state",
                      lbs_state_name(member->state), "eligible", why == NULL,
                      "why", why != NULL ? why : "open to new sessions",
                      "score", lbs_pick_score(&e->from->pick, index));
@@ -271,31 +203,36 @@ static json_t *candidates(const explain_t *e)
     return array;
 }
 
-static json_t *table(const explain_t *e)
+static json_t *table(const explain_t *e, const lbs_key_t *key)
 {
-    apr_time_t left = e->key.expires - lbs_runtime_now();
-    int known = e->key.found && e->key.member != LBS_NO_MEMBER;
+    apr_time_t left = key->expires - lbs_runtime_now();
+    int found = key->known && key->stored == 0;
+    int member = found ? lbs_pools_member_at(e->from, (apr_uint32_t)key->slot)
+                       : LBS_NO_MEMBER;
 
-    return json_pack(
-        "{s:b, s:o, s:I}", "found", e->key.found, "member",
-        text(e, label(known ? &e->pool->members[e->key.member] : NULL)),
-        "expires_in_s",
-        (json_int_t)(e->key.found && left > 0 ? apr_time_sec(left) : 0));
+    return json_pack("{s:b, s:o, s:I}", "found", found, "member",
+                     text(e, label(e, member)), "expires_in_s",
+                     (json_int_t)(found && left > 0 ? apr_time_sec(left) : 0));
 }
 
 static int answer(const explain_t *e)
 {
+    static const lbs_key_t none = {.slot = -1};
     lbs_out_t *out = lbs_reply_open(e->r, LBS_OUT_PLAIN);
+    const lbs_key_t *key =
+        e->key.index >= 0 ? &e->key.visit.key[e->key.index] : &none;
     const char *hash =
-        e->key.has_hash ? apr_psprintf(e->r->pool, "%016" APR_UINT64_T_HEX_FMT,
-                                       e->key.hash)
-                        : "";
-    json_t *object = json_pack(
-        "{s:o, s:o, s:s, s:o, s:s, s:s, s:o, s:o}", "pool",
-        text(e, e->pool->name), "source", text(e, e->key.source), "key", hash,
-        "table", table(e), "decision", lbs_decision_name(e->decision),
-        "reason", lbs_reason_name(e->reason), "member",
-        text(e, label(e->member)), "candidates", candidates(e));
+        key->hash != 0
+            ? apr_psprintf(e->r->pool, "%016" APR_UINT64_T_HEX_FMT, key->hash)
+            : "";
+    json_t *object =
+        json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:o, s:b, s:o}", "pool",
+                  text(e, e->pool->name), "source", text(e, e->key.source),
+                  "key", hash, "table", table(e, key), "decision",
+                  lbs_decision_name(e->choice.decision), "reason",
+                  lbs_reason_name(e->choice.reason), "member",
+                  text(e, label(e, e->choice.member)), "chance", has_chance(e),
+                  "candidates", candidates(e));
 
     lbs_json_dump(out, object, JSON_INDENT(1));
     lbs_out_raw(out, "\n");
@@ -319,6 +256,8 @@ int lbs_explain_serve(request_rec *r)
     if (status != HTTP_OK) {
         return lbs_reply_error(r, status, wrong);
     }
+    e.ask =
+        (lbs_ask_t){.r = r, .pool = e.from, .idempotent = 1, .traceless = 1};
     wrong = find_key(&e);
     if (wrong != NULL) {
         return lbs_reply_error(r, HTTP_BAD_REQUEST, wrong);

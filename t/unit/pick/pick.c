@@ -44,6 +44,27 @@ static void put(pool_t *pool, apr_uint32_t i, int what)
     }
 }
 
+/* What is said of each member beside what the rule says. @return mismatches
+ */
+static int survey(pool_t *pool, const may_t *may)
+{
+    lbs_pick_ask_t ask = pool_ask(pool);
+    unsigned char stands[64];
+    int wrong = 0;
+    apr_uint32_t i;
+
+    lbs_pick_survey(&pool->view, &ask, stands);
+    for (i = 0; i < pool->n; i++) {
+        int open = stands[i] == LBS_PICK_STANDS_OPEN;
+        int closed = stands[i] == LBS_PICK_STANDS_CLOSED;
+
+        wrong += open != may->pick[i] || closed == is_usable(pool, i);
+        wrong += stands[i] == LBS_PICK_STANDS_FULL
+                 && !lbs_gauge_full(gauge_of(pool, i));
+    }
+    return wrong;
+}
+
 /* All subsets of four members over the given states. @return mismatches */
 static int all_subsets(pool_t *pool, int states, int rebuild, double *slowest)
 {
@@ -66,6 +87,7 @@ static int all_subsets(pool_t *pool, int states, int rebuild, double *slowest)
             pool_rebuild(pool);
         }
         may = pool_may(pool, NULL);
+        wrong += survey(pool, &may);
         start = thread_us();
         for (picks = 0; picks < 6; picks++) {
             int got = pool_pick(pool);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_sessions.h - a session is remembered with its member, and forgotten: in
+ * the table, in the words beside its own, and in the store.
+ */
+#ifndef LBS_SESSIONS_H
+#define LBS_SESSIONS_H
+
+#include "src/httpd/decide/lbs_choice.h"
+#include "src/httpd/decide/lbs_visit.h"
+#include "src/httpd/pool/lbs_pools.h"
+
+/**
+ * A member has answered a request that showed, or was given, a key: the
+ * session is there from now on, or is away from home for a while.
+ *
+ * Cost: a few words of the table; with LBStickyStore a call to it where that
+ * does not know yet.
+ *
+ * @param index  of the source whose key it is
+ */
+void lbs_sessions_remember(const lbs_pool_t *pool, const lbs_visit_t *visit,
+                           const lbs_choice_t *choice, int index);
+
+/** The operator ends one session: also for tokens and for other servers. */
+void lbs_sessions_forget(const lbs_pool_t *pool, const lbs_key_t *key);
+
+/**
+ * The operator ends all sessions of a member.
+ *
+ * Cost: a walk over the table.
+ *
+ * @param memory  for the walk
+ */
+void lbs_sessions_forget_all(const lbs_member_t *m, apr_pool_t *memory);
+
+#endif
