@@ -20,8 +20,8 @@
 #define SLOTS 4096u
 #define MINUTE APR_UINT64_C(60000000)
 
-static const lbs_eject_conf_t conf = {3,       50,       10000000,
-                                      1000000, 60000000, LBS_STALL_AUTO};
+static const lbs_eject_conf_t conf = {
+    3, 50, 10000000, 1000000, 60000000, LBS_STALL_AUTO, 1};
 
 static lbs_rows_t rows;
 static lbs_inflight_t row;
@@ -52,7 +52,7 @@ static void attempt(apr_uint64_t i)
     }
     lbs_member_record_sent(member, now);
     lbs_inflight_heard(&rows, &row, &flight);
-    lbs_member_record_answered(member, gauges, 200, 20000, now);
+    lbs_member_record_answered(member, gauges, 200, 20000, 20000, now);
     if (lbs_eject_answered(&on, &tried, now) != LBS_EJECT_NONE) {
         abort();
     }

@@ -9,6 +9,7 @@
  *
  *     load      nothing else happens, at 70 and 90 % of the mean capacity
  *     failing   two members answer at once with an error, not ejected
+ *     erring    the same, and the error is an answer of 500
  *     return    five members come back cold, at half their speed for
  *               five seconds; the first ten seconds count
  *
@@ -25,6 +26,7 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 
+#include "src/member/lbs_evidence.h"
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_pick.h"
 
@@ -42,7 +44,7 @@
 #define FAILING 2 /* members 0 and 1, of the fast half */
 #define RETURNING 5
 #define FAIL_TIME 1000 /* microseconds in which a failing member answers */
-#define IN_ROW (10 * SECOND) /* LBStickyEject window= */
+#define WINDOW (10 * SECOND) /* LBStickyEject window= */
 
 /* How the requests are spread. */
 typedef enum policy_t {
@@ -68,7 +70,7 @@ static const char *const policy_name[POLICIES] = {
     [ROUND_ROBIN] = "round-robin",
 };
 
-typedef enum story_t { LOAD, FAIL, RETURN } story_t;
+typedef enum story_t { LOAD, FAIL, ERR, RETURN } story_t;
 
 typedef enum event_kind_t { ARRIVE, DONE, SPEED, TICKED } event_kind_t;
 
@@ -87,8 +89,9 @@ typedef struct server_t {
     apr_uint32_t room;
     apr_uint32_t first;
     apr_uint32_t count;
-    apr_uint32_t in_row; /* failures, none more than IN_ROW apart */
+    apr_uint32_t in_row; /* failures, none more than WINDOW apart */
     apr_int64_t failed_at;
+    lbs_evidence_t evidence;
 } server_t;
 
 /* Response times, logarithmic: 256 parts per doubling. */
@@ -197,7 +200,7 @@ static event_t next_event(sim_t *sim)
 
 static int is_failing(const sim_t *sim, apr_uint32_t member)
 {
-    return sim->story == FAIL && member < FAILING;
+    return (sim->story == FAIL || sim->story == ERR) && member < FAILING;
 }
 
 static int is_returning(const sim_t *sim, apr_uint32_t member)
@@ -250,11 +253,20 @@ static void take(sim_t *sim, apr_uint32_t member)
         sim->now;
 }
 
-/* What the module charges a failure, see lbs_verdict.c. */
-static apr_uint32_t charge(sim_t *sim, server_t *server)
+/* What the module charges a failure or a 5xx, see lbs_verdict.c. */
+static apr_uint32_t charge(sim_t *sim, server_t *server, const event_t *event)
 {
+    lbs_evidence_t *evidence = &server->evidence;
+    apr_uint64_t now = (apr_uint64_t)sim->now;
+
+    lbs_evidence_charged(evidence, (apr_uint64_t)event->began, now);
+    if (sim->story == ERR) {
+        lbs_evidence_visitor(evidence, WINDOW, now * 0x9e3779b97f4a7c15, now);
+        return lbs_plan_error(sim->view.plan,
+                              lbs_evidence_blame(evidence, WINDOW, now));
+    }
     server->in_row =
-        sim->now - server->failed_at <= IN_ROW ? server->in_row + 1 : 1;
+        sim->now - server->failed_at <= WINDOW ? server->in_row + 1 : 1;
     server->failed_at = sim->now;
     return lbs_plan_failure(sim->view.plan, server->in_row);
 }
@@ -267,11 +279,14 @@ static void done(sim_t *sim, const event_t *event)
     int failed = is_failing(sim, event->member);
 
     lbs_atomic_sub64_relaxed(&g->inflight, 1);
+    lbs_evidence_answer(&server->evidence, WINDOW, failed,
+                        (apr_uint64_t)sim->now);
     lbs_ewma_update(g,
-                    failed && sim->policy != NO_CHARGE ? charge(sim, server)
-                                                       : (apr_uint64_t)took,
+                    failed && sim->policy != NO_CHARGE
+                        ? charge(sim, server, event)
+                        : (apr_uint64_t)took,
                     (apr_uint64_t)sim->now);
-    if (!failed) {
+    if (!failed || sim->story == ERR) {
         lbs_atomic_store64_relaxed(&g->heard_at, (apr_uint64_t)sim->now);
     }
     if (event->began >= WARM_UP && !failed) {
@@ -300,6 +315,26 @@ static void draw_speed(sim_t *sim, apr_uint32_t member)
                   SPEED, member});
 }
 
+/* What lbs_health.c does at every tick; none but those that fail has any. */
+static void weigh_evidence(sim_t *sim)
+{
+    apr_uint64_t now = (apr_uint64_t)sim->now;
+    lbs_window_sum_t others = {0, 0};
+    apr_uint32_t i;
+
+    for (i = FAILING; i < MEMBERS; i++) {
+        others.all +=
+            lbs_evidence_sum(&sim->server[i].evidence, WINDOW, now).all;
+    }
+    for (i = 0; i < FAILING; i++) {
+        lbs_evidence_others(&sim->server[i].evidence, others);
+        if (lbs_evidence_is_over(&sim->server[i].evidence, now)) {
+            lbs_ewma_set(&sim->gauges[i], lbs_plan_median(sim->view.plan),
+                         now);
+        }
+    }
+}
+
 /* What the module's 100 ms tick does. */
 static void tick(sim_t *sim)
 {
@@ -324,6 +359,7 @@ static void tick(sim_t *sim)
             lbs_atomic_store32_relaxed(&g->ramp, (apr_uint32_t)ramp);
         }
     }
+    weigh_evidence(sim);
     (void)lbs_plan_rebuild(sim->view.plan, sim->gauges, sim->now);
     schedule(sim, (event_t){sim->now + TICK, 0, TICKED, 0});
 }
@@ -493,13 +529,14 @@ static double share(const result_t *result, int members)
 static void report(const result_t *result, policy_t policy, story_t story,
                    double load)
 {
-    static const char *const story_name[] = {"load", "failing", "return"};
+    static const char *const story_name[] = {"load", "failing", "erring",
+                                             "return"};
 
     printf("%s\t%.0f\t%s\t%ld\t%.1f\t%.1f\t%.1f\t", story_name[story],
            load * 100, policy_name[policy], result->all.total,
            tail_at(&result->all, 0.5), tail_at(&result->all, 0.99),
            tail_at(&result->all, 0.999));
-    if (story == FAIL) {
+    if (story == FAIL || story == ERR) {
         printf("%.3f\t-\n", share(result, FAILING));
     }
     else if (story == RETURN) {
@@ -574,6 +611,8 @@ int main(int argc, char **argv)
             tell(FAIL, 0.7, p, seed, workers);
         }
     }
+    tell(ERR, 0.7, LEAST_LOAD, seed, workers);
+    tell(ERR, 0.7, NO_CHARGE, seed, workers);
     for (p = 0; p < POLICIES; p++) {
         if (p != NO_CHARGE) {
             tell(RETURN, 0.7, p, seed, workers);

@@ -16,6 +16,7 @@ static const char *or_words(lbs_arg_kind_t kind)
     case LBS_ARG_DURATION_OFF:
         return ", or off";
     case LBS_ARG_DURATION_AUTO:
+    case LBS_ARG_STATUSES_AUTO:
         return ", auto or off";
     default:
         return "";
@@ -198,6 +199,26 @@ static const char *read_text(apr_pool_t *pool, const char *value,
     return NULL;
 }
 
+static const char *read_statuses(apr_pool_t *pool, const char *value,
+                                 lbs_statuses_auto_t *out)
+{
+    lbs_statuses_auto_t read = {.is_auto = 0};
+    const char *wanted = NULL;
+
+    if (apr_cstr_casecmp(value, "auto") == 0) {
+        read.is_auto = 1;
+    }
+    else if (apr_cstr_casecmp(value, "off") != 0) {
+        wanted = lbs_text_statuses(value, &read.listed);
+    }
+    if (wanted != NULL) {
+        return apr_pstrcat(pool, wanted, or_words(LBS_ARG_STATUSES_AUTO),
+                           NULL);
+    }
+    *out = read;
+    return NULL;
+}
+
 static const char *read_value(apr_pool_t *pool, const char *value,
                               const lbs_arg_t *arg, void *field)
 {
@@ -220,6 +241,8 @@ static const char *read_value(apr_pool_t *pool, const char *value,
         return read_centi(pool, value, arg, field);
     case LBS_ARG_STATUSES:
         return lbs_text_statuses(value, field);
+    case LBS_ARG_STATUSES_AUTO:
+        return read_statuses(pool, value, field);
     case LBS_ARG_WORDS:
         return read_words(pool, value, arg, field);
     case LBS_ARG_WORD:

@@ -22,10 +22,11 @@ typedef enum lbs_arg_kind_t {
     LBS_ARG_UINT,          /* apr_uint32_t from min to max */
     LBS_ARG_PERCENT,       /* apr_uint32_t from 0 to 100, `%` or not */
     LBS_ARG_CENTI, /* apr_uint32_t, hundredths, from min to max hundredths */
-    LBS_ARG_STATUSES, /* lbs_statuses_t */
-    LBS_ARG_WORDS,    /* apr_uint32_t: bit i for words[i]; a comma list */
-    LBS_ARG_WORD,     /* apr_uint32_t: the index of one of words[] */
-    LBS_ARG_TEXT      /* const char *, not empty, no control characters */
+    LBS_ARG_STATUSES,      /* lbs_statuses_t */
+    LBS_ARG_STATUSES_AUTO, /* lbs_statuses_auto_t; `off`, `auto` */
+    LBS_ARG_WORDS,         /* apr_uint32_t: bit i for words[i]; a comma list */
+    LBS_ARG_WORD,          /* apr_uint32_t: the index of one of words[] */
+    LBS_ARG_TEXT           /* const char *, not empty, no control characters */
 } lbs_arg_kind_t;
 
 typedef struct lbs_arg_t {

@@ -27,6 +27,12 @@ typedef struct lbs_statuses_t {
     apr_uint32_t bits[19]; /* bit c % 32 of word c / 32 stands for status c */
 } lbs_statuses_t;
 
+/* Statuses that are listed, or left to the module. */
+typedef struct lbs_statuses_auto_t {
+    lbs_statuses_t listed;
+    int is_auto; /* 1: nothing is listed */
+} lbs_statuses_auto_t;
+
 /**
  * A number with one of the units ms, s, min, h, d; without unit, seconds.
  * Zero is a duration; whoever cannot use it refuses it.

@@ -2,7 +2,6 @@
 /* lbs_eject.c - ejection, hold and return; the ticks are in lbs_eject_tick.c.
  *
  *     streak  last failure, ms 48 | failures in a row 16
- *     cell    its time, in widths 24 | failed 20 | requests 20
  *     pool    changes 32 | members not OPEN 32
  *
  * The pool's count is raised before a member is held and lowered after it is
@@ -12,21 +11,15 @@
  * sleeps through both ticks in just that place lets one member more be
  * ejected for one hold; a lock that survives its holder would cost more.
  *
- * Streak and cells are lossy: after a few lost races a sample is dropped. That
- * takes as many others in the same instant, and they say the same.
+ * The streak is lossy: after a few lost races a failure is dropped. That takes
+ * as many others in the same instant, and they say the same.
  */
 #include "src/member/lbs_eject_int.h"
 
 #define STREAK_MAX 0xffffu
 #define STREAK_OF(word) ((apr_uint32_t)(word)&STREAK_MAX)
 
-#define CELL_EPOCHS 0xffffffu
-#define CELL_MAX 0xfffffu
-#define EPOCH_OF(cell) ((apr_uint32_t)((cell) >> 40))
-#define FAILED_OF(cell) ((apr_uint32_t)((cell) >> 20) & CELL_MAX)
-#define REQUESTS_OF(cell) ((apr_uint32_t)(cell)&CELL_MAX)
-
-#define RACES 16 /* lost compare-and-swaps before a sample is dropped */
+#define RACES 16 /* lost compare-and-swaps before a failure is dropped */
 
 /* The flags say what the word says. Two at once may leave the older one's;
  * the tick calls this for every member. */
@@ -120,75 +113,20 @@ static apr_uint32_t streak_add(const lbs_eject_on_t *on, apr_uint64_t now)
     return count;
 }
 
-static apr_uint32_t epoch_of(const lbs_eject_on_t *on, apr_uint64_t now)
-{
-    apr_uint64_t width = (apr_uint64_t)on->conf->window_us / LBS_EJECT_CELLS;
-
-    return (apr_uint32_t)(now / (width == 0 ? 1 : width)) & CELL_EPOCHS;
-}
-
-/* How many cells ago, LBS_EJECT_CELLS or more: outside the window. */
-static apr_uint32_t age_of(apr_uint64_t cell, apr_uint32_t epoch)
-{
-    return (epoch - EPOCH_OF(cell)) & CELL_EPOCHS;
-}
-
-static void window_add(const lbs_eject_on_t *on, apr_uint32_t failed,
-                       apr_uint64_t now)
-{
-    apr_uint32_t epoch = epoch_of(on, now);
-    lbs_atomic64_t *at = &on->record->cells[epoch % LBS_EJECT_CELLS];
-    apr_uint64_t seen = lbs_atomic_load64_relaxed(at);
-    apr_uint64_t next;
-    int race;
-
-    for (race = 0; race < RACES; race++) {
-        if (age_of(seen, epoch) == 0) {
-            if (REQUESTS_OF(seen) == CELL_MAX) {
-                return; /* full: its share says enough */
-            }
-            next = seen;
-        }
-        else if (REQUESTS_OF(seen) != 0
-                 && age_of(seen, epoch) > CELL_EPOCHS / 2) {
-            return; /* a faster clock has gone on to the next window */
-        }
-        else {
-            next = (apr_uint64_t)epoch << 40;
-        }
-        next += ((apr_uint64_t)failed << 20) + 1;
-        if (lbs_atomic_cas64(at, &seen, next)) {
-            return;
-        }
-    }
-}
-
 static int half_failed(const lbs_eject_on_t *on, apr_uint64_t now)
 {
-    apr_uint32_t epoch = epoch_of(on, now);
-    apr_uint32_t requests = 0;
-    apr_uint32_t failed = 0;
-    int i;
+    lbs_window_sum_t sum =
+        lbs_window_sum(&on->record->window, on->conf->window_us, now);
 
-    for (i = 0; i < LBS_EJECT_CELLS; i++) {
-        apr_uint64_t cell = lbs_atomic_load64_relaxed(&on->record->cells[i]);
-
-        if (age_of(cell, epoch) < LBS_EJECT_CELLS) {
-            requests += REQUESTS_OF(cell);
-            failed += FAILED_OF(cell);
-        }
-    }
-    return requests >= LBS_EJECT_SHARE_MIN && failed >= requests - failed;
+    return sum.all >= LBS_EJECT_SHARE_MIN && sum.bad >= sum.all - sum.bad;
 }
 
-static void forget(lbs_eject_t *record)
+static void forget(const lbs_eject_on_t *on)
 {
-    int i;
-
-    lbs_atomic_store64_relaxed(&record->streak, 0);
-    for (i = 0; i < LBS_EJECT_CELLS; i++) {
-        lbs_atomic_store64_relaxed(&record->cells[i], 0);
-    }
+    lbs_atomic_store64_relaxed(&on->record->streak, 0);
+    lbs_window_clear(&on->record->window);
+    lbs_evidence_forget(&on->record->evidence);
+    lbs_evidence_accuse(&on->record->evidence, 0);
 }
 
 /* Turns ------------------------------------------------------------------ */
@@ -242,7 +180,7 @@ lbs_eject_turn_t lbs_eject_hold_again(const lbs_eject_on_t *on,
 int lbs_eject_reopen(const lbs_eject_on_t *on, apr_uint64_t seen,
                      apr_uint32_t level, apr_uint64_t now)
 {
-    forget(on->record);
+    forget(on);
     if (!lbs_atomic_cas64(&on->record->hold, &seen,
                           lbs_eject_word(OPEN, level, now))) {
         return 0;
@@ -270,6 +208,8 @@ const char *lbs_eject_reason(lbs_eject_why_t why)
         return "half of the requests failed";
     case LBS_EJECT_FOR_STALL:
         return "stalled while others answered";
+    case LBS_EJECT_FOR_ERRORS:
+        return "answers 5xx while others do not";
     default:
         return "failed when tried again";
     }
@@ -296,7 +236,7 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
     if (lbs_atomic_load64_relaxed(&on->record->streak) != 0) {
         lbs_atomic_store64_relaxed(&on->record->streak, 0);
     }
-    window_add(on, 0, now);
+    lbs_window_add(&on->record->window, on->conf->window_us, 0, now);
     seen = lbs_atomic_load64_acquire(&on->record->hold);
     if (PHASE_OF(seen) != TRIAL || !attempt->trial) {
         return LBS_EJECT_NONE;
@@ -304,6 +244,37 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
     return lbs_eject_reopen(on, seen, LEVEL_OF(seen) + 1, now)
                ? LBS_EJECT_UP
                : LBS_EJECT_NONE;
+}
+
+lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
+                                 const lbs_eject_attempt_t *attempt,
+                                 apr_uint64_t now, lbs_eject_why_t *why)
+{
+    lbs_evidence_t *evidence = &on->record->evidence;
+    lbs_eject_turn_t turn;
+    apr_uint64_t seen;
+
+    if (on->conf == NULL || !on->conf->errors) {
+        return LBS_EJECT_NONE;
+    }
+    seen = lbs_atomic_load64_acquire(&on->record->hold);
+    if (PHASE_OF(seen) == TRIAL && attempt->trial
+        && lbs_evidence_accused(evidence)
+        && lbs_evidence_others_well(evidence)) {
+        *why = LBS_EJECT_FOR_PROBE;
+        return lbs_eject_hold_again(on, seen, now);
+    }
+    if (PHASE_OF(seen) != OPEN || attempt->began < TIME_OF(seen)
+        || !lbs_evidence_convicts(evidence, on->conf->window_us, now)) {
+        return LBS_EJECT_NONE;
+    }
+    *why = LBS_EJECT_FOR_ERRORS;
+    turn = lbs_eject_hold_open(on, seen, now);
+    if (turn == LBS_EJECT_EJECTED) {
+        lbs_evidence_forget(evidence);
+        lbs_evidence_accuse(evidence, 1);
+    }
+    return turn;
 }
 
 lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
@@ -328,7 +299,7 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
         lbs_eject_doubt(on, now);
     }
     streak = streak_add(on, now);
-    window_add(on, 1, now);
+    lbs_window_add(&on->record->window, on->conf->window_us, 1, now);
     if (on->conf->failures != 0 && streak >= on->conf->failures) {
         *why = LBS_EJECT_FOR_STREAK;
         return lbs_eject_hold_open(on, seen, now);
@@ -350,7 +321,7 @@ int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now)
         }
         seen = lbs_atomic_load64_acquire(&on->record->hold);
     }
-    forget(on->record);
+    forget(on);
     (void)lbs_atomic_cas64(&on->record->hold, &seen,
                            lbs_eject_word(OPEN, 0, TIME_OF(seen)));
     lbs_eject_sync(on);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_eject.h - when a member's own answers take it out, and back in.
  *
- *           failures in a row, half of the requests, a stall
+ *           failures in a row, half of the requests, a stall, 5xx
  *      OPEN ------------------------------------------------> HELD
  *        ^                                                    ^  |
  *        | the trial is answered,                             |  | hold over
@@ -32,8 +32,10 @@
 
 #include <apr.h>
 
+#include "src/member/lbs_evidence.h"
 #include "src/member/lbs_gauge.h"
 #include "src/member/lbs_stall.h"
+#include "src/member/lbs_window.h"
 
 #define LBS_EJECT_SHARE_MIN 10u /* requests before half of them count */
 #define LBS_EJECT_PROBE_US                                                    \
@@ -41,7 +43,6 @@
                                      long is a good one */
 #define LBS_EJECT_DOUBT_US 500000 /* what a request that was lost leaves */
 #define LBS_EJECT_ASK_US 1000000  /* an ejected member is asked so often */
-#define LBS_EJECT_CELLS 8         /* parts of the window */
 
 typedef struct lbs_eject_conf_t {
     apr_uint32_t failures;    /* in a row; 0: no number of them ejects */
@@ -51,21 +52,23 @@ typedef struct lbs_eject_conf_t {
     apr_int64_t hold_max_us; /* also: up this long without, and holds start
                                 at the minimum again */
     apr_int64_t stall_us;    /* 0: off; LBS_STALL_AUTO */
+    int errors; /* 1: a 5xx that the others do not give is evidence */
 } lbs_eject_conf_t;
 
 /* Shared, one per member; all zero when new. Private to lbs_eject.c. */
 typedef struct lbs_eject_t {
     lbs_atomic64_t hold;   /* phase, level, time: lbs_eject.c */
     lbs_atomic64_t streak; /* failures in a row, last at */
-    lbs_atomic64_t cells[LBS_EJECT_CELLS]; /* requests, failed of them */
+    lbs_window_t window;   /* requests, failed of them */
     lbs_stall_t stall;
     lbs_atomic64_t count;  /* holds ever */
     lbs_atomic32_t worst;  /* lbs_probe_found_t: in this hold */
     lbs_atomic32_t wanted; /* 1: by requests that may not be a trial */
     lbs_atomic64_t pad;
+    lbs_evidence_t evidence; /* what the answers say: lbs_evidence.h */
 } lbs_eject_t;
 
-_Static_assert(sizeof(lbs_eject_t) == 128, "whole cache lines");
+_Static_assert(sizeof(lbs_eject_t) == 320, "whole cache lines");
 
 /* Shared, one per pool; all zero when new. Private to lbs_eject.c. */
 typedef struct lbs_eject_pool_t {
@@ -104,6 +107,7 @@ typedef enum lbs_eject_why_t {
     LBS_EJECT_FOR_STREAK,
     LBS_EJECT_FOR_SHARE,
     LBS_EJECT_FOR_STALL,
+    LBS_EJECT_FOR_ERRORS,
     LBS_EJECT_FOR_PROBE
 } lbs_eject_why_t;
 
@@ -134,6 +138,20 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
 /** A request came that may not be the trial: if no other comes, the probe
  * that was answered is to be enough, soon. */
 void lbs_eject_turn_away(lbs_eject_t *record);
+
+/**
+ * An answer was a 5xx, and is in the evidence: is that enough to eject the
+ * member? The trial of a member that was ejected for its 5xx has failed by
+ * another one, unless the others give the same. What began before the member
+ * came back last is ignored.
+ *
+ * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
+ * @return LBS_EJECT_NONE: lbs_eject_answered() is due; LBS_EJECT_EJECTED or
+ *         LBS_EJECT_CAPPED
+ */
+lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
+                                 const lbs_eject_attempt_t *attempt,
+                                 apr_uint64_t now, lbs_eject_why_t *why);
 
 /** A request was lost, but that may have been the connection's fault: no
  * failure, only doubt. */

@@ -68,7 +68,7 @@ static inline apr_uint32_t lbs_ewma_read(const lbs_gauge_t *g,
     return lbs_ewma_decay(value, now > at ? now - at : 0) >> LBS_EWMA_SHIFT;
 }
 
-/** Set the estimate: a returning member starts at its pool's median. */
+/** Set the estimate. */
 static inline void lbs_ewma_set(lbs_gauge_t *g, apr_uint64_t value_us,
                                 apr_uint64_t now)
 {
@@ -107,6 +107,28 @@ static inline void lbs_ewma_update(lbs_gauge_t *g, apr_uint64_t sample_us,
     }
     lbs_atomic_store32_relaxed(&g->ewma, sample);
     lbs_atomic_store64_relaxed(&g->ewma_at, now);
+}
+
+/** Begin the estimate again: a returning member starts at its pool's median.
+ * @param median_us  0: unknown, and so is the member's time then */
+static inline void lbs_ewma_restart(lbs_gauge_t *g, apr_uint64_t median_us,
+                                    apr_uint64_t now)
+{
+    lbs_ewma_set(g, median_us, now);
+    if ((lbs_atomic_load32_relaxed(&g->flags) & LBS_F_CHARGED) != 0) {
+        (void)lbs_gauge_clear(g, LBS_F_CHARGED);
+    }
+}
+
+/** Charge the estimate for a failure. Until it begins again it is no measure
+ * for others: the pool's median leaves it out. */
+static inline void lbs_ewma_charge(lbs_gauge_t *g, apr_uint64_t charge_us,
+                                   apr_uint64_t now)
+{
+    lbs_ewma_update(g, charge_us, now);
+    if ((lbs_atomic_load32_relaxed(&g->flags) & LBS_F_CHARGED) == 0) {
+        (void)lbs_gauge_set(g, LBS_F_CHARGED);
+    }
 }
 
 #endif

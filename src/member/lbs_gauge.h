@@ -42,6 +42,9 @@
 #define LBS_F_STANDBY 0x0100u   /* administrator: mod_proxy's +H */
 #define LBS_F_SPARE 0x0200u     /* administrator: mod_proxy's +R */
 #define LBS_F_REMOVED 0x0400u   /* no longer in the configuration */
+#define LBS_F_CHARGED                                                         \
+    0x0800u /* open, but ewma is what failures were                           \
+               charged, no time: lbs_ewma.h */
 
 /* Closed to everybody, and closed to visitors without a session. */
 #define LBS_F_CLOSED                                                          \

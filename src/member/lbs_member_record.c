@@ -32,13 +32,18 @@ void lbs_member_record_unsent(lbs_member_record_t *m)
 
 void lbs_member_record_answered(lbs_member_record_t *m, lbs_gauge_t *g,
                                 int status, apr_uint64_t latency_us,
-                                apr_uint64_t now)
+                                apr_uint64_t charge_us, apr_uint64_t now)
 {
     if (status >= 100 && status <= 599) {
         count(m, LBS_COUNT_RESPONSES + status / 100 - 1, 1);
     }
     lbs_latency_record(&m->latency, latency_us, now);
-    lbs_ewma_update(g, latency_us, now);
+    if (charge_us > latency_us) {
+        lbs_ewma_charge(g, charge_us, now);
+    }
+    else if (charge_us != 0) {
+        lbs_ewma_update(g, charge_us, now);
+    }
     lbs_atomic_store64_relaxed(&g->heard_at, now);
 }
 
@@ -47,7 +52,9 @@ void lbs_member_record_failed(lbs_member_record_t *m, lbs_gauge_t *g,
                               apr_uint64_t now)
 {
     count(m, LBS_COUNT_FAILURES + (int)kind, 1);
-    lbs_ewma_update(g, charge_us, now);
+    if (charge_us != 0) {
+        lbs_ewma_charge(g, charge_us, now);
+    }
     if (kind != LBS_FAIL_STATUS) {
         lbs_atomic_store64_relaxed(&m->lost_at, now);
     }

@@ -111,13 +111,14 @@ void lbs_member_record_unsent(lbs_member_record_t *m);
  *
  * @param status      100 to 599; others count as an answer without class
  * @param latency_us  from sending to the first byte of the answer
+ * @param charge_us   what it counts for in the estimate; 0: it does not
  */
 void lbs_member_record_answered(lbs_member_record_t *m, lbs_gauge_t *g,
                                 int status, apr_uint64_t latency_us,
-                                apr_uint64_t now);
+                                apr_uint64_t charge_us, apr_uint64_t now);
 
 /** An attempt failed: count it.
- * @param charge_us  what it counts for as a response time */
+ * @param charge_us  what it counts for in the estimate; 0: it does not */
 void lbs_member_record_failed(lbs_member_record_t *m, lbs_gauge_t *g,
                               lbs_fail_t kind, apr_uint32_t charge_us,
                               apr_uint64_t now);

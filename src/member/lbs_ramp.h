@@ -32,15 +32,14 @@ typedef struct lbs_ramp_t {
  * is no more true.
  *
  * @param slow_us    LBStickySlowStart in microseconds; 0: off, warm at once
- * @param median_us  of the pool's estimates; 0: unknown, nothing is set
+ * @param median_us  of the pool's estimates; 0: none is known, and of this
+ *                   member nothing is known any more
  */
 static inline void lbs_ramp_start(lbs_ramp_t *ramp, lbs_gauge_t *g,
                                   apr_int64_t slow_us, apr_uint32_t median_us,
                                   apr_uint64_t now)
 {
-    if (median_us != 0) {
-        lbs_ewma_set(g, median_us, now);
-    }
+    lbs_ewma_restart(g, median_us, now);
     lbs_atomic_store64_relaxed(&ramp->since, slow_us > 0 ? now : 0);
     lbs_atomic_store32_relaxed(&g->ramp,
                                slow_us > 0 ? LBS_RAMP_FIRST : LBS_RAMP_FULL);

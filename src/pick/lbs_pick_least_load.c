@@ -17,19 +17,24 @@
  *   new chance for minutes. So it comes first, for the one attempt it has.
  * - A failed attempt was charged as a slow one when the average was written,
  *   and a member that returns starts at the median; see lbs_ewma.h.
+ * - Where the best of four was charged, there are better ones, unless all four
+ *   draws were that one: of three members so it is once in 81 times. Then more
+ *   are looked at, and in a small pool all.
  */
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_pick_int.h"
 
 #define ROUNDS_MAX 3
+#define LOOKS_MAX 16 /* instead of draws, where the best was charged */
 
 /* Added to every response time, 1/32 microseconds: 5 ms more or less are no
  * reason to send a whole session somewhere. */
 #define CALM (APR_UINT64_C(5000) << LBS_EWMA_SHIFT)
 
 /* Flags that need a closer look than none of them. */
-#define SPECIAL (LBS_F_CLOSED_NEW | LBS_F_PANIC | LBS_F_HALF_OPEN)
+#define SPECIAL                                                               \
+    (LBS_F_CLOSED_NEW | LBS_F_PANIC | LBS_F_HALF_OPEN | LBS_F_CHARGED)
 
 /* One pick. What its draws need is copied here, so that the compiler, which
  * must assume that everything shared has changed, can leave it where it is. */
@@ -44,6 +49,7 @@ typedef struct pick_t {
     apr_uint64_t hot;  /* in flight per weight above which a member is hot */
     apr_uint64_t time; /* of a member never heard of, 1/32 microseconds */
     int cold;          /* 1: ramps do not count */
+    int charged;       /* 1: a charged member was the best at a time */
     apr_uint32_t best;
     apr_uint64_t clearly; /* a wait under this one wins over the best */
 } pick_t;
@@ -59,7 +65,7 @@ static inline apr_uint64_t wait_at(apr_uint64_t time, apr_uint32_t inflight,
 
 /* @return 1 if nothing speaks against a member. Asked only for one that is
  * the best so far: of four draws that are two on average. */
-static LBS_PICK_INLINE int is_fit(const pick_t *pick, const lbs_gauge_t *g,
+static LBS_PICK_INLINE int is_fit(pick_t *pick, const lbs_gauge_t *g,
                                   apr_uint32_t index, apr_uint32_t inflight,
                                   apr_uint32_t weight)
 {
@@ -67,16 +73,19 @@ static LBS_PICK_INLINE int is_fit(const pick_t *pick, const lbs_gauge_t *g,
     apr_uint32_t flags = lbs_atomic_load32_relaxed(&g->flags);
     apr_uint32_t limit = lbs_atomic_load32_relaxed(&g->limit);
 
-    return ((flags & SPECIAL) == 0 || lbs_gauge_open_new(g))
-           && (limit == 0 || inflight < limit) && load <= pick->hot * weight
+    if ((flags & SPECIAL) != 0) {
+        if (!lbs_gauge_open_new(g)) {
+            return 0;
+        }
+        pick->charged |= (flags & LBS_F_CHARGED) != 0;
+    }
+    return 1 && (limit == 0 || inflight < limit) && load <= pick->hot * weight
            && !lbs_pick_tried(pick->ask, index)
            && (lbs_pick_accepts(g, pick->ask->rand) || pick->cold);
 }
 
-static LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
+static LBS_PICK_INLINE void look_at(pick_t *pick, apr_uint32_t index)
 {
-    apr_uint32_t index =
-        lbs_alias_draw(pick->alias, pick->front, random) & pick->mask;
     const lbs_gauge_t *g;
     apr_uint32_t inflight;
     apr_uint32_t weight;
@@ -97,6 +106,12 @@ static LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
     }
 }
 
+static LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
+{
+    look_at(pick,
+            lbs_alias_draw(pick->alias, pick->front, random) & pick->mask);
+}
+
 /* Who was never heard of counts as average; 1 in a pool that knows nothing,
  * where in flight alone decides. */
 static apr_uint64_t unknown_time(apr_uint32_t median)
@@ -114,23 +129,52 @@ static inline apr_uint64_t stretch(apr_uint64_t random)
     return product ^ product >> 32;
 }
 
+static LBS_PICK_INLINE pick_t begin(const lbs_pick_pool_t *pool,
+                                    const lbs_pick_ask_t *ask,
+                                    const lbs_plan_side_t *side,
+                                    apr_uint32_t front)
+{
+    const lbs_plan_t *plan = pool->plan;
+    apr_uint32_t median = lbs_atomic_load32_relaxed(&plan->head->median);
+
+    return (pick_t){.gauges = pool->gauges,
+                    .slot = plan->slot,
+                    .alias = side->alias,
+                    .front = front,
+                    .mask = plan->slot_mask,
+                    .ask = ask,
+                    .hot = lbs_atomic_load32_relaxed(&plan->head->hot),
+                    .time = unknown_time(median),
+                    .best = LBS_PICK_NONE,
+                    .clearly = APR_UINT64_MAX};
+}
+
+/* Some from a random place on, one after the other. */
+static __attribute__((noinline)) apr_uint32_t look_further(
+    const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
+    const lbs_plan_side_t *side, apr_uint32_t front, apr_uint32_t found)
+{
+    pick_t pick = begin(pool, ask, side, front);
+    apr_uint32_t at = lbs_rand_below(ask->rand, front);
+    apr_uint32_t looks = front < LOOKS_MAX ? front : LOOKS_MAX;
+
+    pick.hot = APR_UINT32_MAX;
+    look_at(&pick, found);
+    for (; looks > 0; looks--, at = at + 1 < front ? at + 1 : 0) {
+        apr_uint64_t entry = lbs_atomic_load64_acquire(&pick.alias[at]);
+
+        look_at(&pick, lbs_alias_self(entry) & pick.mask);
+    }
+    return pick.best != LBS_PICK_NONE ? pick.best : found;
+}
+
 static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
                                const lbs_pick_ask_t *ask,
                                const lbs_plan_side_t *side, apr_uint32_t front)
 {
     const lbs_plan_t *plan = pool->plan;
-    apr_uint32_t median = lbs_atomic_load32_relaxed(&plan->head->median);
     apr_uint32_t trial = lbs_atomic_load32_relaxed(&plan->head->trial);
-    pick_t pick = {.gauges = pool->gauges,
-                   .slot = plan->slot,
-                   .alias = side->alias,
-                   .front = front,
-                   .mask = plan->slot_mask,
-                   .ask = ask,
-                   .hot = lbs_atomic_load32_relaxed(&plan->head->hot),
-                   .time = unknown_time(median),
-                   .best = LBS_PICK_NONE,
-                   .clearly = APR_UINT64_MAX};
+    pick_t pick = begin(pool, ask, side, front);
     int round;
 
     if (trial != 0 && !ask->steady
@@ -153,7 +197,9 @@ static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
         pick.cold = round == 1;
         pick.hot = APR_UINT32_MAX;
     }
-    return pick.best;
+    return pick.charged && pick.best != LBS_PICK_NONE
+               ? look_further(pool, ask, side, front, pick.best)
+               : pick.best;
 }
 
 apr_status_t lbs_pick_least_load(const lbs_pick_pool_t *pool,

@@ -182,6 +182,20 @@ apr_uint32_t lbs_plan_median(const lbs_plan_t *plan)
     return lbs_atomic_load32_relaxed(&plan->head->median);
 }
 
+#define ERROR_MEDIANS 64  /* charged for a 5xx, when all blame is its own */
+#define ERROR_LEAST 50000 /* the same in microseconds, as for one failure */
+
+apr_uint32_t lbs_plan_error(const lbs_plan_t *plan, apr_uint32_t blame)
+{
+    apr_uint64_t median = lbs_plan_median(plan);
+    apr_uint64_t charge = median + median * (ERROR_MEDIANS - 1) * blame / 1000;
+    apr_uint64_t least =
+        median == 0 ? ERROR_LEAST : (apr_uint64_t)ERROR_LEAST * blame / 1000;
+
+    charge = charge > least ? charge : least;
+    return charge < LBS_EWMA_MAX_US ? (apr_uint32_t)charge : LBS_EWMA_MAX_US;
+}
+
 apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan, apr_uint32_t in_row)
 {
     static const struct {

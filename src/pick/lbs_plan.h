@@ -121,4 +121,14 @@ apr_uint32_t lbs_plan_median(const lbs_plan_t *plan);
  */
 apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan, apr_uint32_t in_row);
 
+/**
+ * @return microseconds, what lbs_ewma_update() should be told of an answer of
+ * 5xx, at least: the median, and more the more the member is to blame; 64
+ * times the median where it alone answers nothing else. Who fails at once
+ * never counts as quick, or every new visitor would be sent there.
+ *
+ * @param blame  permille, see lbs_evidence_blame()
+ */
+apr_uint32_t lbs_plan_error(const lbs_plan_t *plan, apr_uint32_t blame);
+
 #endif

@@ -12,6 +12,7 @@
 #define CLAIM_LASTS 1000000  /* microseconds; copying takes under 1 ms */
 #define SILENCE 1000000      /* microseconds; then response times decay */
 #define HOT_PERCENTILE 84    /* about one standard deviation above the mean */
+#define HOT_LEAST 6          /* members, the percentile of which is the most */
 #define WEIGHT_MAX 0xffffffu /* sums and products stay within 64 bits */
 
 struct lbs_plan_builder_t {
@@ -364,10 +365,13 @@ static void age(lbs_gauge_t *g, apr_uint32_t median, apr_int64_t now)
     }
 }
 
-/* Of those that answered lately. If nobody did, the last one stands: what is
- * stored decays, and its median would sink with a pool that is idle. */
-static apr_uint32_t median_of(const lbs_plan_t *plan,
-                              const lbs_gauge_t *gauges, apr_int64_t now)
+/* The estimates of those in the front that answered lately.
+ *
+ * @param charged  0: without those that were charged for failures
+ * @return how many there are, in the builder's scratch */
+static apr_uint32_t collect_times(const lbs_plan_t *plan,
+                                  const lbs_gauge_t *gauges, int charged,
+                                  apr_int64_t now)
 {
     lbs_plan_builder_t *b = plan->builder;
     apr_uint32_t known = 0;
@@ -377,10 +381,25 @@ static apr_uint32_t median_of(const lbs_plan_t *plan,
         const lbs_gauge_t *g = lbs_plan_gauge(plan, gauges, b->front[i]);
         apr_uint64_t heard = lbs_atomic_load64_relaxed(&g->heard_at);
 
-        if (heard != 0 && now - (apr_int64_t)heard < SILENCE) {
+        if (heard != 0 && now - (apr_int64_t)heard < SILENCE
+            && (charged || (lbs_gauge_flags(g) & LBS_F_CHARGED) == 0)) {
             b->rest[known++] =
                 lbs_atomic_load32_relaxed(&g->ewma) >> LBS_EWMA_SHIFT;
         }
+    }
+    return known;
+}
+
+/* If nobody answered lately, the last one stands: what is stored decays, and
+ * its median would sink with a pool that is idle. */
+static apr_uint32_t median_of(const lbs_plan_t *plan,
+                              const lbs_gauge_t *gauges, apr_int64_t now)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    apr_uint32_t known = collect_times(plan, gauges, 0, now);
+
+    if (known == 0) {
+        known = collect_times(plan, gauges, 1, now);
     }
     return known == 0 ? lbs_plan_median(plan)
                       : (apr_uint32_t)smallest(b->rest, known, known / 2);
@@ -412,7 +431,9 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
         /* Rounded up: who is at the percentile is not above it. */
         b->rest[i] = (inflight * LBS_PLAN_PER_WEIGHT + weight - 1) / weight;
     }
-    if (b->count != 0) {
+    /* Of few members that is the busiest, and who has more in flight than it
+     * had at the last look is not hot, but has had one request since. */
+    if (b->count > HOT_LEAST) {
         hot = smallest(b->rest, b->count, (b->count * HOT_PERCENTILE) / 100);
     }
     lbs_atomic_store64_relaxed(&plan->head->weight, weights);

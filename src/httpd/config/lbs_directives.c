@@ -256,8 +256,8 @@ static const char *set_eject(cmd_parms *cmd, void *dir, int argc,
         {"cap", LBS_ARG_PERCENT, offsetof(lbs_set_eject_t, cap), 0, 0, NULL},
         {"stall", LBS_ARG_DURATION_AUTO, offsetof(lbs_set_eject_t, stall),
          100 * MS, 0, NULL},
-        {"status", LBS_ARG_STATUSES, offsetof(lbs_set_eject_t, status), 0, 0,
-         NULL},
+        {"status", LBS_ARG_STATUSES_AUTO, offsetof(lbs_set_eject_t, status), 0,
+         0, NULL},
         {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
     };
     lbs_set_eject_t *set =

@@ -43,6 +43,16 @@ static const char *statuses(apr_pool_t *pool, const lbs_statuses_t *set)
     return *text != '\0' ? apr_pstrcat(pool, " status=", text, NULL) : "";
 }
 
+/* ` status=LIST`, ` status=auto` or ` status=off`. */
+static const char *statuses_auto(apr_pool_t *pool,
+                                 const lbs_statuses_auto_t *set)
+{
+    const char *text =
+        set->is_auto ? " status=auto" : statuses(pool, &set->listed);
+
+    return *text != '\0' ? text : " status=off";
+}
+
 /* One writer for each directive ------------------------------------------ */
 
 typedef const char *writer_fn(apr_pool_t *pool, const lbs_settings_t *set);
@@ -184,7 +194,7 @@ static const char *write_eject(apr_pool_t *pool, const lbs_settings_t *set)
         eject->cap,
         eject->stall == LBS_STALL_AUTO ? "auto"
                                        : duration_or_off(pool, eject->stall),
-        statuses(pool, &eject->status));
+        statuses_auto(pool, &eject->status));
 }
 
 static const char *write_check(apr_pool_t *pool, const lbs_settings_t *set)

@@ -34,6 +34,7 @@ static const lbs_set_eject_t eject = {
     .hold = {SECONDS(1), SECONDS(60)},
     .cap = 50,
     .stall = LBS_STALL_AUTO,
+    .status = {.is_auto = 1},
 };
 static const lbs_set_check_t check = {
     .path = NULL,

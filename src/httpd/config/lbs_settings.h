@@ -75,7 +75,7 @@ typedef struct lbs_set_eject_t {
     apr_int64_t hold[2]; /* shortest, longest */
     apr_uint32_t cap;    /* percent of the pool */
     apr_int64_t stall;   /* 0: off, or LBS_STALL_AUTO */
-    lbs_statuses_t status;
+    lbs_statuses_auto_t status;
 } lbs_set_eject_t;
 
 /* LBStickyCheck */

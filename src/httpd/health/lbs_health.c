@@ -4,7 +4,12 @@
 
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/member/lbs_ewma.h"
 #include "src/member/lbs_latency.h"
+
+/* Up to so many members exchange evidence at every tick, more once a second.
+ */
+#define EVIDENCE_NOW 64
 
 lbs_eject_on_t lbs_health_eject_on(const lbs_pool_t *pool,
                                    const lbs_member_t *m)
@@ -15,8 +20,17 @@ lbs_eject_on_t lbs_health_eject_on(const lbs_pool_t *pool,
     return on;
 }
 
+void lbs_health_begin_anew(const lbs_pool_t *pool, const lbs_member_t *m)
+{
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+
+    lbs_evidence_begin_anew(&m->record->eject.evidence, now);
+    lbs_ewma_restart(m->gauge, lbs_plan_median(pool->plan), now);
+}
+
 void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m)
 {
+    lbs_health_begin_anew(pool, m);
     lbs_ramp_start(&m->record->ramp, m->gauge, *pool->set.slowstart,
                    lbs_plan_median(pool->plan),
                    (apr_uint64_t)lbs_runtime_now());
@@ -174,11 +188,25 @@ static void lift_last(const lbs_pool_t *pool, apr_uint64_t now)
     }
     on = lbs_health_eject_on(pool, m);
     if (lbs_eject_lift(&on, now)) {
+        lbs_health_begin_anew(pool, m);
         tell(pool, m, LBS_EVENT_UP, "nobody else is left");
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
                      LBSNO(1604) "pool %s: member %s is ejected no more: "
                                  "nobody else is left",
                      pool->name, *m->route ? m->route : m->name);
+    }
+}
+
+/* What failed lately, or answered 5xx, is given another chance. */
+static void end_charge(const lbs_pool_t *pool, const lbs_member_t *m,
+                       apr_uint64_t now)
+{
+    apr_uint32_t median = lbs_plan_median(pool->plan);
+
+    if (lbs_evidence_is_over(&m->record->eject.evidence, now)) {
+        apr_uint32_t time = lbs_ewma_read(m->gauge, now);
+
+        lbs_ewma_restart(m->gauge, time < median ? time : median, now);
     }
 }
 
@@ -191,8 +219,37 @@ static void tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
 
     lbs_health_turned(pool, m, turn, why);
     lbs_probe_want(&m->record->probe, lbs_eject_asks(&on, news, now));
+    end_charge(pool, m, now);
     (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
     lbs_member_record_tick(m->record, m->gauge, now);
+}
+
+/* Tell each member what the others answered. Beside some hundred others one
+ * more second makes no difference, so for large pools that is soon enough. */
+static void exchange_evidence(const lbs_pool_t *pool, apr_uint64_t now)
+{
+    apr_int64_t window = pool->eject_conf.window_us;
+    lbs_window_sum_t all = {0, 0};
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        lbs_window_sum_t sum = lbs_evidence_sum(
+            &pool->member[i].record->eject.evidence, window, now);
+
+        all.all += sum.all;
+        all.bad += sum.bad;
+    }
+    for (i = 0; i < pool->count; i++) {
+        lbs_evidence_t *evidence = &pool->member[i].record->eject.evidence;
+        lbs_window_sum_t own = lbs_evidence_sum(evidence, window, now);
+        /* A count that grew since then makes a difference below 0. */
+        lbs_window_sum_t others = {
+            own.all < all.all ? all.all - own.all : 0,
+            own.bad < all.bad ? all.bad - own.bad : 0,
+        };
+
+        lbs_evidence_others(evidence, others);
+    }
 }
 
 /* For who has nothing in flight the rows need not be read. */
@@ -212,6 +269,9 @@ void lbs_health_tick(const lbs_pool_t *pool)
 
     lift_last(pool, now);
     lbs_health_recount(pool);
+    if (pool->count <= EVIDENCE_NOW) {
+        exchange_evidence(pool, now);
+    }
     lbs_atomic_store64_relaxed(&pool->record->eject.stall_us,
                                (apr_uint64_t)news.stall_us);
     for (i = 0; i < pool->count; i++) {
@@ -310,6 +370,9 @@ void lbs_health_second(lbs_pool_t *pool)
         feed_member(m, own_errors, &own, now);
         add_recent(&all, &own);
         errors += own_errors;
+    }
+    if (pool->count > EVIDENCE_NOW) {
+        exchange_evidence(pool, (apr_uint64_t)now);
     }
     pool->stall_us = lbs_stall_after(pool->eject_conf.stall_us,
                                      lbs_latency_percentile(&all, 990));

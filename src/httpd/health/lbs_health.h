@@ -22,7 +22,13 @@ void lbs_health_turned(const lbs_pool_t *pool, const lbs_member_t *m,
 void lbs_health_checked(const lbs_pool_t *pool, const lbs_member_t *m,
                         lbs_check_turn_t turn, const char *text);
 
-/** Begin the slow start of a member, as LBStickySlowStart says. */
+/** A member is back: its estimate of the response time begins again at the
+ * pool's median, and what came before is no longer held against it. Also for
+ * one that is found to be well after a failure that ejected it not. */
+void lbs_health_begin_anew(const lbs_pool_t *pool, const lbs_member_t *m);
+
+/** Begin the slow start of a member, as LBStickySlowStart says, and anew what
+ * is known of it. */
 void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m);
 
 /** Tell the cap on ejections how large the pool is: at every tick, and after

@@ -26,7 +26,9 @@ static void follow_up(const lbs_pool_t *pool, const lbs_member_t *m,
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
 
     if (action == LBS_ADMIN_RESET) {
-        (void)lbs_eject_lift(&on, now);
+        if (lbs_eject_lift(&on, now)) {
+            lbs_health_begin_anew(pool, m);
+        }
     }
     if (lbs_state_returns(before,
                           lbs_atomic_load32_relaxed(&m->gauge->flags))) {

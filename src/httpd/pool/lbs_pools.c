@@ -217,7 +217,8 @@ static void build_ejection(lbs_pool_t *pool)
     pool->eject_conf.hold_min_us = set->hold[0];
     pool->eject_conf.hold_max_us = set->hold[1];
     pool->eject_conf.stall_us = set->stall;
-    pool->eject_status = set->status;
+    pool->eject_conf.errors = set->status.is_auto;
+    pool->eject_status = set->status.listed;
     for (i = 0; theirs != NULL && i < theirs->nelts; i++) {
         lbs_statuses_add(&pool->eject_status, APR_ARRAY_IDX(theirs, i, int));
     }

@@ -2,6 +2,7 @@
 /* lbs_verdict.c - see lbs_verdict.h. */
 #include "src/httpd/request/lbs_verdict.h"
 
+#include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/health/lbs_health.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_member_record.h"
@@ -19,6 +20,20 @@ static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
     return attempt;
 }
 
+/* What a failure counts for as a response time; 0: nothing, it is of a time
+ * before the member came back. */
+static apr_uint32_t charge_failure(const lbs_request_t *req, apr_uint64_t now)
+{
+    lbs_eject_t *eject = &member_of(req)->record->eject;
+    apr_uint64_t began = (apr_uint64_t)req->attempt.sent_at;
+
+    if (!lbs_evidence_is_recent(&eject->evidence, began)) {
+        return 0;
+    }
+    lbs_evidence_charged(&eject->evidence, began, now);
+    return lbs_plan_failure(req->pool->plan, lbs_eject_in_row(eject));
+}
+
 static void fail(lbs_request_t *req, lbs_fail_t kind)
 {
     const lbs_member_t *m = member_of(req);
@@ -30,10 +45,8 @@ static void fail(lbs_request_t *req, lbs_fail_t kind)
 
     attempt.lost = kind != LBS_FAIL_CONNECT && kind != LBS_FAIL_STATUS;
     turn = lbs_eject_failed(&on, &attempt, now, &why);
-    lbs_member_record_failed(
-        m->record, m->gauge, kind,
-        lbs_plan_failure(req->pool->plan, lbs_eject_in_row(&m->record->eject)),
-        now);
+    lbs_member_record_failed(m->record, m->gauge, kind,
+                             charge_failure(req, now), now);
     lbs_health_turned(req->pool, m, turn, why);
 }
 
@@ -57,18 +70,88 @@ static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
     return end - (apr_uint64_t)req->attempt.sent_at;
 }
 
+/* Whose answer it is, as far as one client cannot pretend to be several: the
+ * session, if it is known; else the client's address and User-Agent. Where
+ * clients without a cookie are not told apart, each request is one. */
+static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
+{
+    const lbs_set_sticky_t *sticky = req->pool->set.sticky;
+    int i;
+
+    for (i = 0; i < sticky->count; i++) {
+        const lbs_key_t *key = &req->visit.key[i];
+        int is_ours = sticky->source[i].kind == LBS_SOURCE_COOKIE;
+
+        if (key->hash != 0
+            && (key->known || (is_ours && req->visit.has_token))) {
+            return key->hash;
+        }
+        if (is_ours && req->pool->set.cookie->first == 0) {
+            return lbs_rand_next(lbs_runtime_rand());
+        }
+    }
+    return lbs_extract_first(r, req->pool);
+}
+
+/* The time that an answer counts for. A 5xx was not quick, however soon it
+ * came.
+ *
+ * @return microseconds; 0: it is of a time before the member came back */
+static apr_uint64_t weigh(request_rec *r, const lbs_request_t *req, int error,
+                          apr_uint64_t took, apr_uint64_t now)
+{
+    lbs_evidence_t *evidence = &member_of(req)->record->eject.evidence;
+    apr_uint64_t began = (apr_uint64_t)req->attempt.sent_at;
+    apr_int64_t window = req->pool->eject_conf.window_us;
+    apr_uint64_t charge;
+
+    if (!lbs_evidence_is_recent(evidence, began)) {
+        return 0;
+    }
+    lbs_evidence_answer(evidence, window, error, now);
+    if (!error) {
+        lbs_evidence_answered_well(evidence);
+        return took;
+    }
+    lbs_evidence_visitor(evidence, window, visitor_of(r, req), now);
+    lbs_evidence_charged(evidence, began, now);
+    charge = lbs_plan_error(req->pool->plan,
+                            lbs_evidence_blame(evidence, window, now));
+    return took > charge ? took : charge;
+}
+
+/* A 5xx that is no failure by itself is evidence. */
+static void err(lbs_request_t *req, apr_uint64_t now)
+{
+    const lbs_member_t *m = member_of(req);
+    lbs_eject_attempt_t attempt = attempt_of(req);
+    lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
+    lbs_eject_why_t why = LBS_EJECT_FOR_ERRORS;
+    lbs_eject_turn_t turn = lbs_eject_erred(&on, &attempt, now, &why);
+
+    if (turn == LBS_EJECT_EJECTED) {
+        req->attempt.judged = 1;
+        lbs_health_turned(req->pool, m, turn, why);
+    }
+}
+
 void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_member_t *m = member_of(req);
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t took = time_of(req, now);
+    int error = ap_is_HTTP_SERVER_ERROR(r->status);
 
     lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
-    lbs_member_record_answered(m->record, m->gauge, r->status,
-                               time_of(req, now), now);
+    lbs_member_record_answered(m->record, m->gauge, r->status, took,
+                               weigh(r, req, error, took, now), now);
     if (lbs_statuses_has(&req->pool->eject_status, r->status)) {
         req->attempt.judged = 1;
         fail(req, LBS_FAIL_STATUS);
+    }
+    else if (error) {
+        err(req, now);
     }
 }
 

@@ -9,8 +9,8 @@
 #define SEC APR_UINT64_C(1000000)
 #define MEMBERS 10
 
-static const lbs_eject_conf_t defaults = {3,   50,       10 * SEC,
-                                          SEC, 60 * SEC, LBS_STALL_AUTO};
+static const lbs_eject_conf_t defaults = {
+    3, 50, 10 * SEC, SEC, 60 * SEC, LBS_STALL_AUTO, 1};
 
 static lbs_eject_t record[MEMBERS];
 static lbs_gauge_t gauge[MEMBERS];
@@ -250,7 +250,8 @@ static void cap_holds(void)
 
 static void last_open_member_stays(void)
 {
-    static const lbs_eject_conf_t all = {3, 100, 10 * SEC, SEC, 60 * SEC, 0};
+    static const lbs_eject_conf_t all = {3,        100, 10 * SEC, SEC,
+                                         60 * SEC, 0,   0};
     int out = 0;
     int i;
 
@@ -485,7 +486,8 @@ static void fifty_at_once_make_one_turn(void)
 /* A twin that knows phases and times as plain variables. */
 static void random_operations_against_a_twin(void)
 {
-    static const lbs_eject_conf_t conf = {3, 100, 10 * SEC, SEC, 8 * SEC, 0};
+    static const lbs_eject_conf_t conf = {3,       100, 10 * SEC, SEC,
+                                          8 * SEC, 0,   0};
     lbs_rand_t rand = {3};
     apr_uint64_t until = 0, since = 0, last = 0, open_at = 0;
     int phase = 0, level = 0, row = 0, bad = 0;

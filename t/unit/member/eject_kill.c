@@ -5,7 +5,7 @@
 
 #define SEC APR_UINT64_C(1000000)
 
-static const lbs_eject_conf_t conf = {1, 50, 10 * SEC, SEC, 60 * SEC, 0};
+static const lbs_eject_conf_t conf = {1, 50, 10 * SEC, SEC, 60 * SEC, 0, 0};
 
 typedef struct shared_t {
     lbs_eject_t record;

@@ -5,7 +5,7 @@
 
 #define SEC APR_UINT64_C(1000000)
 
-static const lbs_eject_conf_t conf = {3, 50, 10 * SEC, SEC, 60 * SEC, 0};
+static const lbs_eject_conf_t conf = {3, 50, 10 * SEC, SEC, 60 * SEC, 0, 0};
 
 static lbs_member_record_t *m;
 static lbs_gauge_t g;
@@ -48,7 +48,7 @@ static void what_is_counted_is_shown(void)
     start();
     for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
         lbs_member_record_sent(m, now + i);
-        lbs_member_record_answered(m, &g, statuses[i], 20000, now + i);
+        lbs_member_record_answered(m, &g, statuses[i], 20000, 20000, now + i);
     }
     for (i = 0; i < LBS_FAILS; i++) {
         lbs_member_record_sent(m, now + 50);
@@ -147,7 +147,7 @@ static void doubt(void)
     is_int(in_doubt(), 0, "an answer of a status is an answer");
     lbs_member_record_failed(m, &g, LBS_FAIL_CONNECT, 0, now);
     is_int(in_doubt(), 1, "no connection: doubt");
-    lbs_member_record_answered(m, &g, 200, 1000, now + 1);
+    lbs_member_record_answered(m, &g, 200, 1000, 1000, now + 1);
     is_int(in_doubt(), 0, "an answer ends it");
     lbs_member_record_failed(m, &g, LBS_FAIL_RESET, 0, now + 2);
     is_int(in_doubt(), 1, "a lost request: doubt");
@@ -177,7 +177,7 @@ static void saved_and_loaded(void)
     start();
     for (i = 0; i < 3; i++) {
         lbs_member_record_sent(m, now);
-        lbs_member_record_answered(m, &g, 200, 3000, now);
+        lbs_member_record_answered(m, &g, 200, 3000, 3000, now);
         lbs_member_record_failed(m, &g, LBS_FAIL_CONNECT, LBS_EWMA_FAILURE_US,
                                  now);
         lbs_member_record_bytes(m, 1, 2);
@@ -218,7 +218,7 @@ static void counts_are_exact_over_processes(void)
         pid[i] = fork();
         for (j = 0; pid[i] == 0 && j < EACH; j++) {
             lbs_member_record_sent(m, now);
-            lbs_member_record_answered(m, &g, 200, 1000, now);
+            lbs_member_record_answered(m, &g, 200, 1000, 1000, now);
             lbs_member_record_bytes(m, 3, 7);
         }
         if (pid[i] == 0) {

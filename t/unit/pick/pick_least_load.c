@@ -348,6 +348,67 @@ static void test_draws(void)
     pool_destroy(pool);
 }
 
+/* A member that was charged for what failed there. */
+static void test_charged(void)
+{
+    pool_t *pool = pool_create(3, LBS_PICK_LEAST_LOAD);
+    int count[3];
+
+    set_time(pool, 1, 5000);
+    set_time(pool, 2, 90000);
+    set_time(pool, 0, 10000);
+    pool_rebuild(pool);
+    lbs_ewma_charge(gauge_of(pool, 0), 5000000, (apr_uint64_t)pool->now);
+    count_picks(pool, count);
+    is_int(count[0], 0, "is not chosen even if all draws are it");
+    pool_rebuild(pool);
+    is_int(lbs_plan_median(pool->plan), 90000,
+           "and the median is that of the others");
+    pool_set_inflight(pool, 1, 2);
+    pool_set_inflight(pool, 2, 2);
+    pool_rebuild(pool);
+    pool_set_inflight(pool, 1, 3);
+    pool_set_inflight(pool, 2, 3);
+    count_picks(pool, count);
+    is_int(count[0], 0, "nor when the others have more to do than a tick ago");
+    (void)lbs_gauge_set(gauge_of(pool, 1), LBS_F_DOWN);
+    (void)lbs_gauge_set(gauge_of(pool, 2), LBS_F_DOWN);
+    count_picks(pool, count);
+    is_int(count[0], 4000, "if nobody else is left it is");
+    (void)lbs_gauge_clear(gauge_of(pool, 1), LBS_F_DOWN);
+    (void)lbs_gauge_clear(gauge_of(pool, 2), LBS_F_DOWN);
+    lbs_ewma_restart(gauge_of(pool, 0), lbs_plan_median(pool->plan),
+                     (apr_uint64_t)pool->now);
+    set_time(pool, 1, 90000);
+    pool_set_inflight(pool, 0, 3);
+    pool_rebuild(pool);
+    count_picks(pool, count);
+    ok(count[0] > 1000, "begun again it has its share");
+    pool_destroy(pool);
+}
+
+/* A 5xx, as it is told to the estimate. */
+static void test_error_charge(void)
+{
+    pool_t *pool = pool_create(3, LBS_PICK_LEAST_LOAD);
+
+    is_int(lbs_plan_error(pool->plan, 0), 50000, "nothing known of the pool");
+    set_time(pool, 0, 20000);
+    set_time(pool, 1, 20000);
+    set_time(pool, 2, 20000);
+    pool_rebuild(pool);
+    is_int(lbs_plan_error(pool->plan, 0), 20000, "no blame: the median");
+    is_int(lbs_plan_error(pool->plan, 500), 20000 + 63 * 10000, "half");
+    is_int(lbs_plan_error(pool->plan, 1000), 64 * 20000, "all: 64 medians");
+    set_time(pool, 0, 100);
+    set_time(pool, 1, 100);
+    set_time(pool, 2, 100);
+    pool_rebuild(pool);
+    is_int(lbs_plan_error(pool->plan, 1000), 50000,
+           "in a quick pool no less than a failure");
+    pool_destroy(pool);
+}
+
 /* Spread over an idle pool of equals. */
 static void test_spread(void)
 {
@@ -374,6 +435,8 @@ int main(void)
     test_trial();
     test_hot();
     test_guards();
+    test_charged();
+    test_error_charge();
     test_decay();
     test_twin();
     test_spread();

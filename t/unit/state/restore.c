@@ -282,8 +282,8 @@ static void operators_changes_survive(void)
     is_int(found.deadline, 7, "a deadline that passed meanwhile is over");
 }
 
-static lbs_eject_conf_t conf = {3,        100,      10000000,
-                                60000000, 60000000, LBS_STALL_AUTO};
+static lbs_eject_conf_t conf = {
+    3, 100, 10000000, 60000000, 60000000, LBS_STALL_AUTO, 0};
 static const lbs_eject_conf_t *ejects[LBS_REGISTRY_POOLS] = {&conf};
 
 /* Three failures eject member a. */
@@ -304,7 +304,7 @@ static void eject(lbs_registry_t *reg, const lbs_clock_t *now)
                                  (apr_uint64_t)now->mono);
         (void)lbs_eject_failed(&on, &attempt, (apr_uint64_t)now->mono, &why);
     }
-    lbs_member_record_answered(member, gauge, 204, 7000,
+    lbs_member_record_answered(member, gauge, 204, 7000, 7000,
                                (apr_uint64_t)now->mono);
     lbs_member_record_bytes(member, 100, 200);
 }
@@ -323,7 +323,8 @@ static void counters_and_ejection_survive(void)
     reconcile_all(reg, "ab", 100, &then);
     lbs_registry_commit(reg, &then);
     eject(reg, &then);
-    is_int(lbs_gauge_flags(&lbs_registry_gauges(reg)[slots['a']]),
+    is_int(lbs_gauge_flags(&lbs_registry_gauges(reg)[slots['a']])
+               & LBS_F_EJECTED,
            LBS_F_EJECTED, "a member is ejected for a minute");
     bytes = save(&from, &then, &len);
 

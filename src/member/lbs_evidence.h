@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_evidence.h - what a member's answers and failures say against it.
+ *
+ * An answer of 5xx may be the member's fault, the application's or the one
+ * visitor's whose page is broken. It is evidence against the member only
+ * beside what the others answer meanwhile, and only when several visitors
+ * met it. So this keeps, for a window of time: the member's answers and how
+ * many of them were 5xx; which visitors got those, up to eight; and what the
+ * tick says of the pool's other members.
+ *
+ * From that follow the verdict (LBStickyEject status=auto) and the blame:
+ * how far the member's share of 5xx lies above the others'. By the blame a
+ * pick is told that a 5xx, however quick, was slow.
+ *
+ * Such a charge, and that of a failed attempt, is put upon the estimate of
+ * the response time, which falls by a tenth a second. That would keep new
+ * visitors away for long after the fault. So a charge lasts one second,
+ * twice as long with each further one in a row, and then the estimate begins
+ * again at the pool's median.
+ *
+ * Every word stands for itself and is changed by one store or one
+ * compare-and-swap; a process that is killed leaves at most a count of one
+ * too few.
+ */
+#ifndef LBS_EVIDENCE_H
+#define LBS_EVIDENCE_H
+
+#include <apr.h>
+
+#include "src/base/lbs_atomic.h"
+#include "src/member/lbs_window.h"
+
+#define LBS_EVIDENCE_ERRORS 10u  /* 5xx in the window, before they count */
+#define LBS_EVIDENCE_VISITORS 5u /* different ones who got them */
+#define LBS_EVIDENCE_OTHERS 10u  /* answers of the other members */
+#define LBS_EVIDENCE_WELL 10u    /* of those, at most one in so many is 5xx */
+#define LBS_EVIDENCE_PLACES 8    /* visitors that are told apart */
+#define LBS_EVIDENCE_LASTS 1000000 /* microseconds: the first charge */
+#define LBS_EVIDENCE_DOUBLED 3u    /* times, at most: 8 s */
+
+/* Shared, one per member; all zero when new. Private to lbs_evidence.c. */
+typedef struct lbs_evidence_t {
+    lbs_window_t answers;
+    lbs_atomic64_t visitors[LBS_EVIDENCE_PLACES]; /* last at, who */
+    lbs_atomic64_t others;  /* tick: 5xx, answers of the other members */
+    lbs_atomic64_t charge;  /* when last, whether over, how many in a row */
+    lbs_atomic64_t anew_at; /* when the estimate began again, microseconds */
+    lbs_atomic32_t accused; /* 1: it was ejected for its 5xx */
+    lbs_atomic32_t unused;
+    lbs_atomic64_t pad[4];
+} lbs_evidence_t;
+
+_Static_assert(sizeof(lbs_evidence_t) == 192, "whole cache lines");
+
+/**
+ * A member answered.
+ *
+ * @param window_us  LBStickyEject window=
+ * @param error      1: with a 5xx; 0: with anything else
+ */
+void lbs_evidence_answer(lbs_evidence_t *evidence, apr_int64_t window_us,
+                         int error, apr_uint64_t now);
+
+/** Note who got a 5xx. @param visitor  a keyed hash of the session, or of the
+ * client where there is none */
+void lbs_evidence_visitor(lbs_evidence_t *evidence, apr_int64_t window_us,
+                          apr_uint64_t visitor, apr_uint64_t now);
+
+/** @return the member's answers in the window; bad: the 5xx of them */
+lbs_window_sum_t lbs_evidence_sum(const lbs_evidence_t *evidence,
+                                  apr_int64_t window_us, apr_uint64_t now);
+
+/** Tell a member what all others of its pool together answered in the window:
+ * one process, at every tick. */
+void lbs_evidence_others(lbs_evidence_t *evidence, lbs_window_sum_t others);
+
+/**
+ * How far does the share of 5xx lie above the others'? Less of it as long as
+ * fewer than five visitors met one, unless there were five in a row. Nothing
+ * where nobody else was asked.
+ *
+ * @return permille
+ */
+apr_uint32_t lbs_evidence_blame(const lbs_evidence_t *evidence,
+                                apr_int64_t window_us, apr_uint64_t now);
+
+/**
+ * Is it the member? In the window at least ten 5xx, at least half of its
+ * answers, to at least five visitors; while the others gave at least ten
+ * answers of which at most a tenth were 5xx.
+ *
+ * @return 1 or 0
+ */
+int lbs_evidence_convicts(const lbs_evidence_t *evidence,
+                          apr_int64_t window_us, apr_uint64_t now);
+
+/** @return 1 when the other members were asked, and at most a tenth of what
+ * they answered is 5xx */
+int lbs_evidence_others_well(const lbs_evidence_t *evidence);
+
+/** Note that the member is out for its 5xx, or that it is no longer. */
+void lbs_evidence_accuse(lbs_evidence_t *evidence, int accused);
+
+/** @return 1 while the member is out for its 5xx */
+int lbs_evidence_accused(const lbs_evidence_t *evidence);
+
+/** Forget what it answered: of a member that is out, or back. */
+void lbs_evidence_forget(lbs_evidence_t *evidence);
+
+/* Charges ----------------------------------------------------------------- */
+
+/**
+ * May an attempt move the estimate of the response time? Not when it began
+ * before the member came back: it tells of the time before.
+ *
+ * @param began  microseconds, monotonic
+ * @return 1 or 0
+ */
+int lbs_evidence_is_recent(const lbs_evidence_t *evidence, apr_uint64_t began);
+
+/** The estimate was charged for a failure or a 5xx. @param began  when that
+ * attempt began: those under way at the same time count as one */
+void lbs_evidence_charged(lbs_evidence_t *evidence, apr_uint64_t began,
+                          apr_uint64_t now);
+
+/** A good answer: the next charge is the first in a row. */
+void lbs_evidence_answered_well(lbs_evidence_t *evidence);
+
+/** @return 1, once, when the last charge is over: the caller lets the estimate
+ * begin again at the median. One process, at every tick. */
+int lbs_evidence_is_over(lbs_evidence_t *evidence, apr_uint64_t now);
+
+/** The member is back, and its estimate begins again: what was charged, what
+ * it answered, and attempts under way tell of the time before. */
+void lbs_evidence_begin_anew(lbs_evidence_t *evidence, apr_uint64_t now);
+
+#endif
