@@ -16,9 +16,8 @@
  * Same seed, same numbers: no clock is read. `sim_tail SEED WORKERS` takes
  * others. Each story is told some times and summed up; at the same time of the
  * same telling a member has the same speed under all policies and loads.
- * Lines marked with a minus are this module's least-load without a guard.
+ * Lines marked with a minus are least-load without a guard.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 
+#include "bench/sim_numbers.h"
 #include "src/member/lbs_evidence.h"
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_pick.h"
@@ -94,12 +94,6 @@ typedef struct server_t {
     lbs_evidence_t evidence;
 } server_t;
 
-/* Response times, logarithmic: 256 parts per doubling. */
-typedef struct tail_t {
-    long count[8192];
-    long total;
-} tail_t;
-
 /* What is counted, of one or several runs. */
 typedef struct result_t {
     tail_t all; /* but the returned */
@@ -127,34 +121,6 @@ typedef struct sim_t {
     apr_uint64_t ticket;
     result_t *result;
 } sim_t;
-
-/* Numbers ---------------------------------------------------------------- */
-
-static double exponential(lbs_rand_t *rand, double mean)
-{
-    return -mean * log(1 - lbs_rand_unit(rand));
-}
-
-static void tail_add(tail_t *tail, apr_int64_t time)
-{
-    int at = (int)(log2((double)(time + 1)) * 256);
-
-    tail->count[at < 8191 ? at : 8191]++;
-    tail->total++;
-}
-
-/* @return milliseconds */
-static double tail_at(const tail_t *tail, double part)
-{
-    long want = (long)((double)tail->total * part);
-    long sum = 0;
-    int i;
-
-    for (i = 0; i < 8191 && sum + tail->count[i] <= want; i++) {
-        sum += tail->count[i];
-    }
-    return exp2(i / 256.0) / 1000;
-}
 
 /* Events ----------------------------------------------------------------- */
 

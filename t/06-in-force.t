@@ -35,7 +35,7 @@ subtest 'what is told to be in force can be written in its place' => sub {
         LBStickyFailback => ['idle=0', 'idle=1ms', 'idle=3650d'],
         LBStickyRetry => ['tries=0', 'tries=100 budget=0 body=0', 'budget=100%'],
         LBStickyEject => ['failures=1 window=1s hold=1ms cap=0', 'stall=off',
-            'stall=100ms', 'hold=1ms-3650d failures=1000 cap=100'],
+            'stall=100ms status=off', 'status=Auto', 'status=500,502-504', 'hold=1ms-3650d failures=1000 cap=100'],
         LBStickyCheck => ['path=/ interval=100ms timeout=10ms rise=1 fall=1',
             'path=/ interval=3650d timeout=3650d rise=100 fall=100'],
         LBStickySlowStart => ['0', '1ms', '3650d'],

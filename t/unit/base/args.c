@@ -22,6 +22,7 @@ typedef struct all_t {
     apr_uint32_t on;
     apr_uint32_t mode;
     const char *path;
+    lbs_statuses_auto_t eject;
 } all_t;
 
 static const char *const words[] = {"connect", "reset", "timeout", NULL};
@@ -39,6 +40,7 @@ static const lbs_arg_t table[] = {
     {"bound", LBS_ARG_CENTI, AT(bound), 105, 400, NULL},
     {"cap", LBS_ARG_PERCENT, AT(cap), 0, 0, NULL},
     {"status", LBS_ARG_STATUSES, AT(status), 0, 0, NULL},
+    {"eject", LBS_ARG_STATUSES_AUTO, AT(eject), 0, 0, NULL},
     {"on", LBS_ARG_WORDS, AT(on), 0, 0, words},
     {"mode", LBS_ARG_WORD, AT(mode), 0, 0, words},
     {"path", LBS_ARG_TEXT, AT(path), 0, 0, NULL},
@@ -95,6 +97,21 @@ static void test_case(void)
        "but a text stays as it is");
 }
 
+static void test_statuses_auto(void)
+{
+    all_t all;
+
+    ok(read_one("eject=Auto", &all) == NULL && all.eject.is_auto == 1
+           && !lbs_statuses_has(&all.eject.listed, 500),
+       "statuses left to the module");
+    ok(read_one("eject=502-504", &all) == NULL && all.eject.is_auto == 0
+           && lbs_statuses_has(&all.eject.listed, 503),
+       "statuses that are listed");
+    ok(read_one("eject=off", &all) == NULL && all.eject.is_auto == 0
+           && !lbs_statuses_has(&all.eject.listed, 503),
+       "no statuses");
+}
+
 static void test_bad(void)
 {
     static const struct {
@@ -105,6 +122,7 @@ static void test_bad(void)
         {"idle=61s", "a duration of at most 1min"},
         {"idle=off", "idle wants"},
         {"idle", "not known here"},
+        {"eject=5", ", auto or off"},
         {"=3", "not known here"},
         {"idl=3", "idle=, max="},
         {"idlee=3", "not known here"},
@@ -161,6 +179,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_good();
     test_case();
+    test_statuses_auto();
     test_bad();
     test_twice();
     return done_testing();
