@@ -6,8 +6,8 @@
 #define MS APR_UINT64_C(1000)
 #define SEC APR_UINT64_C(1000000)
 
-static const lbs_eject_conf_t defaults = {3,   50,       10 * SEC,
-                                          SEC, 60 * SEC, LBS_STALL_AUTO};
+static const lbs_eject_conf_t defaults = {
+    3, 50, 10 * SEC, SEC, 60 * SEC, LBS_STALL_AUTO, 0};
 
 static lbs_eject_t record;
 static lbs_gauge_t gauge;
