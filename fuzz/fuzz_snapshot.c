@@ -127,8 +127,8 @@ static lbs_forgotten_t *read_forgotten(lbs_restore_t *restore,
 static void give_to(lbs_registry_t *reg, lbs_restore_t *restore,
                     apr_pool_t *pool)
 {
-    static const lbs_eject_conf_t eject = {3,       50,       10000000,
-                                           1000000, 60000000, LBS_STALL_AUTO};
+    static const lbs_eject_conf_t eject = {
+        3, 50, 10000000, 1000000, 60000000, LBS_STALL_AUTO, 0};
     static const lbs_eject_conf_t *const ejects[LBS_REGISTRY_POOLS] = {&eject};
     lbs_restore_info_t info;
     lbs_restore_report_t report;
