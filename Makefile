@@ -8,6 +8,7 @@ B       = build
 APXS    = apxs
 FUZZ_TIME = 60
 MINUTES = 5
+FAULTS  = 20000
 DESTDIR =
 PREFIX  = /usr/local
 VERSION = 1.0
@@ -198,6 +199,7 @@ chaos:                         ## members that fail, beside stock, nginx and HAP
 
 soak: all tools-built          ## random load and accidents, MINUTES=5, SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
+	FAULTS=$(FAULTS) $(if $(SEED),SEED='$(SEED)') prove -It/lib t/70-faults.t
 
 fuzz:                          ## libFuzzer, FUZZ_TIME=60 seconds per target
 	tools/bootstrap build fuzz

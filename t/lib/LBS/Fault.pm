@@ -25,7 +25,7 @@ my %LANES = (http => 24, https => 4, h2c => 6, ajp => 5, fcgi => 5, scgi => 4,
              uwsgi => 4);
 my %MODULES = (https => ['ssl'], h2c => ['proxy_http2'], scgi => ['proxy_scgi'],
                uwsgi => ['proxy_uwsgi']);
-use constant {MEMBER_WAITS => 1, HANGS => 4};
+use constant {MEMBER_WAITS => 2, HANGS => 6};
 
 # More for the pools and the server: pool => text, server => text.
 sub new ($class, %o) {
@@ -38,7 +38,7 @@ sub new ($class, %o) {
         $self->add_lane($scheme) for 1 .. $lanes{$scheme};
     }
     $self->{httpd}->conf($self->conf(%o));
-    $self->{httpd}->announce(qr/\[(?:proxy\w*|http2|core|ssl|reqtimeout):(?:error|warn)\]/,
+    $self->{httpd}->announce(qr/\[(?:proxy\w*|http2?|core|ssl|reqtimeout):(?:error|warn)\]/,
         qr/\[lbsticky:/);
     $self->{httpd}->start;
     return $self;
@@ -70,8 +70,8 @@ MinSpareThreads 1
 MaxKeepAliveRequests 0
 KeepAliveTimeout 30
 Protocols h2c http/1.1
-Timeout 3
-RequestReadTimeout header=1 body=1
+Timeout 4
+RequestReadTimeout header=2 body=2
 LimitRequestBody $body
 LBStickyEject off
 LBStickyRetry budget=100
@@ -176,7 +176,8 @@ sub counters ($self) {
     my $c = $self->{loop}->connect($self->{httpd}->port);
     my $over = 0;
     $c->{on_end} = sub { $over = 1; $text = $_[0]{in}; $_[0]->drop };
-    $c->send("GET /lb-status/metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    # HTTP/1.0: the bytes come as they are.
+    $c->send("GET /lb-status/metrics HTTP/1.0\r\nHost: localhost\r\n\r\n");
     $self->{loop}->run(sub { $over }, HANGS);
     my (%failures, %inflight);
     while ($text =~ /^lbsticky_member_(failures_total|inflight)\{([^}]*)\} (\d+)/mg) {

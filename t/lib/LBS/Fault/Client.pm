@@ -68,7 +68,7 @@ sub request ($case, $path) {
     }
     elsif ($case->{frame} eq 'te') {
         $head .= "Transfer-Encoding: chunked\r\n";
-        my $coded = LBS::Fault::Wire::chunked($body, 97 + $case->{size} % 4000);
+        my $coded = LBS::Fault::Wire::chunked($body, 97 + int $case->{size} / 20);
         if ($kind eq 'chunk') {
             $coded =~ s/0\r\n\r\n\z//;
             $coded .= $BAD_CHUNK{$case->{at}} // $ODD_CHUNK{$case->{at}};

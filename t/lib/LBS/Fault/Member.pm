@@ -132,7 +132,10 @@ sub answer ($self, $conn, $wire, $record) {
         body => LBS::Fault::Cases::answer_body($from, $case->{asize}));
     if ($case->{side} eq 'client' && $case->{kind} eq 'gone') {
         $conn->{stalls} = 1;
-        $self->{loop}->after(0.4, sub { $conn->send($bytes) });
+        $self->{loop}->after(0.4, sub {
+            $conn->send($bytes);
+            $self->break($conn, 'close') if $wire->ends_with_connection($case->{form});
+        });
         return;
     }
     return $self->misbehave($conn, $wire, $case, $bytes)

@@ -45,7 +45,8 @@ sub is_repeatable ($case) {
 sub always ($case, $facts) {
     my $r = $facts->{ours}{client};
     must(!$facts->{inflight}, "in flight: $facts->{inflight}");
-    must(!$r->{hung}, 'the client hangs');
+    # A silent HTTP/2 client is left alone for as long as KeepAliveTimeout says.
+    must(!$r->{hung}, 'the client hangs') if $case->{proto} ne 'h2' || $case->{end} ne 'stall';
     must(!$r->{extra}, "$r->{extra} bytes behind the answer");
     for my $got (grep { $_->{complete} } @{$facts->{all}}) {
         must($got->{body} eq body_sent($case, $facts), 'a member got '
@@ -173,7 +174,7 @@ sub blamed ($facts, $least, $most = $least) {
     return;
 }
 
-sub is_refusal ($r) { return $r->{status} >= 500 && $r->{from} eq '' }
+sub is_refusal ($r) { return $r->{status} >= 500 }
 
 # Lost before an answer: again, elsewhere, if that may be.
 sub lost ($case, $facts, $stage) {
@@ -202,8 +203,12 @@ sub broken_off ($case, $facts, $stage) {
         must($r->{status} == 200 && $r->{whole}, "status $r->{status}");
         return blamed($facts, 0);
     }
-    must(@{$facts->{all}} == 1, 'it is repeated after its answer began');
     return blamed($facts, 0, 1) if $stage eq 'tail';
+    # As long as the client has seen nothing of it, nothing is lost.
+    if ($r->{status} == 200 && $r->{whole} && is_repeatable($case) && @{$facts->{second}}) {
+        return blamed($facts, 1);
+    }
+    must(@{$facts->{all}} == 1, 'it is repeated after its answer began');
     must(is_refusal($r) || ($r->{status} == 200 && !$r->{whole}), "status $r->{status}, "
         . ($r->{whole} ? 'as if whole' : 'cut')) if $case->{method} ne 'HEAD';
     return blamed($facts, 1);
