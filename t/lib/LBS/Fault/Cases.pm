@@ -107,7 +107,9 @@ sub client_fault ($case) {
     }
     elsif ($kind eq 'expectcut') { $case->{at} = place($rest) }
     elsif ($kind eq 'rststream') {
-        $case->{at} = (9 + LBS::Fault::Client::piece_h2($case)) * int rand 3;
+        # Behind so many whole frames, never all of them.
+        my $piece = LBS::Fault::Client::piece_h2($case);
+        $case->{at} = (9 + $piece) * int rand $case->{size} / $piece;
     }
     $case->{end} = one_of('close', 'rst') if $kind =~ /^(?:gone|leave)$/;
     return $case;
