@@ -36,6 +36,15 @@ sub httpd_with ($names, $conf = $POOL) {
         conf => join('', map { load($_) } @$names) . $conf);
 }
 
+# On Debian the command that loads them is named, too.
+subtest 'a2enmod' => sub {
+    plan skip_all => 'no a2enmod here' if !-e '/usr/sbin/a2enmod';
+    my ($status, $said) = httpd_with(['lbsticky'])->configtest;
+    like $said, qr/^LBS1301: on Debian, all of them: a2enmod proxy slotmem_shm proxy_balancer lbmethod_byrequests watchdog proxy_http$/m,
+        'one command for all that is missing';
+    is scalar(() = $said =~ /LBS1301/g), 1, 'once';
+};
+
 # The modules whose LoadModule lines `httpd -t` asks for, in order.
 sub asked_for ($names, $conf = $POOL) {
     my ($status, $said) = httpd_with($names, $conf)->configtest;

@@ -4,6 +4,8 @@
 #include <apr_cstr.h>
 #include <apr_strings.h>
 
+#define DISTANCE_MAX 64 /* bytes of a name */
+
 #define WANT_DURATION                                                         \
     "a duration such as 500ms, 10s, 5min, 2h, 1d (at most 3650d)"
 #define WANT_DURATIONS "two durations, the shorter one first, such as 1s-60s"
@@ -325,4 +327,32 @@ const char *lbs_text_keyval(const char *arg, lbs_slice_t *key,
     *key = lbs_slice_span(arg, equals);
     *value = equals + 1;
     return NULL;
+}
+
+unsigned lbs_text_distance(const char *a, const char *b)
+{
+    unsigned row[DISTANCE_MAX + 1];
+    apr_size_t n = strlen(a), m = strlen(b), i, j;
+
+    if (n > DISTANCE_MAX || m > DISTANCE_MAX) {
+        return DISTANCE_MAX + 1;
+    }
+    for (j = 0; j <= m; j++) {
+        row[j] = (unsigned)j;
+    }
+    for (i = 1; i <= n; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i;
+        for (j = 1; j <= m; j++) {
+            unsigned above = row[j];
+            unsigned least = diagonal + (a[i - 1] != b[j - 1]);
+
+            least = above + 1 < least ? above + 1 : least;
+            least = row[j - 1] + 1 < least ? row[j - 1] + 1 : least;
+            diagonal = above;
+            row[j] = least;
+        }
+    }
+    return row[m];
 }

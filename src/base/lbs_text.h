@@ -78,6 +78,14 @@ const char *lbs_text_centi(const char *s, apr_uint32_t min, apr_uint32_t max,
 /** A whole number from 0 to 100, with or without a percent sign. */
 const char *lbs_text_percent(const char *s, apr_uint32_t *percent);
 
+/**
+ * How many letters two names differ by: those to be changed, added or left out
+ * (Levenshtein). For finding the name that was meant.
+ *
+ * Cost: the product of the lengths. Names above 64 bytes are never alike.
+ */
+unsigned lbs_text_distance(const char *a, const char *b);
+
 /** `on` or `off`; out: 1 or 0. */
 const char *lbs_text_switch(const char *s, int *on);
 

@@ -447,6 +447,11 @@ static const char *set_store(cmd_parms *cmd, void *dir, int argc,
         error =
             lbs_setter_wants(cmd, argc == 0 ? "" : argv[0], cmd->cmd->errmsg);
     }
+    else if (strstr(argv[0], "://") != NULL) {
+        error = lbs_setter_wants(cmd, argv[0],
+                                 "PROVIDER:HOST:PORT without slashes, such as "
+                                 "redis:10.0.0.5:6379");
+    }
     else if (!lbs_setter_is_only(argc, argv, "off")) {
         colon = strchr(argv[0], ':');
         set->provider = colon == NULL

@@ -3,8 +3,10 @@
 #include "src/httpd/config/lbs_require.h"
 
 #include <apr_lib.h>
+#include <apr_strings.h>
 #include <http_config.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "src/httpd/proxy/lbs_log.h"
 
@@ -48,6 +50,9 @@ static const struct {
      "mod_proxy_wstunnel.c"},
     {"wss", "mod_ssl.c", "ssl_module modules/mod_ssl.so", NULL},
 };
+/* Where Debian has the command that loads modules. */
+#define A2ENMOD "/usr/sbin/a2enmod"
+
 #define NEEDED (sizeof(needed) / sizeof(needed[0]))
 
 /* What the configuration's tree says, read without any module's help. */
@@ -119,19 +124,50 @@ static int is_loaded(unsigned i)
                && ap_find_linked_module(needed[i].or_file) != NULL);
 }
 
+static int is_missing(const use_t *use, unsigned i)
+{
+    return (needed[i].scheme == NULL || use->scheme[i]) && !is_loaded(i);
+}
+
+/* Debian's way, where a path of modules/ leads nowhere. All in one line: it
+ * can be typed as it stands. */
+static void advise_a2enmod(apr_pool_t *ptemp, const use_t *use)
+{
+    const char *names = "";
+    struct stat found;
+    unsigned i;
+
+    if (stat(A2ENMOD, &found) != 0) {
+        return;
+    }
+    for (i = 0; i < NEEDED; i++) {
+        const char *name = needed[i].load;
+        apr_size_t n = strcspn(name, " ") - strlen("_module");
+
+        if (is_missing(use, i)) {
+            names = apr_pstrcat(ptemp, names, " ",
+                                apr_pstrmemdup(ptemp, name, n), NULL);
+        }
+    }
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
+                 LBSNO(1301) "on Debian, all of them: a2enmod%s", names);
+}
+
 int lbs_require_modules(apr_pool_t *ptemp)
 {
     use_t use = {0, {0}};
     int status = OK;
     unsigned i;
 
-    (void)ptemp;
     walk(&use, ap_conftree);
     used = use.sticky;
     for (i = 0; used && i < NEEDED; i++) {
-        if ((needed[i].scheme == NULL || use.scheme[i]) && !is_loaded(i)) {
+        if (is_missing(&use, i)) {
             status = complain(i);
         }
+    }
+    if (status != OK) {
+        advise_a2enmod(ptemp, &use);
     }
     return status;
 }

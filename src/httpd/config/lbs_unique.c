@@ -227,7 +227,7 @@ static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
 
 /* <Proxy "balancer://typo"> does nothing, and nobody would notice. */
 static void check_sections(apr_pool_t *ptemp, const server_rec *s,
-                           apr_hash_t *names)
+                           apr_hash_t *names, apr_hash_t *inherited)
 {
     apr_hash_t *sections = lbs_config_sections(s, 0);
     apr_hash_index_t *hi;
@@ -242,10 +242,15 @@ static void check_sections(apr_pool_t *ptemp, const server_rec *s,
         if (apr_hash_get(names, name, APR_HASH_KEY_STRING) == NULL) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, s,
                          LBSNO(1802) "%s: <Proxy \"balancer://%s\"> has "
-                                     "directives of this module, but there is "
-                                     "no such pool in this server; they do "
-                                     "nothing",
-                         lbs_config_vhost(ptemp, s), (const char *)name);
+                                     "directives of this module, but %s",
+                         lbs_config_vhost(ptemp, s), (const char *)name,
+                         apr_hash_get(inherited, name, APR_HASH_KEY_STRING)
+                                 != NULL
+                             ? "the pool is the main server's, so they do "
+                               "nothing; write them into the main server's "
+                               "section, or here outside of <Proxy>"
+                             : "there is no such pool in this server; they "
+                               "do nothing");
         }
     }
 }
@@ -255,17 +260,17 @@ static int check_server(apr_pool_t *ptemp, server_rec *s,
 {
     lbs_walk_t walk = lbs_walk_server(ptemp, s, main_server);
     apr_hash_t *names = apr_hash_make(ptemp);
+    apr_hash_t *inherited = apr_hash_make(ptemp);
     int status = OK;
 
     while (lbs_walk_next(&walk)) {
-        if (walk.owner == s) {
-            apr_hash_set(names, walk.name, APR_HASH_KEY_STRING, walk.balancer);
-        }
+        apr_hash_set(walk.owner == s ? names : inherited, walk.name,
+                     APR_HASH_KEY_STRING, walk.balancer);
         if (walk.set.sticky->on && check_pool(ptemp, &walk, seen) != OK) {
             status = HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    check_sections(ptemp, s, names);
+    check_sections(ptemp, s, names, inherited);
     return status;
 }
 

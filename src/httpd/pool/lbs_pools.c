@@ -224,30 +224,10 @@ static void build_ejection(lbs_pool_t *pool)
     }
 }
 
-/* mod_proxy_hcheck would close members behind our back. */
-static void warn_of_checks(const lbs_pool_t *pool)
-{
-    int n = lbs_worker_count(pool->balancer);
-    int i;
-
-    for (i = 0; i < n; i++) {
-        const proxy_worker *worker = lbs_worker_at(pool->balancer, i);
-
-        if (lbs_worker_is_checked(worker)) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
-                         LBSNO(1107) "pool %s: hcmethod= of member %s is "
-                                     "ignored here; write LBStickyCheck "
-                                     "path=/PATH",
-                         pool->name, lbs_worker_name(worker));
-        }
-    }
-}
-
 /* mod_proxy's own parameters of a balancer, and what is in force of them. */
-static void build_parameters(lbs_pool_t *pool, int inherited)
+static void build_parameters(lbs_pool_t *pool)
 {
     int most = lbs_worker_pool_maxattempts(pool->balancer);
-    const char *sticky = lbs_worker_pool_sticky(pool->balancer);
 
     build_ejection(pool);
     pool->max_members = most < 0 ? 0 : most + 1;
@@ -255,16 +235,6 @@ static void build_parameters(lbs_pool_t *pool, int inherited)
     if (pool->set.failover == lbs_settings_defaults()->failover
         && lbs_worker_pool_nofailover(pool->balancer)) {
         pool->failover = 0;
-    }
-    if (!inherited) {
-        warn_of_checks(pool);
-    }
-    if (sticky != NULL && !inherited) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
-                     LBSNO(1103) "pool %s: stickysession=%s is ignored here; "
-                                 "where the application writes the route "
-                                 "itself, write LBSticky route=NAME",
-                     pool->name, sticky);
     }
 }
 
@@ -360,7 +330,7 @@ static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
     pool->server = walk->owner;
     pool->balancer = walk->balancer;
     pool->set = walk->set;
-    build_parameters(pool, lbs_walk_is_inherited(walk));
+    build_parameters(pool);
     rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
                       : build_pool(pconf, ptemp, pool);
     if (rv == APR_SUCCESS) {

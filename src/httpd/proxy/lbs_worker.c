@@ -84,8 +84,12 @@ const char *lbs_worker_import(apr_pool_t *pconf,
     return NULL;
 }
 
+/* Also where no pool is governed and nothing was imported. */
 static proxy_server_conf *conf_of(const server_rec *s)
 {
+    if (mod_proxy.proxy == NULL) {
+        mod_proxy.proxy = ap_find_linked_module("mod_proxy.c");
+    }
     return mod_proxy.proxy == NULL
                ? NULL
                : ap_get_module_config(s->module_config, mod_proxy.proxy);
@@ -138,6 +142,11 @@ const char *lbs_worker_pool_sticky(const proxy_balancer *pool)
     return pool->s->sticky[0] != '\0' ? pool->s->sticky : NULL;
 }
 
+const char *lbs_worker_pool_sticky_path(const proxy_balancer *pool)
+{
+    return pool->s->sticky_path[0] != '\0' ? pool->s->sticky_path : NULL;
+}
+
 int lbs_worker_pool_nofailover(const proxy_balancer *pool)
 {
     return pool->s->sticky_force;
@@ -146,6 +155,11 @@ int lbs_worker_pool_nofailover(const proxy_balancer *pool)
 int lbs_worker_pool_maxattempts(const proxy_balancer *pool)
 {
     return pool->s->max_attempts_set ? pool->s->max_attempts : -1;
+}
+
+const char *lbs_worker_pool_method(const proxy_balancer *pool)
+{
+    return pool->s->lbpname;
 }
 
 const apr_array_header_t *lbs_worker_pool_statuses(const proxy_balancer *pool)
@@ -276,6 +290,28 @@ void lbs_worker_set_counters(proxy_worker *worker, apr_uint64_t requests,
 int lbs_worker_is_checked(const proxy_worker *worker)
 {
     return worker->s->method != NONE;
+}
+
+int lbs_worker_check(const proxy_worker *worker, lbs_worker_check_t *check)
+{
+    const proxy_worker_shared *s = worker->s;
+
+    if (!lbs_worker_is_checked(worker)) {
+        return 0;
+    }
+    *check = (lbs_worker_check_t){
+        .http = s->method != TCP && s->method != CPING,
+        .path = *s->hcuri != '\0' ? s->hcuri : "/",
+        .interval = s->interval,
+        .passes = s->passes,
+        .fails = s->fails,
+    };
+    return 1;
+}
+
+apr_interval_time_t lbs_worker_retry(const proxy_worker *worker)
+{
+    return worker->s->retry_set ? worker->s->retry : 0;
 }
 
 void lbs_worker_govern(proxy_worker *worker)

@@ -48,11 +48,18 @@ const char *lbs_worker_pool_url(const proxy_balancer *pool);
 /** stickysession= of a pool, or NULL. */
 const char *lbs_worker_pool_sticky(const proxy_balancer *pool);
 
+/** The name of the path parameter, of stickysession=COOKIE|PARAMETER; the same
+ * name where only one is written. NULL without stickysession=. */
+const char *lbs_worker_pool_sticky_path(const proxy_balancer *pool);
+
 /** @return 1 when the pool says nofailover=On. */
 int lbs_worker_pool_nofailover(const proxy_balancer *pool);
 
 /** maxattempts= of a pool; -1 when it was not written. */
 int lbs_worker_pool_maxattempts(const proxy_balancer *pool);
+
+/** lbmethod= of a pool. */
+const char *lbs_worker_pool_method(const proxy_balancer *pool);
 
 /** failonstatus= of a pool: statuses, as ints; NULL when none. */
 const apr_array_header_t *lbs_worker_pool_statuses(const proxy_balancer *pool);
@@ -110,6 +117,20 @@ void lbs_worker_set_counters(proxy_worker *worker, apr_uint64_t requests,
 
 /** @return 1 when mod_proxy_hcheck is told to check the member. */
 int lbs_worker_is_checked(const proxy_worker *worker);
+
+/* What mod_proxy_hcheck is told of a member. */
+typedef struct lbs_worker_check_t {
+    int http;         /* it asks for a page; 0: it connects, or AJP's CPING */
+    const char *path; /* of the page */
+    apr_interval_time_t interval;
+    int passes, fails;
+} lbs_worker_check_t;
+
+/** @return 0: mod_proxy_hcheck does not check the member */
+int lbs_worker_check(const proxy_worker *worker, lbs_worker_check_t *check);
+
+/** retry= of a member; 0 when it was not written. */
+apr_interval_time_t lbs_worker_retry(const proxy_worker *worker);
 
 /** Take a member's error handling and checks out of mod_proxy's hands, and
  * give up opening a connection after two seconds unless connectiontimeout= is

@@ -2,7 +2,7 @@
 /* lbs_start.c - see lbs_start.h. */
 #include "src/httpd/server/lbs_start.h"
 
-#include "src/httpd/config/lbs_advise.h"
+#include "src/httpd/advice/lbs_advice.h"
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/config/lbs_dump.h"
 #include "src/httpd/request/lbs_forward.h"
@@ -53,10 +53,10 @@ int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (!conf->persist_set) {
         conf->persist = ap_runtime_dir_relative(pconf, LBS_DEFAULT_PERSIST);
     }
+    lbs_advice_check(ptemp, main_server, lbs_require_is_used());
     if (!lbs_require_is_used()) {
         return OK;
     }
-    lbs_advise_check(ptemp, main_server);
     status = lbs_unique_check(ptemp, main_server);
     if (status == OK) {
         status = lbs_own_check(ptemp, main_server);
@@ -69,6 +69,7 @@ void lbs_start_test_config(apr_pool_t *pconf, server_rec *main_server)
     if (lbs_require_is_used()) {
         lbs_dump_config(pconf, main_server);
     }
+    lbs_advice_print(pconf, main_server);
 }
 
 int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,

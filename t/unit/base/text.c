@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "src/base/lbs_rand.h"
 #include "src/base/lbs_text.h"
 
 #include <apr_general.h>
@@ -352,8 +353,47 @@ static void what_is_written_is_read_again(void)
     apr_terminate();
 }
 
+/* The plain recursion, for short names. */
+static unsigned slow_distance(const char *a, const char *b)
+{
+    unsigned drop, add, change;
+
+    if (*a == '\0' || *b == '\0') {
+        return (unsigned)(strlen(a) + strlen(b));
+    }
+    change = slow_distance(a + 1, b + 1) + (*a != *b);
+    drop = slow_distance(a + 1, b) + 1;
+    add = slow_distance(a, b + 1) + 1;
+    return change < drop ? (change < add ? change : add)
+                         : (drop < add ? drop : add);
+}
+
+static void distances(void)
+{
+    lbs_rand_t rand = {7};
+    int wrong = 0, i, j;
+
+    is_int(lbs_text_distance("app", "app"), 0, "the same name");
+    is_int(lbs_text_distance("ap", "app"), 1, "a letter left out");
+    is_int(lbs_text_distance("pap", "app"), 2, "two changed");
+    is_int(lbs_text_distance("", "app"), 3, "an empty name");
+    for (i = 0; i < 2000; i++) {
+        char a[6] = "", b[6] = "";
+
+        for (j = (int)lbs_rand_below(&rand, 6) - 1; j >= 0; j--) {
+            a[j] = (char)('a' + lbs_rand_below(&rand, 3));
+        }
+        for (j = (int)lbs_rand_below(&rand, 6) - 1; j >= 0; j--) {
+            b[j] = (char)('a' + lbs_rand_below(&rand, 3));
+        }
+        wrong += lbs_text_distance(a, b) != slow_distance(a, b);
+    }
+    is_int(wrong, 0, "2000 random names: as the plain recursion says");
+}
+
 int main(void)
 {
+    distances();
     numbers_atoi_would_take_are_refused();
     durations();
     two_durations();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_advise.c - see lbs_advise.h. */
-#include "src/httpd/config/lbs_advise.h"
-
+/* lbs_finding_cookie.c - a cookie that ends before it is sent again. */
 #include "src/base/lbs_text.h"
+#include "src/httpd/advice/lbs_finding_int.h"
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/config/lbs_walk.h"
@@ -35,7 +34,7 @@ static int is_told(const lbs_walk_t *walk)
            && outer.sticky == walk->set.sticky;
 }
 
-static void advise_maxage(const lbs_walk_t *walk)
+static void look_at_maxage(lbs_findings_t *findings, const lbs_walk_t *walk)
 {
     char maxage[LBS_TEXT_DURATION_LEN];
     char idle[LBS_TEXT_DURATION_LEN];
@@ -43,22 +42,23 @@ static void advise_maxage(const lbs_walk_t *walk)
     lbs_text_duration_write(maxage,
                             apr_time_from_sec(walk->set.cookie->maxage));
     lbs_text_duration_write(idle, walk->set.timeout->idle);
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, walk->server,
-                 LBSNO(3200) "pool %s: LBStickyCookie maxage=%s ends before "
-                             "the cookie is sent again, after half of "
-                             "LBStickyTimeout idle=%s; visitors lose their "
-                             "member though they are busy: write maxage=%s or "
-                             "longer, or maxage=session",
-                 walk->name, maxage, idle, idle);
+    lbs_finding_add(
+        findings, walk->server, walk->name, "cookie-ends-early", 1,
+        LBSNO(3200) "pool %s: LBStickyCookie maxage=%s ends before "
+                    "the cookie is sent again, after half of "
+                    "LBStickyTimeout idle=%s; visitors lose their "
+                    "member though they are busy: write maxage=%s "
+                    "or longer, or maxage=session",
+        walk->name, maxage, idle, idle);
 }
 
-void lbs_advise_check(apr_pool_t *ptemp, server_rec *main_server)
+void lbs_finding_cookie(lbs_findings_t *findings)
 {
-    lbs_walk_t walk = lbs_walk_all(ptemp, main_server);
+    lbs_walk_t walk = lbs_walk_all(findings->pool, findings->main_server);
 
     while (lbs_walk_next(&walk)) {
         if (walk.set.sticky->on && ends_early(&walk.set) && !is_told(&walk)) {
-            advise_maxage(&walk);
+            look_at_maxage(findings, &walk);
         }
     }
 }

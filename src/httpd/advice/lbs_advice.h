@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_advice.h - what to write, for a configuration as it stands.
+ *
+ * `httpd -t` and each start warn of what is certainly wrong. `httpd -t -D
+ * LBSTICKY_ADVICE` prints all that was found, and for each balancer without
+ * LBSticky the lines that would hand it to this module. Nothing is changed.
+ */
+#ifndef LBS_ADVICE_H
+#define LBS_ADVICE_H
+
+#include <httpd.h>
+
+/**
+ * Look for what is silently wrong, and warn of what is certain. In
+ * check_config.
+ *
+ * @param warn   0: no pool has LBSticky, and nobody asked for a word of it
+ */
+void lbs_advice_check(apr_pool_t *ptemp, server_rec *main_server, int warn);
+
+/** -D LBSTICKY_ADVICE: print to standard output. In test_config. */
+void lbs_advice_print(apr_pool_t *pool, server_rec *main_server);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_finding.h - what is silently wrong in a configuration.
+ *
+ * httpd accepts all of it and says nothing; visitors get 404, 503 or another
+ * member. What is certainly wrong is a warning of `httpd -t` and of each
+ * start, and stands among the alerts of lb-status; what may be meant so is
+ * told by `httpd -t -D LBSTICKY_ADVICE` alone.
+ */
+#ifndef LBS_FINDING_H
+#define LBS_FINDING_H
+
+#include <apr_tables.h>
+#include <httpd.h>
+
+typedef struct lbs_finding_t {
+    const server_rec *server;
+    const char *pool; /* its name; "" when it is about none */
+    const char *code; /* a word for scripts: "pool-unused" */
+    const char *text; /* with its message number in front */
+    int certain;
+} lbs_finding_t;
+
+/* What the rules look at, and where they put what they find. */
+typedef struct lbs_findings_t {
+    apr_pool_t *pool; /* texts live in it */
+    server_rec *main_server;
+    const apr_array_header_t *lines; /* lbs_line_t */
+    apr_array_header_t *found;       /* lbs_finding_t, in order of gravity */
+} lbs_findings_t;
+
+/** Look for all of it. Cost: lines x balancers, once for each reading.
+ * @param pool  for the list and its texts */
+lbs_findings_t *lbs_finding_all(apr_pool_t *pool, apr_pool_t *ptemp,
+                                server_rec *main_server);
+
+/** Note one. The format's first argument names it in words. */
+void lbs_finding_add(lbs_findings_t *findings, const server_rec *server,
+                     const char *pool, const char *code, int certain,
+                     const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+#endif

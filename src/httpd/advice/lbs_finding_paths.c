@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_finding_paths.c - ProxyPass lines that cannot do what they say: one
+ * that an earlier line always wins over, and slashes too many or too few. */
+#include <apr_strings.h>
+#include <string.h>
+
+#include "src/httpd/advice/lbs_finding_int.h"
+#include "src/httpd/advice/lbs_lines.h"
+#include "src/httpd/config/lbs_config.h"
+#include "src/httpd/config/lbs_walk.h"
+#include "src/httpd/proxy/lbs_log.h"
+
+/* Of the server itself: those in <Location> come first and do not compete. */
+static int is_plain_pass(const lbs_line_t *line)
+{
+    return lbs_line_is(line, "ProxyPass") && line->location == NULL
+           && line->pool == NULL;
+}
+
+/* As mod_proxy compares: "/a" is for /a and /a/b, not for /ab. */
+static int covers(const char *path, const char *other)
+{
+    apr_size_t n = strlen(path);
+
+    return strncmp(path, other, n) == 0
+           && (n == 0 || path[n - 1] == '/' || other[n] == '\0'
+               || other[n] == '/');
+}
+
+/* The earlier line of the same server that takes all a line is for. */
+static const lbs_line_t *find_winner(const lbs_findings_t *findings, int at)
+{
+    const lbs_line_t *line = &APR_ARRAY_IDX(findings->lines, at, lbs_line_t);
+    const char *path = lbs_line_word(findings->pool, line, 0);
+    int i;
+
+    for (i = 0; path != NULL && i < at; i++) {
+        const lbs_line_t *other =
+            &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
+        const char *before;
+
+        if (!is_plain_pass(other) || other->server != line->server) {
+            continue;
+        }
+        before = lbs_line_word(findings->pool, other, 0);
+        if (before != NULL && covers(before, path)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void look_at_order(lbs_findings_t *findings)
+{
+    int i;
+
+    for (i = 0; i < findings->lines->nelts; i++) {
+        const lbs_line_t *line =
+            &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
+        const lbs_line_t *winner =
+            is_plain_pass(line) ? find_winner(findings, i) : NULL;
+
+        if (winner != NULL) {
+            lbs_finding_add(
+                findings, line->server, "", "pass-unreachable", 1,
+                LBSNO(3306) "%s: ProxyPass %s is never used: ProxyPass %s on "
+                            "%s comes first and takes all of it; write the "
+                            "longer path first",
+                lbs_line_place(findings->pool, line), line->args,
+                lbs_line_word(findings->pool, winner, 0),
+                lbs_line_place(findings->pool, winner));
+        }
+    }
+}
+
+static int ends_in_slash(const char *text)
+{
+    return *text != '\0' && text[strlen(text) - 1] == '/';
+}
+
+/* A member's URL with a slash at its end, behind a target with one. */
+static void look_at_members(lbs_findings_t *findings, const lbs_line_t *line,
+                            const lbs_walk_t *walk)
+{
+    int i;
+
+    for (i = 0; i < lbs_worker_count(walk->balancer); i++) {
+        const char *url = lbs_worker_name(lbs_worker_at(walk->balancer, i));
+
+        if (ends_in_slash(url)) {
+            lbs_finding_add(
+                findings, line->server, walk->name, "member-slash", 1,
+                LBSNO(3305) "pool %s: BalancerMember %s ends in a slash, and "
+                            "so does balancer://%s/ on %s: members are asked "
+                            "for //PATH and answer 404; write BalancerMember "
+                            "\"%.*s\"",
+                walk->name, url, walk->name,
+                lbs_line_place(findings->pool, line), (int)strlen(url) - 1,
+                url);
+            return;
+        }
+    }
+}
+
+static const lbs_walk_t *find_pool(const lbs_findings_t *findings,
+                                   const lbs_line_t *line, const char *name,
+                                   lbs_walk_t *walk)
+{
+    *walk = lbs_walk_server(findings->pool, (server_rec *)line->server,
+                            findings->main_server);
+    while (name != NULL && lbs_walk_next(walk)) {
+        if (strcmp(walk->name, name) == 0) {
+            return walk;
+        }
+    }
+    return NULL;
+}
+
+static void look_at_slashes(lbs_findings_t *findings, const lbs_line_t *line)
+{
+    const char *target = lbs_line_target(findings->pool, line);
+    const char *path = lbs_line_path(findings->pool, line);
+    const char *name =
+        target != NULL ? lbs_config_pool_name(findings->pool, target) : NULL;
+    const lbs_walk_t *pool;
+    lbs_walk_t walk;
+
+    if (name == NULL || path == NULL || *path != '/') {
+        return;
+    }
+    if (strchr(target + strlen("balancer://"), '/') == NULL) {
+        if (ends_in_slash(path)) {
+            lbs_finding_add(
+                findings, line->server, name, "target-slash", 1,
+                LBSNO(
+                    3304) "%s: ProxyPass \"%s\" \"%s\" has a slash behind the "
+                          "path and none behind the pool: requests go to a "
+                          "pool %sPATH, which there is not, and get 503; "
+                          "write \"%s/\"",
+                lbs_line_place(findings->pool, line), path, target, name,
+                target);
+        }
+        return;
+    }
+    pool = find_pool(findings, line, name, &walk);
+    if (pool != NULL && ends_in_slash(target)) {
+        look_at_members(findings, line, pool);
+    }
+}
+
+void lbs_finding_paths(lbs_findings_t *findings)
+{
+    int i;
+
+    for (i = 0; i < findings->lines->nelts; i++) {
+        const lbs_line_t *line =
+            &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
+
+        if (lbs_line_is(line, "ProxyPass")) {
+            look_at_slashes(findings, line);
+        }
+    }
+    look_at_order(findings);
+}
