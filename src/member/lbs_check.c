@@ -150,12 +150,13 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
 }
 
 void lbs_check_hurry(lbs_check_t *check, const lbs_check_conf_t *conf,
-                     apr_uint64_t now)
+                     apr_uint64_t now, apr_uint64_t then)
 {
     apr_uint64_t due = lbs_atomic_load64_relaxed(&check->due);
 
-    if (due == 0 || due > now + (apr_uint64_t)conf->interval_us) {
-        (void)lbs_atomic_cas64(&check->due, &due, now);
+    if (due + (apr_uint64_t)conf->interval_us < then
+        || due > now + (apr_uint64_t)conf->interval_us) {
+        (void)lbs_atomic_cas64(&check->due, &due, then);
     }
 }
 
@@ -180,6 +181,11 @@ int lbs_check_forget(lbs_check_t *check, lbs_gauge_t *g)
     lbs_atomic_store64_relaxed(&check->ended, 0);
     lbs_atomic_store64_relaxed(&check->due, 0);
     return lbs_gauge_clear(g, LBS_F_DOWN);
+}
+
+int lbs_check_is_in_doubt(const lbs_check_t *check)
+{
+    return (lbs_atomic_load32_relaxed(&check->last) & IN_DOUBT) != 0;
 }
 
 void lbs_check_view(const lbs_check_t *check, lbs_check_view_t *view)

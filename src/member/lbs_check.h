@@ -98,10 +98,10 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
                                const lbs_check_result_t *result,
                                apr_uint64_t now);
 
-/** The member is in doubt: make a check due at once, unless one is planned
- * within the interval. */
+/** The member is in doubt: let a check be due then, unless one is planned for
+ * a time within the interval. */
 void lbs_check_hurry(lbs_check_t *check, const lbs_check_conf_t *conf,
-                     apr_uint64_t now);
+                     apr_uint64_t now, apr_uint64_t then);
 
 /** Give a check back without a result; it is due at once. */
 void lbs_check_drop(lbs_check_t *check, apr_uint64_t ticket);
@@ -117,6 +117,10 @@ void lbs_check_abandon(lbs_check_t *check, apr_uint32_t token);
  * @return 1 if it was down
  */
 int lbs_check_forget(lbs_check_t *check, lbs_gauge_t *g);
+
+/** @return 1 when the last result is that of a member without checks: if it
+ * is down, then because it cannot be connected to */
+int lbs_check_is_in_doubt(const lbs_check_t *check);
 
 /** Take a snapshot. */
 void lbs_check_view(const lbs_check_t *check, lbs_check_view_t *view);

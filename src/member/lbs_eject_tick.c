@@ -5,6 +5,7 @@
 #define DOUBT_TICK 250000 /* of silence; every tick renews it */
 #define FRESH 2000000     /* so long a probe's result counts as new */
 #define PATIENCE 5000000  /* for a result, or a visitor, that does not come */
+#define AHEAD 80000       /* so long before a hold may end a member is asked */
 
 /* A trial may be a download of an hour, or a stream of events: what answers
  * and does not break off at once is back. */
@@ -103,11 +104,12 @@ static lbs_eject_turn_t tick_half_open(const lbs_eject_on_t *on,
                                        apr_uint64_t seen, apr_uint64_t now,
                                        lbs_eject_why_t *why)
 {
-    if (is_alive(probe, TIME_OF(seen), now)
-        || now >= TIME_OF(seen) + PATIENCE) {
+    apr_uint64_t since = TIME_OF(seen) - AHEAD;
+
+    if (is_alive(probe, since, now) || now >= since + PATIENCE) {
         (void)turn_to(on, seen, TRIAL, now);
     }
-    else if (is_new(probe, TIME_OF(seen), now) || is_dead(on, probe, now)) {
+    else if (is_new(probe, since, now) || is_dead(on, probe, now)) {
         *why = LBS_EJECT_FOR_PROBE;
         return lbs_eject_hold_again(on, seen, now);
     }
@@ -174,14 +176,23 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
 apr_int64_t lbs_eject_asks(const lbs_eject_on_t *on,
                            const lbs_stall_news_t *news, apr_uint64_t now)
 {
-    apr_uint32_t phase =
-        PHASE_OF(lbs_atomic_load64_acquire(&on->record->hold));
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&on->record->hold);
 
-    if (on->conf == NULL || phase == TRIAL) {
+    if (on->conf == NULL) {
         return 0;
     }
-    if (phase != OPEN) {
+    switch (PHASE_OF(seen)) {
+    case HELD:
+        return now + AHEAD >= held_at(on, seen)
+                                  + (apr_uint64_t)on->conf->hold_min_us
+                   ? LBS_EJECT_ASK_US
+                   : 0;
+    case HALF_OPEN:
         return LBS_EJECT_ASK_US;
+    case TRIAL:
+        return 0;
+    default:
+        break;
     }
     return lbs_stall_suspected(&on->record->stall, on->gauge, news, now)
                ? news->stall_us / 4

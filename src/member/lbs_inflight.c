@@ -133,9 +133,9 @@ static void trial_release(lbs_gauge_t *gauge, apr_uint32_t token)
 
 /* Everything between mark and book of an attempt that begins. */
 static apr_status_t admit(lbs_gauge_t *gauge, const lbs_inflight_t *row,
-                          lbs_flight_t *flight)
+                          apr_uint32_t ignored, lbs_flight_t *flight)
 {
-    apr_uint32_t flags = lbs_gauge_flags(gauge);
+    apr_uint32_t flags = lbs_gauge_flags(gauge) & ~ignored;
     apr_uint32_t nobody = 0;
 
     if ((flags & LBS_F_CLOSED) != 0) {
@@ -293,9 +293,11 @@ apr_status_t lbs_inflight_claim(const lbs_rows_t *view, apr_uint32_t pid,
     return APR_ENOSPC;
 }
 
-apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
-                                const lbs_inflight_t *row, apr_uint32_t slot,
-                                lbs_gauge_t *gauge, lbs_flight_t *flight)
+apr_status_t lbs_inflight_enter_anyway(const lbs_rows_t *view,
+                                       const lbs_inflight_t *row,
+                                       apr_uint32_t slot, lbs_gauge_t *gauge,
+                                       apr_uint32_t ignored,
+                                       lbs_flight_t *flight)
 {
     lbs_flight_t mine = {slot, 1, 1, 0};
     lbs_atomic64_t *cell;
@@ -306,7 +308,7 @@ apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
     }
     cell = cell_at(view, row->index, slot);
     mark(cell);
-    rv = admit(gauge, row, &mine);
+    rv = admit(gauge, row, ignored, &mine);
     if (rv != APR_SUCCESS) {
         book(cell, 0);
         return rv;
@@ -314,6 +316,13 @@ apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
     book(cell, COUNT + WAITING);
     *flight = mine;
     return APR_SUCCESS;
+}
+
+apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
+                                const lbs_inflight_t *row, apr_uint32_t slot,
+                                lbs_gauge_t *gauge, lbs_flight_t *flight)
+{
+    return lbs_inflight_enter_anyway(view, row, slot, gauge, 0, flight);
 }
 
 void lbs_inflight_heard(const lbs_rows_t *view, const lbs_inflight_t *row,

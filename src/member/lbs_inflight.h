@@ -94,6 +94,19 @@ apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
                                 const lbs_inflight_t *row, apr_uint32_t slot,
                                 lbs_gauge_t *gauge, lbs_flight_t *flight);
 
+/**
+ * The same for a request that is refused unless this member takes it: it is
+ * not kept out by some reasons, and is no trial.
+ *
+ * @param ignored  of LBS_F_CLOSED
+ * @return as lbs_inflight_enter()
+ */
+apr_status_t lbs_inflight_enter_anyway(const lbs_rows_t *view,
+                                       const lbs_inflight_t *row,
+                                       apr_uint32_t slot, lbs_gauge_t *gauge,
+                                       apr_uint32_t ignored,
+                                       lbs_flight_t *flight);
+
 /** The member answered: the attempt stays in flight but waits no more.
  * Calling it again, or for no attempt, does nothing. */
 void lbs_inflight_heard(const lbs_rows_t *view, const lbs_inflight_t *row,

@@ -17,6 +17,18 @@ static const lbs_check_conf_t in_doubt = {
     .fall = 1,
 };
 
+/* Four times a second while visitors have been refused lately: most such
+ * members are being restarted. */
+static const lbs_check_conf_t in_new_doubt = {
+    .interval_us = 500000,
+    .timeout_us = 1000000,
+    .rise = 1,
+    .fall = 1,
+};
+
+#define NEW 3000000   /* microseconds */
+#define SETTLE 150000 /* a refusal may be that of an instant */
+
 /* Of probes: only the time-out counts. */
 static const lbs_check_conf_t probing = {
     .interval_us = LBS_PROBE_TIMEOUT_US,
@@ -55,7 +67,14 @@ void lbs_check_seat_reset(lbs_check_seat_t *seat)
 
 static const lbs_check_conf_t *reach_conf(const lbs_check_seat_t *seat)
 {
-    return seat->conf != NULL ? seat->conf : &in_doubt;
+    apr_uint64_t lost =
+        lbs_atomic_load64_relaxed(&seat->member->record->lost_at);
+
+    if (seat->conf != NULL) {
+        return seat->conf;
+    }
+    return (apr_uint64_t)lbs_runtime_now() < lost + NEW ? &in_new_doubt
+                                                        : &in_doubt;
 }
 
 static int is_down(const lbs_check_seat_t *seat)
@@ -149,6 +168,16 @@ static int begin_checked(lbs_check_seat_t *seat, apr_pool_t *memory,
     return begun;
 }
 
+static void hurry(const lbs_check_seat_t *seat, apr_uint64_t now)
+{
+    const lbs_member_record_t *record = seat->member->record;
+    apr_uint64_t settled =
+        lbs_atomic_load64_relaxed(&record->lost_at) + SETTLE;
+
+    lbs_check_hurry(&seat->member->record->check, reach_conf(seat), now,
+                    settled > now ? settled : now);
+}
+
 int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
                          CURLM *multi)
 {
@@ -163,7 +192,7 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
         return 0;
     }
     if (lbs_member_record_in_doubt(m->record, m->gauge)) {
-        lbs_check_hurry(&m->record->check, &in_doubt, now);
+        hurry(seat, now);
         if (begin_reach(seat, memory, multi, now)) {
             return 1;
         }

@@ -267,6 +267,13 @@ void lbs_checker_start(void)
     }
 }
 
+void lbs_checker_wake(void)
+{
+    if (lbs_atomic_load32_acquire(&prober.started)) {
+        (void)curl_multi_wakeup(prober.multi);
+    }
+}
+
 void lbs_checker_stop(void)
 {
     apr_uint32_t started = 1;

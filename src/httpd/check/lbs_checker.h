@@ -23,6 +23,10 @@ void lbs_checker_prepare(apr_pool_t *pconf);
 /** Begin checking; in the process that ticks. What fails is logged. */
 void lbs_checker_start(void);
 
+/** There is somebody to be asked: do not wait for the next step. Harmless
+ * while nobody checks here; not from two threads at once. */
+void lbs_checker_wake(void);
+
 /** Stop checking: checks under way are given back. Waits for the thread, some
  * milliseconds. Calling it twice, or from two threads, is harmless. */
 void lbs_checker_stop(void);

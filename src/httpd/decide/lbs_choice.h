@@ -18,6 +18,7 @@ typedef struct lbs_choice_t {
     int member;    /* chosen now; LBS_NO_MEMBER */
     int temporary; /* this request only: the session stays at home */
     int drawn;     /* the member was chosen with the help of chance */
+    int anyway;    /* it is sent there although it is ejected or down */
 
     /* Members this request was sent to: none of them is picked again. */
     apr_uint16_t tried[LBS_MAX_TRIED];
@@ -34,6 +35,7 @@ static inline void lbs_choice_none(lbs_choice_t *choice)
     choice->member = LBS_NO_MEMBER;
     choice->temporary = 0;
     choice->drawn = 0;
+    choice->anyway = 0;
     choice->ntried = 0;
 }
 

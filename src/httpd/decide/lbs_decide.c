@@ -3,6 +3,7 @@
 #include "src/httpd/decide/lbs_decide.h"
 
 #include "src/httpd/decide/lbs_extract.h"
+#include "src/httpd/decide/lbs_last_resort.h"
 #include "src/httpd/decide/lbs_lookup.h"
 #include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -180,6 +181,35 @@ static int settle_on(const decide_t *d, int member, lbs_decision_t decision,
     d->choice->member = member;
     d->choice->decision = decision;
     d->choice->reason = reason;
+    d->choice->anyway = 0;
+    return OK;
+}
+
+/* Nobody is left who is trusted. */
+static int settle_on_last(const decide_t *d, lbs_decision_t decision,
+                          lbs_reason_t reason, lbs_reason_t refusal)
+{
+    int member = lbs_last_resort_find(d->ask->pool, d->choice);
+
+    if (member == LBS_NO_MEMBER) {
+        return refuse(d, refusal);
+    }
+    (void)settle_on(d, member, decision, reason);
+    d->choice->anyway = 1;
+    return OK;
+}
+
+/* The session may not move; its member refused connections a moment ago. */
+static int stay_or_refuse(const decide_t *d, lbs_reason_t reason)
+{
+    int home = d->choice->home;
+
+    if (home == LBS_NO_MEMBER || lbs_choice_tried(d->choice, home)
+        || !lbs_last_resort_is_down(&d->ask->pool->member[home])) {
+        return refuse(d, reason);
+    }
+    (void)settle_on(d, home, LBS_DECISION_KEPT, LBS_REASON_NONE);
+    d->choice->anyway = 1;
     return OK;
 }
 
@@ -194,7 +224,9 @@ static int decide_by_pick(const decide_t *d, lbs_decision_t decision,
         rv = d->choice->member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
     }
     if (rv != APR_SUCCESS) {
-        return refuse(d, rv == APR_EBUSY ? LBS_REASON_FULL : LBS_REASON_DOWN);
+        return settle_on_last(d, decision, reason,
+                              rv == APR_EBUSY ? LBS_REASON_FULL
+                                              : LBS_REASON_DOWN);
     }
     return settle_on(d, d->choice->member, decision, reason);
 }
@@ -228,7 +260,7 @@ static int move(const decide_t *d, lbs_reason_t reason)
                            || (pool->set.failback->mode != LBS_FAILBACK_STAY
                                && reason != LBS_REASON_REMOVED);
     if (!pool->failover) {
-        return refuse(d, reason);
+        return stay_or_refuse(d, reason);
     }
     if (member == LBS_NO_MEMBER) {
         return decide_by_pick(d, LBS_DECISION_MOVED, reason);

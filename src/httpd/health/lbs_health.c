@@ -210,18 +210,22 @@ static void end_charge(const lbs_pool_t *pool, const lbs_member_t *m,
     }
 }
 
-static void tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
-                        const lbs_stall_news_t *news, apr_uint64_t now)
+/* @return 1 when the member is to be asked how it is */
+static int tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
+                       const lbs_stall_news_t *news, apr_uint64_t now)
 {
     lbs_eject_on_t on = lbs_health_eject_on(pool, m);
     lbs_eject_why_t why = LBS_EJECT_FOR_STALL;
     lbs_eject_turn_t turn = lbs_eject_tick(&on, news, now, &why);
+    apr_int64_t every;
 
     lbs_health_turned(pool, m, turn, why);
-    lbs_probe_want(&m->record->probe, lbs_eject_asks(&on, news, now));
+    every = lbs_eject_asks(&on, news, now);
+    lbs_probe_want(&m->record->probe, every);
     end_charge(pool, m, now);
     (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
     lbs_member_record_tick(m->record, m->gauge, now);
+    return every != 0;
 }
 
 /* Tell each member what the others answered. Beside some hundred others one
@@ -260,11 +264,12 @@ static apr_uint32_t waiting_for(const lbs_member_t *m)
                : lbs_rows_waiting(&lbs_runtime()->rows, m->slot);
 }
 
-void lbs_health_tick(const lbs_pool_t *pool)
+int lbs_health_tick(const lbs_pool_t *pool)
 {
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     heard_t heard = find_heard(pool);
     lbs_stall_news_t news = {.stall_us = pool->stall_us};
+    int asked = 0;
     apr_size_t i;
 
     lift_last(pool, now);
@@ -280,8 +285,9 @@ void lbs_health_tick(const lbs_pool_t *pool)
         news.waiting = waiting_for(m);
         lbs_probe_view(&m->record->probe, &news.probe);
         news.others_heard = i == heard.who ? heard.second : heard.latest;
-        tick_member(pool, m, &news, now);
+        asked += tick_member(pool, m, &news, now);
     }
+    return asked;
 }
 
 /* Once a second -------------------------------------------------------------

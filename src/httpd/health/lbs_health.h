@@ -35,8 +35,9 @@ void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m);
  * a change of the administrator. */
 void lbs_health_recount(const lbs_pool_t *pool);
 
-/** Ends of holds, stalls, ramps. One process, every 100 ms. */
-void lbs_health_tick(const lbs_pool_t *pool);
+/** Ends of holds, stalls, ramps. One process, every 100 ms.
+ * @return members that are to be asked how they are, see lbs_probe.h */
+int lbs_health_tick(const lbs_pool_t *pool);
 
 /** What need not be looked at more often: how long a stall is, forgotten
  * places in queues, the plots' samples. Same process; before the first tick,

@@ -8,18 +8,20 @@
 /* How long a waiting request sleeps between two looks. */
 #define NAP apr_time_from_msec(2)
 
-/* A request that cannot be repeated never tries out a member. If no other
- * comes, the probe that the member has answered counts as the trial. */
-static int is_too_dear(const lbs_request_t *req)
+/* Does another member take this request? */
+static int has_other(const lbs_request_t *req)
 {
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_pool_t *pool = req->pool;
+    apr_size_t i;
 
-    if ((lbs_gauge_flags(m->gauge) & LBS_F_HALF_OPEN) == 0
-        || lbs_request_stays_repeatable(req)) {
-        return 0;
+    for (i = 0; i < pool->count; i++) {
+        if ((int)i != req->choice.member
+            && lbs_gauge_open_new(pool->member[i].gauge)
+            && !lbs_choice_tried(&req->choice, (int)i)) {
+            return pool->failover;
+        }
     }
-    lbs_eject_turn_away(&m->record->eject);
-    return 1;
+    return 0;
 }
 
 /* Where nobody knows whether the member still answers, what can be repeated
@@ -50,16 +52,39 @@ static apr_status_t wait_for_sign(const lbs_request_t *req)
     return APR_SUCCESS;
 }
 
+/* A request that cannot be repeated never is the trial of a half-open member:
+ * it goes elsewhere. If no other request comes, the probe that the member has
+ * answered counts as the trial.
+ *
+ * @return reasons that do not keep the request out */
+static apr_uint32_t ignored_for(const lbs_request_t *req, int *is_too_dear)
+{
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
+
+    *is_too_dear = 0;
+    if (req->choice.anyway) {
+        return LBS_F_EJECTED | LBS_F_HALF_OPEN | LBS_F_DOWN;
+    }
+    if ((lbs_gauge_flags(m->gauge) & LBS_F_HALF_OPEN) == 0
+        || lbs_request_stays_repeatable(req)) {
+        return 0;
+    }
+    lbs_eject_turn_away(&m->record->eject);
+    *is_too_dear = has_other(req);
+    return LBS_F_HALF_OPEN;
+}
+
 static apr_status_t enter(lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_member_t *m = &req->pool->member[req->choice.member];
+    int is_too_dear;
+    apr_uint32_t ignored = ignored_for(req, &is_too_dear);
 
-    if (is_too_dear(req)) {
-        return APR_EAGAIN;
-    }
-    return lbs_inflight_enter(&rt->rows, &rt->row, m->slot, m->gauge,
-                              &req->attempt.flight);
+    return is_too_dear ? APR_EAGAIN
+                       : lbs_inflight_enter_anyway(&rt->rows, &rt->row,
+                                                   m->slot, m->gauge, ignored,
+                                                   &req->attempt.flight);
 }
 
 /* @return as lbs_admit(); the ticket is given back by the caller */
@@ -74,7 +99,7 @@ static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
         if (APR_STATUS_IS_TIMEUP(rv)) {
             return APR_EBUSY;
         }
-        if (!lbs_gauge_open_kept(m->gauge)) {
+        if (!lbs_gauge_open_kept(m->gauge) && !req->choice.anyway) {
             return APR_EAGAIN;
         }
         if (rv == APR_SUCCESS) {
@@ -110,7 +135,7 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     apr_status_t rv = APR_EBUSY;
 
     want_home(req);
-    if (wait_for_sign(req) == APR_EAGAIN) {
+    if (!req->choice.anyway && wait_for_sign(req) == APR_EAGAIN) {
         return APR_EAGAIN;
     }
     if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {

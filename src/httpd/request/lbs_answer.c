@@ -139,7 +139,9 @@ static void look_at_head(void *baton)
     else if (ap_is_HTTP_INFO(r->status)
              && r->status != HTTP_SWITCHING_PROTOCOLS) {
         lbs_backend_interim(&req->attempt.backend);
-        lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);
+        if (lbs_body_is_read(req->body)) { /* else it waits for the client */
+            lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);
+        }
     }
 }
 

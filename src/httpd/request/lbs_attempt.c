@@ -112,6 +112,32 @@ static void on_first(void *baton)
     lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
 }
 
+/* The client has sent all of the request: from now on the member is what is
+ * waited for, unless it has answered already. */
+static void on_whole(void *baton)
+{
+    lbs_request_t *req = baton;
+    lbs_runtime_t *rt = lbs_runtime();
+
+    req->attempt.whole_at = lbs_runtime_now();
+    if (req->attempt.first_at == 0 && !req->attempt.answered) {
+        lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);
+    }
+}
+
+/* An attempt enters as one that waits for the member. */
+static void begin_waiting(lbs_request_t *req)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+
+    if (lbs_body_is_read(req->body)) {
+        req->attempt.whole_at = req->attempt.sent_at;
+        return;
+    }
+    lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
+    lbs_body_on_read(req->body, on_whole, req);
+}
+
 /* Is there no use in waiting for the member? Not when it was ejected, nor
  * longer than a stall lasts for the one that tries it out afterwards. One
  * that is disabled, drained, removed or fails its check takes nobody any
@@ -124,8 +150,8 @@ static int is_hopeless(const lbs_request_t *req)
         lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
 
     if (req->attempt.flight.trial) {
-        return stall != 0
-               && (apr_uint64_t)(lbs_runtime_now() - req->attempt.sent_at)
+        return stall != 0 && req->attempt.whole_at != 0
+               && (apr_uint64_t)(lbs_runtime_now() - req->attempt.whole_at)
                       >= stall;
     }
     return (flags & (LBS_F_EJECTED | LBS_F_HALF_OPEN)) != 0;
@@ -281,6 +307,7 @@ lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
     req->attempts++;
     req->attempt.sent_at = lbs_runtime_now();
     lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
+    begin_waiting(req);
     *status = run(r, req, route, url);
     if (!req->attempt.answered && is_overridden(r)
         && lbs_answer_begins(r, req)) {

@@ -21,7 +21,10 @@ struct lbs_body_t {
     apr_uint64_t bytes;
     apr_uint64_t announced; /* its length; UNKNOWN */
     int ended;
-    int given_up; /* it is longer than what is kept */
+    int given_up;                 /* it is longer than what is kept */
+    int read;                     /* its end was handed on */
+    void (*is_read)(void *baton); /* NULL: nobody wants to know */
+    void *baton;
     ap_filter_t *filter;
 };
 
@@ -92,6 +95,18 @@ static apr_status_t read_again(lbs_body_t *body, apr_bucket_brigade *bb,
     return APR_SUCCESS;
 }
 
+/* The end, if it comes, comes last. */
+static void look_for_end(lbs_body_t *body, const apr_bucket_brigade *bb)
+{
+    if (!body->read && !APR_BRIGADE_EMPTY(bb)
+        && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
+        body->read = 1;
+        if (body->is_read != NULL) {
+            body->is_read(body->baton);
+        }
+    }
+}
+
 static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
                             ap_input_mode_t mode, apr_read_type_e block,
                             apr_off_t bytes)
@@ -100,11 +115,14 @@ static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
     apr_status_t rv;
 
     if (!APR_BRIGADE_EMPTY(body->replay)) {
-        return read_again(body, bb, bytes);
+        rv = read_again(body, bb, bytes);
+        look_for_end(body, bb);
+        return rv;
     }
     rv = ap_get_brigade(f->next, bb, mode, block, bytes);
     if (rv == APR_SUCCESS && mode == AP_MODE_READBYTES) {
         keep(body, bb);
+        look_for_end(body, bb);
     }
     return rv;
 }
@@ -171,6 +189,20 @@ int lbs_body_is_kept(const lbs_body_t *body)
     return body == NULL || !body->given_up;
 }
 
+int lbs_body_is_read(const lbs_body_t *body)
+{
+    return body == NULL || body->read;
+}
+
+void lbs_body_on_read(lbs_body_t *body, void (*is_read)(void *baton),
+                      void *baton)
+{
+    if (body != NULL) {
+        body->is_read = is_read;
+        body->baton = baton;
+    }
+}
+
 apr_uint64_t lbs_body_bytes(const lbs_body_t *body)
 {
     return body == NULL ? 0 : body->bytes;
@@ -184,6 +216,7 @@ void lbs_body_rewind(request_rec *r, lbs_body_t *body)
     if (body == NULL) {
         return;
     }
+    body->read = 0;
     r->read_length = 0; /* else ap_should_client_block() finds it read */
     apr_brigade_cleanup(body->replay);
     for (e = APR_BRIGADE_FIRST(body->kept);

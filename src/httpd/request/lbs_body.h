@@ -38,6 +38,14 @@ int lbs_body_stays_whole(const lbs_body_t *body);
  * what was not sent (NULL: 1) */
 int lbs_body_is_kept(const lbs_body_t *body);
 
+/** @return 1 when the scheme's handler has read the body to its end, so that
+ * nothing but the member can keep the request waiting (NULL: 1) */
+int lbs_body_is_read(const lbs_body_t *body);
+
+/** Have this called whenever that becomes so. */
+void lbs_body_on_read(lbs_body_t *body, void (*is_read)(void *baton),
+                      void *baton);
+
 /** Bytes that the client sent of the body so far. */
 apr_uint64_t lbs_body_bytes(const lbs_body_t *body);
 

@@ -24,6 +24,8 @@ typedef struct lbs_attempt_t {
     lbs_flight_t flight;   /* its place among what the member has in flight */
     lbs_backend_t backend; /* what was seen of the member's connection */
     apr_time_t sent_at;    /* monotonic */
+    apr_time_t whole_at;   /* the body was read to its end; without one:
+                              sent_at; 0: the client still sends */
     apr_time_t first_at;   /* the first byte came back; 0: not seen */
     const char *hostname;  /* the visitor's */
     int renamed;           /* r->hostname is the member's meanwhile */

@@ -51,9 +51,11 @@ static void show_counters(const lbs_pool_t *pool)
     }
 }
 
-static void tick_pool(lbs_pool_t *pool)
+/* @return members that are to be asked how they are */
+static int tick_pool(lbs_pool_t *pool)
 {
     lbs_clock_t now = lbs_runtime_clock();
+    int asked = 0;
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
@@ -63,11 +65,12 @@ static void tick_pool(lbs_pool_t *pool)
         lbs_runtime_count_sessions(pool->member[i].slot);
     }
     if (pool->decides) {
-        lbs_health_tick(pool);
+        asked = lbs_health_tick(pool);
     }
     (void)lbs_plan_rebuild(pool->plan,
                            lbs_registry_gauges(lbs_runtime()->registry),
                            lbs_runtime_now());
+    return asked;
 }
 
 /* Of the process that ticks: when it last did what is done once a second. */
@@ -77,6 +80,7 @@ static void tick_pools(apr_time_t now)
 {
     const apr_array_header_t *all = lbs_pools_all();
     int is_second = now - second_at >= APR_USEC_PER_SEC;
+    int asked = 0;
     int i;
 
     for (i = 0; i < all->nelts; i++) {
@@ -89,7 +93,10 @@ static void tick_pools(apr_time_t now)
             look_for_added(pool);
             show_counters(pool);
         }
-        tick_pool(pool);
+        asked += tick_pool(pool);
+    }
+    if (asked > 0) {
+        lbs_checker_wake();
     }
     if (is_second) {
         lbs_checker_second();

@@ -277,14 +277,14 @@ static void hurried(void)
     apr_uint64_t ticket;
 
     start();
-    lbs_check_hurry(&check, &doubt, now);
+    lbs_check_hurry(&check, &doubt, now, now);
     is_int(lbs_check_begin(&check, &doubt, 7, 1, now, &ticket), APR_SUCCESS,
            "the first one at once");
     is_int(lbs_check_end(&check, &doubt, &g, ticket, &refused, now),
            LBS_CHECK_DOWN, "which is enough");
     lbs_check_view(&check, &view);
     ok(view.in_doubt && !view.connected, "and says what it was");
-    lbs_check_hurry(&check, &doubt, now);
+    lbs_check_hurry(&check, &doubt, now, now);
     now += 900 * MS;
     is_int(lbs_check_begin(&check, &doubt, 7, 1, now, &ticket), APR_EAGAIN,
            "the next one not before about a second");
@@ -293,7 +293,7 @@ static void hurried(void)
            "but then");
     lbs_check_drop(&check, ticket);
     check.due = now + 600 * SEC; /* of a check with an interval of an hour */
-    lbs_check_hurry(&check, &doubt, now);
+    lbs_check_hurry(&check, &doubt, now, now);
     is_int(lbs_check_begin(&check, &doubt, 7, 1, now, &ticket), APR_SUCCESS,
            "nor does it wait for what was planned otherwise");
 }

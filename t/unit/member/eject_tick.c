@@ -179,8 +179,11 @@ static void who_is_asked(void)
     is_int(lbs_eject_asks(&on, &news, now), 250 * (apr_int64_t)MS,
            "in doubt: at once");
     fail(), fail(), fail();
+    is_int(lbs_eject_asks(&on, &calm, now), 0,
+           "held for the least time: left in peace");
+    now += 950 * MS;
     is_int(lbs_eject_asks(&on, &calm, now), LBS_EJECT_ASK_US,
-           "held: every second");
+           "before that ends: every second");
     on.conf = NULL;
     is_int(lbs_eject_asks(&on, &news, now), 0, "ejection is off");
 }

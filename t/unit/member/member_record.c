@@ -151,7 +151,7 @@ static void doubt(void)
     is_int(in_doubt(), 0, "an answer ends it");
     lbs_member_record_failed(m, &g, LBS_FAIL_RESET, 0, now + 2);
     is_int(in_doubt(), 1, "a lost request: doubt");
-    lbs_check_hurry(&m->check, &often, now);
+    lbs_check_hurry(&m->check, &often, now, now);
     (void)lbs_check_begin(&m->check, &often, 7, 1, now + 3, &ticket);
     (void)lbs_check_end(&m->check, &often, &g, ticket, &result, now + 3);
     is_int(in_doubt(), 1, "it refuses a connection: it is down");
