@@ -246,7 +246,7 @@ subtest 'a member is tried again when its hold is over, not before' => sub {
         {member => $r->member, status => $r->status, begun => time - $r->elapsed}
     });
     is scalar(grep { $_->{status} != 200 } @got), 0, 'all are served';
-    # The module's own probe, OPTIONS *, comes before.
+    # The module's own probe, a HEAD, comes before.
     my ($probe, @later) = map { $_->{at} }
         grep { $_->{method} eq 'GET' } $web[0]->requests;
     ok $probe, 'one tries';

@@ -5,7 +5,8 @@
 #define DOUBT_TICK 250000 /* of silence; every tick renews it */
 #define FRESH 2000000     /* so long a probe's result counts as new */
 #define PATIENCE 5000000  /* for a result, or a visitor, that does not come */
-#define AHEAD 80000       /* so long before a hold may end a member is asked */
+#define STUBBORN 3u /* level from which probes do not keep visitors out */
+#define AHEAD 80000 /* so long before a hold may end a member is asked */
 
 /* A trial may be a download of an hour, or a stream of events: what answers
  * and does not break off at once is back. */
@@ -106,7 +107,10 @@ static lbs_eject_turn_t tick_half_open(const lbs_eject_on_t *on,
 {
     apr_uint64_t since = TIME_OF(seen) - AHEAD;
 
-    if (is_alive(probe, since, now) || now >= since + PATIENCE) {
+    /* Perhaps it answers visitors sooner than what the probe asks for. */
+    if (is_alive(probe, since, now) || now >= since + PATIENCE
+        || (LEVEL_OF(seen) >= STUBBORN && !is_dead(on, probe, now)
+            && is_new(probe, since, now))) {
         (void)turn_to(on, seen, TRIAL, now);
     }
     else if (is_new(probe, since, now) || is_dead(on, probe, now)) {

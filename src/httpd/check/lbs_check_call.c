@@ -148,7 +148,7 @@ static void set_request(lbs_check_call_t *call)
         && strncmp(request->url, "https:", strlen("https:")) != 0) {
         SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
     }
-    SET(CURLOPT_CUSTOMREQUEST, request->method);
+    SET(CURLOPT_NOBODY, strcmp(request->method, "HEAD") == 0 ? 1L : 0L);
     SET(CURLOPT_REQUEST_TARGET, request->path);
     for (i = 0; request->headers[i] != NULL; i++) {
         add_header(call, request->headers[i]);

@@ -155,14 +155,29 @@ lbs_probe_kind_t lbs_check_request_probe(const lbs_pool_t *pool,
                                              : LBS_PROBE_HTTP;
 }
 
+/* The path of a member's URL, as a directory: "/", "/shop/". */
+static const char *root_of(apr_pool_t *memory, const lbs_member_t *m)
+{
+    const char *host = strstr(m->name, "://");
+    const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+
+    if (path == NULL) {
+        return "/";
+    }
+    return path[strlen(path) - 1] == '/'
+               ? path
+               : apr_pstrcat(memory, path, "/", NULL);
+}
+
 /* What is said, where something is said at all. */
-static void describe_line(const lbs_pool_t *pool, lbs_check_request_why_t why,
+static void describe_line(apr_pool_t *memory, const lbs_pool_t *pool,
+                          const lbs_member_t *m, lbs_check_request_why_t why,
                           lbs_check_request_t *request)
 {
     const char *path = pool->set.check->path;
 
-    request->method = path != NULL ? "GET" : "OPTIONS";
-    request->path = path != NULL ? path : "*";
+    request->method = path != NULL ? "GET" : "HEAD";
+    request->path = path != NULL ? path : root_of(memory, m);
     if (why == LBS_CHECK_REQUEST_REACH) {
         request->kind = LBS_CHECK_REQUEST_CONNECT;
     }
@@ -181,7 +196,7 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
 
     memset(request, 0, sizeof(*request));
     secure = find_scheme(place.scheme, &request->kind);
-    describe_line(pool, why, request);
+    describe_line(memory, pool, m, why, request);
     secure = secure && request->kind != LBS_CHECK_REQUEST_CONNECT;
     request->url = apr_pstrcat(memory, secure ? "https://" : "http://",
                                secure && asks_for_site(tls) ? site.bare : host,

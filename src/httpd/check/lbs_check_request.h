@@ -6,11 +6,11 @@
  * at them (Django's ALLOWED_HOSTS and SECURE_SSL_REDIRECT) answers it as it
  * answers a visitor.
  *
- * A probe (lbs_probe.h) is the check where the pool has one, else OPTIONS *:
- * RFC 9110 9.3.7 calls it a ping. It names no page, so it runs nothing of
- * the application that could have an effect or take its time, and a server
- * that does not know it answers 400, 404, 405 or 501, which is an answer. A
- * member that is an httpd with this module answers it itself.
+ * A probe (lbs_probe.h) is the check where the pool has one, else HEAD of the
+ * member's root. That is safe (RFC 9110 9.2.1), brings no body, and every
+ * server answers it somehow: 200, 302, 401, 404, 405 are all answers. OPTIONS
+ * * would be cheaper, but a server in front of an application that hangs
+ * answers that by itself.
  */
 #ifndef LBS_CHECK_REQUEST_H
 #define LBS_CHECK_REQUEST_H

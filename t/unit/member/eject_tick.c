@@ -130,6 +130,28 @@ static void dead_ones_are_held_again_at_once(void)
            "it refuses connections: held again");
 }
 
+/* A page that takes longer than a probe waits must not keep it out. */
+static void probes_may_be_wrong(void)
+{
+    int i;
+
+    eject();
+    for (i = 0; i < 3; i++) {
+        now = lbs_eject_until(&record);
+        (void)tick_found(LBS_PROBE_UNKNOWN, 0);
+        now += 100 * MS;
+        is_int(tick_found(LBS_PROBE_SILENT, 50 * MS), LBS_EJECT_EJECTED,
+               "not answered: held again");
+    }
+    now = lbs_eject_until(&record);
+    (void)tick_found(LBS_PROBE_UNKNOWN, 0);
+    now += 100 * MS;
+    is_int(tick_found(LBS_PROBE_SILENT, 50 * MS), LBS_EJECT_NONE,
+           "after eight seconds");
+    is_int(flags(), LBS_F_HALF_OPEN, "a visitor may try");
+    is_int(trial(0), LBS_EJECT_EJECTED, "and fail");
+}
+
 static void nobody_asks(void)
 {
     eject();
@@ -193,6 +215,7 @@ int main(void)
     probed_before_a_trial();
     the_probe_is_the_trial_when_nobody_comes();
     dead_ones_are_held_again_at_once();
+    probes_may_be_wrong();
     nobody_asks();
     a_recovery_ends_the_hold();
     who_is_asked();
