@@ -81,10 +81,14 @@ static apr_status_t enter(lbs_request_t *req)
     int is_too_dear;
     apr_uint32_t ignored = ignored_for(req, &is_too_dear);
 
-    return is_too_dear ? APR_EAGAIN
-                       : lbs_inflight_enter_anyway(&rt->rows, &rt->row,
-                                                   m->slot, m->gauge, ignored,
-                                                   &req->attempt.flight);
+    if (is_too_dear) {
+        return APR_EAGAIN;
+    }
+    return ignored == 0 ? lbs_inflight_enter(&rt->rows, &rt->row, m->slot,
+                                             m->gauge, &req->attempt.flight)
+                        : lbs_inflight_enter_anyway(&rt->rows, &rt->row,
+                                                    m->slot, m->gauge, ignored,
+                                                    &req->attempt.flight);
 }
 
 /* @return as lbs_admit(); the ticket is given back by the caller */
