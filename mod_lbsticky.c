@@ -46,6 +46,8 @@ static void register_hooks(apr_pool_t *pool)
                                APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(lbs_status_translate, NULL, NULL,
                            APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(lbs_status_map, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(lbs_status_fixup, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(lbs_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

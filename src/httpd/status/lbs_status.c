@@ -9,7 +9,9 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include "src/base/lbs_atomic.h"
 #include "src/httpd/pool/lbs_received.h"
+#include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/status/lbs_admin_form.h"
 #include "src/view/lbs_assets.h"
@@ -122,6 +124,58 @@ int lbs_status_translate(request_rec *r)
     return DECLINED;
 }
 
+/* A RewriteRule with [P] does not look at no-proxy. */
+static int is_taken(request_rec *r)
+{
+    return r->proxyreq == PROXYREQ_REVERSE && r->filename != NULL
+           && strncmp(r->filename, "proxy:", strlen("proxy:")) == 0
+           && lbs_document_is_ours(r, HANDLER);
+}
+
+int lbs_status_map(request_rec *r)
+{
+    if (is_taken(r)) {
+        r->proxyreq = PROXYREQ_NONE;
+        r->handler = NULL;
+        r->filename = NULL;
+        return ap_core_translate(r) == OK ? DECLINED : HTTP_NOT_FOUND;
+    }
+    return DECLINED;
+}
+
+int lbs_status_fixup(request_rec *r)
+{
+    if (is_taken(r)) {
+        r->proxyreq = PROXYREQ_NONE;
+        r->handler = HANDLER;
+    }
+    return DECLINED;
+}
+
+/* Nothing to show is an answer, too: what it takes for there to be something.
+ */
+static int serve_nothing(request_rec *r)
+{
+    static const char text[] =
+        "No pool has LBSticky in force, so there is nothing to show.\n"
+        "Write LBSticky cookie into <Proxy \"balancer://...\"> or into the\n"
+        "virtual host of the pool, and reload httpd.\n";
+    static lbs_atomic64_t told_at;
+    apr_uint64_t now = (apr_uint64_t)apr_time_now();
+    apr_uint64_t last = lbs_atomic_load64_relaxed(&told_at);
+
+    if (now - last > (apr_uint64_t)apr_time_from_sec(60)
+        && lbs_atomic_cas64(&told_at, &last, now)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      LBSNO(3400) "lb-status has nothing to show: no pool has "
+                                  "LBSticky in force; write LBSticky cookie");
+    }
+    r->status = HTTP_SERVICE_UNAVAILABLE;
+    ap_set_content_type(r, "text/plain; charset=utf-8");
+    (void)ap_rputs(text, r);
+    return OK;
+}
+
 static int is_known(const char *name)
 {
     return find_document(name) != NULL || lbs_asset_find(name) != NULL;
@@ -138,7 +192,7 @@ int lbs_status_handler(request_rec *r)
         return DECLINED;
     }
     if (lbs_runtime() == NULL) {
-        return HTTP_SERVICE_UNAVAILABLE;
+        return serve_nothing(r);
     }
     /* A peer passes on what a visitor asked of it: nothing of this server's
      * own. */

@@ -14,6 +14,15 @@
 int lbs_status_translate(request_rec *r);
 
 /**
+ * httpd's hooks behind the mapping of the URL: what a RewriteRule with [P]
+ * took is taken back, one of the server and one of a directory.
+ *
+ * @return DECLINED; or HTTP_NOT_FOUND: the URL cannot be mapped
+ */
+int lbs_status_map(request_rec *r);
+int lbs_status_fixup(request_rec *r);
+
+/**
  * httpd's handler hook.
  *
  *     (nothing), /  GET   the page        /admin    POST  change a member
