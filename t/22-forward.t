@@ -201,12 +201,24 @@ subtest 'Connection takes none of them away' => sub {
                   'x-forwarded-PROTO,X-FORWARDED-port', 'X-Forwarded-For',
                   'X-Forwarded-Host, X-Forwarded-Server, X-Forwarded-For',
                   ', ,X-Forwarded-Proto ,', 'keep-alive, Cookie, Host',
-                  'X-Forwarded-Proto;q=1, X-Forwarded-Proto') {
+                  'X-Forwarded-Proto;q=1, X-Forwarded-Proto',
+                  'X-Forwarded-Port zX-Forwarded-Proto',
+                  "X-Forwarded-Port zX-Forwarded-Proto\tyCookie",
+                  "Cookie\tX-Forwarded-Proto\tX-Forwarded-Port",
+                  '"X-Forwarded-Proto" "X-Forwarded-Port"',
+                  '"X-Forwarded-Proto, X-Forwarded-Port"',
+                  'close aX-Forwarded-Proto bX-Forwarded-Port cCookie dHost',
+                  'a;X-Forwarded-Proto;X-Forwarded-Port;Cookie',
+                  'X-Forwarded-Port ,X-Forwarded-Proto ,Cookie ',
+                  '(X-Forwarded-Proto) X-Forwarded-Port=1 Cookie:') {
         for my $fields ([['Connection', $list]],
                         [map { ['Connection', $_] } split /,/, $list]) {
             my $r = $h->get('/app/', host => 'www.example.com',
-                headers => [@R1, ['X-Forwarded-Proto', 'https'], @$fields]);
+                headers => [@R1, ['X-Forwarded-Proto', 'https'],
+                            ['Cookie', 'a=b'], ['Idempotency-Key', 'k'],
+                            @$fields]);
             is $r->status, 200, $list;
+            like got($r, 'Cookie'), qr/\ba=b/, 'Cookie';
             is got($r, 'X-Forwarded-Proto'), 'http', 'Proto';
             is got($r, 'X-Forwarded-Port'), $h->port, 'Port';
             is got($r, 'X-Forwarded-For'), '127.0.0.1', 'For';
@@ -217,6 +229,10 @@ subtest 'Connection takes none of them away' => sub {
     my $r = $h->get('/app/', headers => [['X-Mine', '1'],
         ['Connection', 'X-Mine, X-Forwarded-Proto']]);
     is got($r, 'X-Mine'), '', 'what is the client\'s to take away goes';
+    $r = $h->get('/app/', headers => [['X-Mine', '1'], ['X-Other', '2'],
+        ['X-Third', '3'], ['Connection', 'close X-Mine, "X-Third"']]);
+    is got($r, 'X-Mine') . got($r, 'X-Third'), '', 'in every spelling';
+    is got($r, 'X-Other'), '2', 'and nothing else';
 };
 
 # Names without end in it cost no more than their length.

@@ -7,7 +7,7 @@ use LBS::Test;
 use LBS::Governed;
 
 my ($web) = LBS::Backend->many(1, name => 'web');
-my $h = LBS::Httpd->new(backends => [$web], modules => [qw(cgid negotiation)],
+my $h = LBS::Httpd->new(backends => [$web], modules => [qw(cgid negotiation userdir)],
     conf => <<'CONF');
 Header always set X-Decision "%{LBSTICKY_DECISION}e|%{LBSTICKY_REASON}e|%{LBSTICKY_MEMBER}e|%{LBSTICKY_SOURCE}e|%{LBSTICKY_TRIES}e"
 ScriptSock "@ROOT@/run/cgid"
@@ -18,11 +18,23 @@ AllowEncodedSlashes NoDecode
     BalancerMember "http://@B1@" route=web
 </Proxy>
 Alias "/media/" "@ROOT@/media/"
+AliasMatch "^/dl-(.*)$" "@ROOT@/media/$1"
+AliasMatch "^/(\w+)-dl/(.*)$" "@ROOT@/media/.$1/$2"
+Alias "/dotted" "@ROOT@/.site/public"
+Alias "/half/" "@ROOT@/media/."
+UserDir "@ROOT@/home/*/www"
+RewriteEngine on
+# Only where the module looks for a file.
+RewriteCond "%{ENV:no-proxy}" "1"
+RewriteRule "^/rw-(.*)$" "@ROOT@/htdocs/$1"
+RewriteRule "^/pt-(.*)$" "/$1" [PT]
+RewriteCond "%{ENV:no-proxy}" "1"
+RewriteRule "^/dot-(.*)$" "@ROOT@/media/.$1"
 ScriptAlias "/cgi/" "@ROOT@/cgi/"
 Redirect "/moved" "http://localhost/elsewhere"
-<Directory "@ROOT@/media">
+<DirectoryMatch "^@ROOT@/(media|home|\.site)">
     Require all granted
-</Directory>
+</DirectoryMatch>
 <Directory "@ROOT@/htdocs">
     Options -FollowSymLinks +MultiViews
 </Directory>
@@ -55,6 +67,12 @@ $h->write('htdocs/headers/x.txt', "headers\n");
 $h->write('htdocs/moved', "a file\n");
 $h->write('htdocs/links/target.txt', "target\n");
 $h->write('media/pic.png', "png\n");
+$h->write($_, "dot\n") for qw(media/.env media/.git/config media/dir/.env
+    home/joe/www/.env media/..double);
+$h->write('media/dir/x.txt', "x\n");
+$h->write('home/joe/www/x.txt', "x\n");
+$h->write('.site/public/x.txt', "x\n");
+$h->write('.site/public/.env', "dot\n");
 $h->write('cgi/run', "#!/bin/sh\necho; echo run\n", 0755);
 symlink 'a.txt', $h->root . '/htdocs/link.txt';
 symlink 'target.txt', $h->root . '/htdocs/links/link.txt';
@@ -108,6 +126,17 @@ subtest 'what is none' => sub {
     is $h->get('/moved')->header('Location'), undef, 'nothing stays of the rule';
     is_sent($h->request($_, '/a.txt', body => 'x=y'), "$_ to a file's URL")
         for qw(POST PUT DELETE OPTIONS);
+};
+
+# What the URL is mapped to counts as much as the URL.
+subtest 'dot-files by every mapping' => sub {
+    is_sent($h->get($_), $_) for qw(/dl-.env /dl-%2eenv /dl-.git/config
+        /dl-dir/.env /git-dl/config /media/.env /media/dir/%2eenv /half/env
+        /dotted/.env /~joe/.env /~joe/%2eenv /rw-.hidden /rw-.git/config
+        /rw-dir/.env /pt-.hidden /pt-dir/.env /dot-env /dot-git/config
+        /dl-..double /media/..double);
+    is_local($h->get($_), $_) for qw(/dl-pic.png /dl-dir/x.txt /dotted/x.txt
+        /~joe/x.txt /rw-a.txt /pt-a.txt);
 };
 
 subtest 'a denial stays one' => sub {
