@@ -67,9 +67,9 @@ static void check_source(apr_pool_t *pool, const char *s)
 static void check_cookie(apr_pool_t *pool, const char *s)
 {
     lbs_cookie_conf_t conf = lbs_cookie_defaults;
-    lbs_slice_t name, value;
+    lbs_setcookie_t set;
+    lbs_slice_t name;
     const char *line;
-    int deletes;
 
     if (lbs_cookie_conf_set(pool, &conf, s) != NULL) {
         return;
@@ -81,8 +81,8 @@ static void check_cookie(apr_pool_t *pool, const char *s)
         must(*line >= ' ' && *line <= '~');
     }
     line = lbs_setcookie_format(pool, &conf, name, "v", 1);
-    must(lbs_setcookie_parse(line, name, 0, &value, &deletes) == APR_SUCCESS);
-    must(!deletes && lbs_slice_is(value, "v"));
+    must(lbs_setcookie_parse(line, name, 0, &set) == APR_SUCCESS);
+    must(!set.deletes && lbs_slice_is(set.value, "v"));
     (void)lbs_cookie_conf_check(&conf);
 }
 

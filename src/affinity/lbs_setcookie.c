@@ -49,8 +49,24 @@ static int is_over_by_max_age(lbs_slice_t text)
     return negative || over;
 }
 
+/* RFC 6265 5.2.3: without its first dot; an empty one is not there. */
+static void read_domain(lbs_slice_t value, lbs_setcookie_t *set)
+{
+    if (value.n > 0) {
+        int dot = value.p[0] == '.';
+
+        set->domain = lbs_slice_span(value.p + dot, value.p + value.n);
+    }
+}
+
+/* RFC 6265 5.2.4: what begins with no slash means the default path. */
+static void read_path(lbs_slice_t value, lbs_setcookie_t *set)
+{
+    set->path = value.n > 0 && value.p[0] == '/' ? value : lbs_slice_of(NULL);
+}
+
 static void read_attribute(lbs_slice_t name, lbs_slice_t value, apr_time_t now,
-                           lifetime_t *life)
+                           lifetime_t *life, lbs_setcookie_t *set)
 {
     if (lbs_slice_caseeq(name, lbs_slice_of("Max-Age"))) {
         int over = is_over_by_max_age(value);
@@ -64,11 +80,16 @@ static void read_attribute(lbs_slice_t name, lbs_slice_t value, apr_time_t now,
             life->by_expires = when <= now;
         }
     }
+    else if (lbs_slice_caseeq(name, lbs_slice_of("Path"))) {
+        read_path(value, set);
+    }
+    else if (lbs_slice_caseeq(name, lbs_slice_of("Domain"))) {
+        read_domain(value, set);
+    }
 }
 
 apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
-                                 apr_time_t now, lbs_slice_t *value,
-                                 int *deletes)
+                                 apr_time_t now, lbs_setcookie_t *set)
 {
     lifetime_t life = {-1, -1};
     lbs_slice_t key, text, found;
@@ -77,14 +98,14 @@ apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
     if (found.p == NULL || !lbs_slice_eq(key, name)) {
         return APR_NOTFOUND;
     }
+    memset(set, 0, sizeof(*set));
     while (p != NULL) {
         p = next_part(p, &key, &text);
-        read_attribute(key, text, now, &life);
+        read_attribute(key, text, now, &life, set);
     }
-    found = lbs_cookie_unquote(found);
-    *value = found;
-    *deletes =
-        found.n == 0
+    set->value = lbs_cookie_unquote(found);
+    set->deletes =
+        set->value.n == 0
         || (life.by_max_age != -1 ? life.by_max_age : life.by_expires == 1);
     return APR_SUCCESS;
 }

@@ -12,24 +12,30 @@
 #include "src/affinity/lbs_cookie_conf.h"
 #include "src/base/lbs_slice.h"
 
+/* What one Set-Cookie says; the slices point into its line. */
+typedef struct lbs_setcookie_t {
+    lbs_slice_t value;  /* as the Cookie header will give it back, so without
+                           quotes around it; may be empty */
+    lbs_slice_t path;   /* begins with `/`; empty: the default path */
+    lbs_slice_t domain; /* without a dot before it; empty: this host alone */
+    int deletes; /* 1: the browser will not have the cookie, because it is
+                    over or has nothing in it; else 0 */
+} lbs_setcookie_t;
+
 /**
  * Look whether one Set-Cookie sets, or deletes, the cookie of a name. Reads
  * what a browser would read (RFC 6265 5.2): Max-Age wins over Expires, of
- * several the last one counts, and what cannot be read is not there.
- * Cost: linear in the line.
+ * several attributes of a name the last one counts, and what cannot be read is
+ * not there. Cost: linear in the line.
  *
- * @param line     the value of one Set-Cookie field
- * @param name     compared whole and with regard to case
- * @param now      the wall clock, for Expires
- * @param value    out: as the Cookie header will give it back, so without
- *                 quotes around it; into line; may be empty
- * @param deletes  out: 1 when the browser will not have the cookie: it is
- *                 over, or has nothing in it; else 0
+ * @param line  the value of one Set-Cookie field
+ * @param name  compared whole and with regard to case
+ * @param now   the wall clock, for Expires
+ * @param set   out: written on APR_SUCCESS only
  * @return APR_SUCCESS; APR_NOTFOUND: it is about another name
  */
 apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
-                                 apr_time_t now, lbs_slice_t *value,
-                                 int *deletes);
+                                 apr_time_t now, lbs_setcookie_t *set);
 
 /**
  * Write the module's cookie.

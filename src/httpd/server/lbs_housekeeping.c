@@ -106,8 +106,22 @@ static void reap(void)
     lbs_runtime_finish_gone();
 }
 
+/* Requests in flight
+ * ------------------------------------------------------------------------ */
+
+/* Forgotten ones stay forgotten: this binds nothing. */
+static void renew(void *baton, apr_uint64_t key, apr_interval_time_t idle)
+{
+    lbs_table_hit_t hit;
+
+    (void)lbs_table_renew(lbs_runtime()->table, key, *(apr_time_t *)baton,
+                          idle, &hit);
+}
+
 void lbs_housekeeping_tick(apr_time_t now)
 {
+    lbs_ongoing_renew(&lbs_runtime()->shared->notes->ongoing, now, renew,
+                      &now);
     sweep(now);
     if (now - keeping.reaped_at >= REAP_EVERY) {
         keeping.reaped_at = now;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_housekeeping.h - the slow part of the tick: the table is swept, dead
- * children are taken back, slots become free.
+ * children are taken back, slots become free, and sessions with a request in
+ * flight are renewed.
  */
 #ifndef LBS_HOUSEKEEPING_H
 #define LBS_HOUSEKEEPING_H

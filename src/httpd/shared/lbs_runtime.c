@@ -257,6 +257,7 @@ void lbs_runtime_child_gone(apr_uint32_t pid)
         return;
     }
     lbs_lease_drop(&runtime->shared->notes->tick, pid);
+    lbs_ongoing_abandon(&runtime->shared->notes->ongoing, pid);
     for (i = 0; i < runtime->rows.rows; i++) {
         if (lbs_inflight_pid(&runtime->rows, i) == pid
             && lbs_inflight_condemn(&runtime->rows, i, pid, &row)

@@ -17,6 +17,7 @@
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_busy.h"
 #include "src/table/lbs_forgotten.h"
+#include "src/table/lbs_ongoing.h"
 #include "src/table/lbs_table.h"
 
 #define LBS_SHARED_TABLES (1 + LBS_TABLE_CHAIN)
@@ -34,6 +35,8 @@ typedef struct lbs_shared_notes_t {
     lbs_forgotten_t forgotten;
     lbs_busy_t busy[LBS_REGISTRY_POOLS]; /* by slot of the pool */
     lbs_lease_t tick;                    /* of the process that ticks */
+    lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS1201 */
+    lbs_ongoing_t ongoing;
 } lbs_shared_notes_t;
 
 typedef struct lbs_shared_t {

@@ -16,15 +16,14 @@ static apr_pool_t *pool;
  * browser will not have it. NULL: another name. */
 static const char *reading(const char *line)
 {
-    lbs_slice_t value;
-    int deletes;
+    lbs_setcookie_t set;
 
-    if (lbs_setcookie_parse(line, lbs_slice_of("SID"), NOW, &value, &deletes)
+    if (lbs_setcookie_parse(line, lbs_slice_of("SID"), NOW, &set)
         != APR_SUCCESS) {
         return NULL;
     }
-    return apr_pstrcat(pool, deletes ? "-" : "",
-                       apr_pstrmemdup(pool, value.p, value.n), NULL);
+    return apr_pstrcat(pool, set.deletes ? "-" : "",
+                       apr_pstrmemdup(pool, set.value.p, set.value.n), NULL);
 }
 
 static void what_a_line_sets(void)
@@ -107,6 +106,48 @@ static void what_a_line_deletes(void)
 
     for (i = 0; i < COUNT(table); i++) {
         is_str(reading(table[i].line), table[i].want, "%s", table[i].line);
+    }
+}
+
+/* Path and domain of a line that sets SID, with a blank between them. */
+static const char *scope(const char *line)
+{
+    lbs_setcookie_t set;
+
+    if (lbs_setcookie_parse(line, lbs_slice_of("SID"), NOW, &set)
+        != APR_SUCCESS) {
+        return NULL;
+    }
+    return apr_psprintf(pool, "%.*s %.*s", (int)set.path.n,
+                        set.path.n > 0 ? set.path.p : "", (int)set.domain.n,
+                        set.domain.n > 0 ? set.domain.p : "");
+}
+
+static void where_a_cookie_is_sent(void)
+{
+    static const struct {
+        const char *line;
+        const char *want;
+    } table[] = {
+        {"SID=x", " "},
+        {"SID=x; Path=/", "/ "},
+        {"SID=x; path = /a/b ; DOMAIN = example.com ", "/a/b example.com"},
+        {"SID=x; Domain=.example.com", " example.com"},
+        {"SID=x; Domain=..example.com", " .example.com"},
+        {"SID=x; Domain=a; Domain=b", " b"},
+        {"SID=x; Domain=a; Domain=", " a"},
+        {"SID=x; Domain=.", " "},
+        {"SID=x; Path=/a; Path=/b", "/b "},
+        {"SID=x; Path=/a; Path=b", " "},
+        {"SID=x; Path=/a; Path", " "},
+        {"SID=x; Path=", " "},
+        {"SID=x; Path=\"/a\"", " "},
+        {"SID=Path=/a", " "},
+    };
+    apr_size_t i;
+
+    for (i = 0; i < COUNT(table); i++) {
+        is_str(scope(table[i].line), table[i].want, "%s", table[i].line);
     }
 }
 
@@ -215,12 +256,10 @@ static int attributes_are(const char *line, const lbs_cookie_conf_t *conf,
 
 static int reads_back(const char *line, lbs_slice_t name, const char *want)
 {
-    lbs_slice_t value;
-    int deletes;
+    lbs_setcookie_t set;
 
-    return lbs_setcookie_parse(line, name, NOW, &value, &deletes)
-               == APR_SUCCESS
-           && !deletes && lbs_slice_is(value, want);
+    return lbs_setcookie_parse(line, name, NOW, &set) == APR_SUCCESS
+           && !set.deletes && lbs_slice_is(set.value, want);
 }
 
 static void all_subsets_of_the_attributes(void)
@@ -303,6 +342,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     what_a_line_sets();
     what_a_line_deletes();
+    where_a_cookie_is_sent();
     no_byte_behind_the_line_is_read();
     long_lines_end_in_time();
     the_line_in_full();
