@@ -66,12 +66,10 @@ static apr_uint64_t read_setcookie(void)
     static const char line[] =
         "sessionid=0123456789abcdef0123456789abcdef; expires=Tue, 28 Nov 2023 "
         "22:13:20 GMT; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax";
-    lbs_slice_t value;
-    int deletes;
+    lbs_setcookie_t set;
 
-    (void)lbs_setcookie_parse(line, lbs_slice_of("sessionid"), 0, &value,
-                              &deletes);
-    return value.n;
+    (void)lbs_setcookie_parse(line, lbs_slice_of("sessionid"), 0, &set);
+    return set.value.n;
 }
 
 static apr_uint64_t write_setcookie(void)

@@ -137,15 +137,3 @@ void lbs_ongoing_abandon(lbs_ongoing_t *ongoing, apr_uint32_t owner)
         }
     }
 }
-
-apr_uint32_t lbs_ongoing_count(const lbs_ongoing_t *ongoing)
-{
-    apr_uint32_t top = lbs_atomic_load32_relaxed(&ongoing->top);
-    apr_uint32_t sum = 0;
-    apr_uint32_t i;
-
-    for (i = 0; i < top && i < LBS_ONGOING_PLACES; i++) {
-        sum += lbs_atomic_load64_relaxed(&ongoing->place[i].owner) != 0;
-    }
-    return sum;
-}

@@ -83,7 +83,4 @@ void lbs_ongoing_renew(lbs_ongoing_t *ongoing, apr_time_t now,
 /** A child is gone: free its places. */
 void lbs_ongoing_abandon(lbs_ongoing_t *ongoing, apr_uint32_t owner);
 
-/** @return requests that have a place. Cost: a walk. */
-apr_uint32_t lbs_ongoing_count(const lbs_ongoing_t *ongoing);
-
 #endif

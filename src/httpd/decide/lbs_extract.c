@@ -70,12 +70,9 @@ static lbs_slice_t of_address(request_rec *r, const lbs_source_t *source,
     return value;
 }
 
-/* httpd puts the fields of one name together, with commas between them: empty
- * ones at either end are no part of the value. */
-static lbs_slice_t of_header(const request_rec *r, const char *name)
+lbs_slice_t lbs_extract_header_value(const char *text)
 {
     static const char between[] = ", \t";
-    const char *text = apr_table_get(r->headers_in, name);
     lbs_slice_t value =
         lbs_slice_of(text != NULL ? text + strspn(text, between) : NULL);
 
@@ -144,7 +141,8 @@ int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
         value = of_address(r, source, address);
         break;
     case LBS_SOURCE_HEADER:
-        value = of_header(r, source->name);
+        value = lbs_extract_header_value(
+            apr_table_get(r->headers_in, source->name));
         break;
     case LBS_SOURCE_QUERY:
     case LBS_SOURCE_PATH:

@@ -29,6 +29,11 @@ typedef int lbs_extract_fn(void *baton, lbs_slice_t value);
 int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
                      lbs_extract_fn *fn, void *baton);
 
+/** The key in a header's value. httpd puts the fields of one name together,
+ * with commas between them: empty ones at either end are no part of it.
+ * @param text  NULL: no key */
+lbs_slice_t lbs_extract_header_value(const char *text);
+
 /** Keyed hash of a client without a cookie: address and User-Agent. */
 apr_uint64_t lbs_extract_first(request_rec *r, const lbs_pool_t *pool);
 

@@ -11,12 +11,18 @@
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
 #define TOKEN_AHEAD 86400
 
+/* Values of one source that the store is asked for: a client may show
+ * hundreds, and a browser has one or two. */
+#define MOST_ASKED 4
+
 /* One source's walk through the values of a request. */
 typedef struct look_t {
     const lbs_ask_t *ask;
     lbs_visit_t *visit;
-    int index;          /* of the source */
-    lbs_reason_t worst; /* why no value was usable so far */
+    int index;                      /* of the source */
+    lbs_reason_t worst;             /* why no value was usable so far */
+    apr_uint64_t asked[MOST_ASKED]; /* hashes the store was asked for */
+    unsigned nasked;
 } look_t;
 
 static int is_too_old(const lbs_pool_t *pool, apr_uint64_t hash,
@@ -65,6 +71,26 @@ static void note_value(look_t *look, const void *bytes, apr_size_t n)
     }
 }
 
+/* @return 1 when the store knows the session of a value that the table does
+ *         not know */
+static int ask_store(look_t *look, lbs_key_t *key, lbs_slice_t value)
+{
+    unsigned i;
+
+    for (i = 0; i < look->nasked; i++) {
+        if (look->asked[i] == key->hash) {
+            return 0;
+        }
+    }
+    if (look->ask->pool->store == NULL || look->nasked == MOST_ASKED) {
+        return 0;
+    }
+    look->asked[look->nasked++] = key->hash;
+    key->name = lbs_store_name(look->ask->r, look->ask->pool, look->index,
+                               value.p, value.n);
+    return lbs_store_find(look->ask->pool, key, &look->visit->wait);
+}
+
 /* Any key but ours: the first value is the one to learn, the first that the
  * table knows is the one that counts. */
 static int look_at_value(look_t *look, lbs_slice_t value)
@@ -78,11 +104,11 @@ static int look_at_value(look_t *look, lbs_slice_t value)
     };
 
     note_value(look, value.p, value.n);
-    candidate.name =
-        lbs_store_name(look->ask->r, pool, look->index, value.p, value.n);
-    if (look_up(look, &candidate) || lbs_store_find(pool, &candidate)
+    if (look_up(look, &candidate) || ask_store(look, &candidate, value)
         || !key->present) {
         *key = candidate;
+        key->name = lbs_store_name(look->ask->r, look->ask->pool, look->index,
+                                   value.p, value.n);
     }
     return candidate.known;
 }
@@ -216,7 +242,8 @@ static int carry_token(look_t *look)
 int lbs_lookup_value(const lbs_ask_t *ask, int index, lbs_slice_t value,
                      lbs_visit_t *visit, lbs_reason_t *why)
 {
-    look_t look = {ask, visit, index, LBS_REASON_NONE};
+    look_t look = {
+        .ask = ask, .visit = visit, .index = index, .worst = LBS_REASON_NONE};
 
     if (value.n == 0) {
         *why = LBS_REASON_FIRST;
@@ -246,7 +273,8 @@ lbs_reason_t lbs_lookup_at_keys(const lbs_ask_t *ask, lbs_visit_t *visit,
 
     *source = -1;
     for (i = 0; i < ask->pool->set.sticky->count; i++) {
-        look_t look = {ask, visit, i, LBS_REASON_NONE};
+        look_t look = {
+            .ask = ask, .visit = visit, .index = i, .worst = LBS_REASON_NONE};
         int found = carry_token(&look)
                     || lbs_extract_each(ask->r, ask->pool, i, look_at, &look);
 

@@ -9,16 +9,30 @@
 
 /* Remembering ------------------------------------------------------------ */
 
-/* The session's own word stays, and another one says where it is. */
-static void remember_away(const lbs_pool_t *pool, apr_uint64_t hash,
-                          apr_uint32_t slot, apr_time_t now)
+/* The session's own word stays, and another one says where it is. One that is
+ * elsewhere for this request only, because its home is full, has no such
+ * word. */
+static void remember_away(const lbs_pool_t *pool, const lbs_choice_t *choice,
+                          const lbs_key_t *key, apr_time_t now)
 {
     apr_interval_time_t idle = pool->set.timeout->idle;
     lbs_table_t *table = lbs_runtime()->table;
+    apr_uint32_t slot = pool->member[choice->member].slot;
+    apr_uint32_t home = slot;
     lbs_table_hit_t hit;
 
-    (void)lbs_table_bind(table, lbs_place_away(hash), slot, now, idle, NULL);
-    (void)lbs_table_renew(table, hash, now, idle, &hit);
+    if (pool->set.failback->mode != LBS_FAILBACK_STAY
+        && choice->reason != LBS_REASON_FULL) {
+        (void)lbs_table_bind(table, lbs_place_away(key->hash), slot, now, idle,
+                             NULL);
+        if (choice->home != LBS_NO_MEMBER) {
+            home = pool->member[choice->home].slot;
+        }
+    }
+    if (lbs_table_renew(table, key->hash, now, idle, &hit) != APR_SUCCESS
+        && !key->known) {
+        (void)lbs_table_bind(table, key->hash, home, now, idle, NULL);
+    }
 }
 
 static void remember_here(const lbs_pool_t *pool, apr_uint64_t hash,
@@ -41,42 +55,45 @@ static void remember_here(const lbs_pool_t *pool, apr_uint64_t hash,
     }
 }
 
-void lbs_sessions_remember(const lbs_pool_t *pool, const lbs_visit_t *visit,
-                           const lbs_choice_t *choice, int index)
+void lbs_sessions_remember(const lbs_pool_t *pool, const lbs_choice_t *choice,
+                           const lbs_key_t *key, lbs_store_wait_t *wait)
 {
-    const lbs_key_t *key = &visit->key[index];
-    apr_uint32_t slot = pool->member[choice->member].slot;
     apr_time_t now = lbs_runtime_now();
 
     if (choice->temporary) {
-        if (pool->set.failback->mode != LBS_FAILBACK_STAY
-            && choice->reason != LBS_REASON_FULL) {
-            remember_away(pool, key->hash, slot, now);
-        }
+        remember_away(pool, choice, key, now);
         return;
     }
-    remember_here(pool, key->hash, slot, now);
+    remember_here(pool, key->hash, pool->member[choice->member].slot, now);
     if (choice->reason == LBS_REASON_FAILBACK) {
         (void)lbs_table_forget(lbs_runtime()->table, lbs_place_away(key->hash),
                                now, NULL);
     }
-    lbs_store_write(pool, choice->member, key);
+    lbs_store_write(pool, choice->member, key, wait);
 }
 
 /* Forgetting ------------------------------------------------------------- */
 
-void lbs_sessions_forget(const lbs_pool_t *pool, const lbs_key_t *key)
+void lbs_sessions_end(const lbs_pool_t *pool, const lbs_key_t *key,
+                      lbs_store_wait_t *wait)
 {
     lbs_table_t *table = lbs_runtime()->table;
     apr_time_t now = lbs_runtime_now();
 
-    /* The visitor's token would bring it back, and so would the store. */
-    lbs_forgotten_add_session(&lbs_runtime()->shared->notes->forgotten,
-                              key->hash);
     (void)lbs_table_forget(table, lbs_place_away(key->hash), now, NULL);
     (void)lbs_table_forget(table, lbs_place_max(key->hash), now, NULL);
     (void)lbs_table_forget(table, key->hash, now, NULL);
-    lbs_store_forget(pool, key);
+    lbs_store_forget(pool, key, wait);
+}
+
+void lbs_sessions_forget(const lbs_pool_t *pool, const lbs_key_t *key)
+{
+    lbs_store_wait_t wait = {0};
+
+    /* The visitor's token would bring it back, and so would the store. */
+    lbs_forgotten_add_session(&lbs_runtime()->shared->notes->forgotten,
+                              key->hash);
+    lbs_sessions_end(pool, key, &wait);
 }
 
 static int is_of_slot(void *data, const lbs_table_hit_t *hit)

@@ -11,15 +11,21 @@
 
 /**
  * A member has answered a request that showed, or was given, a key: the
- * session is there from now on, or is away from home for a while.
+ * session is there from now on, or is away from home for a while. One that was
+ * given while the visitor is away is known where the answer came from, and has
+ * the home of the visitor's other one.
  *
  * Cost: a few words of the table; with LBStickyStore a call to it where that
  * does not know yet.
  *
- * @param index  of the source whose key it is
+ * @param wait  of the request, for the store
  */
-void lbs_sessions_remember(const lbs_pool_t *pool, const lbs_visit_t *visit,
-                           const lbs_choice_t *choice, int index);
+void lbs_sessions_remember(const lbs_pool_t *pool, const lbs_choice_t *choice,
+                           const lbs_key_t *key, lbs_store_wait_t *wait);
+
+/** The application ends the session that a key names. */
+void lbs_sessions_end(const lbs_pool_t *pool, const lbs_key_t *key,
+                      lbs_store_wait_t *wait);
 
 /** The operator ends one session: also for tokens and for other servers. */
 void lbs_sessions_forget(const lbs_pool_t *pool, const lbs_key_t *key);

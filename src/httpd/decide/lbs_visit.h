@@ -11,12 +11,14 @@
 #include "src/affinity/lbs_token.h"
 #include "src/base/lbs_slice.h"
 #include "src/httpd/pool/lbs_key.h"
+#include "src/httpd/store/lbs_store.h"
 
 typedef struct lbs_visit_t {
     lbs_key_t key[LBS_SOURCE_MAX];
     lbs_slice_t pick_value; /* first value shown, for the method hash */
     int has_token;          /* a token that some known secret signed */
     lbs_token_t token;
+    lbs_store_wait_t wait; /* for LBStickyStore, asking and telling */
 } lbs_visit_t;
 
 #endif

@@ -8,6 +8,7 @@
 #include "src/httpd/request/lbs_admit.h"
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_headers.h"
+#include "src/httpd/request/lbs_in_use.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/local/lbs_local_map.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -34,6 +35,7 @@ static int enter(request_rec *r, lbs_request_t *req)
 {
     int status = lbs_request_decide(req);
 
+    lbs_in_use_begin(req);
     while (status == OK && req->pool->member[req->choice.member].own) {
         apr_status_t rv = lbs_admit(r, req);
 

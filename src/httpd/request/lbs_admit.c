@@ -2,11 +2,15 @@
 /* lbs_admit.c - see lbs_admit.h. */
 #include "src/httpd/request/lbs_admit.h"
 
+#include "src/httpd/request/lbs_hangup.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_queue.h"
 
 /* How long a waiting request sleeps between two looks. */
 #define NAP apr_time_from_msec(2)
+
+/* Naps between two looks at the client's connection. */
+#define NAPS_PER_LOOK 8
 
 /* Does another member take this request? */
 static int has_other(const lbs_request_t *req)
@@ -24,16 +28,35 @@ static int has_other(const lbs_request_t *req)
     return 0;
 }
 
+/* Is there no use in waiting any more?
+ *
+ * @param naps  taken so far
+ * @return APR_SUCCESS: there is; APR_ECONNABORTED: the client is gone;
+ *         APR_EBUSY: httpd stops, which does not wait for those who wait */
+static apr_status_t look_around(const request_rec *r, unsigned naps)
+{
+    if (naps % NAPS_PER_LOOK != 0) {
+        return APR_SUCCESS;
+    }
+    if (lbs_hangup_seen(r)) {
+        return APR_ECONNABORTED;
+    }
+    return lbs_hangup_server_stops() ? APR_EBUSY : APR_SUCCESS;
+}
+
 /* Where nobody knows whether the member still answers, what can be repeated
  * finds out; what cannot waits for that, as long as a stall takes to be
  * found, and goes elsewhere if that is what comes of it. When nobody finds out
  * one of those who wait has to.
  *
- * @return APR_SUCCESS: send it; APR_EAGAIN: closed meanwhile */
-static apr_status_t wait_for_sign(const lbs_request_t *req)
+ * @return APR_SUCCESS: send it; else as lbs_admit() */
+static apr_status_t wait_for_sign(const request_rec *r,
+                                  const lbs_request_t *req)
 {
     lbs_gauge_t *g = req->pool->member[req->choice.member].gauge;
+    apr_status_t rv = APR_SUCCESS;
     apr_uint64_t now, stall, end;
+    unsigned naps = 0;
 
     if (lbs_atomic_load64_relaxed(&g->doubt_until) == 0
         || lbs_request_stays_repeatable(req)) {
@@ -42,14 +65,13 @@ static apr_status_t wait_for_sign(const lbs_request_t *req)
     now = (apr_uint64_t)lbs_runtime_now();
     stall = lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
     end = now + (stall > LBS_EJECT_DOUBT_US ? stall : LBS_EJECT_DOUBT_US);
-    while (!lbs_gauge_risk(g, now, now + LBS_EJECT_DOUBT_US) && now < end) {
+    while (rv == APR_SUCCESS
+           && !lbs_gauge_risk(g, now, now + LBS_EJECT_DOUBT_US) && now < end) {
         apr_sleep(NAP);
         now = (apr_uint64_t)lbs_runtime_now();
-        if (!lbs_gauge_open_kept(g)) {
-            return APR_EAGAIN;
-        }
+        rv = lbs_gauge_open_kept(g) ? look_around(r, ++naps) : APR_EAGAIN;
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* A request that cannot be repeated never is the trial of a half-open member:
@@ -92,12 +114,14 @@ static apr_status_t enter(lbs_request_t *req)
 }
 
 /* @return as lbs_admit(); the ticket is given back by the caller */
-static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
+static apr_status_t wait_for_turn(const request_rec *r, lbs_request_t *req,
+                                  apr_uint64_t ticket)
 {
     const lbs_member_t *m = &req->pool->member[req->choice.member];
-    apr_status_t rv;
+    unsigned naps = 0;
+    apr_status_t rv, over;
 
-    for (;;) {
+    for (;; naps++) {
         rv = lbs_queue_turn(&m->record->queue, m->gauge,
                             (apr_uint64_t)lbs_runtime_now(), ticket);
         if (APR_STATUS_IS_TIMEUP(rv)) {
@@ -105,6 +129,11 @@ static apr_status_t wait_for_turn(lbs_request_t *req, apr_uint64_t ticket)
         }
         if (!lbs_gauge_open_kept(m->gauge) && !req->choice.anyway) {
             return APR_EAGAIN;
+        }
+        /* Nobody is sent to the member who will not take its answer. */
+        over = look_around(r, rv == APR_SUCCESS ? 0 : naps);
+        if (over != APR_SUCCESS) {
+            return over;
         }
         if (rv == APR_SUCCESS) {
             rv = enter(req);
@@ -136,17 +165,21 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     const lbs_set_limit_t *set = req->pool->set.limit;
     lbs_queue_t *queue = &req->pool->member[req->choice.member].record->queue;
     apr_uint64_t now, ticket;
-    apr_status_t rv = APR_EBUSY;
+    apr_status_t rv;
 
-    want_home(req);
-    if (!req->choice.anyway && wait_for_sign(req) == APR_EAGAIN) {
-        return APR_EAGAIN;
+    if (r->connection->aborted) {
+        return APR_ECONNABORTED;
     }
+    want_home(req);
+    rv = req->choice.anyway ? APR_SUCCESS : wait_for_sign(r, req);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = APR_EBUSY;
     if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {
         rv = enter(req);
     }
-    if (rv != APR_EBUSY || set->queue == 0 || req->waited
-        || r->connection->aborted) {
+    if (rv != APR_EBUSY || set->queue == 0 || req->waited) {
         return rv;
     }
     req->waited = 1;
@@ -156,7 +189,7 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     if (rv != APR_SUCCESS) {
         return APR_EBUSY;
     }
-    rv = wait_for_turn(req, ticket);
+    rv = wait_for_turn(r, req, ticket);
     lbs_queue_leave(queue, (apr_uint64_t)lbs_runtime_now(), ticket);
     return rv;
 }

@@ -14,7 +14,8 @@
  * while it is doubtful that the member answers, at most for a stall's time.
  *
  * @return APR_SUCCESS: entered, lbs_inflight_leave() is due; APR_EBUSY: full,
- * or the time was over; APR_EAGAIN: closed meanwhile
+ * or the time was over, or httpd stops; APR_EAGAIN: closed meanwhile;
+ * APR_ECONNABORTED: the client has hung up, nobody is to be asked
  */
 apr_status_t lbs_admit(request_rec *r, lbs_request_t *req);
 

@@ -291,6 +291,32 @@ static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
     }
 }
 
+/* Who hung up is not answered, and no ErrorDocument is asked for it either:
+ * the status is for the log. */
+static lbs_cause_t not_admitted(request_rec *r, apr_status_t rv, int *status)
+{
+    *status = HTTP_SERVICE_UNAVAILABLE;
+    if (rv == APR_ECONNABORTED) {
+        r->status = HTTP_SERVICE_UNAVAILABLE;
+        *status = DONE;
+        return LBS_CAUSE_CLIENT;
+    }
+    return rv == APR_EBUSY ? LBS_CAUSE_FULL : LBS_CAUSE_CLOSED;
+}
+
+/* mod_proxy has put 200 into the request, so that the ErrorDocument is found;
+ * the member's own status is what counts and what is learned from. */
+static void answer_overridden(request_rec *r, lbs_request_t *req, int status)
+{
+    int before = r->status;
+
+    r->status = status;
+    if (lbs_answer_begins(r, req)) {
+        lbs_learn_late(r, req);
+    }
+    r->status = before;
+}
+
 lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
                              const lbs_route_t *route, char *url, int *status)
 {
@@ -301,17 +327,15 @@ lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
     req->attempt = (lbs_attempt_t){.keepalives = -1};
     rv = lbs_admit(r, req);
     if (rv != APR_SUCCESS) {
-        *status = HTTP_SERVICE_UNAVAILABLE;
-        return rv == APR_EBUSY ? LBS_CAUSE_FULL : LBS_CAUSE_CLOSED;
+        return not_admitted(r, rv, status);
     }
     req->attempts++;
     req->attempt.sent_at = lbs_runtime_now();
     lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
     begin_waiting(req);
     *status = run(r, req, route, url);
-    if (!req->attempt.answered && is_overridden(r)
-        && lbs_answer_begins(r, req)) {
-        lbs_learn_late(r, req);
+    if (!req->attempt.answered && is_overridden(r)) {
+        answer_overridden(r, req, *status);
     }
     cause = find_cause(r, req, *status);
     if (cause == LBS_CAUSE_NONE && !req->attempt.answered

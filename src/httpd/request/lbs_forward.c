@@ -7,6 +7,7 @@
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_attempt.h"
 #include "src/httpd/request/lbs_headers.h"
+#include "src/httpd/request/lbs_in_use.h"
 #include "src/httpd/request/lbs_retry.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
@@ -171,6 +172,7 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     if (req->choice.decision == LBS_DECISION_REFUSED) {
         return refused(r, req, HTTP_SERVICE_UNAVAILABLE);
     }
+    lbs_in_use_begin(req);
     *balancer = pool->balancer;
     *worker = pool->member[req->choice.member].worker;
     return lbs_worker_aim(r, *worker, req->from, url);

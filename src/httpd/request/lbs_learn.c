@@ -7,72 +7,73 @@
 #include <http_request.h>
 #include <util_filter.h>
 
-#include "src/affinity/lbs_setcookie.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_sessions.h"
 #include "src/httpd/request/lbs_cookie_out.h"
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/request/lbs_in_use.h"
+#include "src/httpd/request/lbs_taught.h"
 #include "src/httpd/store/lbs_store.h"
 
 static ap_filter_rec_t *learn_filter;
 
-/* The application's Set-Cookie
- * ---------------------------------------------------- */
+/* Keys
+ * ----------------------------------------------------------------------------
+ */
 
-typedef struct setcookie_walk_t {
-    lbs_slice_t name;
-    apr_time_t now; /* wall clock, for Expires */
-    lbs_slice_t value;
-    int deletes;
-    int found;
-} setcookie_walk_t;
-
-/* The last one of a name is what the client keeps: look at every one. */
-static int walk_setcookie(void *baton, const char *key, const char *line)
+/* Who shows a value that nobody here knows, and is refused, may have come to
+ * the wrong member: that is no place to learn. */
+static int is_refused(const request_rec *r, lbs_source_kind_e kind,
+                      const lbs_key_t *key)
 {
-    setcookie_walk_t *walk = baton;
-    lbs_slice_t value;
-    int deletes;
-
-    (void)key;
-    if (lbs_setcookie_parse(line, walk->name, walk->now, &value, &deletes)
-        == APR_SUCCESS) {
-        walk->value = value;
-        walk->deletes = deletes;
-        walk->found = 1;
-    }
-    return 1;
+    return !key->known && r->status >= HTTP_BAD_REQUEST
+           && (kind == LBS_SOURCE_SESSION || kind == LBS_SOURCE_HEADER
+               || kind == LBS_SOURCE_QUERY || kind == LBS_SOURCE_PATH);
 }
 
-/* session=NAME: what the answer sets is the key from now on. */
-static void look_at_answer(request_rec *r, lbs_request_t *req, int index)
+static void learn_key(lbs_request_t *req, const lbs_key_t *key)
 {
-    const lbs_source_t *source = &req->pool->set.sticky->source[index];
-    lbs_key_t *key = &req->visit.key[index];
-    setcookie_walk_t walk = {.name = lbs_slice_of(source->name),
-                             .now = apr_time_now()};
+    lbs_sessions_remember(req->pool, &req->choice, key, &req->visit.wait);
+    lbs_in_use_add(req, key->hash);
+}
 
-    apr_table_do(walk_setcookie, &walk, r->headers_out, "Set-Cookie", NULL);
-    apr_table_do(walk_setcookie, &walk, r->err_headers_out, "Set-Cookie",
-                 NULL);
-    if (!walk.found) {
-        return;
-    }
-    if (walk.deletes) {
+/* A source whose keys answers hand out. What the client shows goes on beside
+ * what it was given, unless that takes its place. */
+static void learn_taught(request_rec *r, lbs_request_t *req, int index)
+{
+    lbs_source_kind_e kind = req->pool->set.sticky->source[index].kind;
+    lbs_key_t *key = &req->visit.key[index];
+    const lbs_key_t shown = *key;
+    lbs_taught_t taught;
+    unsigned i;
+
+    lbs_taught_by(r, req->pool, index, &taught);
+    if (taught.ends) {
         if (key->present) {
-            (void)lbs_table_forget(lbs_runtime()->table, key->hash,
-                                   lbs_runtime_now(), NULL);
-            lbs_store_forget(req->pool, key);
+            lbs_sessions_end(req->pool, key, &req->visit.wait);
         }
         key->present = 0;
-        return;
     }
-    key->present = 1;
-    key->known = 0;
-    key->hash = lbs_extract_hash(req->pool, index, walk.value.p, walk.value.n);
-    key->name =
-        lbs_store_name(r, req->pool, index, walk.value.p, walk.value.n);
-    key->stored = 0;
+    else if (key->present && !taught.replaces && !is_refused(r, kind, key)) {
+        learn_key(req, key);
+    }
+    for (i = 0; i < taught.count; i++) {
+        lbs_slice_t value = taught.value[i];
+        lbs_key_t given = {
+            .present = 1,
+            .slot = -1,
+            .hash = lbs_extract_hash(req->pool, index, value.p, value.n),
+            .name = lbs_store_name(r, req->pool, index, value.p, value.n),
+        };
+
+        if (shown.present && shown.hash == given.hash) {
+            given = shown;
+            if (kind == LBS_SOURCE_HEADER) {
+                continue; /* an echo: it was the client's word */
+            }
+        }
+        learn_key(req, &given);
+        *key = given;
+    }
 }
 
 /* Learning
@@ -86,20 +87,24 @@ static void learn(request_rec *r, lbs_request_t *req)
 
     req->learned = 1;
     for (i = 0; i < sticky->count; i++) {
+        const lbs_key_t *key = &req->visit.key[i];
+
         switch (sticky->source[i].kind) {
-        case LBS_SOURCE_COOKIE:
-            lbs_cookie_out_renew(r, req, i);
-            break;
         case LBS_SOURCE_SESSION:
-            look_at_answer(r, req, i);
-            break;
+        case LBS_SOURCE_HEADER:
+            learn_taught(r, req, i);
+            continue;
         case LBS_SOURCE_ROUTE:
             continue; /* is never stored */
+        case LBS_SOURCE_COOKIE:
+            lbs_taught_drop_own(r, req);
+            lbs_cookie_out_renew(r, req, i);
+            break;
         default:
             break;
         }
-        if (req->visit.key[i].present) {
-            lbs_sessions_remember(req->pool, &req->visit, &req->choice, i);
+        if (key->present && !is_refused(r, sticky->source[i].kind, key)) {
+            learn_key(req, key);
         }
     }
 }

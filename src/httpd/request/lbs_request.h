@@ -56,6 +56,13 @@ typedef struct lbs_served_t {
     apr_table_t *client_headers; /* headers_in as they came */
 } lbs_served_t;
 
+/* Its sessions are not idle meanwhile, see lbs_in_use.h. */
+typedef struct lbs_in_use_t {
+    apr_time_t began; /* monotonic; 0: no session yet */
+    int entered;      /* it has a place among the requests in flight */
+    apr_uint32_t place;
+} lbs_in_use_t;
+
 typedef struct lbs_request_t {
     request_rec *r;
     lbs_pool_t *pool;
@@ -82,6 +89,7 @@ typedef struct lbs_request_t {
     int counted; /* the decision is in the counters */
     int decided; /* before mod_proxy asked */
     int learned;
+    lbs_in_use_t in_use;
     lbs_settled_t settled;
     const char *cookie_line; /* Set-Cookie that still has to go out, or NULL */
 } lbs_request_t;

@@ -35,7 +35,7 @@ typedef struct lbs_shared_notes_t {
     lbs_forgotten_t forgotten;
     lbs_busy_t busy[LBS_REGISTRY_POOLS]; /* by slot of the pool */
     lbs_lease_t tick;                    /* of the process that ticks */
-    lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS1201 */
+    lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS3500 */
     lbs_ongoing_t ongoing;
 } lbs_shared_notes_t;
 

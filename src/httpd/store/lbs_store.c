@@ -137,8 +137,48 @@ const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
     return names;
 }
 
+/* A call within the time that the request has left. The store is blamed for
+ * being late only where it had all of it. */
+static apr_status_t call(const lbs_pool_t *pool, lbs_store_op_t op,
+                         const char *name, unsigned char *value,
+                         apr_time_t expiry, apr_time_t *until)
+{
+    lbs_store_call_t what = {
+        .op = op,
+        .name = name,
+        .value = value,
+        .expiry = expiry,
+        .timeout = pool->set.store->timeout,
+        .whole = *until == 0,
+    };
+    apr_time_t now = lbs_runtime_now();
+
+    if (*until == 0) {
+        *until = now + what.timeout;
+    }
+    what.timeout = *until - now;
+    return what.timeout > 0 ? lbs_store_call(pool->store, &what) : APR_TIMEUP;
+}
+
+/* To tell the store something, or to end it there. */
+static void tell(const lbs_pool_t *pool, lbs_store_op_t op, const char *name,
+                 unsigned char *value, apr_time_t expiry,
+                 lbs_store_wait_t *wait)
+{
+    lbs_store_call_t unawaited = {
+        .op = op, .name = name, .value = value, .expiry = expiry};
+
+    if (wait->late) {
+        (void)lbs_store_call(pool->store, &unawaited);
+    }
+    else {
+        wait->late = APR_STATUS_IS_TIMEUP(
+            call(pool, op, name, value, expiry, &wait->tell_until));
+    }
+}
+
 static apr_status_t read_one(const lbs_pool_t *pool, const char *names,
-                             apr_size_t which, apr_time_t now,
+                             apr_size_t which, lbs_store_wait_t *wait,
                              lbs_store_record_t *record)
 {
     unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
@@ -146,13 +186,13 @@ static apr_status_t read_one(const lbs_pool_t *pool, const char *names,
     apr_status_t rv;
 
     apr_cpystrn(name, names + which * LBS_STORE_RECORD_NAME_LEN, sizeof(name));
-    rv = lbs_store_call(pool->store, LBS_STORE_GET, name, value, 0,
-                        pool->set.store->timeout);
+    rv = call(pool, LBS_STORE_GET, name, value, 0, &wait->ask_until);
+    wait->late |= APR_STATUS_IS_TIMEUP(rv);
     return rv != APR_SUCCESS
                ? rv
                : lbs_store_record_decode(
                    &keys.secret[which], name, value, sizeof(value),
-                   (apr_uint64_t)apr_time_sec(now), record);
+                   (apr_uint64_t)apr_time_sec(apr_time_now()), record);
 }
 
 static int is_too_old(const lbs_pool_t *pool, const lbs_store_record_t *record,
@@ -165,7 +205,8 @@ static int is_too_old(const lbs_pool_t *pool, const lbs_store_record_t *record,
                   > apr_time_sec(max);
 }
 
-int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key)
+int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
+                   lbs_store_wait_t *wait)
 {
     apr_time_t now = apr_time_now();
     const lbs_member_t *m;
@@ -175,7 +216,7 @@ int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key)
 
     for (i = 0; key->name != NULL && i < keys.count && rv == APR_NOTFOUND;
          i++) {
-        rv = read_one(pool, key->name, i, now, &record);
+        rv = read_one(pool, key->name, i, wait, &record);
     }
     if (key->name == NULL || rv != APR_SUCCESS
         || is_too_old(pool, &record, now)) {
@@ -207,7 +248,8 @@ static int is_due(const lbs_pool_t *pool, int member, const lbs_key_t *key)
            || seen / period != lbs_runtime_now() / period;
 }
 
-void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key)
+void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
+                     lbs_store_wait_t *wait)
 {
     apr_int64_t idle = pool->set.timeout->idle;
     apr_time_t now = apr_time_now();
@@ -225,11 +267,11 @@ void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key)
     }
     apr_cpystrn(name, key->name, sizeof(name));
     lbs_store_record_encode(&keys.secret[0], name, &record, value);
-    (void)lbs_store_call(pool->store, LBS_STORE_PUT, name, value, expiry,
-                         pool->set.store->timeout);
+    tell(pool, LBS_STORE_PUT, name, value, expiry, wait);
 }
 
-void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key)
+void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key,
+                      lbs_store_wait_t *wait)
 {
     unsigned char none[LBS_STORE_RECORD_VALUE_LEN] = {0};
     char name[LBS_STORE_RECORD_NAME_LEN + 1];
@@ -238,7 +280,6 @@ void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key)
     for (i = 0; key->name != NULL && i < keys.count; i++) {
         apr_cpystrn(name, key->name + i * LBS_STORE_RECORD_NAME_LEN,
                     sizeof(name));
-        (void)lbs_store_call(pool->store, LBS_STORE_REMOVE, name, none, 0,
-                             pool->set.store->timeout);
+        tell(pool, LBS_STORE_REMOVE, name, none, 0, wait);
     }
 }

@@ -37,24 +37,37 @@ apr_status_t lbs_store_start(apr_pool_t *pconf, apr_pool_t *ptemp,
 const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
                            const void *value, apr_size_t len);
 
+/* What one request may wait for the store: timeout= for all that it asks
+ * before it is sent, and once more for all that it tells before the answer is
+ * released. Where asking took longer than that, telling waits for nothing. All
+ * zero when the request begins. */
+typedef struct lbs_store_wait_t {
+    apr_time_t ask_until;  /* monotonic; 0: nothing was asked yet */
+    apr_time_t tell_until; /* 0: nothing was told yet */
+    int late;              /* the store did not answer in that time */
+} lbs_store_wait_t;
+
 /**
  * Ask the store for a session that the table does not know.
  *
- * Cost: one call to the store, never longer than timeout=.
+ * Cost: one call to the store for each secret, within the request's time.
  *
  * @param key  its name is set, or NULL; on success known, slot and expires are
  * @return 1 when the store knows it; 0: it does not, or cannot be asked
  */
-int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key);
+int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
+                   lbs_store_wait_t *wait);
 
 /**
  * Tell the store which member has a session, where that is new or was told
  * long ago. Before the answer is released; not for a session that is there
  * for one request only.
  */
-void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key);
+void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
+                     lbs_store_wait_t *wait);
 
 /** The application ended a session. */
-void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key);
+void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key,
+                      lbs_store_wait_t *wait);
 
 #endif

@@ -18,6 +18,7 @@
 #define PATIENCE 3 /* failures in a row before it is left alone */
 #define REST apr_time_from_sec(2) /* between tries while it is left alone */
 #define WARN_EVERY apr_time_from_sec(60)
+#define LEAVE_WITHIN apr_time_from_sec(1)
 
 /* Shared by all processes of this configuration. */
 typedef struct breaker_t {
@@ -118,18 +119,25 @@ apr_status_t lbs_store_call_open(lbs_store_t **store,
     return APR_SUCCESS;
 }
 
-/* This process ends. Calls under a store's mutex are short, and it must not be
- * left locked. Others may wait for a server that hangs, for longer than
- * anybody wants to wait for a process: they are left where they are. Nothing
- * that they use goes before the process does: httpd destroys pchild, not
- * pconf, when a child ends. */
+/* This process ends. Calls under a store's mutex are short as a rule, and it
+ * should not be left locked: they have a second. All others may wait for a
+ * server that hangs, for longer than anybody wants to wait for a process: they
+ * are left where they are. Nothing that they use goes before the process does:
+ * httpd destroys pchild, not pconf, when a child ends. */
 static apr_status_t leave_calls(void *unused)
 {
+    apr_time_t until = lbs_runtime_now() + LEAVE_WITHIN;
+
     (void)unused;
     (void)apr_thread_mutex_lock(process.lock);
     process.ends = 1;
     while (process.alone > 0) {
-        (void)apr_thread_cond_wait(process.over, process.lock);
+        apr_time_t left = until - lbs_runtime_now();
+
+        if (left <= 0) {
+            break;
+        }
+        (void)apr_thread_cond_timedwait(process.over, process.lock, left);
     }
     (void)apr_thread_mutex_unlock(process.lock);
     return APR_SUCCESS;
@@ -378,27 +386,42 @@ static int wait_for(call_t *call, apr_interval_time_t timeout)
     return done;
 }
 
-apr_status_t lbs_store_call(lbs_store_t *store, lbs_store_op_t op,
-                            const char *name,
-                            unsigned char value[LBS_STORE_RECORD_VALUE_LEN],
-                            apr_time_t expiry, apr_interval_time_t timeout)
+static call_t *make_call(lbs_store_t *store, const lbs_store_call_t *what)
+{
+    call_t *call = calloc(1, sizeof(*call));
+
+    if (call != NULL) {
+        call->store = store;
+        call->op = what->op;
+        call->expiry = what->expiry;
+        call->abandoned = what->timeout == 0;
+        memcpy(call->name, what->name, LBS_STORE_RECORD_NAME_LEN);
+        if (what->op == LBS_STORE_PUT) {
+            memcpy(call->value, what->value, LBS_STORE_RECORD_VALUE_LEN);
+        }
+    }
+    return call;
+}
+
+/* Calls for which nobody waits may not pile up before those for which somebody
+ * does. */
+static int is_in_the_way(const lbs_store_call_t *what)
+{
+    return what->timeout == 0
+           && apr_thread_pool_tasks_count(process.threads) > 0;
+}
+
+apr_status_t lbs_store_call(lbs_store_t *store, const lbs_store_call_t *what)
 {
     call_t *call;
     apr_status_t rv = APR_TIMEUP;
 
-    if (process.threads == NULL || !may_call(store)) {
+    if (process.threads == NULL || is_in_the_way(what) || !may_call(store)) {
         return APR_EAGAIN;
     }
-    call = calloc(1, sizeof(*call));
+    call = make_call(store, what);
     if (call == NULL) {
         return APR_ENOMEM;
-    }
-    call->store = store;
-    call->op = op;
-    call->expiry = expiry;
-    memcpy(call->name, name, LBS_STORE_RECORD_NAME_LEN);
-    if (op == LBS_STORE_PUT) {
-        memcpy(call->value, value, LBS_STORE_RECORD_VALUE_LEN);
     }
     if (apr_thread_pool_push(process.threads, run, call,
                              APR_THREAD_TASK_PRIORITY_NORMAL, NULL)
@@ -406,14 +429,19 @@ apr_status_t lbs_store_call(lbs_store_t *store, lbs_store_op_t op,
         free(call);
         return APR_EAGAIN;
     }
-    if (wait_for(call, timeout)) {
+    if (what->timeout == 0) {
+        return APR_EAGAIN; /* the thread frees it */
+    }
+    if (wait_for(call, what->timeout)) {
         rv = call->rv;
-        if (rv == APR_SUCCESS && op == LBS_STORE_GET) {
-            memcpy(value, call->value, LBS_STORE_RECORD_VALUE_LEN);
+        if (rv == APR_SUCCESS && what->op == LBS_STORE_GET) {
+            memcpy(what->value, call->value, LBS_STORE_RECORD_VALUE_LEN);
         }
         free(call);
     }
-    judge(store, op, rv);
+    if (what->whole || !APR_STATUS_IS_TIMEUP(rv)) {
+        judge(store, what->op, rv);
+    }
     return rv;
 }
 

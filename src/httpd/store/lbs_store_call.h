@@ -41,20 +41,26 @@ apr_status_t lbs_store_call_open(lbs_store_t **store,
 /** In child_init. */
 void lbs_store_call_child(apr_pool_t *pchild, server_rec *main_server);
 
+typedef struct lbs_store_call_t {
+    lbs_store_op_t op;
+    const char *name;            /* LBS_STORE_RECORD_NAME_LEN characters */
+    unsigned char *value;        /* in for PUT, out for GET:
+                                    LBS_STORE_RECORD_VALUE_LEN bytes */
+    apr_time_t expiry;           /* wall clock, for PUT */
+    apr_interval_time_t timeout; /* microseconds the caller waits; 0: it does
+                                    not, and learns nothing of it */
+    int whole; /* that is all the time a call may take: being late counts
+                  against the store */
+} lbs_store_call_t;
+
 /**
  * Call a store.
  *
- * @param name     LBS_STORE_RECORD_NAME_LEN characters
- * @param value    in for PUT, out for GET: LBS_STORE_RECORD_VALUE_LEN bytes
- * @param expiry   wall clock, for PUT
- * @param timeout  microseconds the caller waits
  * @return APR_SUCCESS; APR_NOTFOUND: it is not there; APR_EAGAIN: the store is
- *         being left alone; APR_TIMEUP or another error: the store failed
+ *         being left alone, or nobody waits; APR_TIMEUP or another error: the
+ *         store failed
  */
-apr_status_t lbs_store_call(lbs_store_t *store, lbs_store_op_t op,
-                            const char *name,
-                            unsigned char value[LBS_STORE_RECORD_VALUE_LEN],
-                            apr_time_t expiry, apr_interval_time_t timeout);
+apr_status_t lbs_store_call(lbs_store_t *store, const lbs_store_call_t *what);
 
 /** @return 1 while the store is left alone; store may be NULL */
 int lbs_store_call_is_down(const lbs_store_t *store);

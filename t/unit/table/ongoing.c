@@ -35,6 +35,18 @@ static seen_t renewed(apr_time_t now)
     return seen;
 }
 
+/* Requests that have a place. */
+static apr_uint32_t count(void)
+{
+    apr_uint32_t sum = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < LBS_ONGOING_PLACES; i++) {
+        sum += lbs_atomic_load64_relaxed(&ongoing.place[i].owner) != 0;
+    }
+    return sum;
+}
+
 static apr_uint32_t enter(apr_uint32_t owner, apr_uint32_t *hint)
 {
     apr_uint32_t place = LBS_ONGOING_PLACES;
@@ -80,12 +92,11 @@ static void more_than_there_is_room_for(void)
     while (lbs_ongoing_enter(&ongoing, CHILD, &hint, NOW, IDLE, &none)
            == APR_SUCCESS) {
     }
-    is_int(lbs_ongoing_count(&ongoing), LBS_ONGOING_PLACES, "all are taken");
+    is_int(count(), LBS_ONGOING_PLACES, "all are taken");
     lbs_ongoing_abandon(&ongoing, CHILD + 1);
-    is_int(lbs_ongoing_count(&ongoing), LBS_ONGOING_PLACES,
-           "another child is gone");
+    is_int(count(), LBS_ONGOING_PLACES, "another child is gone");
     lbs_ongoing_abandon(&ongoing, CHILD);
-    is_int(lbs_ongoing_count(&ongoing), 0, "this child is gone");
+    is_int(count(), 0, "this child is gone");
     is_int(renewed(NOW + 100 * SECOND).calls, 0, "and so are its sessions");
 }
 
@@ -137,7 +148,7 @@ static void threads_at_once(void)
         sum += wrong[i];
     }
     is_int(sum, 0, "every request has a place of its own");
-    is_int(lbs_ongoing_count(&ongoing), 0, "and gives it back");
+    is_int(count(), 0, "and gives it back");
 }
 
 int main(void)

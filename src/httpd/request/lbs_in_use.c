@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_in_use.c - see lbs_in_use.h. */
+#include "src/httpd/request/lbs_in_use.h"
+
+#include <unistd.h>
+
+#include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+/* A request shorter than that changes nothing that the table can tell. */
+#define SHORT(idle) ((idle) / 256)
+
+static lbs_ongoing_t *ongoing(void)
+{
+    return &lbs_runtime()->shared->notes->ongoing;
+}
+
+static void renew(void *baton, apr_uint64_t key, apr_interval_time_t idle)
+{
+    lbs_table_hit_t hit;
+
+    (void)lbs_table_renew(lbs_runtime()->table, key, *(apr_time_t *)baton,
+                          idle, &hit);
+}
+
+static apr_status_t end(void *baton)
+{
+    const lbs_request_t *req = baton;
+    apr_time_t now;
+
+    if (lbs_runtime() == NULL) {
+        return APR_SUCCESS; /* the process ends, and so does its memory */
+    }
+    now = lbs_runtime_now();
+    if (now - req->in_use.began > SHORT(req->pool->set.timeout->idle)) {
+        lbs_ongoing_each(ongoing(), req->in_use.place, renew, &now);
+    }
+    lbs_ongoing_leave(ongoing(), req->in_use.place);
+    return APR_SUCCESS;
+}
+
+/* Where this thread looks for a place first: most often its last one. */
+static apr_uint32_t *hint(void)
+{
+    static __thread apr_uint32_t place = LBS_ONGOING_PLACES;
+
+    if (place == LBS_ONGOING_PLACES) {
+        place = lbs_ongoing_begin(ongoing());
+    }
+    return &place;
+}
+
+/* @return 1 when the request has a place */
+static int enter(lbs_request_t *req)
+{
+    lbs_in_use_t *in_use = &req->in_use;
+
+    if (in_use->began == 0) {
+        in_use->began = lbs_runtime_now();
+        in_use->entered =
+            lbs_ongoing_enter(ongoing(), (apr_uint32_t)getpid(), hint(),
+                              in_use->began, req->pool->set.timeout->idle,
+                              &in_use->place)
+            == APR_SUCCESS;
+        if (in_use->entered) {
+            apr_pool_cleanup_register(req->r->pool, req, end,
+                                      apr_pool_cleanup_null);
+        }
+    }
+    return in_use->entered;
+}
+
+void lbs_in_use_add(lbs_request_t *req, apr_uint64_t hash)
+{
+    if (enter(req)) {
+        lbs_ongoing_add(ongoing(), req->in_use.place, hash);
+        if (req->pool->set.failback->mode != LBS_FAILBACK_STAY) {
+            lbs_ongoing_add(ongoing(), req->in_use.place,
+                            lbs_place_away(hash));
+        }
+    }
+}
+
+void lbs_in_use_begin(lbs_request_t *req)
+{
+    int i;
+
+    for (i = 0; i < req->pool->set.sticky->count; i++) {
+        if (req->visit.key[i].known) {
+            lbs_in_use_add(req, req->visit.key[i].hash);
+        }
+    }
+}
