@@ -28,7 +28,7 @@ sub ask ($h, $uri, $k) { return $h->get($uri, headers => sid($k)) }
 
 # Requests that last, by name: each returns its connection, or what ends it.
 my %LASTING = (
-    websocket => sub ($h, $pool, $headers, @) {
+    websocket => sub ($h, $pool, $headers) {
         my $c = $h->connect;
         my $r = $c->request('GET', "/$pool/", headers => [@$headers,
             ['Connection', 'Upgrade'], ['Upgrade', 'websocket'],
@@ -37,24 +37,24 @@ my %LASTING = (
         is $r->status, 101, 'a WebSocket';
         return $c;
     },
-    stream => sub ($h, $pool, $headers, @) {
+    stream => sub ($h, $pool, $headers) {
         my $c = $h->connect;
         $c->send_request('GET', "/$pool/?hang=10&size=100", headers => $headers);
         return $c;
     },
-    'long poll' => sub ($h, $pool, $headers, $member) {
+    'long poll' => sub ($h, $pool, $headers) {
         my $c = $h->connect;
-        $c->send_request('GET', "/$pool/?hang=before&at=$member", headers => $headers);
+        $c->send_request('GET', "/$pool/?delay=" . $IDLE * 3, headers => $headers);
         return $c;
     },
-    upload => sub ($h, $pool, $headers, @) {
+    upload => sub ($h, $pool, $headers) {
         my $c = $h->connect;
         $c->write("PUT /$pool/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n"
             . join('', map { "$_->[0]: $_->[1]\r\n" } @$headers) . "\r\n" . 'x' x 1000);
         return $c;
     },
     # Nobody reads it: the server is left with most of it.
-    download => sub ($h, $pool, $headers, @) {
+    download => sub ($h, $pool, $headers) {
         my $c = $h->connect;
         $c->send_request('GET', "/$pool/?size=30000000", headers => $headers);
         return $c;
@@ -76,26 +76,26 @@ each_mpm {
     for my $pool (qw(app mark)) {
         for my $kind (sort keys %LASTING) {
             my ($member, $headers) = begin($h, $pool, "$pool-$kind");
-            push @open, $LASTING{$kind}->($h, $pool, $headers, $member);
+            push @open, $LASTING{$kind}->($h, $pool, $headers);
             push @home, [$pool, $kind, $member, $headers];
         }
     }
     my (undef, $lonely) = begin($h, 'app', 'lonely');
     sleep $IDLE * 2.5;
-    my $kept = sub ($when) {
-        for (@home) {
+    my $kept = sub ($when, @which) {
+        for (@which) {
             my ($pool, $kind, $member, $headers) = @$_;
             my $r = $h->get("/$pool/", headers => $headers);
             is verdict($r) . ' ' . $r->member, "kept $member", "$pool, $kind: $when";
         }
     };
-    $kept->('known while it lasts');
+    $kept->('known while it lasts', @home);
     like verdict($h->get('/app/', headers => $lonely)), $OVER, 'one without is over';
     sleep $IDLE * 1.5;    # past the idle time of those requests
     $_->close for splice @open;
     $_->drop for @web;    # httpd waits for what members still have to say
     sleep $IDLE / 2;
-    $kept->('another idle time begins when it ends');
+    $kept->('another idle time begins when it ends', grep { $_->[1] ne 'long poll' } @home);
     sleep $IDLE * 1.5;
     my @kept = grep { verdict($h->get("/$_->[0]/", headers => $_->[3])) !~ $OVER } @home;
     is scalar(@kept), 0, 'and ends';
