@@ -188,4 +188,33 @@ subtest 'clients without a session are told apart' => sub {
         ['r1: answers 5xx while others do not'], 'seven are evidence';
 };
 
+# How many of 40 new visitors the first member gets, two seconds long.
+sub picked ($h, $name) {
+    my $picked = 0;
+    for my $i (1 .. 40) {
+        $picked += member_of($h->get("/$name/")) eq 'r1';
+        sleep 0.01;
+    }
+    return $picked;
+}
+
+subtest 'one refused connection keeps no visitors away for long' => sub {
+    my @web = LBS::Backend->many(2);
+    $_->set(delay => 0.04) for @web;
+    my $h = governed(\@web, map { $_->[0] => "LBSticky cookie\n$_->[1]" }
+        [on => ''], [off => 'LBStickyEject off']);
+    $h->announce(qr/\[proxy(?:_http)?:error\]/);
+    for my $name (qw(on off)) {
+        my $first = sub { pool_state($h, $name)->{members}[0] };
+        picked($h, $name);
+        $web[0]->refuse;
+        ok wait_for(sub { $h->get("/$name/"); $first->()->{failures} }, 10),
+            "eject $name: a visitor was refused";
+        $web[0]->accept;
+        ok wait_for(sub { $first->()->{latency_ms}{ewma} < 120 }, 5),
+            'seconds later its estimate is that of the pool';
+        ok wait_for(sub { picked($h, $name) > 10 }, 12), 'and so is its share';
+    }
+};
+
 done_testing;
