@@ -194,6 +194,11 @@ static int settle_on_last(const decide_t *d, lbs_decision_t decision,
     if (member == LBS_NO_MEMBER) {
         return refuse(d, refusal);
     }
+    if (decision == LBS_DECISION_MOVED && member == d->choice->home) {
+        decision = LBS_DECISION_KEPT; /* the session is at home again */
+        reason = LBS_REASON_NONE;
+        d->choice->temporary = 0;
+    }
     (void)settle_on(d, member, decision, reason);
     d->choice->anyway = 1;
     return OK;
