@@ -223,4 +223,44 @@ subtest 'a marker that somebody writes' => sub {
 
 $_->stop for $m1, $m2;
 $_->no_unexpected_log(@quiet) for $m1, $m2;
+
+# A peer's clock is ten minutes ahead: to it all markers are old ones.
+subtest 'a marker of another time' => sub {
+    my ($here, $there) = LBS::Pair::make(2, pool => $POOL, more => $RULES,
+                                         modules => \@modules);
+    fill($_) for $here, $there;
+    $there->{env} = {LD_PRELOAD => ($ENV{LBS_BUILD} // 'build')
+                         . '/t/preload/jump.so',
+                     LBS_JUMP => $there->write('conf/jump', '600')};
+    $_->start for $here, $there;
+    $there->announce(qr/LBS2300/);
+    my %jar;
+    for (1 .. 4) {
+        my $jar = LBS::Jar->new;
+        my $r = $here->get('/wsgi/x', host => 'pair', jar => $jar);
+        $jar{$r->member} //= [$jar, $r->json->{backend}];
+    }
+    my ($jar, $first) = @{$jar{m2}};
+    my $visit = sub ($uri, @from) {
+        $here->get($uri, host => 'pair', jar => $jar, @from)
+    };
+    is $first, 'm2', 'who is meant for the peer is served there';
+    is $visit->('/wsgi/x')->json->{backend}, 'm2', 'every time';
+    is $visit->('/wsgi/x', @outside)->json->{address}, '0.0.0.0',
+        'for a visitor whose address is not known';
+    is $visit->("/$_/x.txt")->status, 403, "whom nothing lets in: $_"
+        for qw(local near old expr theirs);
+    is $visit->('/near/x.txt', from => '127.0.0.9')->status, 403,
+        'and whom no server vouches for';
+    my $lines = () = $there->error_log(qr/LBS2300/);
+    cmp_ok $lines, '>=', 1, 'the log says that the clocks differ';
+    cmp_ok $lines, '<=', scalar(my @all = $there->children),
+        'once a minute and process';
+    $there->graceful(LBS::Pair::again($there,
+        more => $RULES =~ s/(RemoteIPInternalProxy .*)/$1 127.0.0.1/r));
+    ok wait_for(sub { $visit->('/wsgi/x', @outside)->json->{address} eq $VISITOR }),
+        'mod_remoteip may vouch for the peer';
+    $_->stop for $here, $there;
+    $_->no_unexpected_log(@quiet) for $here, $there;
+};
 done_testing;
