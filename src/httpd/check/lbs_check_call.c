@@ -92,6 +92,15 @@ static void set_tls(lbs_check_call_t *call)
     set_blob(call->curl, CURLOPT_SSLKEY_BLOB, tls->proof);
 }
 
+/* A program that httpd runs meanwhile, a CGI, must not get the connection. */
+static curl_socket_t open_socket(void *unused, curlsocktype purpose,
+                                 struct curl_sockaddr *at)
+{
+    (void)unused;
+    (void)purpose;
+    return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+}
+
 static void set_place(lbs_check_call_t *call)
 {
     const lbs_check_request_t *request = call->request;
@@ -101,6 +110,7 @@ static void set_place(lbs_check_call_t *call)
     SET(CURLOPT_FRESH_CONNECT, 1L);
     SET(CURLOPT_FORBID_REUSE, 1L);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     if (request->socket != NULL) {
         SET(CURLOPT_UNIX_SOCKET_PATH, request->socket);
     }

@@ -10,6 +10,7 @@
 #include <apr_signal.h>
 #include <apr_thread_proc.h>
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <signal.h>
 
 #include "src/httpd/check/lbs_check_seat.h"
@@ -234,6 +235,38 @@ static void close_all(void)
     apr_pool_destroy(prober.pool);
 }
 
+/* So many descriptors are looked at: new ones have low numbers. */
+#define LOOKED_AT 1024
+
+static int is_inherited(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    return flags != -1 && (flags & FD_CLOEXEC) == 0;
+}
+
+/* Programs that this child runs, a CGI, must not get the sockets by which
+ * libcurl wakes itself: it makes them without FD_CLOEXEC. What another thread
+ * opens meanwhile may get it, too: a program's own descriptors are duplicates,
+ * which do not have it. */
+static CURLM *open_multi(void)
+{
+    char before[LOOKED_AT];
+    CURLM *multi;
+    int fd;
+
+    for (fd = 0; fd < LOOKED_AT; fd++) {
+        before[fd] = (char)is_inherited(fd);
+    }
+    multi = curl_multi_init();
+    for (fd = 0; fd < LOOKED_AT; fd++) {
+        if (!before[fd] && is_inherited(fd)) {
+            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+    }
+    return multi;
+}
+
 void lbs_checker_start(void)
 {
     apr_status_t rv = APR_ENOMEM;
@@ -249,7 +282,7 @@ void lbs_checker_start(void)
     apr_pool_tag(prober.pool, "lbsticky prober");
     prober.outstanding = 0;
     prober.next = 0;
-    prober.multi = curl_multi_init();
+    prober.multi = open_multi();
     lbs_atomic_store32_release(&prober.running, 1);
     if (prober.multi != NULL) {
         rv = start_thread();
