@@ -344,6 +344,28 @@ int lbs_worker_is_watched(const proxy_worker *worker)
            || lbs_worker_is_framed(worker);
 }
 
+int lbs_worker_is_unwritten(const proxy_worker *worker)
+{
+    return lbs_worker_speaks(worker, "uwsgi");
+}
+
+int lbs_worker_speaks(const proxy_worker *worker, const char *scheme)
+{
+    return strcmp(worker->s->scheme, scheme) == 0;
+}
+
+apr_size_t lbs_worker_most_line(const proxy_worker *worker)
+{
+    return worker->s->response_field_size_set
+               ? (apr_size_t)worker->s->response_field_size
+               : HUGE_STRING_LEN;
+}
+
+int lbs_worker_is_pinged(const proxy_worker *worker)
+{
+    return worker->s->ping_timeout_set;
+}
+
 int lbs_worker_is_framed(const proxy_worker *worker)
 {
     return strncmp(worker->s->scheme, "h2", 2) == 0;

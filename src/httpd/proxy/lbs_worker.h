@@ -141,6 +141,19 @@ void lbs_worker_govern(proxy_worker *worker);
  * filters, so that lbs_backend.c sees what is sent */
 int lbs_worker_is_watched(const proxy_worker *worker);
 
+/** @return 1 when the member's scheme reads through them, but does not send
+ * through them: uwsgi */
+int lbs_worker_is_unwritten(const proxy_worker *worker);
+
+/** @return 1 when the member's scheme is this one, in lower case */
+int lbs_worker_speaks(const proxy_worker *worker, const char *scheme);
+
+/** @return bytes that httpd takes of a line in the head of its answer */
+apr_size_t lbs_worker_most_line(const proxy_worker *worker);
+
+/** @return 1 when ping= is written: mod_proxy makes sure of a member itself */
+int lbs_worker_is_pinged(const proxy_worker *worker);
+
 /** @return 1 when the member speaks HTTP/2: on its connections much is said
  * that belongs to no request */
 int lbs_worker_is_framed(const proxy_worker *worker);

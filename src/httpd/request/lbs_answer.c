@@ -2,6 +2,7 @@
 /* lbs_answer.c - see lbs_answer.h. */
 #include "src/httpd/request/lbs_answer.h"
 
+#include <apr_strings.h>
 #include <http_protocol.h>
 #include <util_filter.h>
 
@@ -13,7 +14,8 @@
 #include "src/httpd/request/lbs_verdict.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
-/* Bytes of an answer after which it counts as one, whatever becomes of it. */
+/* Bytes of an answer after which it counts as one, whatever becomes of it; and
+ * as many are read of one that is thrown away. */
 #define SOUND 65536
 
 static ap_filter_rec_t *answer_filter;
@@ -30,6 +32,22 @@ void lbs_answer_answering(request_rec *r, lbs_request_t *req)
     }
 }
 
+/* How much of a body the head says there is. */
+static apr_uint64_t announced_by(const request_rec *r)
+{
+    const char *text = apr_table_get(r->headers_out, "Content-Length");
+    apr_off_t length;
+    char *end;
+
+    if (text == NULL || r->header_only || r->status == HTTP_NO_CONTENT
+        || r->status == HTTP_NOT_MODIFIED
+        || apr_strtoff(&length, text, &end, 10) != APR_SUCCESS || *end != '\0'
+        || length < 0) {
+        return APR_UINT64_MAX;
+    }
+    return (apr_uint64_t)length;
+}
+
 int lbs_answer_begins(request_rec *r, lbs_request_t *req)
 {
     if (lbs_statuses_has(&req->pool->set.retry->status, r->status)
@@ -38,6 +56,7 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
         return 0;
     }
     req->attempt.answered = 1;
+    req->attempt.announced = announced_by(r);
     lbs_answer_answering(r, req);
     lbs_reverse_map(r, req);
     lbs_backend_answered(&req->attempt.backend);
@@ -47,56 +66,220 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
     return 1;
 }
 
-/* Where the member's answer comes in
- * --------------------------------------------------- */
+/* What may come in ---------------------------------------------------------
+ */
 
-static int is_broken(apr_bucket_brigade *bb)
+static apr_bucket *find_error(apr_bucket_brigade *bb)
 {
     apr_bucket *e;
 
     for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
          e = APR_BUCKET_NEXT(e)) {
         if (AP_BUCKET_IS_EOC(e) || AP_BUCKET_IS_ERROR(e)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static int has_flush(const apr_bucket_brigade *bb)
+{
+    apr_bucket *e;
+
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e)) {
+        if (APR_BUCKET_IS_FLUSH(e)) {
             return 1;
         }
     }
     return 0;
 }
 
-/* The whole answer, or enough of it. */
-static int is_sound(const lbs_request_t *req, apr_bucket_brigade *bb)
+static int has_end(const apr_bucket_brigade *bb)
 {
-    return req->attempt.bytes_out >= SOUND
-           || (!APR_BRIGADE_EMPTY(bb)
-               && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb)));
+    return !APR_BRIGADE_EMPTY(bb) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb));
+}
+
+/* Handing on --------------------------------------------------------------
+ */
+
+/* The member broke off. What httpd's chunks and HTTP/2's streams take for
+ * that is one kind of error; any other would end the answer as if it were
+ * whole. */
+static apr_status_t cut(ap_filter_t *f, lbs_request_t *req,
+                        apr_bucket_brigade *bb)
+{
+    request_rec *r = f->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+
+    req->attempt.cut = 1;
+    r->no_cache = 1;
+    if (r->main != NULL) {
+        r->main->no_cache = 1;
+    }
+    APR_BRIGADE_INSERT_TAIL(
+        bb, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    return ap_pass_brigade(f->next, bb);
+}
+
+/* The end has come. Some handlers do not look whether it is that of what the
+ * head said. */
+static int is_short(const lbs_request_t *req)
+{
+    return req->attempt.proxied && req->attempt.announced != APR_UINT64_MAX
+           && req->attempt.bytes_out < req->attempt.announced;
+}
+
+static apr_status_t hand_on(ap_filter_t *f, lbs_request_t *req,
+                            apr_bucket_brigade *bb)
+{
+    apr_off_t length = 0;
+
+    (void)apr_brigade_length(bb, 0, &length);
+    req->attempt.bytes_out += length > 0 ? (apr_uint64_t)length : 0;
+    req->attempt.unmeasured |= length < 0;
+    req->attempt.passed = 1;
+    if (has_end(bb)) {
+        if (is_short(req)) {
+            apr_bucket_delete(APR_BRIGADE_LAST(bb));
+            return cut(f, req, bb);
+        }
+        req->attempt.complete = 1;
+    }
+    if (req->attempt.complete || req->attempt.bytes_out >= SOUND) {
+        lbs_verdict_sound(req);
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
+/* mod_proxy_scgi hands on the socket. It is read here, where it is known that
+ * a failure is the member's. */
+static apr_status_t hand_on_socket(ap_filter_t *f, lbs_request_t *req,
+                                   apr_bucket_brigade *bb)
+{
+    apr_bucket_brigade *part =
+        apr_brigade_create(f->r->pool, bb->bucket_alloc);
+    apr_read_type_e block = APR_NONBLOCK_READ;
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
+        apr_bucket *e = APR_BRIGADE_FIRST(bb);
+        const char *data;
+        apr_size_t n;
+
+        if (APR_BUCKET_IS_METADATA(e)) {
+            APR_BUCKET_REMOVE(e);
+        }
+        else {
+            rv = apr_bucket_read(e, &data, &n, block);
+            if (APR_STATUS_IS_EAGAIN(rv) && block == APR_NONBLOCK_READ) {
+                block = APR_BLOCK_READ;
+                rv = APR_SUCCESS;
+                e = apr_bucket_flush_create(bb->bucket_alloc);
+            }
+            else if (rv != APR_SUCCESS) {
+                req->attempt.backend.told = rv;
+                apr_brigade_cleanup(bb);
+                return cut(f, req, part);
+            }
+            else {
+                block = APR_NONBLOCK_READ;
+                APR_BUCKET_REMOVE(e);
+            }
+        }
+        APR_BRIGADE_INSERT_TAIL(part, e);
+        rv = hand_on(f, req, part);
+        apr_brigade_cleanup(part);
+    }
+    return rv;
+}
+
+/* An answer that is thrown away is read as long as that costs nothing: to its
+ * end, if it is short and there, so that its connection can be kept. */
+static apr_status_t throw_away(lbs_request_t *req, apr_bucket_brigade *bb)
+{
+    int ends = has_end(bb);
+    int pauses = has_flush(bb);
+    apr_off_t length = 0;
+
+    (void)apr_brigade_length(bb, 0, &length);
+    req->attempt.bytes_out += length > 0 ? (apr_uint64_t)length : 0;
+    apr_brigade_cleanup(bb);
+    return ends || (!pauses && req->attempt.bytes_out < SOUND)
+               ? APR_SUCCESS
+               : APR_ECONNABORTED;
+}
+
+/* Something says that it is an error instead of the answer, or of the rest of
+ * it. One that is no answer of a member's yet is httpd's word to its client,
+ * as its filters say it. */
+static apr_status_t take_error(ap_filter_t *f, lbs_request_t *req,
+                               apr_bucket_brigade *bb, apr_bucket *error)
+{
+    if (lbs_body_is_reading(req->body)) {
+        lbs_body_refuse(req->body);
+    }
+    if (req->attempt.discarding && !lbs_body_is_reading(req->body)) {
+        apr_brigade_cleanup(bb);
+        return APR_ECONNABORTED;
+    }
+    if (!req->attempt.passed) {
+        lbs_answer_answering(f->r, req);
+        return ap_pass_brigade(f->next, bb);
+    }
+    while (APR_BRIGADE_LAST(bb) != error) {
+        apr_bucket_delete(APR_BRIGADE_LAST(bb));
+    }
+    apr_bucket_delete(error);
+    return cut(f, req, bb);
 }
 
 static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     lbs_request_t *req = lbs_request_of(f->r);
+    apr_bucket *error;
     apr_off_t length = 0;
 
     if (req == NULL || !req->attempt.forwarding) {
         return ap_pass_brigade(f->next, bb);
     }
-    (void)apr_brigade_length(bb, 0, &length);
-    req->attempt.bytes_out += length > 0 ? (apr_uint64_t)length : 0;
-    req->attempt.unmeasured |= length < 0;
-    if (is_broken(bb)) {
-        req->attempt.broken = 1;
+    if (req->attempt.cut) {
+        apr_brigade_cleanup(bb);
+        return APR_ECONNABORTED;
     }
-    else if (!req->attempt.answered && !req->attempt.discarding) {
+    error = find_error(bb);
+    if (error != NULL) {
+        return take_error(f, req, bb, error);
+    }
+    if (!req->attempt.answered && !req->attempt.discarding) {
         (void)lbs_answer_begins(f->r, req);
     }
     if (req->attempt.discarding) {
-        apr_brigade_cleanup(bb);
-        return APR_SUCCESS;
+        return throw_away(req, bb);
     }
-    if (!req->attempt.broken && is_sound(req, bb)) {
-        lbs_verdict_sound(req);
-    }
+    req->attempt.out = f;
     lbs_answer_answering(f->r, req);
-    return ap_pass_brigade(f->next, bb);
+    (void)apr_brigade_length(bb, 0, &length);
+    return length < 0 && req->attempt.proxied ? hand_on_socket(f, req, bb)
+                                              : hand_on(f, req, bb);
+}
+
+void lbs_answer_ends(request_rec *r, lbs_request_t *req, int status)
+{
+    lbs_attempt_t *a = &req->attempt;
+
+    if (!a->passed || a->complete || a->cut || r->connection->aborted
+        || status == SUSPENDED) {
+        return;
+    }
+    /* mod_proxy_http2 leaves the end of an answer to httpd. */
+    if (status == OK && !is_short(req)) {
+        a->complete = 1;
+        return;
+    }
+    (void)cut(a->out, req,
+              apr_brigade_create(r->pool, r->connection->bucket_alloc));
 }
 
 /* Heads that pass no filter: 1xx
@@ -117,6 +300,7 @@ static int is_switch(const request_rec *r)
  * send, gets our cookie. */
 static void begin_tunnel(request_rec *r, lbs_request_t *req)
 {
+    req->attempt.tunnel = 1;
     if (lbs_answer_begins(r, req)) {
         lbs_verdict_sound(req);
         lbs_learn_late(r, req);
@@ -153,7 +337,9 @@ void lbs_answer_attach(request_rec *r)
 
 void lbs_answer_register(void)
 {
-    answer_filter = ap_register_output_filter("LBS_ANSWER", answer_out, NULL,
-                                              AP_FTYPE_RESOURCE);
+    /* Before all content filters, whatever they are. */
+    answer_filter =
+        ap_register_output_filter("LBS_ANSWER", answer_out, NULL,
+                                  (ap_filter_type)(AP_FTYPE_RESOURCE - 1));
     lbs_backend_on_head(look_at_head);
 }

@@ -16,77 +16,73 @@
 /* Set for mod_proxy_http: open a new connection for this attempt. */
 #define FRESH "proxy-initial-not-pooled"
 
-/* An error page of ours takes the place of the member's (ProxyErrorOverride):
- * the member has answered all the same. */
-static int is_overridden(const request_rec *r)
+static proxy_worker *worker_of(const lbs_request_t *req)
 {
-    return apr_table_get(r->notes, "proxy-error-override") != NULL;
+    return req->pool->member[req->choice.member].worker;
 }
 
-/* Nothing was sent, as far as can be told: what goes past httpd's connection
- * filters is only known not to be sent when mod_proxy says so, too. Its 503
- * alone will not do: mod_proxy_fcgi's may come after all was sent. */
-static int is_unsent(const lbs_request_t *req, int status)
+/* mod_proxy takes the place of the member's error page (ProxyErrorOverride),
+ * or a CGI's answer leaves httpd to say the rest: the member has answered all
+ * the same. mod_proxy_uwsgi returns what it overrides and nothing else. */
+static int is_answered_late(const request_rec *r, const lbs_request_t *req,
+                            int status)
 {
-    return !req->attempt.backend.sent
-           && (status == HTTP_SERVICE_UNAVAILABLE
-               || lbs_worker_is_watched(
-                   req->pool->member[req->choice.member].worker));
+    const proxy_worker *worker = worker_of(req);
+
+    return apr_table_get(r->notes, "proxy-error-override") != NULL
+           || (status >= 400 && req->attempt.backend.headed
+               && lbs_worker_is_unwritten(worker))
+           || (lbs_worker_speaks(worker, "scgi")
+               && (status == HTTP_PRECONDITION_FAILED
+                   || lbs_cause_said(status) == LBS_SAID_ANSWER));
 }
 
-/* Why there is no answer, from what mod_proxy says and what was seen. */
-static lbs_cause_t find_cause(const request_rec *r, const lbs_request_t *req,
-                              int status)
+/* mod_proxy takes bodies in chunks and no other coding, mod_proxy_uwsgi not
+ * every path: that is said like a failure, and before anything is sent. */
+static int is_rejected(const request_rec *r, const lbs_request_t *req,
+                       int status)
 {
-    const lbs_backend_t *seen = &req->attempt.backend;
+    const char *coding = apr_table_get(r->headers_in, "Transfer-Encoding");
 
-    if (req->attempt.discarding) {
-        return LBS_CAUSE_STATUS;
-    }
-    if (req->attempt.answered && req->attempt.broken
-        && !r->connection->aborted) {
-        return LBS_CAUSE_BODY;
-    }
-    if (req->attempt.answered || status == OK || status == DONE
-        || status == DECLINED || status == SUSPENDED) {
-        return LBS_CAUSE_NONE;
-    }
-    if (seen->broken_off) {
-        return LBS_CAUSE_STALL;
-    }
-    /* A connection that could not be opened, but what was read of the body
-     * is gone if it was not kept. */
-    if (seen->unshaken) {
-        return lbs_body_is_kept(req->body) ? LBS_CAUSE_CONNECT
-                                           : LBS_CAUSE_RESET;
-    }
-    /* mod_proxy gives these the status of a bad request or a time-out. */
-    if (seen->refused || (seen->lost && !seen->connected)) {
-        return LBS_CAUSE_STALE;
-    }
-    if (r->connection->aborted) {
-        return LBS_CAUSE_CLIENT;
-    }
-    if (seen->lost) {
-        return LBS_CAUSE_RESET;
-    }
-    if (status >= 400 && status < 500) {
-        return LBS_CAUSE_CLIENT;
-    }
-    if (is_unsent(req, status)) {
-        return lbs_worker_pool_empty(
-                   req->pool->member[req->choice.member].worker)
-                   ? LBS_CAUSE_FULL
-                   : LBS_CAUSE_CONNECT;
-    }
-    if (status == HTTP_GATEWAY_TIME_OUT || seen->timed_out
-        || apr_table_get(r->notes, "proxy_timedout") != NULL) {
-        return LBS_CAUSE_TIMEOUT;
-    }
-    if (seen->received) {
-        return LBS_CAUSE_GARBAGE;
-    }
-    return seen->seen && !seen->connected ? LBS_CAUSE_STALE : LBS_CAUSE_RESET;
+    return status == HTTP_INTERNAL_SERVER_ERROR && !req->attempt.backend.sent
+           && apr_table_get(r->notes, "error-notes") == NULL
+           && (lbs_worker_is_unwritten(worker_of(req))
+               || (coding != NULL && ap_cstr_casecmp(coding, "chunked") != 0));
+}
+
+static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
+                            int status)
+{
+    const lbs_attempt_t *a = &req->attempt;
+    const lbs_backend_t *seen = &a->backend;
+    const proxy_worker *worker = worker_of(req);
+    int ignored;
+    lbs_facts_t facts = {
+        .said = lbs_cause_said(status),
+        .gone = r->connection->aborted != 0,
+        .unread = lbs_body_has_failed(req->body, &ignored) != 0,
+        .answered = a->answered != 0,
+        .cut = a->cut != 0,
+        .discarded = a->discarding != 0,
+        .tunnel = a->tunnel || seen->received,
+        .limit = seen->over_limit != 0,
+        .watched = lbs_worker_is_watched(worker) != 0,
+        .seen = seen->seen != 0,
+        .fresh = seen->connected != 0,
+        .sent = seen->sent != 0,
+        .received = seen->received != 0,
+        .lost = seen->lost != 0,
+        .unshaken = seen->unshaken != 0,
+        .mistrusted = seen->refused != 0,
+        .abandoned = seen->broken_off != 0,
+        .unprocessed = seen->unprocessed != 0,
+        .quiet = seen->quiet || APR_STATUS_IS_TIMEUP(seen->told)
+                 || apr_table_get(r->notes, "proxy_timedout") != NULL,
+        .exhausted = lbs_worker_pool_empty(worker) != 0,
+        .rejected = is_rejected(r, req, status) != 0,
+    };
+
+    return facts;
 }
 
 /* With what was read of the body by now. What cannot be read again cannot go
@@ -166,6 +162,27 @@ static int is_out(void *baton)
            && lbs_retry_next(req->r, req, LBS_CAUSE_STALL) == OK;
 }
 
+/* The client sends its body only after a 100, and mod_proxy waits for the
+ * member to say it. With ping= that is a question that mod_proxy asks. */
+static int expects(void *baton)
+{
+    const lbs_request_t *req = baton;
+
+    return req->r->expecting_100 && !lbs_worker_is_pinged(worker_of(req));
+}
+
+static void on_deaf(void *baton)
+{
+    lbs_body_fill(((const lbs_request_t *)baton)->body);
+}
+
+static int restart(void *baton)
+{
+    const lbs_request_t *req = baton;
+
+    return lbs_body_rewind(req->r, req->body, 1);
+}
+
 static lbs_atomic64_t *used_at(lbs_member_t *m, apr_uint32_t busy)
 {
     return &m->used_at[busy < LBS_POOLS_DEPTHS ? busy : LBS_POOLS_DEPTHS - 1];
@@ -188,27 +205,45 @@ static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
                       > RECENT);
 }
 
+static void watch(lbs_request_t *req)
+{
+    static const lbs_backend_asks_t asks = {
+        .trusts = trusts,
+        .is_out = is_out,
+        .on_first = on_first,
+        .expects = expects,
+        .on_deaf = on_deaf,
+        .restart = restart,
+    };
+    const proxy_worker *worker = worker_of(req);
+
+    req->attempt.backend = (lbs_backend_t){
+        .repeatable = lbs_request_is_repeatable(req),
+        .framed = lbs_worker_is_framed(worker),
+        .unwritten = lbs_worker_is_unwritten(worker),
+        .most = lbs_worker_most_line(worker),
+        .asks = &asks,
+        .baton = req,
+    };
+}
+
 /* The scheme's handler, under observation. */
 static int run_scheme(request_rec *r, lbs_request_t *req,
                       const lbs_route_t *route, char *url)
 {
-    proxy_worker *worker = req->pool->member[req->choice.member].worker;
+    proxy_worker *worker = worker_of(req);
     apr_off_t sent = lbs_worker_bytes_sent(worker);
     lbs_backend_t *before;
     int status;
 
-    memset(&req->attempt.backend, 0, sizeof(req->attempt.backend));
-    req->attempt.backend.repeatable = lbs_request_is_repeatable(req);
-    req->attempt.backend.framed = lbs_worker_is_framed(worker);
-    req->attempt.backend.trusts = trusts;
-    req->attempt.backend.is_out = is_out;
-    req->attempt.backend.on_first = on_first;
-    req->attempt.backend.baton = req;
+    watch(req);
+    req->attempt.proxied = 1;
     req->attempt.forwarding = 1;
     before = lbs_backend_begin(&req->attempt.backend);
     status = lbs_worker_run(r, worker, route->conf, url, route->proxyhost,
                             route->proxyport);
     lbs_backend_end(before);
+    lbs_answer_ends(r, req, status);
     req->attempt.forwarding = 0;
     /* What others sent there meanwhile can only make us cautious. */
     if (!lbs_worker_is_watched(worker)
@@ -310,11 +345,51 @@ static void answer_overridden(request_rec *r, lbs_request_t *req, int status)
 {
     int before = r->status;
 
-    r->status = status;
+    r->status = status >= 100 ? status : before;
     if (lbs_answer_begins(r, req)) {
         lbs_learn_late(r, req);
     }
     r->status = before;
+}
+
+/* What the handler's return means, judged. */
+static lbs_cause_t conclude(request_rec *r, lbs_request_t *req, int status)
+{
+    lbs_facts_t facts;
+    lbs_cause_t cause;
+
+    if (!req->attempt.answered && !req->attempt.discarding
+        && is_answered_late(r, req, status)) {
+        answer_overridden(r, req, status);
+    }
+    facts = facts_of(r, req, status);
+    cause = lbs_cause_find(&facts);
+    if (cause == LBS_CAUSE_NONE && !req->attempt.answered
+        && status != DECLINED) {
+        (void)lbs_answer_begins(r, req); /* a tunnel, and it is over */
+    }
+    if (cause != LBS_CAUSE_NONE) {
+        lbs_verdict_failed(r, req, cause);
+    }
+    else if (req->attempt.answered) {
+        lbs_verdict_sound(req);
+    }
+    count_bytes(req, cause);
+    return cause;
+}
+
+/* What mod_proxy gets. Once the client has a part of the answer nothing may
+ * be added to it; what is wrong with the client's body is said as what it
+ * is. */
+static int status_for(const lbs_request_t *req, int status)
+{
+    int own = status;
+
+    if (req->attempt.passed) {
+        return status == SUSPENDED ? status : DONE;
+    }
+    (void)lbs_body_has_failed(req->body, &own);
+    return own;
 }
 
 lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
@@ -334,24 +409,8 @@ lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
     lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
     begin_waiting(req);
     *status = run(r, req, route, url);
-    if (!req->attempt.answered && is_overridden(r)) {
-        answer_overridden(r, req, *status);
-    }
-    cause = find_cause(r, req, *status);
-    if (cause == LBS_CAUSE_NONE && !req->attempt.answered
-        && *status != DECLINED) {
-        (void)lbs_answer_begins(r, req); /* a tunnel, and it is over */
-    }
-    if (cause != LBS_CAUSE_NONE) {
-        lbs_verdict_failed(r, req, cause);
-    }
-    else if (req->attempt.answered) {
-        lbs_verdict_sound(req);
-    }
-    if (req->attempt.unmeasured) {
-        req->attempt.bytes_out = (apr_uint64_t)r->bytes_sent;
-    }
-    count_bytes(req, cause);
+    cause = conclude(r, req, *status);
+    *status = status_for(req, *status);
     if (*status == SUSPENDED) {
         apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
     }

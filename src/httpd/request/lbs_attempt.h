@@ -12,15 +12,17 @@
 #include <httpd.h>
 #include <mod_proxy.h>
 
+#include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_request.h"
-#include "src/httpd/request/lbs_retry.h"
+#include "src/member/lbs_cause.h"
 
 /* What mod_proxy hands through to the scheme's own handler. */
 typedef struct lbs_route_t {
     proxy_server_conf *conf;
     const char *proxyhost; /* of ProxyRemote; NULL without */
     apr_port_t proxyport;
-    apr_table_t *headers_out; /* as they were before any answer */
+    apr_table_t *headers_out;   /* as they were before any answer */
+    const lbs_headers_t *saved; /* the client's */
 } lbs_route_t;
 
 /**

@@ -2,9 +2,13 @@
 /* lbs_backend.c - see lbs_backend.h. */
 #include "src/httpd/request/lbs_backend.h"
 
+#include <apr_poll.h>
 #include <http_connection.h>
+#include <http_core.h>
+#include <http_log.h>
 #include <util_filter.h>
 
+#include "src/base/lbs_frames.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* Above TLS, where a handshake is not yet the request nor its answer. */
@@ -23,12 +27,28 @@
  * taken out meanwhile. */
 #define SLICE apr_time_from_msec(100)
 
+/* RFC 9110, 10.1.1: a client does not wait for a 100 indefinitely. */
+#define PATIENCE apr_time_from_sec(1)
+
+/* RFC 9113, 7: the stream was closed before anything was done. */
+#define REFUSED_STREAM 7
+
+/* httpd takes no more interim answers than that. */
+#define MOST_INTERIM 10
+
+/* mod_proxy_ajp's message for an answer that is larger than its packets may
+ * be (ProxyIOBufferSize); its status does not tell that from garbage. */
+#define AJP_TOO_BIG "AH01081"
+
 /* What is remembered of a connection while it is kept alive. */
 typedef struct connection_t {
     apr_socket_t *socket;
     apr_time_t used_at; /* monotonic */
     unsigned number;    /* of all this process has opened, from 1 */
     int used;           /* something was sent on it */
+    int deaf;           /* the member reads no more of what it is sent */
+    int owes_blank;     /* the line after a 100 that we say */
+    lbs_frames_t out, in;
 } connection_t;
 
 static ap_filter_rec_t *out_filter;
@@ -53,6 +73,50 @@ void lbs_backend_end(lbs_backend_t *before)
     current = before;
 }
 
+/* HTTP/2's frames --------------------------------------------------------- */
+
+static void frame_out(void *baton, const lbs_frame_t *frame)
+{
+    (void)baton;
+    if (current != NULL && frame->type == LBS_FRAME_HEADERS) {
+        current->stream = frame->stream;
+    }
+}
+
+/* RFC 9113, 8.7: what was refused, and what a GOAWAY leaves out, was not
+ * processed. */
+static void frame_in(void *baton, const lbs_frame_t *frame)
+{
+    (void)baton;
+    if (current == NULL || current->stream == 0) {
+        return;
+    }
+    if (frame->type == LBS_FRAME_RST_STREAM && frame->stream == current->stream
+        && frame->word[0] == REFUSED_STREAM) {
+        current->unprocessed = 1;
+    }
+    if (frame->type == LBS_FRAME_GOAWAY
+        && (frame->word[0] & 0x7fffffffu) < current->stream) {
+        current->unprocessed = 1;
+    }
+}
+
+static void feed(lbs_frames_t *frames, const apr_bucket_brigade *bb,
+                 lbs_frames_seen_t *seen)
+{
+    apr_bucket *e;
+    const char *data;
+    apr_size_t n;
+
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e)) {
+        if (!APR_BUCKET_IS_METADATA(e)
+            && apr_bucket_read(e, &data, &n, APR_BLOCK_READ) == APR_SUCCESS) {
+            lbs_frames_feed(frames, data, n, seen, NULL);
+        }
+    }
+}
+
 /* Sending ---------------------------------------------------------------- */
 
 /* The first write begins with TLS's handshake. */
@@ -67,22 +131,49 @@ static int is_refused(const connection_t *connection, apr_time_t now)
 {
     return !current->connected && !current->sent
            && now - connection->used_at > TRUSTED
-           && !current->trusts(current->baton);
+           && !current->asks->trusts(current->baton);
 }
 
 /* mod_proxy_http2 sends again by itself, to the same member, what was lost
- * before an answer. That is right where a kept connection had ended; a new
- * one that is lost, or a member that hangs, is for lbs_forward.c to judge. */
+ * before an answer. That is right where a kept connection had ended, and the
+ * body can be read from its begin; a new one that is lost, or a member that
+ * hangs, is for lbs_forward.c to judge. */
 static int is_sent_again(const connection_t *connection)
 {
-    int again = current->on != 0 && current->on != connection->number
-                && (current->was_new || current->broken_off);
+    int again = current->on != 0 && current->on != connection->number;
 
-    if (!again && current->on != connection->number) {
+    if (again
+        && (current->was_new || current->broken_off
+            || !current->asks->restart(current->baton))) {
+        return 1;
+    }
+    if (current->on != connection->number) {
         current->on = connection->number;
         current->was_new = !connection->used;
+        current->unprocessed = 0;
+        current->stream = 0;
     }
-    return again;
+    return 0;
+}
+
+/* A write failed. What the member said before it closed may still be there to
+ * be read: mod_proxy is told that all is well, and goes on to the answer.
+ *
+ * @param begun  a write before it came through */
+static apr_status_t write_failed(ap_filter_t *f, apr_status_t rv, int begun)
+{
+    connection_t *connection = f->ctx;
+
+    current->unshaken = !is_shaken(f->c);
+    current->lost = !APR_STATUS_IS_TIMEUP(rv);
+    if (!current->lost || current->unshaken || !begun || current->received
+        || current->framed) {
+        return rv;
+    }
+    connection->deaf = 1;
+    f->c->aborted = 0; /* else TLS would not read either */
+    current->asks->on_deaf(current->baton);
+    return APR_SUCCESS;
 }
 
 static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
@@ -90,25 +181,32 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
     connection_t *connection = f->ctx;
     apr_time_t now = lbs_runtime_now();
     apr_status_t rv;
+    int begun;
 
-    if (current != NULL) {
-        current->seen = 1;
-        current->refused = is_refused(connection, now);
-        if (current->refused
-            || (current->framed && is_sent_again(connection))) {
-            apr_brigade_cleanup(bb);
-            return APR_ECONNRESET;
-        }
-        current->sent = 1;
+    if (connection->deaf) {
+        apr_brigade_cleanup(bb);
+        return current != NULL ? APR_SUCCESS : APR_ECONNRESET;
     }
+    if (current == NULL) {
+        connection->used_at = now;
+        return ap_pass_brigade(f->next, bb);
+    }
+    current->seen = 1;
+    current->refused = is_refused(connection, now);
+    if (current->refused || (current->framed && is_sent_again(connection))) {
+        apr_brigade_cleanup(bb);
+        return APR_ECONNRESET;
+    }
+    if (current->framed) {
+        feed(&connection->out, bb, frame_out);
+    }
+    begun = current->sent;
+    current->sent = 1;
+    current->sent_at = now;
     connection->used_at = now;
     connection->used = 1;
     rv = ap_pass_brigade(f->next, bb);
-    if (current != NULL && rv != APR_SUCCESS) {
-        current->unshaken = !is_shaken(f->c);
-        current->lost = !APR_STATUS_IS_TIMEUP(rv);
-    }
-    return rv;
+    return rv == APR_SUCCESS ? rv : write_failed(f, rv, begun);
 }
 
 /* Receiving -------------------------------------------------------------- */
@@ -140,7 +238,7 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
         if (!APR_STATUS_IS_TIMEUP(rv)) {
             break;
         }
-        if (current->is_out(current->baton)) {
+        if (current->asks->is_out(current->baton)) {
             current->broken_off = 1;
             break;
         }
@@ -155,44 +253,203 @@ static apr_status_t backend_wait(ap_filter_t *f, apr_bucket_brigade *bb,
 {
     apr_status_t rv;
 
-    if (current == NULL || current->received || block != APR_BLOCK_READ
+    if (current == NULL || block != APR_BLOCK_READ
         || (mode != AP_MODE_GETLINE && mode != AP_MODE_READBYTES)) {
         return ap_get_brigade(f->next, bb, mode, block, bytes);
     }
-    rv = current->repeatable ? wait_in_slices(f, bb, mode, bytes)
-                             : ap_get_brigade(f->next, bb, mode, block, bytes);
-    current->timed_out = current->framed && APR_STATUS_IS_TIMEUP(rv);
+    rv = current->repeatable && !current->received
+             ? wait_in_slices(f, bb, mode, bytes)
+             : ap_get_brigade(f->next, bb, mode, block, bytes);
+    current->quiet = APR_STATUS_IS_TIMEUP(rv);
     return rv;
 }
 
-static int is_blank(apr_bucket_brigade *bb)
-{
-    char line[3];
-    apr_size_t length = sizeof(line);
+/* Heads of an answer ------------------------------------------------------ */
 
-    return apr_brigade_flatten(bb, line, &length) == APR_SUCCESS
-           && ((length == 1 && line[0] == '\n')
-               || (length == 2 && line[0] == '\r' && line[1] == '\n'));
+static int is_blank(const char *line, apr_size_t length)
+{
+    return (length == 1 && line[0] == '\n')
+           || (length == 2 && line[0] == '\r' && line[1] == '\n');
+}
+
+static int ends_line(const apr_bucket_brigade *bb)
+{
+    apr_bucket *last = APR_BRIGADE_LAST(bb);
+    const char *data;
+    apr_size_t n;
+
+    return !APR_BUCKET_IS_METADATA(last)
+           && apr_bucket_read(last, &data, &n, APR_BLOCK_READ) == APR_SUCCESS
+           && n > 0 && data[n - 1] == '\n';
+}
+
+/* A field that is folded over several lines is one line to httpd. */
+static void look_at_line(apr_bucket_brigade *bb)
+{
+    char start[3] = "";
+    apr_size_t length = sizeof(start);
+    apr_off_t whole = 0;
+
+    if (apr_brigade_flatten(bb, start, &length) != APR_SUCCESS
+        || apr_brigade_length(bb, 1, &whole) != APR_SUCCESS) {
+        return;
+    }
+    if (!current->in_line && whole == (apr_off_t)length
+        && is_blank(start, length)) {
+        current->line = 0;
+        current->headed = 1;
+        head_is_read(current->baton);
+        return;
+    }
+    if (!current->in_line && start[0] != ' ' && start[0] != '\t') {
+        current->line = 0;
+    }
+    current->line += (apr_size_t)whole;
+    current->in_line = !ends_line(bb);
+    current->over_limit |= current->line + 2 > current->most;
+}
+
+static void look_at(ap_filter_t *f, apr_bucket_brigade *bb,
+                    ap_input_mode_t mode)
+{
+    connection_t *connection = f->ctx;
+
+    connection->used_at = lbs_runtime_now();
+    if (current == NULL) {
+        return;
+    }
+    if (current->framed) {
+        feed(&connection->in, bb, frame_in);
+        return;
+    }
+    if ((current->sent || current->unwritten) && !current->received
+        && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
+        current->received = 1;
+        current->seen = 1;
+        current->asks->on_first(current->baton);
+    }
+    if (current->received && mode == AP_MODE_GETLINE) {
+        look_at_line(bb);
+    }
+}
+
+/* The 100 that a member does not say ---------------------------------------
+ */
+
+/* One byte has come, or an end, or the time is over. @return 1: it is over */
+static int is_patience_over(ap_filter_t *f)
+{
+    const connection_t *connection = f->ctx;
+    apr_bucket_brigade *bb =
+        apr_brigade_create(f->c->pool, f->c->bucket_alloc);
+    apr_pollfd_t fd = {.desc_type = APR_POLL_SOCKET,
+                       .desc.s = connection->socket,
+                       .reqevents = APR_POLLIN,
+                       .p = f->c->pool};
+    apr_time_t left = PATIENCE;
+    apr_status_t rv = APR_EAGAIN;
+    apr_int32_t n;
+
+    while (left > 0) {
+        rv = ap_get_brigade(f->next, bb, AP_MODE_SPECULATIVE,
+                            APR_NONBLOCK_READ, 1);
+        if (!(rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb))
+            && !APR_STATUS_IS_EAGAIN(rv)) {
+            break;
+        }
+        left = current->sent_at + PATIENCE - lbs_runtime_now();
+        if (left > 0) {
+            (void)apr_poll(&fd, 1, &n, left);
+        }
+    }
+    apr_brigade_destroy(bb);
+    return left <= 0;
+}
+
+static int expects(void)
+{
+    return current != NULL && current->sent && !current->received
+           && !current->assumed && current->asks->expects(current->baton);
+}
+
+static void say(ap_filter_t *f, apr_bucket_brigade *bb, const char *what,
+                apr_size_t n)
+{
+    APR_BRIGADE_INSERT_TAIL(
+        bb, apr_bucket_heap_create(what, n, NULL, f->c->bucket_alloc));
+}
+
+/* RFC 9113, 4.1 and 8.1: HEADERS of one field, `:status: 100`, which changes
+ * no table of HPACK (RFC 7541, 6.2.2). */
+static void say_frame(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    apr_uint32_t id = current->stream;
+    const char frame[] = {0,
+                          0,
+                          5,
+                          LBS_FRAME_HEADERS,
+                          0x04, /* END_HEADERS */
+                          (char)(id >> 24),
+                          (char)(id >> 16),
+                          (char)(id >> 8),
+                          (char)id,
+                          0x08, /* literal, not indexed, name :status */
+                          3,
+                          '1',
+                          '0',
+                          '0'};
+
+    say(f, bb, frame, sizeof(frame));
+}
+
+/* Who expects a 100 sends its body after a while without one, too; mod_proxy
+ * would wait for it as long as for an answer. @return 1: it was said */
+static int say_continue(ap_filter_t *f, apr_bucket_brigade *bb,
+                        ap_input_mode_t mode, apr_read_type_e block)
+{
+    static const char line[] = "HTTP/1.1 100 Continue\r\n";
+    connection_t *connection = f->ctx;
+
+    if (connection->owes_blank && mode == AP_MODE_GETLINE) {
+        connection->owes_blank = 0;
+        say(f, bb, "\r\n", 2);
+        return 1;
+    }
+    if (block != APR_BLOCK_READ || !expects()) {
+        return 0;
+    }
+    if (current->framed && mode == AP_MODE_READBYTES) {
+        if (current->stream == 0 || !lbs_frames_between(&connection->in)
+            || lbs_runtime_now() - current->sent_at < PATIENCE) {
+            return 0;
+        }
+        say_frame(f, bb);
+    }
+    else if (!current->framed && mode == AP_MODE_GETLINE
+             && is_patience_over(f)) {
+        say(f, bb, line, sizeof(line) - 1);
+        connection->owes_blank = 1;
+    }
+    else {
+        return 0;
+    }
+    current->assumed = 1;
+    return 1;
 }
 
 static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
                                ap_input_mode_t mode, apr_read_type_e block,
                                apr_off_t bytes)
 {
-    connection_t *connection = f->ctx;
-    apr_status_t rv = ap_get_brigade(f->next, bb, mode, block, bytes);
+    apr_status_t rv;
 
-    if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
-        connection->used_at = lbs_runtime_now();
-        if (current != NULL && current->sent && !current->received
-            && !current->framed && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
-            current->received = 1;
-            current->on_first(current->baton);
-        }
-        if (current != NULL && current->received && mode == AP_MODE_GETLINE
-            && is_blank(bb)) {
-            head_is_read(current->baton);
-        }
+    if (say_continue(f, bb, mode, block)) {
+        return APR_SUCCESS;
+    }
+    rv = ap_get_brigade(f->next, bb, mode, block, bytes);
+    if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)
+        && mode != AP_MODE_SPECULATIVE) {
+        look_at(f, bb, mode);
     }
     return rv;
 }
@@ -213,6 +470,7 @@ static int pre_connection(conn_rec *c, void *socket)
     connection->socket = socket;
     connection->used_at = lbs_runtime_now();
     connection->number = lbs_atomic_add32_relaxed(&opened, 1) + 1;
+    connection->out.skip = LBS_FRAMES_PREFACE;
     ap_add_input_filter_handle(in_filter, connection, NULL, c);
     ap_add_input_filter_handle(wait_filter, connection, NULL, c);
     ap_add_output_filter_handle(out_filter, connection, NULL, c);
@@ -227,12 +485,33 @@ void lbs_backend_answered(lbs_backend_t *backend)
 void lbs_backend_interim(lbs_backend_t *backend)
 {
     backend->received = 0;
+    backend->headed = 0;
     backend->connected = 1;
+    backend->interim++;
+    if (backend->interim >= MOST_INTERIM) {
+        backend->over_limit = 1;
+    }
 }
 
 void lbs_backend_on_head(void (*on_head)(void *baton))
 {
     head_is_read = on_head;
+}
+
+/* Handlers that read a socket by themselves say in the log what they met. */
+static void note_error(const ap_errorlog_info *info, const char *text)
+{
+    (void)text;
+    if (current == NULL || info->level > APLOG_ERR) {
+        return;
+    }
+    if (info->r != NULL && info->status != APR_SUCCESS) {
+        current->told = info->status;
+    }
+    if (info->format != NULL
+        && strncmp(info->format, AJP_TOO_BIG, strlen(AJP_TOO_BIG)) == 0) {
+        current->over_limit = 1;
+    }
 }
 
 void lbs_backend_register(void)
@@ -244,4 +523,5 @@ void lbs_backend_register(void)
     wait_filter = ap_register_input_filter("LBS_BACKEND_WAIT", backend_wait,
                                            NULL, WAIT_TYPE);
     ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_error_log(note_error, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -6,36 +6,60 @@
  * anything sent, did anything come back. Filters on the connections that
  * mod_proxy opens for this module's attempts see that. They also refuse a
  * kept-alive connection that a request which cannot be repeated should not
- * trust, and break off waiting for a member that was found to hang.
+ * trust, break off waiting for a member that was found to hang, say the 100
+ * that a member does not say, and let an answer be read that a member gave
+ * while it still should have been listening.
  *
- * Schemes that do not use httpd's connection filters (ajp, fcgi, scgi, uwsgi)
- * are not seen: their attempts count as sent and unanswered.
+ * Schemes that do not use httpd's connection filters (ajp, fcgi, scgi; uwsgi
+ * when it sends) are not seen: their attempts count as sent and unanswered,
+ * but for what their modules write into the error log.
  */
 #ifndef LBS_BACKEND_H
 #define LBS_BACKEND_H
 
 #include <httpd.h>
 
-/* What was seen of one attempt; zero it before. */
-typedef struct lbs_backend_t {
-    int connected;  /* a new connection was opened for it, or one that was
-                       kept has proved to be alive */
-    int seen;       /* the connection passed through our filters */
-    int sent;       /* something was written */
-    int unshaken;   /* TLS was not agreed on: nothing was sent after all */
-    int lost;       /* while writing: the other side is gone */
-    int received;   /* something was read, beside 1xx */
-    int refused;    /* we refused the connection: nothing was sent */
-    int broken_off; /* we gave up waiting: the member hangs */
-    int timed_out;  /* HTTP/2: the last wait took as long as it may */
-    unsigned on;    /* HTTP/2: number of the connection it was sent on */
-    int was_new;    /* and whether that was a new one then */
-    /* In. */
-    int repeatable; /* the attempt may be made elsewhere */
-    int framed;     /* HTTP/2: much is read before there is an answer */
+/* What an attempt wants to know while it is under way. */
+typedef struct lbs_backend_asks_t {
     int (*trusts)(void *baton);    /* will a connection do that was idle? */
     int (*is_out)(void *baton);    /* while waiting: is the member out? */
     void (*on_first)(void *baton); /* the first byte came */
+    int (*expects)(void *baton);   /* does the client wait for a 100? */
+    void (*on_deaf)(void *baton);  /* the member reads no more */
+    int (*restart)(void *baton);   /* HTTP/2: it is sent again from its
+                                      begin. @return 1: let it be */
+} lbs_backend_asks_t;
+
+/* What was seen of one attempt; zero it before. */
+typedef struct lbs_backend_t {
+    int connected;    /* a new connection was opened for it, or one that was
+                         kept has proved to be alive */
+    int seen;         /* the connection passed through our filters */
+    int sent;         /* something was written */
+    int unshaken;     /* TLS was not agreed on: nothing was sent after all */
+    int lost;         /* while writing: the other side is gone */
+    int received;     /* something was read, beside 1xx */
+    int headed;       /* the head of the answer was read to its end */
+    int refused;      /* we refused the connection: nothing was sent */
+    int broken_off;   /* we gave up waiting: the member hangs */
+    int quiet;        /* the last wait took as long as it may */
+    int over_limit;   /* a head is longer than httpd takes */
+    int unprocessed;  /* HTTP/2: the member says that it did nothing */
+    int assumed;      /* a 100 was said for it */
+    unsigned interim; /* 1xx heads */
+    unsigned on;      /* HTTP/2: number of the connection it was sent on */
+    int was_new;      /* and whether that was a new one then */
+    apr_uint32_t stream; /* HTTP/2: number of the stream it was sent on */
+    apr_size_t line;     /* bytes of the field of a head that is being read */
+    int in_line;         /* its line goes on */
+    apr_time_t sent_at;  /* monotonic; the last write */
+    apr_status_t told;   /* what the scheme's module wrote into the log */
+    /* In. */
+    int repeatable; /* the attempt may be made elsewhere */
+    int framed;     /* HTTP/2: much is read before there is an answer */
+    int unwritten;  /* uwsgi: what is sent passes no filter, the answer does */
+    apr_size_t most; /* bytes that a line of a head may have */
+    const lbs_backend_asks_t *asks;
     void *baton;
 } lbs_backend_t;
 
@@ -46,7 +70,7 @@ void lbs_backend_answered(lbs_backend_t *backend);
  * that was closed while nobody used it. */
 void lbs_backend_interim(lbs_backend_t *backend);
 
-/** Register the filters and the hook. Once, in register_hooks. */
+/** Register the filters and the hooks. Once, in register_hooks. */
 void lbs_backend_register(void);
 
 /** Have this called, with the attempt's baton, at the blank line after each

@@ -11,17 +11,24 @@
 /* Bytes that mod_proxy reads of a body before it sends anything. */
 #define AHEAD 16384
 
-/* Where mod_proxy keeps what it has read of a body and not yet sent. */
-#define PREFETCHED "proxy-req-input"
+/* Where handlers keep what they have read of a body and not yet sent. */
+static const char *const prefetched[] = {"proxy-req-input",
+                                         "proxy-fcgi-input"};
+#define PREFETCHED (sizeof(prefetched) / sizeof(prefetched[0]))
 
 struct lbs_body_t {
+    request_rec *r;
     apr_bucket_brigade *kept;   /* copies of all that was read */
     apr_bucket_brigade *replay; /* what is still to be read again */
     apr_uint64_t limit;
-    apr_uint64_t bytes;
+    apr_uint64_t bytes;     /* read of the client */
+    apr_uint64_t given;     /* of this attempt, to its handler */
     apr_uint64_t announced; /* its length; UNKNOWN */
+    apr_status_t failed;    /* how reading it failed */
+    int reading;
     int ended;
     int given_up;                 /* it is longer than what is kept */
+    int filling;                  /* nobody reads it any more */
     int read;                     /* its end was handed on */
     void (*is_read)(void *baton); /* NULL: nobody wants to know */
     void *baton;
@@ -30,45 +37,69 @@ struct lbs_body_t {
 
 static ap_filter_rec_t *body_filter;
 
+/* Keeping ---------------------------------------------------------------- */
+
 static apr_uint64_t most_kept(const lbs_body_t *body)
 {
     return body->limit > AHEAD ? body->limit : AHEAD;
+}
+
+static void give_up(lbs_body_t *body)
+{
+    body->given_up = 1;
+    apr_brigade_cleanup(body->kept);
+}
+
+static void fail(lbs_body_t *body, apr_status_t rv)
+{
+    if (body->failed == APR_SUCCESS) {
+        body->failed = rv;
+    }
+    give_up(body);
 }
 
 static void keep_data(lbs_body_t *body, apr_bucket *e)
 {
     const char *data;
     apr_size_t length;
+    apr_status_t rv = apr_bucket_read(e, &data, &length, APR_BLOCK_READ);
 
-    if (apr_bucket_read(e, &data, &length, APR_BLOCK_READ) != APR_SUCCESS) {
-        body->given_up = 1;
+    if (rv != APR_SUCCESS) {
+        fail(body, rv);
         return;
     }
     body->bytes += length;
-    if (!body->given_up && body->bytes <= most_kept(body)
-        && apr_brigade_write(body->kept, NULL, NULL, data, length)
-               == APR_SUCCESS) {
-        return;
+    if (body->given_up || body->bytes > most_kept(body)
+        || apr_brigade_write(body->kept, NULL, NULL, data, length)
+               != APR_SUCCESS) {
+        give_up(body);
     }
-    body->given_up = 1;
-    apr_brigade_cleanup(body->kept);
 }
 
 static void keep(lbs_body_t *body, const apr_bucket_brigade *bb)
 {
     apr_bucket *e;
 
-    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+    for (e = APR_BRIGADE_FIRST(bb);
+         e != APR_BRIGADE_SENTINEL(bb) && body->failed == APR_SUCCESS;
          e = APR_BUCKET_NEXT(e)) {
         if (!APR_BUCKET_IS_METADATA(e)) {
             keep_data(body, e);
         }
-        else if (APR_BUCKET_IS_EOS(e) && !body->given_up) {
+        else if (AP_BUCKET_IS_ERROR(e)) {
+            fail(body, APR_EGENERAL);
+        }
+        else if (APR_BUCKET_IS_EOS(e)) {
             body->ended = 1;
-            APR_BRIGADE_INSERT_TAIL(
-                body->kept, apr_bucket_eos_create(body->kept->bucket_alloc));
         }
     }
+}
+
+/* Reading ---------------------------------------------------------------- */
+
+static void put_eos(apr_bucket_brigade *bb)
+{
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(bb->bucket_alloc));
 }
 
 static apr_status_t read_again(lbs_body_t *body, apr_bucket_brigade *bb,
@@ -88,9 +119,8 @@ static apr_status_t read_again(lbs_body_t *body, apr_bucket_brigade *bb,
         APR_BRIGADE_INSERT_TAIL(bb, e);
     }
     /* The end belongs to the last bytes. */
-    if (!APR_BRIGADE_EMPTY(body->replay)
-        && APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(body->replay))) {
-        APR_BRIGADE_CONCAT(bb, body->replay);
+    if (body->ended && APR_BRIGADE_EMPTY(body->replay)) {
+        put_eos(bb);
     }
     return APR_SUCCESS;
 }
@@ -107,25 +137,110 @@ static void look_for_end(lbs_body_t *body, const apr_bucket_brigade *bb)
     }
 }
 
+/* What mod_proxy waits for before it looks at the answer: nobody gets it. */
+static apr_status_t read_filling(const lbs_body_t *body,
+                                 apr_bucket_brigade *bb, apr_off_t bytes)
+{
+    static const char nothing[AP_IOBUFSIZE];
+    apr_uint64_t left =
+        body->announced == UNKNOWN || body->given >= body->announced
+            ? 0
+            : body->announced - body->given;
+    apr_uint64_t some = sizeof(nothing);
+
+    some = some > (apr_uint64_t)bytes ? (apr_uint64_t)bytes : some;
+    some = some > left ? left : some;
+    if (some > 0) {
+        APR_BRIGADE_INSERT_TAIL(
+            bb, apr_bucket_immortal_create(nothing, (apr_size_t)some,
+                                           bb->bucket_alloc));
+    }
+    if (some == left) {
+        put_eos(bb);
+    }
+    return APR_SUCCESS;
+}
+
+/* mod_proxy streams a body of known length only while nobody but the
+ * protocol filters it; this filter does not. Content filters may come to the
+ * same conclusion of themselves and go. */
+static void join_protocol(ap_filter_t *f)
+{
+    request_rec *r = f->r;
+
+    if (r->input_filters == f && f->next == r->proto_input_filters) {
+        r->proto_input_filters = f;
+    }
+}
+
+static apr_status_t read_client(ap_filter_t *f, apr_bucket_brigade *bb,
+                                ap_input_mode_t mode, apr_read_type_e block,
+                                apr_off_t bytes)
+{
+    lbs_body_t *body = f->ctx;
+    apr_status_t rv;
+
+    body->reading = 1;
+    rv = ap_get_brigade(f->next, bb, mode, block, bytes);
+    body->reading = 0;
+    join_protocol(f);
+    if (rv == APR_SUCCESS && mode == AP_MODE_READBYTES) {
+        keep(body, bb);
+    }
+    else if (rv == APR_SUCCESS && mode != AP_MODE_SPECULATIVE
+             && mode != AP_MODE_INIT) {
+        give_up(body);
+    }
+    else if (rv != APR_SUCCESS
+             && (block == APR_BLOCK_READ || !APR_STATUS_IS_EAGAIN(rv))) {
+        fail(body, rv);
+    }
+    return rv;
+}
+
 static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
                             ap_input_mode_t mode, apr_read_type_e block,
                             apr_off_t bytes)
 {
     lbs_body_t *body = f->ctx;
+    apr_off_t some = 0;
     apr_status_t rv;
 
-    if (!APR_BRIGADE_EMPTY(body->replay)) {
-        rv = read_again(body, bb, bytes);
-        look_for_end(body, bb);
-        return rv;
+    /* The trailers of a body in chunks are read from above, too. */
+    if (body->reading) {
+        return ap_get_brigade(f->next, bb, mode, block, bytes);
     }
-    rv = ap_get_brigade(f->next, bb, mode, block, bytes);
-    if (rv == APR_SUCCESS && mode == AP_MODE_READBYTES) {
-        keep(body, bb);
+    if (body->failed != APR_SUCCESS) {
+        return body->failed;
+    }
+    if (mode == AP_MODE_READBYTES && body->filling) {
+        rv = read_filling(body, bb, bytes);
+    }
+    else if (!APR_BRIGADE_EMPTY(body->replay)) {
+        rv = read_again(body, bb, bytes);
+    }
+    else if (body->ended) {
+        /* The protocol's filters say it as often as they are asked, others
+         * once. */
+        put_eos(bb);
+        rv = APR_SUCCESS;
+    }
+    else {
+        rv = read_client(f, bb, mode, block, bytes);
+    }
+    if (body->failed != APR_SUCCESS) {
+        apr_brigade_cleanup(bb);
+        return body->failed;
+    }
+    if (rv == APR_SUCCESS && apr_brigade_length(bb, 1, &some) == APR_SUCCESS) {
+        body->given += (apr_uint64_t)some;
         look_for_end(body, bb);
     }
     return rv;
 }
+
+/* A request's life --------------------------------------------------------
+ */
 
 static apr_uint64_t length_of(const request_rec *r)
 {
@@ -144,25 +259,20 @@ static apr_uint64_t length_of(const request_rec *r)
 lbs_body_t *lbs_body_attach(request_rec *r, apr_uint64_t limit)
 {
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
-    int plain = r->input_filters == r->proto_input_filters;
     lbs_body_t *body;
 
     if (!ap_request_has_body(r)) {
         return NULL;
     }
     body = apr_pcalloc(r->pool, sizeof(*body));
+    body->r = r;
     body->kept = apr_brigade_create(r->pool, alloc);
     body->replay = apr_brigade_create(r->pool, alloc);
     body->limit = limit;
     body->announced = length_of(r);
     body->filter =
         ap_add_input_filter_handle(body_filter, body, r, r->connection);
-    /* What the protocol's filters have read to its end they say once. So this
-     * one has to be in front of them; and mod_proxy streams a body of known
-     * length only while nobody but the protocol filters it. */
-    if (plain) {
-        r->proto_input_filters = r->input_filters;
-    }
+    join_protocol(body->filter);
     return body;
 }
 
@@ -208,29 +318,142 @@ apr_uint64_t lbs_body_bytes(const lbs_body_t *body)
     return body == NULL ? 0 : body->bytes;
 }
 
-void lbs_body_rewind(request_rec *r, lbs_body_t *body)
+int lbs_body_is_reading(const lbs_body_t *body)
+{
+    return body != NULL && body->reading;
+}
+
+void lbs_body_refuse(lbs_body_t *body)
+{
+    fail(body, AP_FILTER_ERROR);
+}
+
+int lbs_body_has_failed(const lbs_body_t *body, int *status)
+{
+    if (body == NULL || body->failed == APR_SUCCESS) {
+        return 0;
+    }
+    *status = ap_map_http_request_error(body->failed, HTTP_BAD_REQUEST);
+    return 1;
+}
+
+void lbs_body_fill(lbs_body_t *body)
+{
+    if (body != NULL) {
+        body->filling = 1;
+    }
+}
+
+/* Reading it again -------------------------------------------------------- */
+
+static apr_bucket_brigade *find_prefetched(request_rec *r, unsigned i)
+{
+    void *found = NULL;
+
+    (void)apr_pool_userdata_get(&found, prefetched[i], r->pool);
+    return found;
+}
+
+/* Are all bytes that were read either in a handler's hands or in ours? */
+static int is_at_hand(request_rec *r, const lbs_body_t *body)
+{
+    apr_off_t some = 0;
+    apr_uint64_t found = 0;
+    unsigned i;
+
+    for (i = 0; i < PREFETCHED; i++) {
+        apr_bucket_brigade *bb = find_prefetched(r, i);
+
+        if (bb != NULL
+            && (apr_brigade_length(bb, 0, &some) != APR_SUCCESS || some < 0)) {
+            return 0;
+        }
+        found += bb != NULL ? (apr_uint64_t)some : 0;
+    }
+    if (apr_brigade_length(body->replay, 0, &some) != APR_SUCCESS
+        || some < 0) {
+        return 0;
+    }
+    return found + (apr_uint64_t)some == body->bytes;
+}
+
+int lbs_body_can_rewind(request_rec *r, const lbs_body_t *body, int sent)
+{
+    return body == NULL
+           || (body->failed == APR_SUCCESS
+               && (!body->given_up || (!sent && is_at_hand(r, body))));
+}
+
+static void copy_kept(lbs_body_t *body)
 {
     apr_bucket *e;
 
-    (void)apr_pool_userdata_setn(NULL, PREFETCHED, NULL, r->pool);
-    if (body == NULL) {
-        return;
-    }
-    body->read = 0;
-    r->read_length = 0; /* else ap_should_client_block() finds it read */
     apr_brigade_cleanup(body->replay);
     for (e = APR_BRIGADE_FIRST(body->kept);
          e != APR_BRIGADE_SENTINEL(body->kept); e = APR_BUCKET_NEXT(e)) {
         apr_bucket *copy;
 
-        if (apr_bucket_copy(e, &copy) == APR_SUCCESS) {
-            APR_BRIGADE_INSERT_TAIL(body->replay, copy);
+        apr_status_t rv = apr_bucket_copy(e, &copy);
+
+        if (rv != APR_SUCCESS) {
+            fail(body, rv);
+            return;
         }
+        APR_BRIGADE_INSERT_TAIL(body->replay, copy);
     }
+}
+
+/* What a handler has read and not sent goes before what it has not read. */
+static void take_back(request_rec *r, lbs_body_t *body)
+{
+    unsigned i;
+
+    for (i = 0; i < PREFETCHED; i++) {
+        apr_bucket_brigade *bb = find_prefetched(r, i);
+        apr_bucket *e, *next;
+
+        if (bb == NULL) {
+            continue;
+        }
+        for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+             e = next) {
+            next = APR_BUCKET_NEXT(e);
+            if (APR_BUCKET_IS_METADATA(e)) {
+                apr_bucket_delete(e);
+            }
+        }
+        APR_BRIGADE_PREPEND(body->replay, bb);
+    }
+}
+
+int lbs_body_rewind(request_rec *r, lbs_body_t *body, int sent)
+{
+    unsigned i;
+
+    if (!lbs_body_can_rewind(r, body, sent)) {
+        return 0;
+    }
+    if (body != NULL) {
+        r->read_length = 0; /* else ap_should_client_block() finds it read */
+        if (body->given_up) {
+            take_back(r, body);
+        }
+        else {
+            copy_kept(body); /* a failure is seen by who reads next */
+        }
+        body->given = 0;
+        body->filling = 0;
+        body->read = 0;
+    }
+    for (i = 0; i < PREFETCHED; i++) {
+        (void)apr_pool_userdata_setn(NULL, prefetched[i], NULL, r->pool);
+    }
+    return 1;
 }
 
 void lbs_body_register(void)
 {
+    /* Before all content filters, whatever they are. */
     body_filter = ap_register_input_filter(
-        "LBS_BODY", body_in, NULL, (ap_filter_type)(AP_FTYPE_PROTOCOL - 1));
+        "LBS_BODY", body_in, NULL, (ap_filter_type)(AP_FTYPE_RESOURCE - 1));
 }

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_body.h - keep a request's body so that it can be sent again.
+/* lbs_body.h - the one owner of a request's body.
  *
- * Up to LBStickyRetry body= bytes are kept as they are read. A body that is
- * longer is handed through and cannot be sent twice. What mod_proxy reads of
- * it before it sends anything is kept all the same, for a connection that then
+ * Whatever a scheme's handler reads of a body it reads through this filter,
+ * which stands before all others: what came out of the topmost content filter
+ * is what a member gets, the first time and each time again. Up to
+ * LBStickyRetry body= bytes are kept as they are read. A body that is longer
+ * is handed through and cannot be sent twice. What mod_proxy reads of it
+ * before it sends anything is kept all the same, for a connection that then
  * turns out to be none.
+ *
+ * This is also the one place where reading the client can fail. It fails for
+ * good: nobody gets a part of such a body as if it were the whole.
  */
 #ifndef LBS_BODY_H
 #define LBS_BODY_H
@@ -34,8 +40,8 @@ int lbs_body_is_whole(const lbs_body_t *body);
  * or says that it will be (NULL: 1) */
 int lbs_body_stays_whole(const lbs_body_t *body);
 
-/** @return 1 when all that was read so far can be read again, be it to send
- * what was not sent (NULL: 1) */
+/** @return 1 when all that was read so far is kept, be it to send what was
+ * not sent (NULL: 1) */
 int lbs_body_is_kept(const lbs_body_t *body);
 
 /** @return 1 when the scheme's handler has read the body to its end, so that
@@ -49,9 +55,36 @@ void lbs_body_on_read(lbs_body_t *body, void (*is_read)(void *baton),
 /** Bytes that the client sent of the body so far. */
 apr_uint64_t lbs_body_bytes(const lbs_body_t *body);
 
+/** @return 1 while the client is being read, beneath this filter (NULL: 0) */
+int lbs_body_is_reading(const lbs_body_t *body);
+
+/** What was just read is no body: one of httpd's filters has refused it and
+ * may not tell its caller. */
+void lbs_body_refuse(lbs_body_t *body);
+
 /**
- * Let the body be read from its beginning again. Only while it is kept.
+ * Could the client's body not be read?
+ *
+ * @param status  out, when it could not: what mod_proxy shall get
+ * @return 1: it could not; 0: no such thing (NULL: 0)
  */
-void lbs_body_rewind(request_rec *r, lbs_body_t *body);
+int lbs_body_has_failed(const lbs_body_t *body, int *status);
+
+/** The member reads no more: the handler is given the end of the body without
+ * reading the client any further, so that it can come to the answer. The
+ * caller sends nothing of that to anybody. */
+void lbs_body_fill(lbs_body_t *body);
+
+/**
+ * Let the body be read from its beginning again, by whatever scheme.
+ *
+ * @param sent  something of what was read was sent, or is gone with a
+ *              connection
+ * @return 1; 0: it is not kept: nothing was changed
+ */
+int lbs_body_rewind(request_rec *r, lbs_body_t *body, int sent);
+
+/** @return what lbs_body_rewind() would, changing nothing (NULL: 1) */
+int lbs_body_can_rewind(request_rec *r, const lbs_body_t *body, int sent);
 
 #endif

@@ -9,6 +9,7 @@
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_in_use.h"
 #include "src/httpd/request/lbs_retry.h"
+#include "src/httpd/request/lbs_verdict.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* Seconds after which a refused client may try again: a queue moves within a
@@ -30,9 +31,9 @@ static int refused(request_rec *r, lbs_request_t *req, int status)
 static void forget_answer(request_rec *r, lbs_request_t *req,
                           const lbs_route_t *route)
 {
-    static const char *const notes[] = {"error-notes", "verbose-error-to",
-                                        "proxy_timedout", "proxy-status",
-                                        "proxy-error-override"};
+    static const char *const notes[] = {
+        "error-notes",  "verbose-error-to",     "proxy_timedout",
+        "proxy-status", "proxy-error-override", "proxy-100-continue"};
     unsigned i;
 
     for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
@@ -43,6 +44,10 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     r->status_line = NULL;
     r->content_type = NULL;
     r->content_encoding = NULL;
+    /* The end of what was thrown away was not the end of the answer. */
+    for (; r != NULL; r = r->prev) {
+        r->eos_sent = 0;
+    }
     req->attempt.discarding = 0;
 }
 
@@ -55,7 +60,8 @@ static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
     /* A stale connection says nothing of the member: once more, on a new
      * one. What was refused was not sent, so that is no repetition. */
     if (cause == LBS_CAUSE_STALE && !req->fresh
-        && (req->attempt.backend.refused || lbs_request_is_repeatable(req))) {
+        && (req->attempt.backend.refused || lbs_request_is_repeatable(req))
+        && lbs_body_can_rewind(r, req->body, 1)) {
         req->fresh = 1;
     }
     else {
@@ -69,10 +75,11 @@ static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
         req->next = LBS_NO_MEMBER;
         req->fresh = 0;
     }
-    if (req->attempt.backend.sent || cause == LBS_CAUSE_STALE) {
-        lbs_body_rewind(r, req->body);
+    if (!lbs_body_rewind(r, req->body, lbs_retry_is_spent(req, cause))) {
+        return 0;
     }
     forget_answer(r, req, route);
+    lbs_headers_again(r, req, route->saved);
     *status = lbs_worker_aim(r, req->pool->member[req->choice.member].worker,
                              req->from, url);
     return *status == OK;
@@ -88,9 +95,11 @@ static int send_along(request_rec *r, lbs_request_t *req,
         cause = lbs_attempt_make(r, req, route, url, &status);
     } while (cause != LBS_CAUSE_NONE
              && go_on(r, req, route, cause, &url, &status));
-    if (cause == LBS_CAUSE_TIMEOUT
-        && (status == HTTP_BAD_GATEWAY
-            || status == HTTP_SERVICE_UNAVAILABLE)) {
+    lbs_verdict_close(req,
+                      cause == LBS_CAUSE_NONE || cause == LBS_CAUSE_STATUS);
+    if ((cause == LBS_CAUSE_TIMEOUT || cause == LBS_CAUSE_QUIET)
+        && (status == HTTP_BAD_GATEWAY || status == HTTP_SERVICE_UNAVAILABLE
+            || status == HTTP_INTERNAL_SERVER_ERROR)) {
         status = HTTP_GATEWAY_TIME_OUT;
     }
     return status;
@@ -124,8 +133,11 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
                           const char *proxyhost, apr_port_t proxyport)
 {
     lbs_request_t *req = lbs_request_of(r);
-    lbs_route_t route = {conf, proxyhost, proxyport, NULL};
     lbs_headers_t saved;
+    lbs_route_t route = {.conf = conf,
+                         .proxyhost = proxyhost,
+                         .proxyport = proxyport,
+                         .saved = &saved};
     int status;
 
     if (req == NULL || req->attempt.forwarding || !is_for(req, worker)) {

@@ -199,6 +199,13 @@ lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req)
     return saved;
 }
 
+void lbs_headers_again(request_rec *r, const lbs_request_t *req,
+                       const lbs_headers_t *saved)
+{
+    r->headers_in = saved->headers_in;
+    rewrite(r, req);
+}
+
 void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved)
 {
     r->headers_in = saved->headers_in;

@@ -24,6 +24,11 @@ typedef struct lbs_headers_t {
  */
 lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req);
 
+/** The same once more, for the next attempt: handlers change the header while
+ * they send it. */
+void lbs_headers_again(request_rec *r, const lbs_request_t *req,
+                       const lbs_headers_t *saved);
+
 /** Put back what the client sent: logs and later handlers read that. */
 void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved);
 

@@ -9,6 +9,7 @@
 #define LBS_REQUEST_H
 
 #include <httpd.h>
+#include <util_filter.h>
 
 #include "mod_lbsticky.h"
 #include "src/httpd/decide/lbs_choice.h"
@@ -29,15 +30,29 @@ typedef struct lbs_attempt_t {
     apr_time_t first_at;   /* the first byte came back; 0: not seen */
     const char *hostname;  /* the visitor's */
     int renamed;           /* r->hostname is the member's meanwhile */
-    int keepalives; /* of the client's connection, while we hide them; -1 */
-    int forwarding; /* inside the scheme's own handler */
-    int answered;   /* the member's answer has begun to come */
-    int broken;     /* the answer broke off */
-    int judged;     /* ejection knows that it was an answer */
-    int discarding; /* and is thrown away: another one is asked */
+    int keepalives;   /* of the client's connection, while we hide them; -1 */
+    int forwarding;   /* inside the scheme's own handler */
+    int proxied;      /* its handler is mod_proxy's */
+    int answered;     /* the member's answer has begun to come */
+    int passed;       /* something of it went on to the client */
+    int complete;     /* and all of it */
+    int cut;          /* the client was shown that it broke off */
+    ap_filter_t *out; /* where it goes on */
+    int tunnel;       /* it was a switch of protocols */
+    int judged;       /* ejection knows that it was an answer */
+    int discarding;   /* and is thrown away: another one is asked */
+    int trusting;     /* Content-Length of a CGI's answer is kept for us */
     apr_uint64_t bytes_out;
-    int unmeasured; /* a part of it came as a socket (scgi) */
+    int unmeasured;         /* a part of it has a length that nobody knows */
+    apr_uint64_t announced; /* Content-Length of the answer; UINT64_MAX */
 } lbs_attempt_t;
+
+/* A failure that is booked when it is known whether others failed, too. */
+typedef struct lbs_blame_t {
+    int member;
+    int kind; /* lbs_fail_t */
+    apr_time_t sent_at;
+} lbs_blame_t;
 
 /* What an environment says of a request already. */
 typedef struct lbs_settled_t {
@@ -79,11 +94,12 @@ typedef struct lbs_request_t {
     int idempotent;   /* it may be processed twice */
     lbs_body_t *body; /* NULL: it has none */
     int attempts;
-    apr_uint32_t repeated; /* of these, counted against tries= */
-    int denied;            /* the budget had no repetition for it */
-    int waited;            /* in a queue: once is enough */
-    int next;              /* the member asked next; LBS_NO_MEMBER */
-    int fresh;             /* the next attempt opens a new connection */
+    apr_uint32_t repeated;     /* of these, counted against tries= */
+    int denied;                /* the budget had no repetition for it */
+    int waited;                /* in a queue: once is enough */
+    int next;                  /* the member asked next; LBS_NO_MEMBER */
+    int fresh;                 /* the next attempt opens a new connection */
+    apr_array_header_t *blame; /* of lbs_blame_t; NULL: none */
 
     /* The whole request. */
     int counted; /* the decision is in the counters */

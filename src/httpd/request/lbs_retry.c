@@ -10,6 +10,7 @@ static apr_uint32_t cause_bit(lbs_cause_t cause)
 {
     switch (cause) {
     case LBS_CAUSE_CONNECT:
+    case LBS_CAUSE_UNTAKEN:
         return LBS_RETRY_CONNECT;
     case LBS_CAUSE_RESET:
     case LBS_CAUSE_STALE: /* for the second time */
@@ -21,11 +22,9 @@ static apr_uint32_t cause_bit(lbs_cause_t cause)
     }
 }
 
-/* Did the member not see the request? Then going on is no repetition. */
-static int is_unseen(lbs_cause_t cause)
+int lbs_retry_is_spent(const lbs_request_t *req, lbs_cause_t cause)
 {
-    return cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED
-           || cause == LBS_CAUSE_CONNECT;
+    return req->attempt.backend.sent || cause == LBS_CAUSE_STALE;
 }
 
 static int is_expected(const request_rec *r, const lbs_request_t *req,
@@ -33,7 +32,9 @@ static int is_expected(const request_rec *r, const lbs_request_t *req,
 {
     const lbs_set_retry_t *set = req->pool->set.retry;
 
-    if (r->connection->aborted || req->attempt.answered) {
+    if (r->connection->aborted || req->attempt.answered
+        || !lbs_body_can_rewind(req->r, req->body,
+                                lbs_retry_is_spent(req, cause))) {
         return 0;
     }
     if (cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED) {
@@ -45,7 +46,7 @@ static int is_expected(const request_rec *r, const lbs_request_t *req,
             && (set->causes & cause_bit(cause)) == 0)) {
         return 0;
     }
-    return is_unseen(cause)
+    return lbs_cause_is_unseen(cause)
            || (req->repeated < set->tries && lbs_request_is_repeatable(req));
 }
 
@@ -53,7 +54,7 @@ static int take(lbs_request_t *req, lbs_cause_t cause)
 {
     lbs_pool_record_t *record = req->pool->record;
 
-    if (is_unseen(cause)) {
+    if (lbs_cause_is_unseen(cause)) {
         return 1;
     }
     if (lbs_budget_take(&record->budget, req->pool->set.retry->budget,
@@ -96,7 +97,7 @@ int lbs_retry_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
         return DECLINED;
     }
     status = lbs_request_decide_again(req, reason_for(cause));
-    if (status != OK && is_unseen(cause)) {
+    if (status != OK && lbs_cause_is_unseen(cause)) {
         return status;
     }
     if (status == OK && take(req, cause)) {

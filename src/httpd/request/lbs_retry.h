@@ -10,22 +10,10 @@
 #include <httpd.h>
 
 #include "src/httpd/request/lbs_request.h"
+#include "src/member/lbs_cause.h"
 
-/* Why an attempt brought no answer. */
-typedef enum lbs_cause_t {
-    LBS_CAUSE_NONE,    /* it did */
-    LBS_CAUSE_FULL,    /* its limit or its connection pool is used up */
-    LBS_CAUSE_CLOSED,  /* it was taken out before anything was sent */
-    LBS_CAUSE_CONNECT, /* no connection: it never saw the request */
-    LBS_CAUSE_STALE,   /* a kept-alive connection had ended */
-    LBS_CAUSE_RESET,   /* the connection ended before an answer */
-    LBS_CAUSE_STALL,   /* it hangs: we stopped waiting */
-    LBS_CAUSE_TIMEOUT, /* the response time-out */
-    LBS_CAUSE_STATUS,  /* it answered with a status of LBStickyRetry */
-    LBS_CAUSE_GARBAGE, /* it answered something that is no HTTP */
-    LBS_CAUSE_BODY,    /* the answer broke off: too late for another */
-    LBS_CAUSE_CLIENT   /* the client went away */
-} lbs_cause_t;
+/** Is what a handler read of the body, so far, gone from its hands? */
+int lbs_retry_is_spent(const lbs_request_t *req, lbs_cause_t cause);
 
 /**
  * Choose who is asked after the attempt under way, before what that brought

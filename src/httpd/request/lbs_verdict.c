@@ -22,10 +22,11 @@ static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
 
 /* What a failure counts for as a response time; 0: nothing, it is of a time
  * before the member came back. */
-static apr_uint32_t charge_failure(const lbs_request_t *req, apr_uint64_t now)
+static apr_uint32_t charge_failure(const lbs_request_t *req,
+                                   const lbs_member_t *m, apr_uint64_t began,
+                                   apr_uint64_t now)
 {
-    lbs_eject_t *eject = &member_of(req)->record->eject;
-    apr_uint64_t began = (apr_uint64_t)req->attempt.sent_at;
+    lbs_eject_t *eject = &m->record->eject;
 
     if (!lbs_evidence_is_recent(&eject->evidence, began)) {
         return 0;
@@ -34,20 +35,65 @@ static apr_uint32_t charge_failure(const lbs_request_t *req, apr_uint64_t now)
     return lbs_plan_failure(req->pool->plan, lbs_eject_in_row(eject));
 }
 
-static void fail(lbs_request_t *req, lbs_fail_t kind)
+static void book(lbs_request_t *req, int index, lbs_fail_t kind,
+                 const lbs_eject_attempt_t *attempt)
 {
-    const lbs_member_t *m = member_of(req);
-    lbs_eject_attempt_t attempt = attempt_of(req);
+    const lbs_member_t *m = &req->pool->member[index];
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
     lbs_eject_why_t why = LBS_EJECT_FOR_STREAK;
-    lbs_eject_turn_t turn;
+    lbs_eject_turn_t turn = lbs_eject_failed(&on, attempt, now, &why);
+
+    lbs_member_record_failed(m->record, m->gauge, kind,
+                             charge_failure(req, m, attempt->began, now), now);
+    lbs_health_turned(req->pool, m, turn, why);
+}
+
+static void fail(lbs_request_t *req, lbs_fail_t kind)
+{
+    lbs_eject_attempt_t attempt = attempt_of(req);
 
     attempt.lost = kind != LBS_FAIL_CONNECT && kind != LBS_FAIL_STATUS;
-    turn = lbs_eject_failed(&on, &attempt, now, &why);
-    lbs_member_record_failed(m->record, m->gauge, kind,
-                             charge_failure(req, now), now);
-    lbs_health_turned(req->pool, m, turn, why);
+    book(req, req->choice.member, kind, &attempt);
+}
+
+/* What was sent to a member and failed there may fail at the next one, too.
+ * Until that is known the member is in doubt. A trial is judged at once: the
+ * next one begins when it is over. */
+static void suspect(lbs_request_t *req, lbs_fail_t kind)
+{
+    lbs_eject_on_t on = lbs_health_eject_on(req->pool, member_of(req));
+    lbs_blame_t *blame;
+
+    if (req->attempt.flight.trial) {
+        fail(req, kind);
+        return;
+    }
+    if (req->blame == NULL) {
+        req->blame = apr_array_make(req->r->pool, 2, sizeof(lbs_blame_t));
+    }
+    blame = apr_array_push(req->blame);
+    blame->member = req->choice.member;
+    blame->kind = (int)kind;
+    blame->sent_at = req->attempt.sent_at;
+    lbs_eject_doubt(&on, (apr_uint64_t)lbs_runtime_now());
+}
+
+void lbs_verdict_close(lbs_request_t *req, int answered)
+{
+    int i;
+
+    if (req->blame == NULL || (req->blame->nelts > 1 && !answered)) {
+        return;
+    }
+    for (i = 0; i < req->blame->nelts; i++) {
+        const lbs_blame_t *blame = &APR_ARRAY_IDX(req->blame, i, lbs_blame_t);
+        lbs_eject_attempt_t attempt = {.began = (apr_uint64_t)blame->sent_at,
+                                       .lost = 1};
+
+        book(req, blame->member, (lbs_fail_t)blame->kind, &attempt);
+    }
+    req->blame = NULL;
 }
 
 /* A kept connection was closed. The member may have ended its own time; but
@@ -170,21 +216,27 @@ void lbs_verdict_sound(lbs_request_t *req)
     }
 }
 
+static lbs_fail_t kind_of(lbs_cause_t cause)
+{
+    switch (cause) {
+    case LBS_CAUSE_BODY:
+        return LBS_FAIL_BODY;
+    case LBS_CAUSE_TIMEOUT:
+        return LBS_FAIL_TIMEOUT;
+    default:
+        return LBS_FAIL_RESET;
+    }
+}
+
 void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
 {
+    if (lbs_cause_is_failure(cause)) {
+        suspect(req, kind_of(cause));
+        return;
+    }
     switch (cause) {
     case LBS_CAUSE_CONNECT:
         fail(req, LBS_FAIL_CONNECT);
-        break;
-    case LBS_CAUSE_RESET:
-    case LBS_CAUSE_GARBAGE:
-        fail(req, LBS_FAIL_RESET);
-        break;
-    case LBS_CAUSE_BODY:
-        fail(req, LBS_FAIL_BODY);
-        break;
-    case LBS_CAUSE_TIMEOUT:
-        fail(req, LBS_FAIL_TIMEOUT);
         break;
     case LBS_CAUSE_STALL:
         /* It was found out already, but for the one that tries again. */

@@ -22,8 +22,17 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req);
 void lbs_verdict_sound(lbs_request_t *req);
 
 /** The attempt ended without an answer. Not every cause is a failure of the
- * member: a client that hung up, a full pool, a stale connection are none. */
+ * member: a client that hung up, a full pool, a stale connection are none.
+ * What was sent and failed waits for lbs_verdict_close(). */
 void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause);
+
+/**
+ * The request is over. A request that failed at two members and was answered
+ * by none is evidence against itself: then nobody is blamed.
+ *
+ * @param answered  a member answered in the end
+ */
+void lbs_verdict_close(lbs_request_t *req, int answered);
 
 /** Count the bytes of an attempt when it is over. */
 void lbs_verdict_bytes(lbs_request_t *req, apr_uint64_t in, apr_uint64_t out);

@@ -6,28 +6,40 @@
 #                                        LBS::Backend has)
 #
 # The answer is 200, X-Backend: NAME, Set-Cookie: gw=NAME, and JSON: backend,
-# method, uri, cookie (undef without one), body_length, body_sha256. A query
-# of status=N gives that status. One process per connection, blocking: these
-# are for small numbers.
+# method, uri, cookie (undef without one), body_length, body_sha256. One process
+# per connection, blocking: these are for small numbers. requests() are the
+# descriptions of all complete requests.
+#
+# The query says how to behave, with `at=NAME` only there:
+#   status=N         status of the answer
+#   size=N           a body of N bytes instead of the description
+#   head=N           a header field of N bytes
+#   end=before|N     ends before the answer, or after N bytes of its body,
+#   how=close|reset|hang   by FIN (the default), RST, or by silence
+#   length=0         the answer does not say how long it is
+#   delay=S          seconds before the answer
 package LBS::Gateway;
 use v5.36;
 
 use Digest::SHA qw(sha256_hex);
+use File::Temp ();
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
 use Scalar::Util qw(weaken);
+use Socket qw(SOL_SOCKET SO_LINGER);
 use LBS::Ports;
 
 my %serve = (ajp => \&serve_ajp, fcgi => \&serve_fcgi, scgi => \&serve_scgi,
              uwsgi => \&serve_uwsgi);
 my $json = JSON::PP->new->ascii->canonical;
 my %alive;
+my $log;    # of the process that serves
 
 sub new ($class, %o) {
     my $self = bless {scheme => $o{scheme}, name => $o{name} // $o{scheme},
                       addr => '127.0.0.1', port => LBS::Ports::free(),
-                      owner => $$}, $class;
+                      owner => $$, log => File::Temp->new}, $class;
     my $serve = $serve{$o{scheme}} // die "unknown scheme $o{scheme}\n";
     my $listener = IO::Socket::INET->new(LocalAddr => $self->{addr},
         LocalPort => $self->{port}, Listen => 64, ReuseAddr => 1)
@@ -38,6 +50,8 @@ sub new ($class, %o) {
         $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP ALRM);
         $SIG{CHLD} = 'IGNORE';
         alarm 600;
+        open $log, '>>', $self->{log}->filename or die "log: $!\n";
+        $log->autoflush;
         while (my $c = $listener->accept) {
             next if fork;
             eval { $serve->($self->{name}, $c) };
@@ -57,6 +71,15 @@ sub name ($self) { return $self->{name} }
 sub port ($self) { return $self->{port} }
 sub addr ($self) { return "$self->{addr}:$self->{port}" }
 sub url ($self)  { return "$self->{scheme}://$self->{addr}:$self->{port}" }
+
+# All complete requests since the start or the last clear().
+sub requests ($self) {
+    open my $in, '<', $self->{log}->filename or die "log: $!\n";
+    return map { $json->decode($_) } <$in>;
+}
+
+sub deliveries ($self) { return scalar $self->requests }
+sub clear ($self)      { return truncate $self->{log}->filename, 0 }
 
 # Gone with all its connections.
 sub kill ($self) {
@@ -97,18 +120,41 @@ sub give ($c, $data) {
     return;
 }
 
-# Status, header fields and body of the answer to a request in CGI's terms.
-sub answer ($name, $env, $body) {
-    my ($status) = ($env->{QUERY_STRING} // '') =~ /\bstatus=(\d{3})\b/;
+# What the query says, as far as it is meant for this one.
+sub behaviour ($name, $env) {
+    my %q = map { /^(\w+)=(.*)/ ? ($1, $2) : () }
+        split /&/, $env->{QUERY_STRING} // '';
+    return $q{at} && $q{at} ne $name ? {} : \%q;
+}
+
+# The end of a connection that the other side does not expect.
+sub finish ($c, $how) {
+    sleep 60 if $how eq 'hang';
+    setsockopt $c, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0 if $how eq 'reset';
+    close $c;
+    die "end\n";
+}
+
+# Status, header fields and body of the answer to a request in CGI's terms, and
+# how it ends instead of with the rest of the body (undef: it does not).
+sub answer ($name, $env, $body, $c) {
+    my $b = behaviour($name, $env);
     my $text = $json->encode({
         backend => $name, method => $env->{REQUEST_METHOD},
         uri => $env->{REQUEST_URI}, cookie => $env->{HTTP_COOKIE},
         body_length => length $body, body_sha256 => sha256_hex($body),
     }) . "\n";
-    return ($status // 200,
-            [['Content-Type', 'application/json'], ['X-Backend', $name],
-             ['Set-Cookie', "gw=$name"], ['Content-Length', length $text]],
-            $text);
+    syswrite $log, $text;
+    my $how = $b->{how} // 'close';
+    sleep $b->{delay} if $b->{delay};
+    finish($c, $how) if ($b->{end} // '') eq 'before';
+    $text = 'x' x $b->{size} if defined $b->{size};
+    my @headers = (['Content-Type', 'application/json'],
+        ['X-Backend', $name], ['Set-Cookie', "gw=$name"],
+        $b->{head} ? ['X-Long', 'y' x $b->{head}] : (),
+        ($b->{length} // 1) ? ['Content-Length', length $text] : ());
+    return ($b->{status} // 200, \@headers,
+        defined $b->{end} ? (substr($text, 0, $b->{end}), $how) : $text);
 }
 
 sub cgi_text ($status, $headers, $body) {
@@ -128,16 +174,19 @@ sub serve_scgi ($name, $c) {
     my %env = @pairs;
     take($c, 1);     # the comma
     my $body = take($c, $env{CONTENT_LENGTH} || 0);
-    return give($c, cgi_text(answer($name, \%env, $body)));
+    my ($status, $headers, $text, $how) = answer($name, \%env, $body, $c);
+    give($c, cgi_text($status, $headers, $text));
+    return $how && finish($c, $how);
 }
 
 sub serve_uwsgi ($name, $c) {
     my (undef, $size) = unpack 'CvC', take($c, 4);
     my %env = unpack '(v/a)*', take($c, $size);
     my $body = take($c, $env{CONTENT_LENGTH} || 0);
-    my ($status, $headers, $text) = answer($name, \%env, $body);
-    return give($c, join "\r\n", "HTTP/1.0 $status Test",
+    my ($status, $headers, $text, $how) = answer($name, \%env, $body, $c);
+    give($c, join "\r\n", "HTTP/1.0 $status Test",
         (map { "$_->[0]: $_->[1]" } @$headers), '', $text);
+    return $how && finish($c, $how);
 }
 
 # --- FastCGI ---------------------------------------------------------------
@@ -180,9 +229,12 @@ sub serve_fcgi ($name, $c) {
         $params .= $data if $type == FCGI_PARAMS;
         $body .= $data if $type == FCGI_STDIN;
         next if $type != FCGI_STDIN || $length;    # an empty one is the end
-        my $text = cgi_text(answer($name, fcgi_pairs($params), $body));
-        give($c, fcgi_record(FCGI_STDOUT, $id, $text)
-            . fcgi_record(FCGI_STDOUT, $id, '')
+        my ($status, $headers, $text, $how) =
+            answer($name, fcgi_pairs($params), $body, $c);
+        give($c, fcgi_record(FCGI_STDOUT, $id,
+                             cgi_text($status, $headers, $text)));
+        finish($c, $how) if $how;
+        give($c, fcgi_record(FCGI_STDOUT, $id, '')
             . fcgi_record(FCGI_END, $id, pack 'NCx3', 0, 0));
         return if !$keep;
     }
@@ -240,10 +292,11 @@ sub ajp_request ($data) {
 
 # httpd sends the first piece of a body unasked.
 sub ajp_body ($c, $env) {
+    my $chunked = $env->{HTTP_TRANSFER_ENCODING};
     my $left = $env->{HTTP_CONTENT_LENGTH} // 0;
     my $body = '';
-    while (length $body < $left) {
-        give($c, ajp_packet(pack 'Cn', 6, 8186)) if length $body;
+    while ($chunked || length $body < $left) {
+        give($c, ajp_packet(pack 'Cn', 6, 8186)) if $chunked || length $body;
         my $packet = ajp_take($c);
         last if length $packet < 3;
         $body .= unpack 'n/a', $packet;
@@ -259,12 +312,14 @@ sub serve_ajp ($name, $c) {
             next;
         }
         my $env = ajp_request($packet);
-        my ($status, $headers, $text) =
-            answer($name, $env, ajp_body($c, $env));
+        my ($status, $headers, $text, $how) =
+            answer($name, $env, ajp_body($c, $env), $c);
         give($c, ajp_packet(pack('Cn', 4, $status) . ajp_string('Test')
             . pack('n', scalar @$headers)
             . join '', map { ajp_string($_) } map { @$_ } @$headers));
-        give($c, ajp_packet(pack('C', 3) . ajp_string($text)));
+        give($c, join '', map { ajp_packet(pack('C', 3) . ajp_string($_)) }
+            unpack '(a8000)*', $text);
+        finish($c, $how) if $how;
         give($c, ajp_packet(pack 'CC', 5, 1));
     }
 }
