@@ -60,17 +60,20 @@ apr_status_t lbs_key_path(const char *path, lbs_slice_t name,
     return APR_NOTFOUND;
 }
 
-apr_status_t lbs_key_route(lbs_slice_t value, lbs_slice_t *route)
+apr_status_t lbs_key_route_next(lbs_slice_t value, lbs_slice_t *route)
 {
-    apr_size_t n = value.n;
+    const char *end = value.p + value.n;
+    const char *from = route->n == 0 ? value.p : route->p;
+    const char *dot;
 
-    while (n > 0 && value.p[n - 1] != '.') {
-        n--;
-    }
-    if (n == 0 || n == value.n) {
+    if (value.n == 0 || end[-1] == '.') {
         return APR_NOTFOUND;
     }
-    *route = lbs_slice_span(value.p + n, value.p + value.n);
+    dot = memchr(from, '.', (apr_size_t)(end - from));
+    if (dot == NULL) {
+        return APR_NOTFOUND;
+    }
+    *route = lbs_slice_span(dot + 1, end);
     return APR_SUCCESS;
 }
 

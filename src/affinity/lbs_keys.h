@@ -39,12 +39,15 @@ apr_status_t lbs_key_path(const char *path, lbs_slice_t name,
                           lbs_slice_t *value);
 
 /**
- * The route an application wrote behind the last dot of its session id.
+ * The next place where an application may have written a route behind its
+ * session id: what follows a dot, the longest text first. Ids and routes may
+ * hold dots themselves.
  *
- * @return APR_SUCCESS; APR_NOTFOUND: no dot, or nothing behind it; route
- *         untouched
+ * @param route  in: n is 0, or what the call before gave; out: the next
+ * @return APR_SUCCESS; APR_NOTFOUND: no more dots, or the value ends with one;
+ *         route untouched
  */
-apr_status_t lbs_key_route(lbs_slice_t value, lbs_slice_t *route);
+apr_status_t lbs_key_route_next(lbs_slice_t value, lbs_slice_t *route);
 
 /**
  * The key of a client's network. Never the port: it is not asked for. An

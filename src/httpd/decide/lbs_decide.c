@@ -7,17 +7,28 @@
 #include "src/httpd/decide/lbs_lookup.h"
 #include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/store/lbs_store.h"
 #include "src/member/lbs_queue.h"
-
-/* For this long, all requests of a session that lost its member go to the
- * same new member. */
-#define MOVE_WINDOW apr_time_from_sec(10)
 
 typedef struct decide_t {
     const lbs_ask_t *ask;
-    const lbs_visit_t *visit;
+    lbs_visit_t *visit;
     lbs_choice_t *choice;
 } decide_t;
+
+/* @return the member of a slot, if it takes a session that is its own */
+static int can_take(const decide_t *d, int slot)
+{
+    int member = slot < 0
+                     ? LBS_NO_MEMBER
+                     : lbs_pools_member_at(d->ask->pool, (apr_uint32_t)slot);
+
+    return member != LBS_NO_MEMBER
+                   && lbs_gauge_open_kept(d->ask->pool->member[member].gauge)
+                   && !lbs_choice_tried(d->choice, member)
+               ? member
+               : LBS_NO_MEMBER;
+}
 
 /* Picks ------------------------------------------------------------------ */
 
@@ -94,15 +105,39 @@ static apr_status_t pick_shared(const decide_t *d, apr_uint64_t key,
     return rv;
 }
 
-/* Where a session that is just moving goes; among those of first=. */
-static apr_uint64_t moving(apr_uint64_t hash)
+/* A route that the application wrote goes on naming a member that is gone: who
+ * took the session then has it still. */
+static int find_remembered(const decide_t *d)
 {
-    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d6f76696e672074));
+    const lbs_pool_t *pool = d->ask->pool;
+    const lbs_key_t *key = &d->visit->key[d->choice->source];
+    lbs_table_hit_t hit;
+
+    if (pool->set.sticky->source[d->choice->source].kind != LBS_SOURCE_ROUTE
+        || lbs_table_find(lbs_runtime()->table, key->hash, lbs_runtime_now(),
+                          &hit)
+               != APR_SUCCESS) {
+        return LBS_NO_MEMBER;
+    }
+    return can_take(d, (int)hit.slot);
 }
 
-/* A visitor without a cookie shares the pick, and so does a session that
- * moves: its requests are answered in any order, and the last would decide
- * where it stays. */
+/* The requests of a session that moves are answered in any order, and the last
+ * would decide where it stays: they share the pick. */
+static apr_status_t pick_for_moved(const decide_t *d)
+{
+    apr_uint64_t hash = d->visit->key[d->choice->source].hash;
+    int member = hash != 0 ? find_remembered(d) : LBS_NO_MEMBER;
+
+    if (member != LBS_NO_MEMBER) {
+        d->choice->member = member;
+        return APR_SUCCESS;
+    }
+    return hash != 0 ? pick_shared(d, lbs_place_moving(hash), LBS_PLACE_MOVING)
+                     : pick(d);
+}
+
+/* A visitor without a cookie shares the pick, too. */
 static apr_status_t pick_for(const decide_t *d, lbs_decision_t decision,
                              lbs_reason_t reason)
 {
@@ -114,12 +149,9 @@ static apr_status_t pick_for(const decide_t *d, lbs_decision_t decision,
         && lbs_settings_has_source(pool->set.sticky, LBS_SOURCE_COOKIE)) {
         return pick_shared(d, lbs_extract_first(d->ask->r, pool), first);
     }
-    if (decision == LBS_DECISION_MOVED && reason != LBS_REASON_FULL
-        && d->visit->key[d->choice->source].hash != 0) {
-        return pick_shared(d, moving(d->visit->key[d->choice->source].hash),
-                           MOVE_WINDOW);
-    }
-    return pick(d);
+    return decision == LBS_DECISION_MOVED && reason != LBS_REASON_FULL
+               ? pick_for_moved(d)
+               : pick(d);
 }
 
 /* Queues ----------------------------------------------------------------- */
@@ -256,6 +288,21 @@ static int redirected(const decide_t *d)
     return lbs_pools_index(pool, m);
 }
 
+/* Before a known session is moved: another server may have moved it already,
+ * which the token says, or the store. */
+static int moved_by_others(const decide_t *d, lbs_reason_t reason)
+{
+    lbs_key_t key = d->visit->key[d->choice->source];
+    int member = can_take(d, key.other);
+
+    if (member == LBS_NO_MEMBER && key.known && key.stored == 0
+        && reason != LBS_REASON_FULL
+        && lbs_store_find(d->ask->pool, &key, &d->visit->wait)) {
+        member = can_take(d, key.slot);
+    }
+    return reason != LBS_REASON_FULL ? member : LBS_NO_MEMBER;
+}
+
 static int move(const decide_t *d, lbs_reason_t reason)
 {
     const lbs_pool_t *pool = d->ask->pool;
@@ -282,7 +329,13 @@ static int decide_by_key(const decide_t *d)
                    lbs_runtime_now(), &place);
     d->choice->home = place.home;
     if (place.member == LBS_NO_MEMBER) {
-        return move(d, place.why);
+        int member = moved_by_others(d, place.why);
+
+        if (member == LBS_NO_MEMBER) {
+            return move(d, place.why);
+        }
+        d->choice->home = member;
+        return settle_on(d, member, LBS_DECISION_KEPT, LBS_REASON_NONE);
     }
     if (place.away) {
         d->choice->temporary = 1;
@@ -293,7 +346,7 @@ static int decide_by_key(const decide_t *d)
                      place.why);
 }
 
-int lbs_decide_shown(const lbs_ask_t *ask, const lbs_visit_t *visit,
+int lbs_decide_shown(const lbs_ask_t *ask, lbs_visit_t *visit,
                      lbs_reason_t reason, lbs_choice_t *choice)
 {
     const decide_t d = {ask, visit, choice};
@@ -318,6 +371,7 @@ static int pick_again(const decide_t *d, lbs_reason_t reason)
 {
     const lbs_pool_t *pool = d->ask->pool;
     lbs_choice_t *choice = d->choice;
+    int member;
 
     lbs_choice_try(choice, choice->member);
     if ((pool->max_members != 0
@@ -329,12 +383,17 @@ static int pick_again(const decide_t *d, lbs_reason_t reason)
         if (choice->home == LBS_NO_MEMBER) {
             choice->home = choice->member;
         }
+        member = moved_by_others(d, reason);
+        if (member != LBS_NO_MEMBER && pool->failover) {
+            choice->temporary = 0;
+            return settle_on(d, member, LBS_DECISION_MOVED, reason);
+        }
         return move(d, reason);
     }
     return decide_by_pick(d, choice->decision, choice->reason);
 }
 
-int lbs_decide_again(const lbs_ask_t *ask, const lbs_visit_t *visit,
+int lbs_decide_again(const lbs_ask_t *ask, lbs_visit_t *visit,
                      lbs_choice_t *choice, lbs_reason_t reason)
 {
     const decide_t d = {ask, visit, choice};
@@ -347,7 +406,7 @@ int lbs_decide_again(const lbs_ask_t *ask, const lbs_visit_t *visit,
     return status;
 }
 
-void lbs_decide_survey(const lbs_ask_t *ask, const lbs_visit_t *visit,
+void lbs_decide_survey(const lbs_ask_t *ask, lbs_visit_t *visit,
                        const lbs_choice_t *choice, unsigned char *stands)
 {
     lbs_choice_t asked = *choice;

@@ -31,9 +31,11 @@ int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice);
 /**
  * The same for a visitor whose keys were looked up already.
  *
+ * @param visit   as look-ups leave it; what it may wait for the store is used
+ *                up
  * @param reason  why a pick is due, where choice->source is -1
  */
-int lbs_decide_shown(const lbs_ask_t *ask, const lbs_visit_t *visit,
+int lbs_decide_shown(const lbs_ask_t *ask, lbs_visit_t *visit,
                      lbs_reason_t reason, lbs_choice_t *choice);
 
 /**
@@ -44,7 +46,7 @@ int lbs_decide_shown(const lbs_ask_t *ask, const lbs_visit_t *visit,
  * @param choice  its tried members are not picked
  * @param stands  out: LBS_PICK_STANDS_*, one per member of the pool
  */
-void lbs_decide_survey(const lbs_ask_t *ask, const lbs_visit_t *visit,
+void lbs_decide_survey(const lbs_ask_t *ask, lbs_visit_t *visit,
                        const lbs_choice_t *choice, unsigned char *stands);
 
 /**
@@ -54,7 +56,7 @@ void lbs_decide_survey(const lbs_ask_t *ask, const lbs_visit_t *visit,
  * @param reason  why it cannot, for a session that was bound to it
  * @return as lbs_decide()
  */
-int lbs_decide_again(const lbs_ask_t *ask, const lbs_visit_t *visit,
+int lbs_decide_again(const lbs_ask_t *ask, lbs_visit_t *visit,
                      lbs_choice_t *choice, lbs_reason_t reason);
 
 #endif

@@ -15,6 +15,13 @@
  * hundreds, and a browser has one or two. */
 #define MOST_ASKED 4
 
+/* A token and a word of the table that are not further apart are equally old:
+ * tokens are dated in seconds, and so is the table where sessions are long. */
+#define SAME_AGE apr_time_from_sec(2)
+
+/* Bytes from which on a session id is one visitor's own, whoever made it. */
+#define SESSION_ID_LEN 16
+
 /* One source's walk through the values of a request. */
 typedef struct look_t {
     const lbs_ask_t *ask;
@@ -25,40 +32,75 @@ typedef struct look_t {
     unsigned nasked;
 } look_t;
 
-static int is_too_old(const lbs_pool_t *pool, apr_uint64_t hash,
-                      apr_time_t now)
-{
-    lbs_table_hit_t hit;
+/* The table ----------------------------------------------------------------
+ */
 
-    return pool->max_slot >= 0
-           && lbs_table_find(lbs_runtime()->table, lbs_place_max(hash), now,
-                             &hit)
-                  != APR_SUCCESS;
+/* What the table says of a key. */
+typedef enum word_t {
+    WORD_NONE,  /* nothing, or it was idle too long */
+    WORD_KNOWN, /* who has the session */
+    WORD_OVER   /* LBStickyTimeout max= has ended the session */
+} word_t;
+
+/* LBStickyTimeout max=. The word that says when a session ends may be lost,
+ * where many others begin: then only its token knows. */
+static word_t ask_max(const look_t *look, apr_uint64_t hash, apr_time_t now)
+{
+    const lbs_pool_t *pool = look->ask->pool;
+    lbs_table_hit_t hit;
+    apr_status_t rv;
+
+    if (pool->max_slot < 0) {
+        return WORD_KNOWN;
+    }
+    rv = lbs_table_find(lbs_runtime()->table, lbs_place_max(hash), now, &hit);
+    if (rv == APR_NOTFOUND
+        && pool->set.sticky->source[look->index].kind == LBS_SOURCE_COOKIE) {
+        return WORD_NONE;
+    }
+    return rv == APR_SUCCESS ? WORD_KNOWN : WORD_OVER;
 }
 
-/* Ask the table. @return 1 when the key names a session it knows */
-static int look_up(look_t *look, lbs_key_t *key)
+static word_t look_up(look_t *look, lbs_key_t *key)
 {
     apr_time_t now = lbs_runtime_now();
     lbs_table_hit_t hit;
     apr_status_t rv =
         lbs_table_find(lbs_runtime()->table, key->hash, now, &hit);
+    word_t word =
+        rv == APR_SUCCESS ? ask_max(look, key->hash, now) : WORD_NONE;
 
-    if (rv == APR_SUCCESS && is_too_old(look->ask->pool, key->hash, now)) {
-        rv = APR_TIMEUP;
-    }
-    if (rv == APR_SUCCESS) {
+    if (word == WORD_KNOWN) {
         key->known = 1;
         key->expires = hit.expires_us;
         key->slot = (int)hit.slot;
-        return 1;
     }
-    if (look->worst != LBS_REASON_FORGED) {
-        look->worst =
-            rv == APR_TIMEUP ? LBS_REASON_EXPIRED : LBS_REASON_UNKNOWN;
+    else if (look->worst != LBS_REASON_FORGED) {
+        look->worst = rv == APR_TIMEUP || word == WORD_OVER
+                          ? LBS_REASON_EXPIRED
+                          : LBS_REASON_UNKNOWN;
     }
-    return 0;
+    return word;
 }
+
+/* Did this server move the session a moment ago? */
+static int is_moving(const lbs_key_t *key)
+{
+    apr_uint32_t slot;
+
+    return lbs_first_find(lbs_runtime()->first, lbs_place_moving(key->hash),
+                          lbs_runtime_now(), LBS_PLACE_MOVING, &slot)
+           == APR_SUCCESS;
+}
+
+/* Another word names another member; the newer one comes first. */
+static void add_word(lbs_key_t *key, int slot, int is_newer)
+{
+    key->other = is_newer ? key->slot : slot;
+    key->slot = is_newer ? slot : key->slot;
+}
+
+/* Values ------------------------------------------------------------------ */
 
 /* The method hash goes by the first value that the request shows. */
 static void note_value(look_t *look, const void *bytes, apr_size_t n)
@@ -71,9 +113,8 @@ static void note_value(look_t *look, const void *bytes, apr_size_t n)
     }
 }
 
-/* @return 1 when the store knows the session of a value that the table does
- *         not know */
-static int ask_store(look_t *look, lbs_key_t *key, lbs_slice_t value)
+/* @return 1: the store may be asked for this value, once */
+static int may_ask(look_t *look, const lbs_key_t *key)
 {
     unsigned i;
 
@@ -86,9 +127,44 @@ static int ask_store(look_t *look, lbs_key_t *key, lbs_slice_t value)
         return 0;
     }
     look->asked[look->nasked++] = key->hash;
-    key->name = lbs_store_name(look->ask->r, look->ask->pool, look->index,
-                               value.p, value.n);
-    return lbs_store_find(look->ask->pool, key, &look->visit->wait);
+    return 1;
+}
+
+/* Another server may know the session of a value that the table does not know.
+ * Of one that max= has ended here the store knows nothing new, unless another
+ * server has begun it anew. */
+static void ask_store(look_t *look, word_t word, lbs_key_t *key,
+                      lbs_slice_t value)
+{
+    const lbs_pool_t *pool = look->ask->pool;
+    lbs_key_t shared = *key;
+    apr_int64_t age;
+
+    if (!may_ask(look, key)) {
+        return;
+    }
+    shared.name =
+        lbs_store_name(look->ask->r, pool, look->index, value.p, value.n);
+    if (!lbs_store_find(pool, &shared, &look->visit->wait)) {
+        return;
+    }
+    age = apr_time_sec(apr_time_now()) - (apr_int64_t)shared.stored;
+    if (word != WORD_OVER || age < apr_time_sec(pool->set.timeout->max)) {
+        *key = shared;
+    }
+}
+
+/* Two servers that move a session at once tell the store one after the other,
+ * and both go by what it was told last. */
+static void agree(look_t *look, lbs_key_t *key)
+{
+    lbs_key_t shared = *key;
+
+    if (key->name != NULL && is_moving(key)
+        && lbs_store_find(look->ask->pool, &shared, &look->visit->wait)
+        && shared.slot >= 0 && shared.slot != key->slot) {
+        add_word(key, shared.slot, 1);
+    }
 }
 
 /* Any key but ours: the first value is the one to learn, the first that the
@@ -100,18 +176,29 @@ static int look_at_value(look_t *look, lbs_slice_t value)
     lbs_key_t candidate = {
         .present = 1,
         .slot = -1,
+        .other = -1,
         .hash = lbs_extract_hash(pool, look->index, value.p, value.n),
     };
+    word_t word;
 
     note_value(look, value.p, value.n);
-    if (look_up(look, &candidate) || ask_store(look, &candidate, value)
-        || !key->present) {
+    word = look_up(look, &candidate);
+    if (word != WORD_KNOWN) {
+        ask_store(look, word, &candidate, value);
+    }
+    if (candidate.known || !key->present) {
         *key = candidate;
-        key->name = lbs_store_name(look->ask->r, look->ask->pool, look->index,
-                                   value.p, value.n);
+        key->name =
+            lbs_store_name(look->ask->r, pool, look->index, value.p, value.n);
+        if (word == WORD_KNOWN) {
+            agree(look, key);
+        }
     }
     return candidate.known;
 }
+
+/* Our own cookie -----------------------------------------------------------
+ */
 
 static int is_expired(const lbs_pool_t *pool, const lbs_token_t *token)
 {
@@ -124,37 +211,71 @@ static int is_expired(const lbs_pool_t *pool, const lbs_token_t *token)
                && now - token->created > apr_time_sec(timeout->max));
 }
 
-/* Which member a token names, of a session that the table does not know; -1:
- * one that is no longer there. @return 0: the token does not count any more */
-static int ask_token(look_t *look, const lbs_token_t *token, apr_uint64_t hash,
-                     int *slot)
+/* Which member a token names; -1: one that is no longer there.
+ * @return LBS_REASON_NONE; or why the token does not count any more */
+static lbs_reason_t read_token(const lbs_pool_t *pool,
+                               const lbs_token_t *token, apr_uint64_t hash,
+                               int *slot)
 {
-    const lbs_pool_t *pool = look->ask->pool;
     const lbs_member_t *m =
         apr_hash_get(pool->by_token_id, &token->member, sizeof(token->member));
 
     if (is_expired(pool, token)) {
-        look->worst = LBS_REASON_EXPIRED;
-        return 0;
+        return LBS_REASON_EXPIRED;
     }
     if (m != NULL
         && lbs_forgotten_has(&lbs_runtime()->shared->notes->forgotten, m->slot,
                              token->issued, hash)) {
-        look->worst = LBS_REASON_UNKNOWN;
-        return 0;
+        return LBS_REASON_UNKNOWN;
     }
     *slot = m != NULL ? (int)m->slot : -1;
-    return 1;
+    return LBS_REASON_NONE;
 }
 
-/* Our own cookie: the table decides while it knows the session, then the
- * token does. */
+/* Was the token made after the session was last used here? Then it was made by
+ * another server: our own are never newer than the table's word, however long
+ * a client goes on showing an old one. Two servers that move a session in the
+ * same moment make words of about the same age; of these each server takes the
+ * same one, once it is over that they were made. */
+static int is_newer(const lbs_pool_t *pool, const lbs_token_t *token,
+                    const lbs_key_t *key, apr_uint64_t table_member)
+{
+    lbs_clock_t started = lbs_registry_started(lbs_runtime()->registry);
+    apr_time_t made = apr_time_from_sec((apr_time_t)token->issued)
+                      - started.wall + started.mono;
+    apr_time_t used = key->expires - pool->set.timeout->idle;
+
+    return made > used
+           || (made > used - SAME_AGE && !is_moving(key)
+               && lbs_hash_mix(token->member ^ token->sid)
+                      > lbs_hash_mix(table_member ^ token->sid));
+}
+
+/* The table knows the session, and the token may know better. */
+static void weigh_token(const lbs_pool_t *pool, const lbs_token_t *token,
+                        lbs_key_t *key)
+{
+    int here = lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
+    apr_uint64_t ours =
+        here != LBS_NO_MEMBER ? pool->member[here].token_id : 0;
+    int slot = -1;
+
+    if (token->member != ours
+        && read_token(pool, token, key->hash, &slot) == LBS_REASON_NONE
+        && slot >= 0) {
+        add_word(key, slot, is_newer(pool, token, key, ours));
+    }
+}
+
+/* The table decides while it knows the session, then the token does. */
 static int look_at_token(look_t *look, lbs_slice_t value)
 {
     const lbs_pool_t *pool = look->ask->pool;
     lbs_visit_t *visit = look->visit;
     lbs_key_t *key = &visit->key[look->index];
+    lbs_reason_t why = LBS_REASON_NONE;
     lbs_token_t token;
+    word_t word;
     apr_status_t rv = lbs_token_verify(
         &token, value.p, value.n, lbs_runtime()->secret, pool->token_pool);
 
@@ -166,11 +287,24 @@ static int look_at_token(look_t *look, lbs_slice_t value)
         return 0;
     }
     note_value(look, &token.sid, sizeof(token.sid));
-    key->hash =
-        lbs_extract_hash(pool, look->index, &token.sid, sizeof(token.sid));
-    key->slot = -1;
-    if (!look_up(look, key)
-        && !ask_token(look, &token, key->hash, &key->slot)) {
+    *key = (lbs_key_t){
+        .hash =
+            lbs_extract_hash(pool, look->index, &token.sid, sizeof(token.sid)),
+        .slot = -1,
+        .other = -1,
+    };
+    word = look_up(look, key);
+    if (word == WORD_KNOWN) {
+        weigh_token(pool, &token, key);
+    }
+    else if (word == WORD_OVER) {
+        return 0;
+    }
+    else {
+        why = read_token(pool, &token, key->hash, &key->slot);
+    }
+    if (why != LBS_REASON_NONE) {
+        look->worst = why;
         return 0;
     }
     visit->has_token = 1;
@@ -179,18 +313,55 @@ static int look_at_token(look_t *look, lbs_slice_t value)
     return 1;
 }
 
+/* Routes -------------------------------------------------------------------
+ */
+
+/* The member whose route stands behind a dot of the value. */
+static const lbs_member_t *find_route(const lbs_pool_t *pool,
+                                      lbs_slice_t value, apr_size_t *id_len)
+{
+    const lbs_member_t *m = NULL;
+    lbs_slice_t route = {NULL, 0};
+
+    while (m == NULL && lbs_key_route_next(value, &route) == APR_SUCCESS) {
+        if (route.n < LBS_WORKER_ROUTE_SIZE) {
+            m = apr_hash_get(pool->by_route, route.p, (apr_ssize_t)route.n);
+        }
+    }
+    *id_len = m != NULL ? value.n - route.n - 1 : 0;
+    return m;
+}
+
+/* What a session is remembered by once its member is gone, so that it stays
+ * with the next one though the route still names the first. Where all visitors
+ * of a member show the same (the ROUTEID of httpd's manual), nothing is: what
+ * is too short for a session id is completed by the client's address. */
+static apr_uint64_t hash_of_route(const look_t *look, lbs_slice_t value,
+                                  apr_size_t id_len)
+{
+    const lbs_pool_t *pool = look->ask->pool;
+    apr_uint64_t hash = lbs_extract_hash(pool, look->index, value.p, value.n);
+
+    if (id_len == 0) {
+        return 0;
+    }
+    return id_len >= SESSION_ID_LEN
+               ? hash
+               : lbs_hash_mix(hash ^ lbs_extract_first(look->ask->r, pool));
+}
+
 /* A route the application wrote reaches members that take sessions; what is
  * kept in reserve or switched off is not for a client to choose. */
 static int look_at_route(look_t *look, lbs_slice_t value)
 {
     lbs_key_t *key = &look->visit->key[look->index];
-    const lbs_member_t *m;
-    lbs_slice_t route;
+    lbs_slice_t any = {NULL, 0};
+    apr_size_t id_len;
+    const lbs_member_t *m = find_route(look->ask->pool, value, &id_len);
 
-    if (lbs_key_route(value, &route) != APR_SUCCESS) {
+    if (m == NULL && lbs_key_route_next(value, &any) != APR_SUCCESS) {
         return 0;
     }
-    m = apr_hash_get(look->ask->pool->by_route, route.p, (apr_ssize_t)route.n);
     if (m == NULL
         || (lbs_gauge_flags(m->gauge)
             & (LBS_F_STANDBY | LBS_F_SPARE | LBS_F_DISABLED | LBS_F_STOPPED))
@@ -198,9 +369,17 @@ static int look_at_route(look_t *look, lbs_slice_t value)
         look->worst = LBS_REASON_UNKNOWN;
         return 0;
     }
-    key->slot = (int)m->slot;
+    *key = (lbs_key_t){
+        .hash = hash_of_route(look, value, id_len),
+        .slot = (int)m->slot,
+        .other = -1,
+    };
+    key->present = key->hash != 0;
     return 1;
 }
+
+/* Any of them --------------------------------------------------------------
+ */
 
 /* What one value of a source means. For lbs_extract_each(): 1 when it names a
  * session. */
@@ -236,6 +415,7 @@ static int carry_token(look_t *look)
     visit->key[look->index] = ask->earlier->key[look->index];
     visit->key[look->index].slot =
         (int)ask->pool->member[ask->earlier_member].slot;
+    visit->key[look->index].other = -1;
     return 1;
 }
 

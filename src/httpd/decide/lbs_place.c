@@ -20,6 +20,11 @@ apr_uint64_t lbs_place_max(apr_uint64_t hash)
     return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d61782061676531));
 }
 
+apr_uint64_t lbs_place_moving(apr_uint64_t hash)
+{
+    return lbs_hash_mix(hash ^ APR_UINT64_C(0x6d6f76696e672074));
+}
+
 /* Members ---------------------------------------------------------------- */
 
 /* A drain may say that sessions idle for so long move at once. */
@@ -88,6 +93,22 @@ static int is_on_trial(const lbs_pool_t *pool, int member)
            != 0;
 }
 
+/* Where the session is by another word, when the newest will not do. */
+static void ask_other(const lbs_pool_t *pool, const lbs_key_t *key,
+                      apr_time_t now, lbs_place_t *place)
+{
+    int other = key->other < 0
+                    ? LBS_NO_MEMBER
+                    : lbs_pools_member_at(pool, (apr_uint32_t)key->other);
+
+    if (other != LBS_NO_MEMBER
+        && why_not(pool, key, other, now) == LBS_REASON_NONE) {
+        place->home = other;
+        place->member = other;
+        place->why = LBS_REASON_NONE;
+    }
+}
+
 void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
                     apr_time_t now, lbs_place_t *place)
 {
@@ -104,6 +125,9 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
     place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
     if (away == LBS_NO_MEMBER || away == home
         || !lbs_gauge_open_kept(pool->member[away].gauge)) {
+        if (why != LBS_REASON_NONE) {
+            ask_other(pool, key, now, place);
+        }
         return;
     }
     if (why == LBS_REASON_NONE && !is_on_trial(pool, home)

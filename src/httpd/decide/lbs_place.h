@@ -20,11 +20,19 @@ typedef struct lbs_place_t {
 /**
  * Find where a session belongs now. Whether its member is full is not asked.
  *
- * @param key  of a session, as look-ups leave it: known, hash, slot, expires
+ * @param key  of a session, as look-ups leave it: known, hash, slot, other,
+ *             expires
  * @param now  monotonic microseconds
  */
 void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
                     apr_time_t now, lbs_place_t *place);
+
+/* For this long, all requests of a session that lost its member go to the
+ * same new member. */
+#define LBS_PLACE_MOVING apr_time_from_sec(10)
+
+/** The key of a session that is just moving, among those of first=. */
+apr_uint64_t lbs_place_moving(apr_uint64_t hash);
 
 /**
  * The words that stand beside a session's own in the table: where it is while

@@ -9,67 +9,150 @@
 
 /* Remembering ------------------------------------------------------------ */
 
+/* One key of a request that was answered. */
+typedef struct session_t {
+    const lbs_pool_t *pool;
+    lbs_visit_t *visit;
+    const lbs_choice_t *choice;
+    const lbs_key_t *key;
+    int index; /* of its source */
+    apr_time_t now;
+} session_t;
+
+/* How long LBStickyTimeout max= lets a session live from now on. */
+static apr_interval_time_t rest_of(const session_t *s)
+{
+    apr_int64_t seconds = 0;
+    apr_interval_time_t rest;
+
+    if (s->pool->set.sticky->source[s->index].kind == LBS_SOURCE_COOKIE) {
+        seconds =
+            (apr_int64_t)lbs_runtime_token_now() - s->visit->token.created;
+    }
+    else if (s->key->stored != 0) {
+        seconds = apr_time_sec(apr_time_now()) - (apr_int64_t)s->key->stored;
+    }
+    rest = s->pool->set.timeout->max
+           - apr_time_from_sec(seconds > 0 ? seconds : 0);
+    return rest > 0 ? rest : 1;
+}
+
+/* When a session ends is said once, as it begins: what is over by the time of
+ * an answer must not begin anew. */
+static void say_end(const session_t *s)
+{
+    lbs_table_hit_t hit;
+
+    if (s->pool->max_slot >= 0 && (!s->key->known || s->key->stored != 0)) {
+        (void)lbs_table_claim(
+            lbs_runtime()->table, lbs_place_max(s->key->hash),
+            (apr_uint32_t)s->pool->max_slot, s->now, rest_of(s), &hit);
+    }
+}
+
 /* The session's own word stays, and another one says where it is. One that is
  * elsewhere for this request only, because its home is full, has no such
  * word. */
-static void remember_away(const lbs_pool_t *pool, const lbs_choice_t *choice,
-                          const lbs_key_t *key, apr_time_t now)
+static void remember_away(const session_t *s)
 {
-    apr_interval_time_t idle = pool->set.timeout->idle;
+    apr_interval_time_t idle = s->pool->set.timeout->idle;
     lbs_table_t *table = lbs_runtime()->table;
-    apr_uint32_t slot = pool->member[choice->member].slot;
+    apr_uint32_t slot = s->pool->member[s->choice->member].slot;
     apr_uint32_t home = slot;
     lbs_table_hit_t hit;
 
-    if (pool->set.failback->mode != LBS_FAILBACK_STAY
-        && choice->reason != LBS_REASON_FULL) {
-        (void)lbs_table_bind(table, lbs_place_away(key->hash), slot, now, idle,
-                             NULL);
-        if (choice->home != LBS_NO_MEMBER) {
-            home = pool->member[choice->home].slot;
+    if (s->pool->set.failback->mode != LBS_FAILBACK_STAY
+        && s->choice->reason != LBS_REASON_FULL) {
+        (void)lbs_table_bind(table, lbs_place_away(s->key->hash), slot, s->now,
+                             idle, NULL);
+        if (s->choice->home != LBS_NO_MEMBER) {
+            home = s->pool->member[s->choice->home].slot;
         }
     }
-    if (lbs_table_renew(table, key->hash, now, idle, &hit) != APR_SUCCESS
-        && !key->known) {
-        (void)lbs_table_bind(table, key->hash, home, now, idle, NULL);
+    if (lbs_table_renew(table, s->key->hash, s->now, idle, &hit) != APR_SUCCESS
+        && !s->key->known) {
+        (void)lbs_table_bind(table, s->key->hash, home, s->now, idle, NULL);
+        say_end(s);
     }
 }
 
-static void remember_here(const lbs_pool_t *pool, apr_uint64_t hash,
-                          apr_uint32_t slot, apr_time_t now)
+static void remember_here(const session_t *s)
 {
-    const lbs_set_timeout_t *timeout = pool->set.timeout;
+    apr_uint32_t slot = s->pool->member[s->choice->member].slot;
     lbs_table_t *table = lbs_runtime()->table;
-    lbs_table_hit_t hit;
     lbs_table_hit_t old = {.slot = slot};
 
     /* A bind that loses to others is one session that is picked anew. */
-    (void)lbs_table_bind(table, hash, slot, now, timeout->idle, &old);
+    (void)lbs_table_bind(table, s->key->hash, slot, s->now,
+                         s->pool->set.timeout->idle, &old);
     if (old.slot != slot) {
         lbs_runtime_count_sessions(slot);
     }
-    if (pool->max_slot >= 0) {
-        (void)lbs_table_claim(table, lbs_place_max(hash),
-                              (apr_uint32_t)pool->max_slot, now, timeout->max,
-                              &hit);
+    say_end(s);
+    if (s->choice->reason == LBS_REASON_FAILBACK) {
+        (void)lbs_table_forget(table, lbs_place_away(s->key->hash), s->now,
+                               NULL);
     }
 }
 
-void lbs_sessions_remember(const lbs_pool_t *pool, const lbs_choice_t *choice,
-                           const lbs_key_t *key, lbs_store_wait_t *wait)
+/* The store is told when a session began, which the word of its end tells, so
+ * that max= ends it in the same moment at every server. */
+static void tell_store(const session_t *s)
 {
-    apr_time_t now = lbs_runtime_now();
+    lbs_key_t told = *s->key;
+    lbs_table_hit_t hit;
 
-    if (choice->temporary) {
-        remember_away(pool, choice, key, now);
+    if (s->pool->store == NULL || told.name == NULL) {
         return;
     }
-    remember_here(pool, key->hash, pool->member[choice->member].slot, now);
-    if (choice->reason == LBS_REASON_FAILBACK) {
-        (void)lbs_table_forget(lbs_runtime()->table, lbs_place_away(key->hash),
-                               now, NULL);
+    if (s->pool->max_slot >= 0 && told.known && told.stored == 0
+        && lbs_table_find(lbs_runtime()->table, lbs_place_max(told.hash),
+                          s->now, &hit)
+               == APR_SUCCESS) {
+        told.stored = (apr_uint64_t)apr_time_sec(apr_time_now()
+                                                 - s->pool->set.timeout->max
+                                                 + (hit.expires_us - s->now));
     }
-    lbs_store_write(pool, choice->member, key, wait);
+    lbs_store_write(s->pool, s->choice->member, &told, &s->visit->wait);
+}
+
+/* A route is the application's to write: only who took a session from a member
+ * that is gone is remembered. */
+static void remember_route(const session_t *s)
+{
+    const lbs_choice_t *choice = s->choice;
+
+    if (choice->source == s->index && choice->decision == LBS_DECISION_MOVED
+        && choice->reason != LBS_REASON_FULL) {
+        (void)lbs_table_bind(lbs_runtime()->table, s->key->hash,
+                             s->pool->member[choice->member].slot, s->now,
+                             s->pool->set.timeout->idle, NULL);
+    }
+}
+
+void lbs_sessions_remember(const lbs_pool_t *pool, lbs_visit_t *visit,
+                           const lbs_choice_t *choice, int index,
+                           const lbs_key_t *key)
+{
+    const session_t s = {
+        .pool = pool,
+        .visit = visit,
+        .choice = choice,
+        .key = key,
+        .index = index,
+        .now = lbs_runtime_now(),
+    };
+
+    if (pool->set.sticky->source[index].kind == LBS_SOURCE_ROUTE) {
+        remember_route(&s);
+    }
+    else if (choice->temporary) {
+        remember_away(&s);
+    }
+    else {
+        remember_here(&s);
+        tell_store(&s);
+    }
 }
 
 /* Forgetting ------------------------------------------------------------- */

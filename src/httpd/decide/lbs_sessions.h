@@ -13,15 +13,18 @@
  * A member has answered a request that showed, or was given, a key: the
  * session is there from now on, or is away from home for a while. One that was
  * given while the visitor is away is known where the answer came from, and has
- * the home of the visitor's other one.
+ * the home of the visitor's other one. A route is never stored, but for who
+ * took its session from a member that is gone.
  *
  * Cost: a few words of the table; with LBStickyStore a call to it where that
  * does not know yet.
  *
- * @param wait  of the request, for the store
+ * @param visit  of the request: its token, and its time for the store
+ * @param index  of the source whose key it is
  */
-void lbs_sessions_remember(const lbs_pool_t *pool, const lbs_choice_t *choice,
-                           const lbs_key_t *key, lbs_store_wait_t *wait);
+void lbs_sessions_remember(const lbs_pool_t *pool, lbs_visit_t *visit,
+                           const lbs_choice_t *choice, int index,
+                           const lbs_key_t *key);
 
 /** The application ends the session that a key names. */
 void lbs_sessions_end(const lbs_pool_t *pool, const lbs_key_t *key,

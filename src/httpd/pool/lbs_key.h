@@ -11,8 +11,7 @@ typedef struct lbs_key_t {
     int known;           /* the table has it, or the store */
     apr_uint64_t hash;   /* as the table knows it */
     int slot;            /* the member it names; -1: none */
-    int other;           /* one that an older word names: the token's beside
-                            the table's, or the other way round; -1: none */
+    int other;           /* another one, that an older word names; -1: none */
     apr_time_t expires;  /* when known; on the monotonic clock */
     const char *name;    /* in LBStickyStore; NULL: it is not stored */
     apr_uint64_t stored; /* Unix seconds: when it began, as the store, which

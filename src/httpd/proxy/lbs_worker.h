@@ -12,6 +12,9 @@
 #include <httpd.h>
 #include <mod_proxy.h>
 
+/* Bytes of the longest route, with its NUL. */
+#define LBS_WORKER_ROUTE_SIZE PROXY_WORKER_MAX_ROUTE_SIZE
+
 /* What this module does inside of mod_proxy. */
 typedef struct lbs_worker_hooks_t {
     proxy_HOOK_pre_request_t *pre_request;

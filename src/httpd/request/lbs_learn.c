@@ -30,9 +30,9 @@ static int is_refused(const request_rec *r, lbs_source_kind_e kind,
                || kind == LBS_SOURCE_QUERY || kind == LBS_SOURCE_PATH);
 }
 
-static void learn_key(lbs_request_t *req, const lbs_key_t *key)
+static void learn_key(lbs_request_t *req, int index, const lbs_key_t *key)
 {
-    lbs_sessions_remember(req->pool, &req->choice, key, &req->visit.wait);
+    lbs_sessions_remember(req->pool, &req->visit, &req->choice, index, key);
     lbs_in_use_add(req, key->hash);
 }
 
@@ -54,13 +54,14 @@ static void learn_taught(request_rec *r, lbs_request_t *req, int index)
         key->present = 0;
     }
     else if (key->present && !taught.replaces && !is_refused(r, kind, key)) {
-        learn_key(req, key);
+        learn_key(req, index, key);
     }
     for (i = 0; i < taught.count; i++) {
         lbs_slice_t value = taught.value[i];
         lbs_key_t given = {
             .present = 1,
             .slot = -1,
+            .other = -1,
             .hash = lbs_extract_hash(req->pool, index, value.p, value.n),
             .name = lbs_store_name(r, req->pool, index, value.p, value.n),
         };
@@ -71,7 +72,7 @@ static void learn_taught(request_rec *r, lbs_request_t *req, int index)
                 continue; /* an echo: it was the client's word */
             }
         }
-        learn_key(req, &given);
+        learn_key(req, index, &given);
         *key = given;
     }
 }
@@ -94,8 +95,6 @@ static void learn(request_rec *r, lbs_request_t *req)
         case LBS_SOURCE_HEADER:
             learn_taught(r, req, i);
             continue;
-        case LBS_SOURCE_ROUTE:
-            continue; /* is never stored */
         case LBS_SOURCE_COOKIE:
             lbs_taught_drop_own(r, req);
             lbs_cookie_out_renew(r, req, i);
@@ -104,7 +103,7 @@ static void learn(request_rec *r, lbs_request_t *req)
             break;
         }
         if (key->present && !is_refused(r, sticky->source[i].kind, key)) {
-            learn_key(req, key);
+            learn_key(req, i, key);
         }
     }
 }

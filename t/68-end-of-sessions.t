@@ -1,0 +1,104 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# LBStickyTimeout max= ends a session that is in use, by whatever key it is
+# known, through a restart, at another server, and while a request is under
+# way.
+use lib 't/lib';
+use LBS::Governed;
+use LBS::Ports;
+use LBS::Test timeout => 120;
+use List::Util qw(max);
+
+my @web = LBS::Backend->many(2);
+my $TIMES = 'LBStickyTimeout idle=3s max=5s';
+my $SECRET = qq(LBStickySecret "file:\@ROOT\@/conf/secret"\n);
+my %POOLS = (
+    cookie => "LBSticky cookie\n$TIMES", session => "LBSticky session=sid\n$TIMES",
+    addr => "LBSticky ip\n$TIMES", both => "LBSticky cookie session=sid\n$TIMES");
+
+sub site (%o) {
+    my $h = governed(\@web, %POOLS, modules => ['socache_redis'],
+                     server => $SECRET . ($o{server} // ''), start => 0);
+    $h->write('conf/secret', "one secret for all of them\n", 0600);
+    return $h->start;
+}
+
+# A busy visitor of each pool, asking until its session ends: when that was,
+# in seconds after its begin, and how.
+sub busy ($pool, @h) {
+    my $jar = LBS::Jar->new;
+    my @id = $pool eq 'session' || $pool eq 'both' ? (headers => cookie_of(sid => "s$$-$pool")) : ();
+    my ($began, $said, $n) = (time, 'kept', 0);
+    my $ask = sub () {
+        my $h = $h[$n++ % @h];
+        return $h->get("/$pool/", $pool eq 'session' ? @id : (jar => $jar));
+    };
+    $ask->();
+    while ($said eq 'kept' && time < $began + 12) {
+        sleep 0.1;
+        $said = verdict($ask->());
+    }
+    my $after = time - $began;
+    my @then = map { $ask->() } 1 .. 6;
+    return {after => $after, said => $said, members => scalar(keys %{{map { ($_->member => 1) } @then}}),
+            then => join ' ', map { verdict($_) } @then};
+}
+
+sub ends_in_time ($what, $got) {
+    is $got->{said}, 'new expired', "$what: it ends";
+    ok $got->{after} > 4.5 && $got->{after} < 7, sprintf '%s: after %.1f s', $what, $got->{after};
+    is "$got->{then}, $got->{members}", 'kept kept kept kept kept kept, 1', "$what: and another begins";
+    return;
+}
+
+subtest 'of a busy visitor' => sub {
+    my $h = site();
+    my @pools = sort keys %POOLS;
+    my @got = in_parallel(scalar @pools, sub ($i) { busy($pools[$i], $h) });
+    ends_in_time($pools[$_], $got[$_]) for 0 .. $#pools;
+    $h->stop;
+    $h->no_unexpected_log;
+};
+
+subtest 'whose requests pass two servers in turn' => sub {
+    my $port = LBS::Ports::free();
+    my $redis = fork // die "fork: $!";
+    if ($redis == 0) {
+        open STDOUT, '>', '/dev/null';
+        # Debian's redis-server is this program under another name.
+        exec qw(setpriv --pdeathsig KILL --), 'bash', '-c', 'exec -a redis-server '
+            . qq(redis-check-rdb --port $port --bind 127.0.0.1 --save "") or POSIX::_exit(127);
+    }
+    ok wait_for(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) }), 'redis';
+    my @h = map { site(server => "LBStickyStore redis:127.0.0.1:$port timeout=500ms\n") } 1, 2;
+    my @got = in_parallel(2, sub ($i) { busy((qw(cookie session))[$i], @h) });
+    ends_in_time((qw(cookie session))[$_], $got[$_]) for 0, 1;
+    $_->stop for @h;
+    $_->no_unexpected_log for @h;
+    kill KILL => $redis;
+    waitpid $redis, 0;
+};
+
+subtest 'a request that is under way at the end begins nothing anew' => sub {
+    my $h = site();
+    my @got = in_parallel(2, sub ($i) {
+        my $pool = (qw(cookie session))[$i];
+        my $jar = LBS::Jar->new;
+        my @o = $i ? (headers => cookie_of(sid => 'long')) : (jar => $jar);
+        my $began = time;
+        my @said = verdict($h->get("/$pool/", @o));
+        sleep 2;
+        push @said, verdict($h->get("/$pool/", @o));
+        sleep 4.2 - (time - $began);
+        push @said, verdict($h->get("/$pool/?delay=2.5", @o));    # from 4.2 to 6.7
+        sleep 6.9 - (time - $began);
+        push @said, verdict($h->get("/$pool/", @o));
+        \@said
+    });
+    is_deeply $got[0], ['new first', 'kept', 'kept', 'new expired'], 'cookie';
+    is_deeply $got[1], ['new unknown', 'kept', 'kept', 'new expired'], 'session=';
+    $h->stop;
+    $h->no_unexpected_log;
+};
+
+done_testing;
