@@ -33,6 +33,10 @@ LBStickyAdmin on
     BalancerMember "http://@B2@" route=web2
 </Proxy>
 ProxyPass "/" "balancer://app/"
+# Nobody uses this one, so that there is an alert.
+<Proxy "balancer://unused">
+    BalancerMember "http://@B1@" route=web1
+</Proxy>
 <Location "/lb-status">
     SetHandler lb-status
     Require local

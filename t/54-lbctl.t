@@ -122,7 +122,7 @@ subtest 'looking' => sub {
     ok wait_for(sub { grep { $_->{inflight} } @{$h->json->{pools}} }), 'a full pool';
     ($status, $out) = lbctl('doctor');
     is $status, 1, 'all is not';
-    is $out, "tight: every member is full, new visitors wait or get 503\n", 'and why';
+    is $out, "tight: every member is full: new visitors wait or get 503\n", 'and why';
     is $one->response->status, 200, 'for a while';
     ($status, $out) = lbctl({LBCTL_URL => undef}, '-u', "$url/", 'status', 'app');
     is $status, 0, 'with -u and a slash';
@@ -176,8 +176,12 @@ subtest 'enable --wait' => sub {
     ($status, $out) = lbctl('doctor');
     is $status, 1, 'doctor';
     is $out =~ s/for \d+ s/for N s/r,
-        "sick: no member takes new visitors (1 down): they get 503\n"
-        . "sick: patient is down for N s: HTTP 500, want 200-399\n", 'says what that means';
+        "sick: no member can serve (1 down): every visitor gets 503\n"
+        . "sick: patient is down for N s: its check says HTTP 500, want 200-399\n", 'says what that means';
+    ($status, $out) = lbctl('doctor', '--json');
+    is $status, 1, 'doctor --json';
+    is_deeply [map { "$_->{severity} $_->{code} $_->{pool} $_->{member}" } @{JSON::PP::decode_json($out)}],
+        ['act no-member sick ', 'attention member-out sick patient'], 'for scripts';
     $web[2]->set(status => undef);
     is +(lbctl('enable', 'sick', 'patient', '--wait', '--timeout', '9s'))[0], 0, 'then it is';
     is state_of('patient'), 'up', 'open';

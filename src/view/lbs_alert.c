@@ -12,15 +12,44 @@
 #define LATELY_S 30  /* errors of so long count */
 #define ERRORS_MIN 3 /* so many are no accident */
 #define ERRORS_PERCENT 10
+#define BLAME_MIN 0.2  /* share of 5xx above the others' */
+#define FOREIGN_MIN 3  /* tokens of another secret in a minute */
+#define AHEAD_MIN_S 30 /* clocks are never quite the same */
+
+static const char *const codes[] = {
+    [LBS_ALERT_NO_MEMBER] = "no-member",
+    [LBS_ALERT_PANIC] = "panic",
+    [LBS_ALERT_MEMBER_DEAD] = "member-dead",
+    [LBS_ALERT_MEMBER_OUT] = "member-out",
+    [LBS_ALERT_MEMBER_ERRORS] = "member-errors",
+    [LBS_ALERT_ERRORS] = "errors",
+    [LBS_ALERT_QUEUE] = "queue",
+    [LBS_ALERT_SECRETS] = "secrets-differ",
+    [LBS_ALERT_CLOCKS] = "clocks-apart",
+    [LBS_ALERT_STORE_DOWN] = "store-down",
+    [LBS_ALERT_TABLE_FULL] = "table-full",
+    [LBS_ALERT_STATE_OLD] = "state-old",
+    [LBS_ALERT_STATE_VOLATILE] = "state-volatile",
+    [LBS_ALERT_BUSY_KEY] = "busy-key",
+    [LBS_ALERT_CONFIGURATION] = "configuration",
+};
 
 typedef struct list_t {
     apr_pool_t *memory;
     const lbs_view_t *view;
     lbs_alerts_t found;
-    const lbs_view_pool_t *pool; /* that is looked at */
+    lbs_alert_code_t code[LBS_ALERTS_MAX]; /* of each that was found */
+    const lbs_view_pool_t *pool;           /* that is looked at */
 } list_t;
 
-static void add(list_t *list, lbs_alert_level_t level,
+const char *lbs_alert_level_name(lbs_alert_level_t level)
+{
+    static const char *const names[] = {"act", "attention", "note"};
+
+    return level < LBS_ALERT_LEVELS ? names[level] : "";
+}
+
+static void add(list_t *list, lbs_alert_level_t level, lbs_alert_code_t code,
                 const lbs_view_member_t *member, const char *text)
 {
     lbs_alert_t *alert = &list->found.alert[list->found.count];
@@ -28,8 +57,9 @@ static void add(list_t *list, lbs_alert_level_t level,
     if (list->found.count == LBS_ALERTS_MAX) {
         return;
     }
-    list->found.count++;
+    list->code[list->found.count++] = code;
     alert->level = level;
+    alert->code = codes[code];
     alert->text = text;
     alert->pool = list->pool;
     alert->member = member;
@@ -50,19 +80,19 @@ static void member_out(list_t *list, const lbs_view_member_t *member)
     const char *label = lbs_view_member_label(member);
 
     if (member->state == LBS_STATE_DOWN && !member->check.connected) {
-        add(list, LBS_ALERT_BAD, member,
+        add(list, LBS_ALERT_ACT, LBS_ALERT_MEMBER_DEAD, member,
             apr_psprintf(list->memory,
                          "%s is dead%s: it accepts no connections (%s)", label,
                          since(list, member), member->check.last));
         return;
     }
     if (member->state == LBS_STATE_DOWN) {
-        add(list, LBS_ALERT_WARN, member,
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_OUT, member,
             apr_psprintf(list->memory, "%s is down%s: its check says %s",
                          label, since(list, member), member->check.last));
         return;
     }
-    add(list, LBS_ALERT_WARN, member,
+    add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_OUT, member,
         apr_psprintf(list->memory, "%s is ejected%s: its answers failed",
                      label, since(list, member)));
 }
@@ -81,7 +111,7 @@ static void members_out(list_t *list)
     apr_uint32_t i;
 
     if (down + ejected > ONE_BY_ONE) {
-        add(list, LBS_ALERT_WARN, NULL,
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_OUT, NULL,
             apr_psprintf(list->memory,
                          "%u of %u members are down, %u are ejected", down,
                          pool->members_count, ejected));
@@ -155,10 +185,11 @@ static void nobody_open(list_t *list)
         serving += (apr_uint32_t)lbs_view_member_serves(&pool->members[i]);
     }
     if (pool->members_count == 0) {
-        add(list, LBS_ALERT_BAD, NULL, "it has no members: visitors get 503");
+        add(list, LBS_ALERT_ACT, LBS_ALERT_NO_MEMBER, NULL,
+            "it has no members: visitors get 503");
     }
     else if (serving == 0) {
-        add(list, LBS_ALERT_BAD, NULL,
+        add(list, LBS_ALERT_ACT, LBS_ALERT_NO_MEMBER, NULL,
             apr_pstrcat(list->memory, "no member can serve (", closed,
                         "): every visitor gets 503", NULL));
     }
@@ -166,11 +197,11 @@ static void nobody_open(list_t *list)
         return;
     }
     else if (lbs_view_pool_count(pool, LBS_STATE_FULL) > 0) {
-        add(list, LBS_ALERT_BAD, NULL,
+        add(list, LBS_ALERT_ACT, LBS_ALERT_NO_MEMBER, NULL,
             "every member is full: new visitors wait or get 503");
     }
     else {
-        add(list, LBS_ALERT_BAD, NULL,
+        add(list, LBS_ALERT_ACT, LBS_ALERT_NO_MEMBER, NULL,
             apr_pstrcat(list->memory, "no member takes new visitors (", closed,
                         "): they get 503", NULL));
     }
@@ -186,7 +217,7 @@ static void errors_lately(list_t *list)
     if (errors < ERRORS_MIN || errors * 100 < requests * ERRORS_PERCENT) {
         return;
     }
-    add(list, LBS_ALERT_WARN, NULL,
+    add(list, LBS_ALERT_ATTENTION, LBS_ALERT_ERRORS, NULL,
         apr_pstrcat(
             list->memory,
             lbs_human_of(list->memory, (apr_uint64_t)(errors + 0.5), "error",
@@ -200,38 +231,74 @@ static void errors_lately(list_t *list)
             NULL));
 }
 
+/* Tokens of this pool's kind that no secret of this server signed. A client
+ * can make such a token up, but not for other clients. */
+static void foreign_tokens(list_t *list)
+{
+    if (list->pool->foreign_tokens >= FOREIGN_MIN) {
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_SECRETS, NULL,
+            apr_psprintf(list->memory,
+                         "%u requests of the last minute showed a cookie that "
+                         "was signed with another secret: another server of "
+                         "this site has another LBStickySecret, or somebody "
+                         "makes cookies up",
+                         list->pool->foreign_tokens));
+    }
+}
+
+static void member_errors(list_t *list)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < list->pool->members_count; i++) {
+        const lbs_view_member_t *m = &list->pool->members[i];
+
+        if (m->blame < BLAME_MIN || m->lately_5xx < ERRORS_MIN || is_out(m)) {
+            continue;
+        }
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_ERRORS, m,
+            apr_psprintf(list->memory,
+                         "%s answers 5xx more often than the others: %u of "
+                         "its last %u answers",
+                         lbs_view_member_label(m), m->lately_5xx,
+                         m->lately_answers));
+    }
+}
+
 static void look_at_pool(list_t *list)
 {
     const lbs_view_pool_t *pool = list->pool;
 
     if (pool->dead) {
-        add(list, LBS_ALERT_BAD, NULL,
+        add(list, LBS_ALERT_ACT, LBS_ALERT_PANIC, NULL,
             "panic: no member accepts connections (closed members aside). Do "
             "they run?");
     }
     else if (pool->panic) {
-        add(list, LBS_ALERT_BAD, NULL,
+        add(list, LBS_ALERT_ACT, LBS_ALERT_PANIC, NULL,
             "panic: every check fails (closed members aside), so checks are "
             "ignored and members that accept connections get visitors. Is "
             "the check right?");
     }
     nobody_open(list);
     members_out(list);
+    member_errors(list);
     errors_lately(list);
+    foreign_tokens(list);
     if (pool->queued > 0) {
-        add(list, LBS_ALERT_WARN, NULL,
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_QUEUE, NULL,
             apr_pstrcat(list->memory,
                         lbs_human_of(list->memory, pool->queued,
                                      "request waits", "requests wait"),
                         " for a member that is full", NULL));
     }
     if (pool->store_down) {
-        add(list, LBS_ALERT_WARN, NULL,
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_STORE_DOWN, NULL,
             "LBStickyStore does not answer: sessions are known to this "
             "server alone");
     }
     if (pool->busy_key_percent >= BUSY_PERCENT) {
-        add(list, LBS_ALERT_WARN, NULL,
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_BUSY_KEY, NULL,
             apr_psprintf(list->memory,
                          "one key makes %d %% of the requests: they cannot "
                          "be spread. Is it a proxy or a robot?",
@@ -247,7 +314,7 @@ static void look_at_table(list_t *list)
      * long ago is still in the numbers, but no longer news. */
     if (table->evicted_live > 0
         && table->entries > table->capacity - table->capacity / 10) {
-        add(list, LBS_ALERT_WARN, NULL,
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_TABLE_FULL, NULL,
             apr_pstrcat(
                 list->memory, "the session table is full: ",
                 lbs_human_of(list->memory, table->evicted_live, "session",
@@ -256,7 +323,7 @@ static void look_at_table(list_t *list)
                 NULL));
     }
     if (table->unsaved_s > STALE_S) {
-        add(list, LBS_ALERT_WARN, NULL,
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_STATE_OLD, NULL,
             apr_psprintf(list->memory,
                          "the state file %s does not hold the last %s: a "
                          "crash would lose them. Is the disk full?",
@@ -265,17 +332,57 @@ static void look_at_table(list_t *list)
     }
 }
 
-/* Stable: within a level they stay as found, pool by pool. */
-static lbs_alerts_t *worst_first(apr_pool_t *pool, const lbs_alerts_t *found)
+static void look_at_servers(list_t *list)
 {
-    lbs_alerts_t *sorted = apr_palloc(pool, sizeof(*sorted));
-    int level, i;
+    if (list->view->ahead_s >= AHEAD_MIN_S) {
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_CLOCKS, NULL,
+            apr_psprintf(list->memory,
+                         "another server of this site is ahead of this "
+                         "server's clock by %s: sessions end at different "
+                         "times. Do both run NTP?",
+                         lbs_human_span(list->memory, list->view->ahead_s)));
+    }
+    if (list->view->table.is_volatile) {
+        add(list, LBS_ALERT_NOTE, LBS_ALERT_STATE_VOLATILE, NULL,
+            apr_psprintf(list->memory,
+                         "the state file %s lies on a file system that a "
+                         "reboot empties: secret, sessions and drains are "
+                         "gone then. Write LBStickyPersist with a path "
+                         "below /var/lib",
+                         list->view->table.persist));
+    }
+}
+
+static void look_at_configuration(list_t *list)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < list->view->findings_count; i++) {
+        const lbs_view_finding_t *finding = &list->view->findings[i];
+
+        list->pool = *finding->pool != '\0'
+                         ? lbs_view_pool_find(list->view, finding->pool, NULL)
+                         : NULL;
+        add(list, finding->certain ? LBS_ALERT_ATTENTION : LBS_ALERT_NOTE,
+            LBS_ALERT_CONFIGURATION, NULL, finding->text);
+    }
+    list->pool = NULL;
+}
+
+/* Stable: those of one level and code stay as found, pool by pool. */
+static lbs_alerts_t *worst_first(const list_t *list)
+{
+    lbs_alerts_t *sorted = apr_palloc(list->memory, sizeof(*sorted));
+    int level, code, i;
 
     sorted->count = 0;
-    for (level = LBS_ALERT_BAD; level <= LBS_ALERT_WARN; level++) {
-        for (i = 0; i < found->count; i++) {
-            if ((int)found->alert[i].level == level) {
-                sorted->alert[sorted->count++] = found->alert[i];
+    for (level = 0; level < LBS_ALERT_LEVELS; level++) {
+        for (code = 0; code <= LBS_ALERT_CONFIGURATION; code++) {
+            for (i = 0; i < list->found.count; i++) {
+                if ((int)list->found.alert[i].level == level
+                    && (int)list->code[i] == code) {
+                    sorted->alert[sorted->count++] = list->found.alert[i];
+                }
             }
         }
     }
@@ -296,5 +403,7 @@ const lbs_alerts_t *lbs_alert_list(apr_pool_t *pool, const lbs_view_t *view)
     }
     list.pool = NULL;
     look_at_table(&list);
-    return worst_first(pool, &list.found);
+    look_at_servers(&list);
+    look_at_configuration(&list);
+    return worst_first(&list);
 }

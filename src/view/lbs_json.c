@@ -12,6 +12,7 @@
  */
 #include "src/view/lbs_json.h"
 
+#include "src/view/lbs_alert.h"
 #include "src/view/lbs_escape.h"
 
 /* Frames ----------------------------------------------------------------- */
@@ -393,6 +394,32 @@ static void write_events(lbs_out_t *out, const lbs_view_t *view)
     close_frame(&frame);
 }
 
+static void fill_alert(frame_t *frame, const lbs_alert_t *alert)
+{
+    rewind_frame(frame);
+    put_text(frame, "severity", lbs_alert_level_name(alert->level));
+    put_text(frame, "code", alert->code);
+    put_text(frame, "pool", alert->pool != NULL ? alert->pool->name : "");
+    put_text(frame, "vhost", alert->pool != NULL ? alert->pool->vhost : "");
+    put_text(frame, "member",
+             alert->member != NULL ? lbs_view_member_label(alert->member)
+                                   : "");
+    put_text(frame, "text", alert->text);
+}
+
+static void write_alerts(lbs_out_t *out, const lbs_view_t *view)
+{
+    const lbs_alerts_t *alerts = lbs_alert_list(out->pool, view);
+    frame_t frame = open_frame(out);
+    int i;
+
+    for (i = 0; i < alerts->count; i++) {
+        fill_alert(&frame, &alerts->alert[i]);
+        write_item(&frame, i == 0);
+    }
+    close_frame(&frame);
+}
+
 void lbs_json_write(lbs_out_t *out, const lbs_view_t *view)
 {
     frame_t frame = open_frame(out);
@@ -406,6 +433,8 @@ void lbs_json_write(lbs_out_t *out, const lbs_view_t *view)
         lbs_out_raw(out, i == 0 ? "\n" : ",\n");
         write_pool(out, &view->pools[i]);
     }
+    lbs_out_raw(out, "],\n\"alerts\":[");
+    write_alerts(out, view);
     lbs_out_raw(out, "],\n\"events\":[");
     write_events(out, view);
     lbs_out_raw(out, "]}\n");

@@ -13,6 +13,7 @@
 #include <apr_strings.h>
 
 #include "src/base/lbs_slice.h"
+#include "src/view/lbs_alert.h"
 #include "src/view/lbs_escape.h"
 
 #define TOTAL "_total" /* how the name of a counter ends */
@@ -161,6 +162,24 @@ static void write_decision(metrics_t *m, apr_uint32_t number,
                         lbs_reason_name((lbs_reason_t)reason),
                         (unsigned long long)pool->decisions[decision][reason]);
         }
+    }
+}
+
+static void write_alerts(metrics_t *m)
+{
+    const lbs_alerts_t *alerts = lbs_alert_list(m->out->pool, m->view);
+    unsigned count[LBS_ALERT_LEVELS] = {0};
+    int level, i;
+
+    for (i = 0; i < alerts->count; i++) {
+        count[alerts->alert[i].level]++;
+    }
+    head(m, "lbsticky_alerts", "gauge",
+         "What is wrong, as lb-status and lbctl doctor list it.");
+    for (level = 0; level < LBS_ALERT_LEVELS; level++) {
+        lbs_out_put(m->out, "lbsticky_alerts{severity=\"%s\"} %u\n",
+                    lbs_alert_level_name((lbs_alert_level_t)level),
+                    count[level]);
     }
 }
 
@@ -379,6 +398,7 @@ void lbs_metrics_write(lbs_out_t *out, const lbs_view_t *view,
 
     label_all(&m);
     write_table(&m);
+    write_alerts(&m);
     write_pools(&m);
     write_gauges(&m);
     write_states(&m);

@@ -159,11 +159,12 @@ static void put_top(const lbs_part_t *part)
 
 static void put_alert(const lbs_part_t *part, const lbs_alert_t *alert)
 {
+    static const char *const classes[] = {"bad", "warn", "note"};
+    static const char *const words[] = {"Act now", "Attention", "Note"};
     lbs_out_t *out = part->out;
 
     lbs_out_put(out, "<li class=\"%s\"><b class=\"level\">%s</b> ",
-                alert->level == LBS_ALERT_BAD ? "bad" : "warn",
-                alert->level == LBS_ALERT_BAD ? "Act now" : "Attention");
+                classes[alert->level], words[alert->level]);
     if (alert->pool != NULL) {
         lbs_out_put(out, "<a href=\"%s\">%s</a>: ",
                     lbs_page_link_to(part, alert->pool, alert->member, NULL),

@@ -78,6 +78,9 @@ typedef struct lbs_view_member_t {
     double ewma_ms, p50_ms, p90_ms, p99_ms;
     lbs_view_histogram_t durations;
     lbs_view_check_t check;
+    apr_uint32_t lately_answers; /* in LBStickyEject window= */
+    apr_uint32_t lately_5xx;     /* of these */
+    double blame; /* how far its share of 5xx lies above the others' */
     apr_int64_t eject_until;
     apr_uint64_t eject_count;
     apr_int64_t drain_since;
@@ -101,11 +104,12 @@ typedef struct lbs_view_pool_t {
     apr_uint64_t queued;
     apr_uint64_t retries;
     apr_uint64_t retries_denied;
-    int panic;            /* every check fails */
-    int dead;             /* and no member accepts connections */
-    int store_down;       /* LBStickyStore does not answer */
-    int busy_key_percent; /* share of the busiest key; -1: not known */
-    int may_change;       /* actions of this page reach this pool */
+    int panic;                   /* every check fails */
+    int dead;                    /* and no member accepts connections */
+    int store_down;              /* LBStickyStore does not answer */
+    apr_uint32_t foreign_tokens; /* lately: signed with another secret */
+    int busy_key_percent;        /* share of the busiest key; -1: not known */
+    int may_change;              /* actions of this page reach this pool */
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_view_plot_t plot[LBS_VIEW_SPANS];
     apr_uint32_t members_count;
@@ -133,7 +137,16 @@ typedef struct lbs_view_table_t {
     /* How much later than that the last request was: what a crash now would
      * lose. The file is written only when something happened. */
     apr_int64_t unsaved_s;
+    int is_volatile; /* the file system of that path is memory */
 } lbs_view_table_t;
+
+/* What httpd -t says is wrong in the configuration in force. */
+typedef struct lbs_view_finding_t {
+    const char *code; /* a word: "pool-unused" */
+    const char *pool; /* "" if it is about none */
+    const char *text;
+    int certain; /* 0: it may be meant so */
+} lbs_view_finding_t;
 
 typedef struct lbs_view_t {
     const char *version;
@@ -142,6 +155,10 @@ typedef struct lbs_view_t {
     apr_int64_t now;
     apr_uint64_t generation; /* from 1 */
     lbs_view_table_t table;
+    apr_int64_t ahead_s; /* lately: a server with our secret is ahead by so
+                            much; 0: none is */
+    apr_uint32_t findings_count;
+    const lbs_view_finding_t *findings;
     apr_uint32_t pools_count;
     const lbs_view_pool_t *pools;
     apr_uint32_t events_count;

@@ -12,12 +12,22 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/proxy/lbs_log.h"
 
-void lbs_advice_check(apr_pool_t *ptemp, server_rec *main_server, int warn)
+/* Of the configuration in force. The parent looks, children inherit it. */
+static const lbs_findings_t *in_force;
+
+const lbs_findings_t *lbs_advice_findings(void)
+{
+    return in_force;
+}
+
+void lbs_advice_check(apr_pool_t *pconf, apr_pool_t *ptemp,
+                      server_rec *main_server, int warn)
 {
     const lbs_findings_t *findings =
-        lbs_finding_all(ptemp, ptemp, main_server);
+        lbs_finding_all(pconf, ptemp, main_server);
     int i;
 
+    in_force = findings;
     for (i = 0; i < findings->found->nelts; i++) {
         const lbs_finding_t *finding =
             &APR_ARRAY_IDX(findings->found, i, lbs_finding_t);

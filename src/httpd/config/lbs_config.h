@@ -32,6 +32,7 @@ typedef struct lbs_main_conf_t {
     apr_uint32_t sessions;      /* LBStickyTable */
     const char *persist;        /* absolute path; NULL: off */
     int persist_set;
+    int persist_volatile; /* a reboot empties the file system it is on */
 } lbs_main_conf_t;
 
 typedef struct lbs_server_conf_t {

@@ -11,6 +11,9 @@
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
 #define TOKEN_AHEAD 86400
 
+/* Seconds ahead that are worth a word: clocks are never quite the same. */
+#define NOTED_AHEAD 5
+
 /* Values of one source that the store is asked for: a client may show
  * hundreds, and a browser has one or two. */
 #define MOST_ASKED 4
@@ -232,6 +235,28 @@ static lbs_reason_t read_token(const lbs_pool_t *pool,
     return LBS_REASON_NONE;
 }
 
+/* A client can make tokens up, but many clients with such tokens mean that
+ * another server of the site signs with another secret. */
+static void note_foreign(const look_t *look)
+{
+    if (!look->ask->traceless) {
+        lbs_recent_add(
+            &lbs_runtime()->shared->notes->foreign[look->ask->pool->slot],
+            (apr_uint64_t)lbs_runtime_now());
+    }
+}
+
+/* One from the future was signed by a server whose clock is ahead. */
+static void note_ahead(const look_t *look, const lbs_token_t *token)
+{
+    apr_int64_t ahead = (apr_int64_t)token->issued - lbs_runtime_token_now();
+
+    if (ahead > NOTED_AHEAD && !look->ask->traceless) {
+        lbs_recent_note(&lbs_runtime()->shared->notes->ahead,
+                        (apr_uint32_t)ahead, (apr_uint64_t)lbs_runtime_now());
+    }
+}
+
 /* Was the token made after the session was last used here? Then it was made by
  * another server: our own are never newer than the table's word, however long
  * a client goes on showing an old one. Two servers that move a session in the
@@ -284,8 +309,12 @@ static int look_at_token(look_t *look, lbs_slice_t value)
             look->worst =
                 rv == APR_EACCES ? LBS_REASON_FORGED : LBS_REASON_UNKNOWN;
         }
+        if (rv == APR_EACCES) {
+            note_foreign(look);
+        }
         return 0;
     }
+    note_ahead(look, &token);
     note_value(look, &token.sid, sizeof(token.sid));
     *key = (lbs_key_t){
         .hash =

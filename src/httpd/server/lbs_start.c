@@ -19,6 +19,7 @@
 #include "src/httpd/store/lbs_store_call.h"
 #include "src/httpd/server/lbs_tick.h"
 #include "src/httpd/config/lbs_unique.h"
+#include "src/httpd/config/lbs_volatile.h"
 
 int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp)
@@ -53,7 +54,8 @@ int lbs_start_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (!conf->persist_set) {
         conf->persist = ap_runtime_dir_relative(pconf, LBS_DEFAULT_PERSIST);
     }
-    lbs_advice_check(ptemp, main_server, lbs_require_is_used());
+    conf->persist_volatile = lbs_volatile_is(ptemp, conf->persist);
+    lbs_advice_check(pconf, ptemp, main_server, lbs_require_is_used());
     if (!lbs_require_is_used()) {
         return OK;
     }

@@ -14,6 +14,7 @@
 
 #include "src/base/lbs_atomic.h"
 #include "src/state/lbs_lease.h"
+#include "src/state/lbs_recent.h"
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_busy.h"
 #include "src/table/lbs_forgotten.h"
@@ -34,7 +35,10 @@ typedef struct lbs_shared_notes_t {
     lbs_atomic64_t saved_at; /* Unix microseconds of the state file; 0: none */
     lbs_forgotten_t forgotten;
     lbs_busy_t busy[LBS_REGISTRY_POOLS]; /* by slot of the pool */
-    lbs_lease_t tick;                    /* of the process that ticks */
+    /* Tokens that another secret signed, by slot of the pool. */
+    lbs_recent_count_t foreign[LBS_REGISTRY_POOLS];
+    lbs_recent_most_t ahead; /* seconds: tokens dated in the future */
+    lbs_lease_t tick;        /* of the process that ticks */
     lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS3500 */
     lbs_ongoing_t ongoing;
 } lbs_shared_notes_t;

@@ -5,6 +5,7 @@
  * never read twice for one number, so sums shown add up to what is shown
  * beside them.
  */
+#include "src/httpd/advice/lbs_advice.h"
 #include "src/httpd/status/lbs_collect.h"
 
 #include <string.h>
@@ -180,6 +181,19 @@ static void fill_drain(const collect_t *c, apr_uint32_t slot,
     }
 }
 
+static void fill_evidence(const collect_t *c, const lbs_pool_t *pool,
+                          const lbs_member_t *from, lbs_view_member_t *m)
+{
+    const lbs_evidence_t *evidence = &from->record->eject.evidence;
+    apr_int64_t window = pool->eject_conf.window_us;
+    apr_uint64_t now = (apr_uint64_t)c->now.mono;
+    lbs_window_sum_t sum = lbs_evidence_sum(evidence, window, now);
+
+    m->lately_answers = sum.all;
+    m->lately_5xx = sum.bad;
+    m->blame = lbs_evidence_blame(evidence, window, now) / 1000.0;
+}
+
 static void fill_member(const collect_t *c, const lbs_member_t *from,
                         lbs_view_member_t *m)
 {
@@ -302,6 +316,8 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
     p->method = lbs_pick_method_name(from->set.method->method);
     p->busy_key_percent = lbs_busy_percent(
         &c->rt->shared->notes->busy[from->slot], (apr_uint64_t)c->now.mono);
+    p->foreign_tokens = lbs_recent_count(
+        &c->rt->shared->notes->foreign[from->slot], (apr_uint64_t)c->now.mono);
     p->store_down = lbs_store_call_is_down(from->store);
     p->may_change = may_change(c, from);
     fill_sources(c, from->set.sticky, p);
@@ -315,6 +331,7 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
     }
     for (i = 0; i < from->count; i++) {
         fill_member(c, &from->member[i], &members[i]);
+        fill_evidence(c, from, &from->member[i], &members[i]);
         members[i].check.configured = from->set.check->path != NULL;
         p->queued += lbs_queue_waiting(&from->member[i].record->queue,
                                        (apr_uint64_t)c->now.mono);
@@ -450,6 +467,7 @@ static void fill_persist(const collect_t *c, lbs_view_table_t *table)
     apr_int64_t last = last_request(c);
 
     table->persist = path != NULL ? path : "off";
+    table->is_volatile = lbs_config_of(ap_server_conf)->main->persist_volatile;
     table->age_s =
         saved == 0 ? -1 : (apr_int64_t)apr_time_sec(c->now.wall) - saved;
     if (path != NULL && last > 0) {
@@ -475,6 +493,25 @@ static void fill_table(const collect_t *c, lbs_view_table_t *table)
     fill_persist(c, table);
 }
 
+static void fill_findings(const collect_t *c, lbs_view_t *view)
+{
+    const apr_array_header_t *found = lbs_advice_findings()->found;
+    lbs_view_finding_t *findings = apr_pcalloc(
+        c->pool, ((apr_size_t)found->nelts + 1) * sizeof(*findings));
+    int i;
+
+    for (i = 0; i < found->nelts; i++) {
+        const lbs_finding_t *from = &APR_ARRAY_IDX(found, i, lbs_finding_t);
+
+        findings[i].code = from->code;
+        findings[i].pool = from->pool;
+        findings[i].text = from->text;
+        findings[i].certain = from->certain;
+    }
+    view->findings = findings;
+    view->findings_count = (apr_uint32_t)found->nelts;
+}
+
 const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,
                                    const lbs_collect_t *more)
 {
@@ -489,7 +526,10 @@ const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,
     view->started = apr_time_sec(lbs_registry_started(c.rt->registry).wall);
     view->now = apr_time_sec(c.now.wall);
     view->generation = lbs_registry_generation(c.rt->registry);
+    view->ahead_s =
+        lbs_recent_most(&c.rt->shared->notes->ahead, (apr_uint64_t)c.now.mono);
     fill_table(&c, &view->table);
+    fill_findings(&c, view);
     fill_pools(&c, view);
     fill_events(&c, view);
     return view;

@@ -52,26 +52,27 @@ static void hurt(apr_pool_t *pool)
 {
     start(pool, 2);
     members[0].state = members[1].state = LBS_STATE_DOWN;
-    first_is(pool, LBS_ALERT_BAD, "(2 down): every visitor gets 503",
+    first_is(pool, LBS_ALERT_ACT, "(2 down): every visitor gets 503",
              "all down");
     of->panic = 1;
-    first_is(pool, LBS_ALERT_BAD, "panic", "panic");
+    members[0].ignored = members[1].ignored = 1;
+    first_is(pool, LBS_ALERT_ACT, "panic", "panic");
     start(pool, 2);
     members[0].state = members[1].state = LBS_STATE_FULL;
-    first_is(pool, LBS_ALERT_BAD, "every member is full", "all full");
+    first_is(pool, LBS_ALERT_ACT, "every member is full", "all full");
     members[0].state = members[1].state = LBS_STATE_DRAIN;
-    first_is(pool, LBS_ALERT_BAD, "no member takes new visitors (2 drain)",
+    first_is(pool, LBS_ALERT_ACT, "no member takes new visitors (2 drain)",
              "all draining");
     start(pool, 3);
     members[0].state = LBS_STATE_DRAIN;
     members[1].weight = members[2].weight = 0;
     members[1].state = LBS_STATE_WARMING;
-    first_is(pool, LBS_ALERT_BAD, "visitors (1 drain, 2 of weight 0)",
+    first_is(pool, LBS_ALERT_ACT, "visitors (1 drain, 2 of weight 0)",
              "nobody has a weight");
     start(pool, 2);
     members[0].state = LBS_STATE_EJECTED;
     members[1].state = LBS_STATE_DRAIN;
-    first_is(pool, LBS_ALERT_BAD, "no member takes new",
+    first_is(pool, LBS_ALERT_ACT, "no member takes new",
              "the worst comes first");
 }
 
@@ -79,27 +80,28 @@ static void warned(apr_pool_t *pool)
 {
     start(pool, 3);
     members[1].state = LBS_STATE_DOWN;
-    first_is(pool, LBS_ALERT_WARN, "web2 is down", "one down");
+    first_is(pool, LBS_ALERT_ATTENTION, "web2 is down", "one down");
     start(pool, 3);
     of->store_down = 1;
-    first_is(pool, LBS_ALERT_WARN, "LBStickyStore does not answer",
+    first_is(pool, LBS_ALERT_ATTENTION, "LBStickyStore does not answer",
              "the store is down");
     start(pool, 3);
     members[1].state = LBS_STATE_EJECTED;
-    first_is(pool, LBS_ALERT_WARN, "web2 is ejected", "one ejected");
+    first_is(pool, LBS_ALERT_ATTENTION, "web2 is ejected", "one ejected");
     start(pool, 3);
     of->queued = 1;
-    first_is(pool, LBS_ALERT_WARN, "1 request waits", "one waiting");
+    first_is(pool, LBS_ALERT_ATTENTION, "1 request waits", "one waiting");
     start(pool, 3);
     of->busy_key_percent = 70;
-    first_is(pool, LBS_ALERT_WARN, "one key makes 70 %", "a busy key");
+    first_is(pool, LBS_ALERT_ATTENTION, "one key makes 70 %", "a busy key");
     start(pool, 3);
     view->table.entries = view->table.capacity;
     view->table.evicted_live = 7;
-    first_is(pool, LBS_ALERT_WARN, "7 sessions", "a full table");
+    first_is(pool, LBS_ALERT_ATTENTION, "7 sessions", "a full table");
     start(pool, 3);
     view->table.unsaved_s = 600;
-    first_is(pool, LBS_ALERT_WARN, "the last 10 min", "an old state file");
+    first_is(pool, LBS_ALERT_ATTENTION, "the last 10 min",
+             "an old state file");
 }
 
 /* Five seconds of requests and errors, the newest ones. */
@@ -116,10 +118,10 @@ static void failing(apr_pool_t *pool)
 {
     start(pool, 3);
     errors(100, 10);
-    first_is(pool, LBS_ALERT_WARN, "10 errors with 100 requests in 30 s",
+    first_is(pool, LBS_ALERT_ATTENTION, "10 errors with 100 requests in 30 s",
              "errors of members that are up");
     errors(0, 3);
-    first_is(pool, LBS_ALERT_WARN, "3 errors with 0 requests",
+    first_is(pool, LBS_ALERT_ATTENTION, "3 errors with 0 requests",
              "errors of requests that began before");
     errors(100, 9);
     is_int(lbs_alert_list(pool, view)->count, 0, "few errors are no alarm");
@@ -135,7 +137,8 @@ static void many(apr_pool_t *pool)
     for (i = 0; i < 500; i++) {
         members[i].state = LBS_STATE_DOWN;
     }
-    first_is(pool, LBS_ALERT_WARN, "500 of 1000 members are down", "many");
+    first_is(pool, LBS_ALERT_ATTENTION, "500 of 1000 members are down",
+             "many");
     is_int(lbs_alert_list(pool, view)->count, 1, "in one sentence");
     start(pool, 2);
     of = apr_pcalloc(pool, 500 * sizeof(*of));

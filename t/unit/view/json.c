@@ -34,6 +34,8 @@ static const char schema[] =
     "'check':{'ok':true,'last':'','at':0},'eject':{'until':0,'count':0},"
     "'drain':{'since':0,'deadline':0,'sessions_left':0,'used_at':0},"
     "'override':['']}]}],"
+    "'alerts':[{'severity':'','code':'','pool':'','vhost':'',"
+    "'member':'','text':''}],"
     "'events':[{'at':0,'pool':'','member':'','event':'','reason':''}]}";
 
 /* The same with double quotes, which C would have escaped. */
@@ -270,6 +272,7 @@ static const char whole[] =
     "'last':'HTTP 200','at':1699999998},'eject':{'until':0,'count':0},"
     "'drain':{'since':0,'deadline':0,'sessions_left':0,'used_at':0},"
     "'override':[]}]}],\n"
+    "'alerts':[],\n"
     "'events':[\n"
     "{'at':1699999990,'pool':'app','vhost':'www.example.com:80',"
     "'member':'web3','id':'0000000000000abe','event':'down',"
