@@ -221,6 +221,26 @@ subtest 'a marker that somebody writes' => sub {
     }
 };
 
+# Who is sent to the peer first comes to this server by a connection.
+subtest 'the peer refuses' => sub {
+    for my $m (qw(m1 m2)) {
+        $m1->post('/lb-status/admin', {pool => 'app', member => $m,
+            action => 'enable'}, headers => [['LBSticky-Admin', 1]]);
+    }
+    my $jar = LBS::Jar->new;
+    ok wait_for(sub {
+        $jar = LBS::Jar->new;
+        $m1->get('/wsgi/x', host => 'pair', jar => $jar)->member eq 'm2';
+    }), 'a visitor of the peer';
+    $m2->stop;
+    $m1->announce(qr/AH00957|AH01114|Connection refused/);
+    my $r = $m1->get('/near/x.txt', host => 'pair', jar => $jar, @outside);
+    is $r->status, 403, 'is a visitor here, too';
+    like $m1->get('/wsgi/x', @outside, host => 'pair')->json->{address},
+        qr/^\Q$VISITOR\E$/, 'whose address is known';
+    judge($m1, '', 'without the peer');
+};
+
 $_->stop for $m1, $m2;
 $_->no_unexpected_log(@quiet) for $m1, $m2;
 
