@@ -201,7 +201,9 @@ void lbs_taught_drop_own(request_rec *r, const lbs_request_t *req)
     int dropped = drop_from(r->headers_out, &walk, r->pool);
 
     dropped |= drop_from(r->err_headers_out, &walk, r->pool);
-    if (dropped && may_warn(pool)) {
+    /* With LBStickyLocal self a member is a server like this one, and sets
+     * the cookie only where it cannot read this one's markers: LBS2301. */
+    if (dropped && !pool->set.local->self && may_warn(pool)) {
         ap_log_rerror(
             APLOG_MARK, APLOG_WARNING, 0, r,
             LBSNO(3500) "pool %s: member %s sets the cookie %.*s, whose name "
