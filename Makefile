@@ -58,7 +58,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test check run cluster help clean format dist fuzz chaos bench
+NO_CONFIG = test check run cluster help clean format dist fuzz chaos apps bench
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -76,7 +76,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak corpus replay-built asan tsan bench \
-        bench-built chaos fuzz fuzz-built format dist clean help FORCE
+        bench-built chaos apps fuzz fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -200,6 +200,11 @@ chaos:                         ## members that fail, beside stock, nginx and HAP
 soak: all tools-built          ## random load and accidents, MINUTES=5, SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
 	FAULTS=$(FAULTS) $(if $(SEED),SEED='$(SEED)') prove -It/lib t/70-faults.t
+
+apps:                          ## real applications behind a pool, a table
+	tools/bootstrap build apps
+	$(SELF) all
+	tools/apps
 
 fuzz:                          ## libFuzzer, FUZZ_TIME=60 seconds per target
 	tools/bootstrap build fuzz

@@ -46,6 +46,7 @@ $h->conf(join "\n", (map { <<"CONF" } ['cookie', 'cookie'], ['sid', 'session=PHP
 <Proxy "balancer://$_->[0]">
 LBSticky $_->[1]
 LBStickyCookie first=off
+LBStickyMethod round-robin
 $members
 </Proxy>
 ProxyPass "/$_->[0]/" "balancer://$_->[0]$root/htdocs/"

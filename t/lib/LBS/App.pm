@@ -9,9 +9,8 @@
 #       corrupted => 0);
 #
 # Each application has a test file, which ends with a row for the table that
-# tools/apps prints (`make apps`). What takes long is run there only: slow()
-# skips the file otherwise. Where an application is not installed, needs()
-# skips the file by its name.
+# tools/apps prints (`make apps`), where APPS is set and more is done. Where an
+# application is not installed, needs() skips the file by its name.
 #
 # node_modules() is where the packages of t/apps/package-lock.json are; they
 # are installed there, below build/, by the first who asks. undef: they cannot
@@ -33,7 +32,7 @@ use LBS::Jar;
 use LBS::Ports;
 use LBS::Proc qw(children_of slurp wait_gone);
 
-our @EXPORT = qw(row needs slow in_path node_modules node kept_sessions
+our @EXPORT = qw(row needs in_path node_modules node kept_sessions
                  killed_stream);
 my %alive;
 
@@ -111,11 +110,6 @@ sub in_path (@names) {
 sub needs (%there) {
     my @missing = grep { !$there{$_} } sort keys %there;
     Test::More::plan(skip_all => "not installed: @missing") if @missing;
-    return;
-}
-
-sub slow () {
-    Test::More::plan(skip_all => 'make apps runs it') if !$ENV{APPS};
     return;
 }
 
