@@ -114,8 +114,13 @@ static lbs_eject_turn_t tick_half_open(const lbs_eject_on_t *on,
         (void)turn_to(on, seen, TRIAL, now);
     }
     else if (is_new(probe, since, now) || is_dead(on, probe, now)) {
+        lbs_eject_turn_t turn = lbs_eject_hold_again(on, seen, now);
+
+        /* The next hold begins with a failure. */
+        lbs_atomic_store32_relaxed(&on->record->worst,
+                                   (apr_uint32_t)probe->found);
         *why = LBS_EJECT_FOR_PROBE;
-        return lbs_eject_hold_again(on, seen, now);
+        return turn;
     }
     return LBS_EJECT_NONE;
 }
