@@ -35,7 +35,7 @@ typedef enum lbs_probe_kind_t {
 typedef enum lbs_probe_found_t {
     LBS_PROBE_UNKNOWN,
     LBS_PROBE_SILENT, /* no connection, or no answer in time */
-    LBS_PROBE_ERROR,  /* an answer: 5xx */
+    LBS_PROBE_ERROR,  /* an answer: 5xx, or it broke off */
     LBS_PROBE_WELL    /* any other answer; a connection, where that is all */
 } lbs_probe_found_t;
 

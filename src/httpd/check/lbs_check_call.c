@@ -346,7 +346,7 @@ static int is_expired(const lbs_check_call_t *call)
     return bad;
 }
 
-static int is_complete(const lbs_check_call_t *call)
+int lbs_check_call_is_complete(const lbs_check_call_t *call)
 {
     /* Enough was read of a body that has no end. */
     return call->code == CURLE_OK
@@ -363,7 +363,7 @@ void lbs_check_call_judge(const lbs_check_call_t *call,
     result->good = 0;
     result->in_doubt = 0;
     result->connected = lbs_check_call_is_connected(call);
-    if (!is_complete(call)) {
+    if (!lbs_check_call_is_complete(call)) {
         say_failure(call, text);
     }
     else if (is_expired(call)) {

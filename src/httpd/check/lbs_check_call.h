@@ -59,6 +59,10 @@ void lbs_check_call_judge(const lbs_check_call_t *call,
  */
 int lbs_check_call_status(const lbs_check_call_t *call);
 
+/** @return 1 when a check that is done has all of its answer, or as much of
+ * it as is waited for */
+int lbs_check_call_is_complete(const lbs_check_call_t *call);
+
 /** @return 1 when a check that is done got a connection */
 int lbs_check_call_is_connected(const lbs_check_call_t *call);
 

@@ -176,7 +176,6 @@ static void describe_line(apr_pool_t *memory, const lbs_pool_t *pool,
 {
     const char *path = pool->set.check->path;
 
-    request->method = path != NULL ? "GET" : "HEAD";
     request->path = path != NULL ? path : root_of(memory, m);
     if (why == LBS_CHECK_REQUEST_REACH) {
         request->kind = LBS_CHECK_REQUEST_CONNECT;
@@ -224,11 +223,14 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
 void lbs_check_request_date(const lbs_pool_t *pool, const lbs_member_t *m,
                             lbs_check_request_t *request)
 {
-    lbs_hop_about_t about = {.method = request->method,
+    int whole =
+        pool->set.check->path != NULL || lbs_eject_out(&m->record->eject);
+    lbs_hop_about_t about = {.method = whole ? "GET" : "HEAD",
                              .target = request->path,
                              .proto = request->proto,
                              .port = request->port};
 
+    request->method = about.method;
     lbs_marker_line(pool, m, about, request->hop);
     request->headers[3] = request->hop[0] != '\0' ? request->hop : NULL;
 }

@@ -10,7 +10,8 @@
  * member's root. That is safe (RFC 9110 9.2.1), brings no body, and every
  * server answers it somehow: 200, 302, 401, 404, 405 are all answers. OPTIONS
  * * would be cheaper, but a server in front of an application that hangs
- * answers that by itself.
+ * answers that by itself. An ejected member is asked by GET, for it may be
+ * ejected because its answers break off.
  */
 #ifndef LBS_CHECK_REQUEST_H
 #define LBS_CHECK_REQUEST_H
@@ -65,7 +66,8 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
                                 lbs_check_request_why_t why,
                                 lbs_check_request_t *request);
 
-/** Date what is dated in a check, shortly before it is made. */
+/** Fill in what depends on the time and on how the member is, shortly before
+ * it is asked. */
 void lbs_check_request_date(const lbs_pool_t *pool, const lbs_member_t *m,
                             lbs_check_request_t *request);
 

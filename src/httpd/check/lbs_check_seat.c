@@ -214,7 +214,9 @@ static lbs_probe_found_t found_by(const lbs_check_errand_t *errand,
     if (status == 0) {
         return LBS_PROBE_SILENT;
     }
-    return status >= 500 ? LBS_PROBE_ERROR : LBS_PROBE_WELL;
+    return status >= 500 || !lbs_check_call_is_complete(errand->call)
+               ? LBS_PROBE_ERROR
+               : LBS_PROBE_WELL;
 }
 
 /* A connection alone says nothing of a member that can be asked more. */

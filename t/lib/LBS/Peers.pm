@@ -17,8 +17,8 @@ use LBS::Httpd;
 use LBS::Ports;
 
 sub all ($web, %o) {
-    return (lbsticky($web, %o), stock($web, %o), nginx($web, %o),
-            haproxy($web, %o));
+    return (lbsticky($web, %o), plain($web, %o), stock($web, %o),
+            nginx($web, %o), haproxy($web, %o));
 }
 
 # A line for each member: A is its address and port, N its number.
@@ -50,6 +50,19 @@ ProxyTimeout $o{timeout}
     LBStickyRetry tries=2 status=500
     LBStickyEject status=500
     LBStickyCheck path=/check interval=1s timeout=1s fall=2 rise=1
+    $list
+</Proxy>
+ProxyPass "/" "balancer://app/"
+CONF
+}
+
+# The one line that is enough: no checks, nothing tuned.
+sub plain ($web, %o) {
+    my $list = members($web, 'BalancerMember "http://A" route=webN');
+    return httpd('LBSticky cookie', <<"CONF", %o);
+ProxyTimeout $o{timeout}
+<Proxy "balancer://app">
+    LBSticky cookie
     $list
 </Proxy>
 ProxyPass "/" "balancer://app/"
