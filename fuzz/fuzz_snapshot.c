@@ -74,7 +74,7 @@ static lbs_table_t *read_table(lbs_restore_t *restore, lbs_registry_t *reg,
     apr_size_t bytes = lbs_table_bytes(info->sessions[0]);
     void *block = NULL;
     lbs_table_t *table;
-    lbs_image_report_t image = {0, 0, 0, 0};
+    lbs_image_report_t image = {0};
     lbs_validate_report_t valid;
 
     must(posix_memalign(&block, LBS_TABLE_ALIGN, bytes) == 0);

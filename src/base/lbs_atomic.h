@@ -124,6 +124,20 @@ static inline apr_uint64_t lbs_atomic_sub64_relaxed(lbs_atomic64_t *at,
     return atomic_fetch_sub_explicit(at, less, memory_order_relaxed);
 }
 
+/** Set bits. With a place in the total order. */
+static inline void lbs_atomic_or64_total(lbs_atomic64_t *at, apr_uint64_t bits)
+{
+    (void)atomic_fetch_or_explicit(at, bits, memory_order_seq_cst);
+}
+
+/** Replace the value, with a place in the total order. @return the one
+ * before */
+static inline apr_uint64_t lbs_atomic_swap64_total(lbs_atomic64_t *at,
+                                                   apr_uint64_t next)
+{
+    return atomic_exchange_explicit(at, next, memory_order_seq_cst);
+}
+
 /**
  * Replace *seen by next if the field still holds *seen; never fails for
  * another reason.

@@ -5,10 +5,19 @@
 
 #include "src/state/lbs_admin.h"
 
-/* Adding to these changes the bytes: then LBS_SNAPSHOT_VERSION goes up. */
-_Static_assert(LBS_DECISIONS == 6 && LBS_REASONS == 12 && LBS_SEAT_FIELDS == 2
-                   && LBS_COUNTS == 13 && LBS_LATENCY_BOUNDS == 14,
-               "as version 1 of the state file has them");
+/* A file says how many of these it has. They may grow, at their ends. */
+const lbs_record_dims_t lbs_record_dims = {LBS_DECISIONS, LBS_REASONS,
+                                           LBS_SEAT_FIELDS, LBS_COUNTS,
+                                           LBS_LATENCY_BOUNDS};
+const lbs_record_dims_t lbs_record_dims_v1 = {6, 12, 2, 13, 14};
+
+_Static_assert(LBS_DECISIONS >= 6 && LBS_REASONS >= 12 && LBS_SEAT_FIELDS >= 2
+                   && LBS_COUNTS >= 13 && LBS_DECISIONS <= LBS_RECORD_DIM_MOST
+                   && LBS_REASONS <= LBS_RECORD_DIM_MOST
+                   && LBS_SEAT_FIELDS <= LBS_RECORD_DIM_MOST
+                   && LBS_COUNTS <= LBS_RECORD_DIM_MOST
+                   && LBS_LATENCY_BOUNDS <= LBS_RECORD_DIM_MOST,
+               "what a state file can say");
 
 /* Records and bytes ------------------------------------------------------ */
 
@@ -32,14 +41,29 @@ static void code64(const lbs_codec_t *codec, apr_uint64_t *value)
     }
 }
 
+/* The i-th of numbers of which there are `ours` here, in a record that may
+ * have more of them. */
+static void code_one(const lbs_codec_t *codec, apr_uint64_t *values,
+                     apr_uint32_t i, apr_uint32_t ours)
+{
+    apr_uint64_t unknown = 0;
+
+    code64(codec, i < ours ? &values[i] : &unknown);
+}
+
 void lbs_record_code_pool(const lbs_codec_t *codec, lbs_saved_pool_t *record)
 {
-    int d, r;
+    apr_uint64_t unknown[LBS_REASONS] = {0};
+    apr_uint32_t d, r;
 
+    if (codec->reader != NULL) {
+        memset(record, 0, sizeof(*record)); /* a file may have less */
+    }
     code64(codec, &record->id);
-    for (d = 0; d < LBS_DECISIONS; d++) {
-        for (r = 0; r < LBS_REASONS; r++) {
-            code64(codec, &record->decisions[d][r]);
+    for (d = 0; d < codec->dims->decisions; d++) {
+        for (r = 0; r < codec->dims->reasons; r++) {
+            code_one(codec, d < LBS_DECISIONS ? record->decisions[d] : unknown,
+                     r, LBS_REASONS);
         }
     }
     code64(codec, &record->requests);
@@ -47,17 +71,28 @@ void lbs_record_code_pool(const lbs_codec_t *codec, lbs_saved_pool_t *record)
     code64(codec, &record->retries_denied);
 }
 
+static void code_latency(const lbs_codec_t *codec,
+                         lbs_latency_total_t *latency)
+{
+    int ours = codec->dims->bounds == LBS_LATENCY_BOUNDS;
+    apr_uint64_t sum = latency->sum_us;
+    apr_uint32_t i;
+
+    for (i = 0; i <= codec->dims->bounds; i++) {
+        code_one(codec, latency->le, i, ours ? LBS_LATENCY_BOUNDS + 1 : 0);
+    }
+    code64(codec, &sum);
+    latency->sum_us = ours ? sum : 0;
+}
+
 static void code_counted(const lbs_codec_t *codec, lbs_member_saved_t *counted)
 {
-    int i;
+    apr_uint32_t i;
 
-    for (i = 0; i < LBS_COUNTS; i++) {
-        code64(codec, &counted->counts[i]);
+    for (i = 0; i < codec->dims->counts; i++) {
+        code_one(codec, counted->counts, i, LBS_COUNTS);
     }
-    for (i = 0; i <= LBS_LATENCY_BOUNDS; i++) {
-        code64(codec, &counted->latency.le[i]);
-    }
-    code64(codec, &counted->latency.sum_us);
+    code_latency(codec, &counted->latency);
     code64(codec, &counted->eject.left_us);
     code64(codec, &counted->eject.count);
     code32(codec, &counted->eject.level);
@@ -67,15 +102,21 @@ static void code_counted(const lbs_codec_t *codec, lbs_member_saved_t *counted)
 void lbs_record_code_member(const lbs_codec_t *codec,
                             lbs_saved_member_t *record)
 {
-    int field;
+    apr_uint32_t unknown = 0;
+    apr_uint32_t field;
 
+    if (codec->reader != NULL) {
+        memset(record, 0, sizeof(*record));
+    }
     code64(codec, &record->id);
     code32(codec, &record->slot);
     code64(codec, &record->quantum_us);
     code32(codec, &record->overrides);
-    for (field = 0; field < LBS_SEAT_FIELDS; field++) {
-        code32(codec, &record->file[field]);
-        code32(codec, &record->value[field]);
+    for (field = 0; field < codec->dims->fields; field++) {
+        int known = field < LBS_SEAT_FIELDS;
+
+        code32(codec, known ? &record->file[field] : &unknown);
+        code32(codec, known ? &record->value[field] : &unknown);
     }
     code32(codec, &record->closed);
     code64(codec, &record->drain_since);

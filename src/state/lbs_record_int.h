@@ -39,10 +39,28 @@ typedef struct lbs_saved_member_t {
     lbs_member_saved_t counted;
 } lbs_saved_member_t;
 
-/* Either of the two is NULL. */
+/* How many of each a record has. Their kinds are numbered in enums that only
+ * grow at the end, so a file of another version is read as far as both know
+ * them. */
+typedef struct lbs_record_dims_t {
+    apr_uint32_t decisions;
+    apr_uint32_t reasons;
+    apr_uint32_t fields;
+    apr_uint32_t counts;
+    apr_uint32_t bounds; /* of the histogram; others than ours are not read */
+} lbs_record_dims_t;
+
+#define LBS_RECORD_DIMS 5       /* numbers in there */
+#define LBS_RECORD_DIM_MOST 64u /* what a file may claim */
+
+extern const lbs_record_dims_t lbs_record_dims;    /* of what is written */
+extern const lbs_record_dims_t lbs_record_dims_v1; /* of version 1 */
+
+/* Either of writer and reader is NULL. */
 typedef struct lbs_codec_t {
     lbs_writer_t *writer;
     lbs_reader_t *reader;
+    const lbs_record_dims_t *dims; /* lbs_record_dims for a writer */
 } lbs_codec_t;
 
 /** Write the record, or read into it; a short reader says so itself. */

@@ -1,37 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_restore.c - opening a state file; see lbs_restore_int.h. */
 #include "src/state/lbs_restore.h"
 
 #include <string.h>
 
 #include "src/base/lbs_assert.h"
-#include "src/state/lbs_record_int.h"
+#include "src/state/lbs_restore_int.h"
 #include "src/state/lbs_snapshot_int.h"
 
 _Static_assert(LBS_RESTORE_HEAD == LBS_SNAPSHOT_HEAD_LEN,
                "what is read first is the head");
 
-/* Half of what the expiry clock of a word can tell apart, in its units. */
-#define UNITS_SURE 0x2000u
-
-typedef struct saved_table_t {
-    apr_uint32_t sessions;
-    apr_uint64_t words;
-    lbs_reader_t chunks;
-} saved_table_t;
-
-struct lbs_restore_t {
-    const unsigned char *head;
-    lbs_clock_t now;
-    lbs_restore_info_t info;
-    apr_time_t saved_mono;
-    lbs_reader_t pools; /* the records; they were read once and are sound */
-    lbs_reader_t members;
-    lbs_reader_t forgotten; /* with the counts; empty where there is none */
-    saved_table_t tables[LBS_SNAPSHOT_TABLES];
-    lbs_image_origin_t origin; /* filled by lbs_restore_registry() */
-};
-
 /* Is it ours? ------------------------------------------------------------ */
+
+/* Does the image take so much of the file as it may? */
+static int fits_into(const unsigned char *head, apr_uint64_t len)
+{
+    apr_uint64_t image = lbs_bytes_get64(head + 16);
+    int open = lbs_bytes_get32(head + 8) > 1
+               && (lbs_bytes_get32(head + 12) & LBS_SNAPSHOT_OPEN) != 0;
+
+    return image >= LBS_SNAPSHOT_HEAD_LEN + LBS_SNAPSHOT_CHECK_LEN
+           && (open ? image <= len : image == len);
+}
 
 const char *lbs_restore_head(const unsigned char *bytes, apr_size_t have,
                              apr_uint64_t len)
@@ -46,16 +37,18 @@ const char *lbs_restore_head(const unsigned char *bytes, apr_size_t have,
     if (lbs_bytes_get32(bytes + 8) > LBS_SNAPSHOT_VERSION) {
         return "it was written by a later version of this module";
     }
-    if (lbs_bytes_get32(bytes + 8) != LBS_SNAPSHOT_VERSION) {
+    if (lbs_bytes_get32(bytes + 8) < LBS_SNAPSHOT_OLDEST) {
         return "it was written by a version of this module that is too old";
     }
-    if (lbs_bytes_get64(bytes + 16) != len) {
+    if (!fits_into(bytes, len)) {
         return "it is truncated or has something at its end";
     }
     return NULL;
 }
 
-static const char *check_bytes(const unsigned char *bytes, apr_size_t len)
+/* @param image  out: how much of it the image takes */
+static const char *check_bytes(const unsigned char *bytes, apr_size_t len,
+                               apr_size_t *image)
 {
     const char *refusal = lbs_restore_head(bytes, len, len);
     apr_size_t checked;
@@ -63,7 +56,8 @@ static const char *check_bytes(const unsigned char *bytes, apr_size_t len)
     if (refusal != NULL) {
         return refusal;
     }
-    checked = len - LBS_SNAPSHOT_CHECK_LEN;
+    *image = (apr_size_t)lbs_bytes_get64(bytes + 16);
+    checked = *image - LBS_SNAPSHOT_CHECK_LEN;
     if (lbs_bytes_get64(bytes + checked)
         != lbs_hash_bytes(&lbs_snapshot_key, bytes, checked)) {
         return "it is damaged: its check does not fit";
@@ -85,29 +79,21 @@ static const char *check_secret(const unsigned char *bytes,
     return "it belongs to another LBStickySecret";
 }
 
-static const char *read_times(lbs_restore_t *restore)
+static const char *check_times(const lbs_saved_change_t *image, apr_time_t now)
 {
-    apr_uint64_t wall = lbs_bytes_get64(restore->head + 24);
-    apr_uint64_t mono = lbs_bytes_get64(restore->head + 32);
-    apr_time_t now = restore->now.wall;
-
-    if (wall > APR_INT64_MAX / 2 || mono > APR_INT64_MAX / 2) {
+    if (image->wall > APR_INT64_MAX / 2 || image->wall < 0
+        || image->mono > APR_INT64_MAX / 2 || image->mono < 0) {
         return "its time cannot be";
     }
-    if ((apr_time_t)wall > now + LBS_RESTORE_AHEAD) {
+    if (image->wall > now + LBS_RESTORE_AHEAD) {
         return "it comes from the future: the clock was set back";
     }
-    restore->info.saved = (apr_time_t)wall;
-    restore->info.elapsed =
-        now > (apr_time_t)wall ? now - (apr_time_t)wall : 0;
-    restore->saved_mono = (apr_time_t)mono;
     return NULL;
 }
 
 /* Sections --------------------------------------------------------------- */
 
-/* @return 1 when the next section has this tag; *section is its contents */
-static int next_section(lbs_reader_t *r, apr_uint32_t tag,
+int lbs_restore_section(lbs_reader_t *r, apr_uint32_t tag,
                         lbs_reader_t *section)
 {
     apr_uint32_t found = lbs_reader_get32(r);
@@ -122,15 +108,47 @@ static int next_section(lbs_reader_t *r, apr_uint32_t tag,
     return 1;
 }
 
-static int check_pools(lbs_restore_t *restore, lbs_reader_t r)
+int lbs_restore_option(lbs_reader_t *r, apr_uint32_t tag,
+                       lbs_reader_t *section)
 {
-    lbs_codec_t codec = {NULL, &r};
+    lbs_reader_t ahead = *r;
+
+    if (!lbs_restore_section(&ahead, tag, section)) {
+        return 0;
+    }
+    *r = ahead;
+    return 1;
+}
+
+static int check_dims(lbs_restore_t *restore, lbs_reader_t r)
+{
+    apr_uint32_t dims[LBS_RECORD_DIMS];
+    int i;
+
+    for (i = 0; i < LBS_RECORD_DIMS; i++) {
+        dims[i] = lbs_reader_get32(&r);
+        if (dims[i] > LBS_RECORD_DIM_MOST) {
+            return 0;
+        }
+    }
+    restore->dims = (lbs_record_dims_t){.decisions = dims[0],
+                                        .reasons = dims[1],
+                                        .fields = dims[2],
+                                        .counts = dims[3],
+                                        .bounds = dims[4]};
+    return !r.short_of && r.left == 0;
+}
+
+int lbs_restore_check_pools(const lbs_restore_t *restore, lbs_reader_t r,
+                            lbs_saved_change_t *change)
+{
+    lbs_codec_t codec = {NULL, &r, &restore->dims};
     apr_uint32_t count = lbs_reader_get32(&r);
     lbs_saved_pool_t record;
     apr_uint32_t i;
 
-    restore->pools = r;
-    restore->info.pools = count;
+    change->pools = r;
+    change->pool_count = count;
     if (count > LBS_REGISTRY_POOLS) {
         return 0;
     }
@@ -144,16 +162,17 @@ static int check_pools(lbs_restore_t *restore, lbs_reader_t r)
 }
 
 /* Two members cannot have had one slot: then its words would be of both. */
-static int check_members(lbs_restore_t *restore, lbs_reader_t r)
+int lbs_restore_check_members(const lbs_restore_t *restore, lbs_reader_t r,
+                              lbs_saved_change_t *change)
 {
-    lbs_codec_t codec = {NULL, &r};
+    lbs_codec_t codec = {NULL, &r, &restore->dims};
     apr_uint32_t count = lbs_reader_get32(&r);
     unsigned char seen[LBS_REGISTRY_MEMBERS] = {0};
     lbs_saved_member_t record;
     apr_uint32_t i;
 
-    restore->members = r;
-    restore->info.members = count;
+    change->members = r;
+    change->member_count = count;
     if (count > LBS_REGISTRY_MEMBERS) {
         return 0;
     }
@@ -168,12 +187,11 @@ static int check_members(lbs_restore_t *restore, lbs_reader_t r)
 }
 
 /* What there is of it lies in the section whole, and nothing else does. */
-static int check_forgotten(lbs_restore_t *restore, lbs_reader_t r)
+int lbs_restore_check_forgotten(lbs_reader_t r)
 {
-    apr_uint32_t members, sessions, i;
+    apr_uint32_t members = lbs_reader_get32(&r);
+    apr_uint32_t sessions, i;
 
-    restore->forgotten = r;
-    members = lbs_reader_get32(&r);
     if (members > LBS_REGISTRY_MEMBERS) {
         return 0;
     }
@@ -188,9 +206,7 @@ static int check_forgotten(lbs_restore_t *restore, lbs_reader_t r)
            && r.left == (apr_size_t)sessions * 8;
 }
 
-/* Read up to 64 words. @return how many; 0: they are not all there, or more
- * than that */
-static apr_uint64_t read_chunk(lbs_reader_t *r, apr_uint64_t left,
+apr_uint64_t lbs_restore_chunk(lbs_reader_t *r, apr_uint64_t left,
                                apr_uint64_t *words)
 {
     apr_uint64_t count = left < LBS_SNAPSHOT_CHUNK ? left : LBS_SNAPSHOT_CHUNK;
@@ -205,17 +221,8 @@ static apr_uint64_t read_chunk(lbs_reader_t *r, apr_uint64_t left,
                : count;
 }
 
-/* Have tables for so many sessions so many words? The head of a table is
- * smaller than this. */
-static int fit_together(apr_uint32_t sessions, apr_uint64_t words)
-{
-    apr_uint64_t all = lbs_table_bytes(sessions) / 8;
-
-    return words != 0 && words <= all && all - words < 512;
-}
-
 /* Bounded by the section: every chunk takes eight bytes of it at least. */
-static int check_table(saved_table_t *table, lbs_reader_t r)
+static int check_table(lbs_saved_table_t *table, lbs_reader_t r)
 {
     apr_uint64_t chunk[LBS_SNAPSHOT_CHUNK];
     apr_uint64_t left, count;
@@ -224,45 +231,83 @@ static int check_table(saved_table_t *table, lbs_reader_t r)
     table->words = lbs_reader_get64(&r);
     table->chunks = r;
     for (left = table->words; left > 0; left -= count) {
-        count = read_chunk(&r, left, chunk);
+        count = lbs_restore_chunk(&r, left, chunk);
         if (count == 0) {
             return 0;
         }
     }
-    return !r.short_of && r.left == 0
-           && fit_together(table->sessions, table->words);
+    return !r.short_of && r.left == 0 && table->words != 0
+           && table->sessions != 0
+           && table->words == lbs_table_words(table->sessions);
 }
 
-static int check_sections(lbs_restore_t *restore, apr_size_t len)
+static int check_tables(lbs_restore_t *restore, lbs_reader_t *r)
 {
-    lbs_reader_t r = {restore->head + LBS_SNAPSHOT_HEAD_LEN,
-                      len - LBS_SNAPSHOT_HEAD_LEN - LBS_SNAPSHOT_CHECK_LEN, 0};
-    lbs_reader_t section, ahead;
+    lbs_reader_t section;
     int i;
 
-    if (!next_section(&r, LBS_SNAPSHOT_POOLS, &section)
-        || !check_pools(restore, section)
-        || !next_section(&r, LBS_SNAPSHOT_MEMBERS, &section)
-        || !check_members(restore, section)) {
-        return 0;
-    }
-    ahead = r;
-    if (next_section(&ahead, LBS_SNAPSHOT_FORGOTTEN, &section)) {
-        r = ahead;
-        if (!check_forgotten(restore, section)) {
-            return 0;
-        }
-    }
-    for (i = 0; r.left > 0; i++) {
+    for (i = 0; r->left > 0; i++) {
         if (i == LBS_SNAPSHOT_TABLES
-            || !next_section(&r, LBS_SNAPSHOT_WORDS, &section)
+            || !lbs_restore_section(r, LBS_SNAPSHOT_WORDS, &section)
             || !check_table(&restore->tables[i], section)) {
             return 0;
         }
         restore->info.sessions[i] = restore->tables[i].sessions;
     }
     restore->info.tables = i;
-    return !r.short_of;
+    return !r->short_of;
+}
+
+static int check_sections(lbs_restore_t *restore, apr_size_t image)
+{
+    lbs_reader_t r = {restore->head + LBS_SNAPSHOT_HEAD_LEN,
+                      image - LBS_SNAPSHOT_HEAD_LEN - LBS_SNAPSHOT_CHECK_LEN,
+                      0};
+    lbs_saved_change_t *all = &restore->image;
+    lbs_reader_t section;
+
+    restore->dims = lbs_record_dims_v1;
+    if (lbs_bytes_get32(restore->head + 8) > 1
+        && (!lbs_restore_section(&r, LBS_SNAPSHOT_DIMS, &section)
+            || !check_dims(restore, section))) {
+        return 0;
+    }
+    if (!lbs_restore_section(&r, LBS_SNAPSHOT_POOLS, &section)
+        || !lbs_restore_check_pools(restore, section, all)
+        || !lbs_restore_section(&r, LBS_SNAPSHOT_MEMBERS, &section)
+        || !lbs_restore_check_members(restore, section, all)) {
+        return 0;
+    }
+    if (lbs_restore_option(&r, LBS_SNAPSHOT_FORGOTTEN, &section)) {
+        all->forgotten = section;
+        if (!lbs_restore_check_forgotten(section)) {
+            return 0;
+        }
+    }
+    return check_tables(restore, &r);
+}
+
+/* Everything after the head and the check of the image. */
+static const char *read_all(lbs_restore_t *view, apr_size_t image,
+                            apr_size_t len)
+{
+    const char *why;
+
+    view->image.wall = (apr_time_t)lbs_bytes_get64(view->head + 24);
+    view->image.mono = (apr_time_t)lbs_bytes_get64(view->head + 32);
+    why = check_times(&view->image, view->now.wall);
+    if (why != NULL) {
+        return why;
+    }
+    if (!check_sections(view, image)) {
+        return "it is damaged: what it says cannot be";
+    }
+    view->info.pools = view->image.pool_count;
+    view->info.members = view->image.member_count;
+    lbs_restore_read_changes(
+        view, (lbs_reader_t){view->head + image, len - image, 0},
+        lbs_bytes_get64(view->head + image - LBS_SNAPSHOT_CHECK_LEN));
+    return NULL;
 }
 
 const char *lbs_restore_open(lbs_restore_t **restore,
@@ -272,7 +317,8 @@ const char *lbs_restore_open(lbs_restore_t **restore,
                              apr_pool_t *pool)
 {
     lbs_restore_t *view;
-    const char *why = check_bytes(bytes, len);
+    apr_size_t image;
+    const char *why = check_bytes(bytes, len, &image);
 
     if (why == NULL) {
         why = check_secret(bytes, fingerprints, count);
@@ -283,10 +329,7 @@ const char *lbs_restore_open(lbs_restore_t **restore,
     view = apr_pcalloc(pool, sizeof(*view));
     view->head = bytes;
     view->now = *now;
-    why = read_times(view);
-    if (why == NULL && !check_sections(view, len)) {
-        why = "it is damaged: what it says cannot be";
-    }
+    why = read_all(view, image, len);
     if (why == NULL) {
         *restore = view;
     }
@@ -296,122 +339,4 @@ const char *lbs_restore_open(lbs_restore_t **restore,
 void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info)
 {
     *info = restore->info;
-}
-
-/* Giving it back --------------------------------------------------------- */
-
-static void give_pools(const lbs_restore_t *restore, lbs_registry_t *reg,
-                       lbs_restore_report_t *report)
-{
-    lbs_reader_t r = restore->pools;
-    lbs_codec_t codec = {NULL, &r};
-    lbs_saved_pool_t record;
-    apr_uint32_t i, slot;
-
-    for (i = 0; i < restore->info.pools; i++) {
-        lbs_record_code_pool(&codec, &record);
-        slot = lbs_registry_find_pool(reg, record.id);
-        if (slot != LBS_REGISTRY_NONE) {
-            lbs_record_give_pool(&record, reg, slot);
-            report->pools++;
-        }
-    }
-}
-
-/* The expiry clock of a slot's words wraps. After so long a time it cannot
- * tell an old end from one to come, and all sessions are over: a session's
- * end is at most this far ahead when it is used, and a sweep has removed what
- * was over for as long. */
-static int all_over(const lbs_saved_member_t *record,
-                    apr_interval_time_t elapsed)
-{
-    return record->quantum_us != 0
-           && (apr_uint64_t)elapsed / record->quantum_us >= UNITS_SURE;
-}
-
-static void give_members(lbs_restore_t *restore, lbs_registry_t *reg,
-                         const lbs_eject_conf_t *const *eject,
-                         lbs_restore_report_t *report)
-{
-    apr_interval_time_t elapsed = restore->info.elapsed;
-    lbs_reader_t r = restore->members;
-    lbs_codec_t codec = {NULL, &r};
-    lbs_registry_member_info_t member;
-    lbs_saved_member_t record;
-    apr_uint32_t i, slot;
-
-    for (i = 0; i < restore->info.members; i++) {
-        lbs_record_code_member(&codec, &record);
-        restore->origin.quantum_us[record.slot] = record.quantum_us;
-        slot = lbs_registry_find_member(reg, record.id);
-        if (lbs_registry_member_info(reg, slot, &member) != APR_SUCCESS) {
-            continue;
-        }
-        lbs_record_give_member(&record, reg, slot, &restore->now, elapsed,
-                               eject[member.pool_slot]);
-        if (!all_over(&record, elapsed)) {
-            restore->origin.slot[record.slot] = (apr_uint16_t)slot;
-        }
-        report->members++;
-    }
-}
-
-void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
-                          const lbs_eject_conf_t *const *eject,
-                          lbs_restore_report_t *report)
-{
-    lbs_hash_key_t key;
-    apr_uint32_t i;
-
-    memset(report, 0, sizeof(*report));
-    memcpy(key.bytes, restore->head + 48, LBS_HASH_KEY_LEN);
-    lbs_registry_set_keys(reg, &key, restore->head + 64);
-    for (i = 0; i < LBS_REGISTRY_MEMBERS; i++) {
-        restore->origin.slot[i] = LBS_TABLE_NONE;
-    }
-    restore->origin.now = restore->saved_mono + restore->info.elapsed;
-    give_pools(restore, reg, report);
-    give_members(restore, reg, eject, report);
-}
-
-void lbs_restore_forgotten(const lbs_restore_t *restore,
-                           lbs_forgotten_t *forgotten)
-{
-    lbs_reader_t r = restore->forgotten;
-    apr_uint32_t count, slot, until;
-
-    for (count = lbs_reader_get32(&r); count > 0; count--) {
-        slot = lbs_reader_get32(&r);
-        until = lbs_reader_get32(&r);
-        lbs_forgotten_add_member(forgotten, restore->origin.slot[slot], until);
-    }
-    for (count = lbs_reader_get32(&r); count > 0; count--) {
-        lbs_forgotten_add_session(forgotten, lbs_reader_get64(&r));
-    }
-}
-
-apr_status_t lbs_restore_table(lbs_restore_t *restore, int index,
-                               lbs_table_t *table, lbs_image_report_t *report)
-{
-    apr_uint64_t chunk[LBS_SNAPSHOT_CHUNK];
-    const saved_table_t *saved;
-    apr_uint64_t at, count;
-    lbs_reader_t r;
-
-    if (index < 0 || index >= restore->info.tables
-        || restore->tables[index].words != lbs_image_words(table)) {
-        return APR_EINVAL;
-    }
-    saved = &restore->tables[index];
-    r = saved->chunks;
-    for (at = 0; at < saved->words; at += count) {
-        count = read_chunk(&r, saved->words - at, chunk);
-        if (count == 0
-            || lbs_image_import(table, at, chunk, count, &restore->origin,
-                                restore->now.mono, report)
-                   != APR_SUCCESS) {
-            return APR_EINVAL;
-        }
-    }
-    return APR_SUCCESS;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_restore.h - reading the bytes of a state file.
  *
- * A file is taken whole or refused whole, with a sentence for the log; it is
- * never believed. What it says is given to who has the same identity now;
- * identities that are not configured any more are forgotten. A start goes:
+ * An image is taken whole or refused whole, with a sentence for the log; it is
+ * never believed. Of the changes behind it those are taken that are whole, up
+ * to the first that is not: that is what a crash leaves. What it says is given
+ * to who has the same identity now; identities that are not configured any
+ * more are forgotten. A start goes:
  *
  *     lbs_restore_open()      is it a state file, and ours?
  *     lbs_registry_begin(), lbs_registry_pool(), lbs_registry_member() ...
@@ -42,9 +44,11 @@ typedef struct lbs_restore_t lbs_restore_t; /* opaque, private */
 typedef struct lbs_restore_info_t {
     apr_time_t saved;            /* Unix microseconds */
     apr_interval_time_t elapsed; /* since then, never negative */
-    apr_uint32_t pools;          /* records in the file */
+    apr_uint32_t pools;          /* records in the image */
     apr_uint32_t members;
-    int tables;                                 /* the newest first */
+    apr_uint32_t changes; /* behind the image */
+    apr_uint64_t cut;     /* bytes at the end that are none: a crash */
+    int tables;           /* the newest first */
     apr_uint32_t sessions[LBS_SNAPSHOT_TABLES]; /* each was formatted for */
 } lbs_restore_info_t;
 

@@ -10,9 +10,9 @@
 
 /* No record is longer; the codec counts exactly, this only bounds it. */
 #define RECORD_MOST (sizeof(lbs_saved_pool_t) + sizeof(lbs_saved_member_t))
-#define SECTION_HEAD 12
-#define FORGOTTEN_MOST                                                        \
-    (SECTION_HEAD + 8 + 8 * (LBS_TABLE_SLOTS + LBS_FORGOTTEN_SESSIONS))
+
+/* So many words are read between two looks whether to give up. */
+#define GIVE_UP_EVERY 65536
 
 apr_uint64_t lbs_snapshot_fingerprint(const lbs_hash_key_t *master)
 {
@@ -23,16 +23,17 @@ static apr_size_t words_room(const lbs_table_t *table)
 {
     apr_uint64_t words = lbs_image_words(table);
 
-    return (apr_size_t)(SECTION_HEAD + 12 + words * 8
+    return (apr_size_t)(LBS_SNAPSHOT_SECTION_HEAD + 12 + words * 8
                         + (words / LBS_SNAPSHOT_CHUNK + 1) * 8);
 }
 
 apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from)
 {
-    apr_size_t room = LBS_SNAPSHOT_HEAD_LEN + 2 * (SECTION_HEAD + 4)
-                      + LBS_REGISTRY_POOLS * RECORD_MOST
-                      + LBS_REGISTRY_MEMBERS * RECORD_MOST + FORGOTTEN_MOST
-                      + LBS_SNAPSHOT_CHECK_LEN;
+    apr_size_t room = LBS_SNAPSHOT_HEAD_LEN
+                      + 3 * (LBS_SNAPSHOT_SECTION_HEAD + 4)
+                      + 4 * LBS_RECORD_DIMS + LBS_REGISTRY_POOLS * RECORD_MOST
+                      + LBS_REGISTRY_MEMBERS * RECORD_MOST
+                      + LBS_SNAPSHOT_FORGOTTEN_MOST + LBS_SNAPSHOT_CHECK_LEN;
     int i;
 
     for (i = 0; i < from->count; i++) {
@@ -43,32 +44,43 @@ apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from)
 
 /* Sections --------------------------------------------------------------- */
 
-/* @return where the section's contents begin, for end_section() */
-static apr_size_t begin_section(lbs_writer_t *w, apr_uint32_t tag)
+apr_size_t lbs_snapshot_begin_section(lbs_writer_t *w, apr_uint32_t tag)
 {
     lbs_writer_add32(w, tag);
     lbs_writer_add64(w, 0);
     return w->len;
 }
 
-static void end_section(lbs_writer_t *w, apr_size_t start)
+void lbs_snapshot_end_section(lbs_writer_t *w, apr_size_t start)
 {
     if (w->len <= w->room) {
         lbs_bytes_put64(w->bytes + start - 8, w->len - start);
     }
 }
 
-static void put_count(lbs_writer_t *w, apr_size_t start, apr_uint32_t count)
+void lbs_snapshot_put_count(lbs_writer_t *w, apr_size_t at, apr_uint32_t count)
 {
     if (w->len <= w->room) {
-        lbs_bytes_put32(w->bytes + start, count);
+        lbs_bytes_put32(w->bytes + at, count);
     }
+}
+
+static void put_dims(lbs_writer_t *w)
+{
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_DIMS);
+
+    lbs_writer_add32(w, lbs_record_dims.decisions);
+    lbs_writer_add32(w, lbs_record_dims.reasons);
+    lbs_writer_add32(w, lbs_record_dims.fields);
+    lbs_writer_add32(w, lbs_record_dims.counts);
+    lbs_writer_add32(w, lbs_record_dims.bounds);
+    lbs_snapshot_end_section(w, start);
 }
 
 static void put_pools(lbs_writer_t *w, const lbs_registry_t *reg)
 {
-    lbs_codec_t codec = {w, NULL};
-    apr_size_t start = begin_section(w, LBS_SNAPSHOT_POOLS);
+    lbs_codec_t codec = {w, NULL, &lbs_record_dims};
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_POOLS);
     apr_uint32_t slot = LBS_REGISTRY_NONE;
     apr_uint32_t count = 0;
     lbs_saved_pool_t record;
@@ -81,16 +93,16 @@ static void put_pools(lbs_writer_t *w, const lbs_registry_t *reg)
             count++;
         }
     }
-    put_count(w, start, count);
-    end_section(w, start);
+    lbs_snapshot_put_count(w, start, count);
+    lbs_snapshot_end_section(w, start);
 }
 
 /* Also of removed members: sessions may name them, and they may come back. */
 static void put_members(lbs_writer_t *w, const lbs_registry_t *reg,
                         const lbs_clock_t *now)
 {
-    lbs_codec_t codec = {w, NULL};
-    apr_size_t start = begin_section(w, LBS_SNAPSHOT_MEMBERS);
+    lbs_codec_t codec = {w, NULL, &lbs_record_dims};
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_MEMBERS);
     apr_uint32_t slot = LBS_REGISTRY_NONE;
     apr_uint32_t count = 0;
     lbs_saved_member_t record;
@@ -105,8 +117,8 @@ static void put_members(lbs_writer_t *w, const lbs_registry_t *reg,
             count++;
         }
     }
-    put_count(w, start, count);
-    end_section(w, start);
+    lbs_snapshot_put_count(w, start, count);
+    lbs_snapshot_end_section(w, start);
 }
 
 static apr_uint32_t put_forgotten_members(lbs_writer_t *w,
@@ -143,20 +155,21 @@ static apr_uint32_t put_forgotten_sessions(lbs_writer_t *w,
     return count;
 }
 
-static void put_forgotten(lbs_writer_t *w, const lbs_forgotten_t *forgotten)
+void lbs_snapshot_put_forgotten(lbs_writer_t *w,
+                                const lbs_forgotten_t *forgotten)
 {
     apr_size_t start, middle;
 
     if (forgotten == NULL || lbs_forgotten_count(forgotten) == 0) {
         return;
     }
-    start = begin_section(w, LBS_SNAPSHOT_FORGOTTEN);
+    start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_FORGOTTEN);
     lbs_writer_add32(w, 0);
-    put_count(w, start, put_forgotten_members(w, forgotten));
+    lbs_snapshot_put_count(w, start, put_forgotten_members(w, forgotten));
     middle = w->len;
     lbs_writer_add32(w, 0);
-    put_count(w, middle, put_forgotten_sessions(w, forgotten));
-    end_section(w, start);
+    lbs_snapshot_put_count(w, middle, put_forgotten_sessions(w, forgotten));
+    lbs_snapshot_end_section(w, start);
 }
 
 static void put_chunk(lbs_writer_t *w, const apr_uint64_t *words,
@@ -176,25 +189,33 @@ static void put_chunk(lbs_writer_t *w, const apr_uint64_t *words,
     }
 }
 
-static void put_table(lbs_writer_t *w, const lbs_table_t *table)
+/* @return 0: the caller wants no more of it */
+static int put_table(lbs_writer_t *w, const lbs_table_t *table,
+                     const lbs_atomic32_t *give_up)
 {
-    apr_size_t start = begin_section(w, LBS_SNAPSHOT_WORDS);
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_WORDS);
     apr_uint64_t all = lbs_image_words(table);
     apr_uint64_t chunk[LBS_SNAPSHOT_CHUNK];
     apr_uint64_t at;
     lbs_table_stats_t stats;
 
     lbs_table_stats(table, &stats);
+    lbs_image_begin(table);
     lbs_writer_add32(w, stats.sessions);
     lbs_writer_add64(w, all);
     for (at = 0; at < all; at += LBS_SNAPSHOT_CHUNK) {
         apr_uint64_t count =
             all - at < LBS_SNAPSHOT_CHUNK ? all - at : LBS_SNAPSHOT_CHUNK;
 
+        if (at % GIVE_UP_EVERY == 0 && give_up != NULL
+            && lbs_atomic_load32_relaxed(give_up) != 0) {
+            return 0;
+        }
         (void)lbs_image_export(table, at, chunk, count); /* is within */
         put_chunk(w, chunk, count);
     }
-    end_section(w, start);
+    lbs_snapshot_end_section(w, start);
+    return 1;
 }
 
 /* The whole -------------------------------------------------------------- */
@@ -205,6 +226,7 @@ static void put_head(unsigned char *head, const lbs_snapshot_t *from,
     memset(head, 0, LBS_SNAPSHOT_HEAD_LEN);
     memcpy(head, LBS_SNAPSHOT_MAGIC, 8);
     lbs_bytes_put32(head + 8, LBS_SNAPSHOT_VERSION);
+    lbs_bytes_put32(head + 12, from->open ? LBS_SNAPSHOT_OPEN : 0);
     lbs_bytes_put64(head + 16, len);
     lbs_bytes_put64(head + 24, (apr_uint64_t)now->wall);
     lbs_bytes_put64(head + 32, (apr_uint64_t)now->mono);
@@ -214,12 +236,49 @@ static void put_head(unsigned char *head, const lbs_snapshot_t *from,
     memcpy(head + 64, lbs_registry_secret(from->reg), LBS_REGISTRY_SECRET_LEN);
 }
 
+static apr_uint64_t seal_part(unsigned char *bytes, apr_size_t len)
+{
+    apr_uint64_t check = lbs_hash_bytes(&lbs_snapshot_key, bytes, len);
+
+    lbs_bytes_put64(bytes + len, check);
+    return check;
+}
+
+/* Changes behind an image, as far as their lengths lead. */
+static void seal_changes(unsigned char *bytes, apr_size_t len,
+                         apr_uint64_t check)
+{
+    while (len >= LBS_SNAPSHOT_MORE_HEAD + 8 + LBS_SNAPSHOT_CHECK_LEN) {
+        apr_uint64_t contents = lbs_bytes_get64(bytes + 4);
+        apr_size_t part;
+
+        if (contents < 8
+            || contents
+                   > len - LBS_SNAPSHOT_MORE_HEAD - LBS_SNAPSHOT_CHECK_LEN) {
+            return;
+        }
+        part = LBS_SNAPSHOT_MORE_HEAD + (apr_size_t)contents;
+        lbs_bytes_put64(bytes + LBS_SNAPSHOT_MORE_HEAD, check);
+        check = seal_part(bytes, part);
+        bytes += part + LBS_SNAPSHOT_CHECK_LEN;
+        len -= part + LBS_SNAPSHOT_CHECK_LEN;
+    }
+}
+
 void lbs_snapshot_seal(unsigned char *bytes, apr_size_t len)
 {
-    if (len >= LBS_SNAPSHOT_CHECK_LEN) {
-        len -= LBS_SNAPSHOT_CHECK_LEN;
-        lbs_bytes_put64(bytes + len,
-                        lbs_hash_bytes(&lbs_snapshot_key, bytes, len));
+    apr_uint64_t image = len;
+
+    if (len >= LBS_SNAPSHOT_HEAD_LEN
+        && (lbs_bytes_get32(bytes + 12) & LBS_SNAPSHOT_OPEN) != 0
+        && lbs_bytes_get64(bytes + 16) < len) {
+        image = lbs_bytes_get64(bytes + 16);
+    }
+    if (image >= LBS_SNAPSHOT_CHECK_LEN) {
+        apr_uint64_t check =
+            seal_part(bytes, (apr_size_t)image - LBS_SNAPSHOT_CHECK_LEN);
+
+        seal_changes(bytes + image, len - (apr_size_t)image, check);
     }
 }
 
@@ -232,11 +291,14 @@ apr_status_t lbs_snapshot_encode(const lbs_snapshot_t *from,
     int i;
 
     lbs_assert(from->count >= 0 && from->count <= LBS_SNAPSHOT_TABLES);
+    put_dims(&w);
     put_pools(&w, from->reg);
     put_members(&w, from->reg, now);
-    put_forgotten(&w, from->forgotten);
+    lbs_snapshot_put_forgotten(&w, from->forgotten);
     for (i = 0; i < from->count; i++) {
-        put_table(&w, from->tables[i]);
+        if (!put_table(&w, from->tables[i], from->give_up)) {
+            return APR_EINTR;
+        }
     }
     if (lbs_writer_take(&w, LBS_SNAPSHOT_CHECK_LEN) == NULL) {
         return APR_ENOSPC;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_snapshot.h - writing the bytes of a state file.
+/* lbs_snapshot.h - writing the bytes of a state file: an image of everything.
+ * What changes later is written behind it, by lbs_journal.h.
  *
  * Everything is saved under identities; slots are numbers that mean something
  * inside one file only. Others go on working meanwhile: every number and
@@ -30,6 +31,8 @@ typedef struct lbs_snapshot_t {
     /* Says of which secret it is: lbs_snapshot_fingerprint(), 0: `random`,
      * the one in the registry. */
     apr_uint64_t fingerprint;
+    int open;                      /* changes will be written behind it */
+    const lbs_atomic32_t *give_up; /* not 0: stop soon; NULL: never */
 } lbs_snapshot_t;
 
 /** @return a number that tells secrets apart and tells nothing about them;
@@ -41,22 +44,25 @@ apr_uint64_t lbs_snapshot_fingerprint(const lbs_hash_key_t *master);
 apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from);
 
 /**
- * Write a snapshot.
+ * Write a snapshot. The marks of what has changed are taken away: a journal
+ * begins behind it.
  *
- * Locking: none; one caller per buffer. Cost: one pass over the tables.
+ * Locking: none; one caller per registry. Cost: one pass over the tables.
  *
  * @param bytes  out, room bytes of the caller's
  * @param len    out: how many were written; written only on APR_SUCCESS
  * @return APR_SUCCESS; APR_ENOSPC: room was less than lbs_snapshot_room()
- *         says, what is in the buffer is of no use
+ *         says; APR_EINTR: it was given up. Then what is in the buffer is of
+ *         no use
  */
 apr_status_t lbs_snapshot_encode(const lbs_snapshot_t *from,
                                  const lbs_clock_t *now, unsigned char *bytes,
                                  apr_size_t room, apr_size_t *len);
 
 /**
- * Make the check at the end fit the bytes before it; for tools that make or
- * change files. Bytes too few to hold one stay as they are.
+ * Make the checks fit the bytes before them, of an image and of changes behind
+ * it; for tools that make or change files. Bytes too few to hold one stay as
+ * they are.
  */
 void lbs_snapshot_seal(unsigned char *bytes, apr_size_t len);
 

@@ -6,8 +6,8 @@
  *     head        LBS_SNAPSHOT_HEAD_LEN bytes
  *       0         magic        8
  *       8         version      4
- *       12        zero         4
- *       16        length       8   of the whole file
+ *       12        flags        4   1: changes may follow the image
+ *       16        length       8   of the image: all up to its check
  *       24        saved wall   8   Unix microseconds
  *       32        saved mono   8   microseconds, the clock of the table
  *       40        fingerprint  8   of the secret, 0: the one in this file
@@ -15,6 +15,7 @@
  *       64        secret       32  of LBStickySecret random
  *     sections    in this order
  *       tag 4     length 8     contents
+ *       "dims"    lbs_record_dims_t: how much is in a record
  *       "pool"    count 4, then so many pool records
  *       "memb"    count 4, then so many member records
  *       "forg"    only where an administrator had something forgotten:
@@ -24,25 +25,82 @@
  *                 sessions 4, words 8, then for every 64 words 8 bytes that
  *                 say which of them are not zero, and those, 8 bytes each
  *     check       8, over everything before it
+ *
+ * and then, where the flag is set, what has changed, any number of times:
+ *
+ *     tag "more" 4, length 8 of what is between here and the check
+ *       before    8   the check of what stands before: no other may follow it
+ *       wall      8   as in the head: of the records below
+ *       mono      8
+ *       sections  any of these, in this order
+ *         "pool"    as above, those that changed
+ *         "memb"    as above, those that changed
+ *         "gone"    count 4, then so many slots, 4 bytes each, which are no
+ *                   member's any more
+ *         "forg"    as above, all of it
+ *         "chng"    of one table: its number 4, then for each changed word, in
+ *                   ascending order, how many words were passed over, times
+ *                   two, plus one where the word is not zero, in 7 bits a
+ *                   byte, the low ones first, all but the last with the top
+ *                   bit set; and the word, 8, if it is not zero
+ *     check       8, over everything from "more" on
+ *
+ * A change that is not whole, or does not follow from what stands before it,
+ * is the end: what a crash in mid-writing leaves.
+ *
+ * Version 1 had no flags, no "dims" (they were lbs_record_dims_v1), and
+ * nothing behind the image. It is read.
  */
 #ifndef LBS_SNAPSHOT_INT_H
 #define LBS_SNAPSHOT_INT_H
 
 #include "src/base/lbs_hash.h"
+#include "src/state/lbs_bytes_int.h"
+#include "src/table/lbs_forgotten.h"
 
 /* Not a secret: the check finds damage, mode 0600 keeps forgers out. */
 static const lbs_hash_key_t lbs_snapshot_key = {"lbs state file."};
 
 #define LBS_SNAPSHOT_MAGIC "LBSTATE\n"
-#define LBS_SNAPSHOT_VERSION 1
+#define LBS_SNAPSHOT_VERSION 2
+#define LBS_SNAPSHOT_OLDEST 1 /* that is read */
+#define LBS_SNAPSHOT_OPEN 1u  /* flag: changes may follow */
 #define LBS_SNAPSHOT_HEAD_LEN 96
 #define LBS_SNAPSHOT_CHECK_LEN 8
 
+#define LBS_SNAPSHOT_DIMS 0x736d6964u      /* "dims" */
 #define LBS_SNAPSHOT_POOLS 0x6c6f6f70u     /* "pool" */
 #define LBS_SNAPSHOT_MEMBERS 0x626d656du   /* "memb" */
 #define LBS_SNAPSHOT_FORGOTTEN 0x67726f66u /* "forg" */
 #define LBS_SNAPSHOT_WORDS 0x64726f77u     /* "word" */
 
+#define LBS_SNAPSHOT_MORE 0x65726f6du    /* "more" */
+#define LBS_SNAPSHOT_GONE 0x656e6f67u    /* "gone" */
+#define LBS_SNAPSHOT_CHANGES 0x676e6863u /* "chng" */
+
 #define LBS_SNAPSHOT_CHUNK 64 /* words under one map */
+
+/* Around the contents of a change. */
+#define LBS_SNAPSHOT_MORE_HEAD 12
+#define LBS_SNAPSHOT_SECTION_HEAD 12
+
+/* Most that "forg" takes. */
+#define LBS_SNAPSHOT_FORGOTTEN_MOST                                           \
+    (LBS_SNAPSHOT_SECTION_HEAD + 8                                            \
+     + 8 * (LBS_TABLE_SLOTS + LBS_FORGOTTEN_SESSIONS))
+
+/** Begin a section. @return where its contents begin, for the end */
+apr_size_t lbs_snapshot_begin_section(lbs_writer_t *w, apr_uint32_t tag);
+
+/** End it: its length is known. */
+void lbs_snapshot_end_section(lbs_writer_t *w, apr_size_t start);
+
+/** Write a count that is known only now, where it belongs. */
+void lbs_snapshot_put_count(lbs_writer_t *w, apr_size_t at,
+                            apr_uint32_t count);
+
+/** Write the section of what is forgotten; nothing where nothing is. */
+void lbs_snapshot_put_forgotten(lbs_writer_t *w,
+                                const lbs_forgotten_t *forgotten);
 
 #endif

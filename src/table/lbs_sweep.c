@@ -5,14 +5,20 @@
 
 #include "src/table/lbs_table_int.h"
 
+/* Counters that a pass corrects: sessions by slot, places taken by table. */
+#define COUNTERS (LBS_TABLE_SLOTS + 1 + LBS_TABLE_CHAIN)
+
 struct lbs_sweep_t {
     lbs_table_t *table;
     const lbs_table_t *view; /* of the chain, being walked */
+    int depth;               /* of view in the chain */
     apr_uint64_t bucket;     /* of view, next to visit */
     apr_uint64_t changes;    /* of the chain, when the pass began */
     apr_uint64_t own;        /* changes made by this pass itself */
-    apr_uint64_t counted[LBS_TABLE_SLOTS];
-    apr_int64_t surplus[LBS_TABLE_SLOTS]; /* found by the pass before */
+    /* Valid words by slot, and behind those by table of the chain; and the
+     * surplus of their counters that the pass before found. */
+    apr_uint64_t counted[COUNTERS];
+    apr_int64_t surplus[COUNTERS];
 };
 
 void lbs_sweep_create(lbs_sweep_t **sweep, lbs_table_t *table,
@@ -37,6 +43,7 @@ static apr_uint64_t changes_of(const lbs_table_t *view)
 static void begin(lbs_sweep_t *sweep)
 {
     sweep->view = sweep->table;
+    sweep->depth = 0;
     sweep->bucket = 0;
     sweep->own = 0;
     sweep->changes = changes_of(sweep->table);
@@ -58,38 +65,40 @@ static apr_int64_t surplus_of(apr_uint64_t has, apr_uint64_t counted,
     return more < -slack ? more + slack : 0;
 }
 
-/* Correct a slot's count. A change that began before the pass may still be
- * under way, hence only what two passes agree on. */
-static apr_uint64_t correct(lbs_sweep_t *sweep, apr_uint32_t slot,
-                            apr_uint64_t has, apr_uint64_t changes)
+/* Correct a counter. A change that began before the pass may still be under
+ * way, hence only what two passes agree on. */
+static apr_uint64_t correct(lbs_sweep_t *sweep, int which,
+                            lbs_atomic64_t *counter)
 {
-    apr_int64_t before = sweep->surplus[slot];
-    apr_int64_t found = surplus_of(has, sweep->counted[slot], changes);
+    apr_uint64_t has = lbs_atomic_load64_acquire(counter);
+    apr_uint64_t changes =
+        changes_of(sweep->table) - sweep->changes - sweep->own;
+    apr_int64_t before = sweep->surplus[which];
+    apr_int64_t found = surplus_of(has, sweep->counted[which], changes);
 
-    sweep->surplus[slot] = found;
+    sweep->surplus[which] = found;
     if (found == 0 || before == 0 || (found > 0) != (before > 0)) {
         return 0;
     }
     if ((found > 0) == (before < found)) {
         found = before; /* the smaller of the two */
     }
-    lbs_atomic_sub64_relaxed(&sweep->table->slots->sessions[slot],
-                             (apr_uint64_t)found);
-    sweep->surplus[slot] -= found;
+    lbs_atomic_sub64_relaxed(counter, (apr_uint64_t)found);
+    sweep->surplus[which] -= found;
     return (apr_uint64_t)(found > 0 ? found : -found);
 }
 
 static void end(lbs_sweep_t *sweep, lbs_sweep_report_t *report)
 {
-    const lbs_table_slots_t *slots = sweep->table->slots;
-    apr_uint32_t slot;
+    lbs_table_slots_t *slots = sweep->table->slots;
+    const lbs_table_t *view;
+    int which;
 
-    for (slot = 0; slot < LBS_TABLE_SLOTS; slot++) {
-        apr_uint64_t has = lbs_atomic_load64_acquire(&slots->sessions[slot]);
-        apr_uint64_t now = changes_of(sweep->table);
-
-        report->corrected +=
-            correct(sweep, slot, has, now - sweep->changes - sweep->own);
+    for (which = 0; which < LBS_TABLE_SLOTS; which++) {
+        report->corrected += correct(sweep, which, &slots->sessions[which]);
+    }
+    for (view = sweep->table; view != NULL; view = view->older) {
+        (void)correct(sweep, which++, &view->head->live);
     }
 }
 
@@ -125,6 +134,7 @@ static void visit(lbs_sweep_t *sweep, lbs_atomic64_t *at, apr_time_t now,
         if (counter == NULL) {
             report->live++;
             sweep->counted[lbs_word_slot(word)]++;
+            sweep->counted[LBS_TABLE_SLOTS + sweep->depth]++;
             return;
         }
         sweep->own++;
@@ -160,6 +170,7 @@ static apr_uint64_t visit_some(lbs_sweep_t *sweep, apr_uint64_t buckets,
     sweep->bucket += some;
     if (sweep->bucket == view->buckets) {
         sweep->view = view->older;
+        sweep->depth++;
         sweep->bucket = 0;
     }
     return some;
@@ -209,7 +220,8 @@ static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
         }
         next = (word & ~LBS_WORD_EXPIRY)
                | lbs_word_load(0, lbs_clock_expiry(now, end - now - 1, to), 0);
-        if (lbs_atomic_cas64(at, &word, next)) {
+        if (lbs_atomic_cas64_total(at, &word, next)) {
+            lbs_table_mark(view, at);
             return;
         }
     }

@@ -10,7 +10,7 @@
 #include "src/table/lbs_table_int.h"
 
 #define MAGIC APR_UINT64_C(0x6c62737461626c65) /* "lbstable" */
-#define VERSION 1
+#define VERSION 2
 
 /* How often a word may change under a look-up before it takes what it sees. */
 #define ROUNDS 4
@@ -28,6 +28,16 @@ static apr_uint64_t buckets_for(apr_uint32_t sessions)
     return (words + LBS_PAIR - 1) / LBS_PAIR * 2;
 }
 
+apr_uint64_t lbs_table_words(apr_uint32_t sessions)
+{
+    return buckets_for(sessions) * LBS_LINE;
+}
+
+static apr_uint64_t marks_for(apr_uint64_t buckets)
+{
+    return (buckets * LBS_LINE + 63) / 64;
+}
+
 static apr_uint64_t check_of(const lbs_table_head_t *head)
 {
     apr_uint64_t sum = lbs_hash_mix(head->magic ^ head->version);
@@ -43,8 +53,9 @@ static int aligned(const void *block)
 
 apr_size_t lbs_table_bytes(apr_uint32_t sessions)
 {
-    apr_uint64_t bytes =
-        sizeof(lbs_table_head_t) + buckets_for(sessions) * LBS_TABLE_ALIGN;
+    apr_uint64_t buckets = buckets_for(sessions);
+    apr_uint64_t bytes = sizeof(lbs_table_head_t) + buckets * LBS_TABLE_ALIGN
+                         + marks_for(buckets) * sizeof(lbs_atomic64_t);
 
     if (sessions == 0 || bytes > APR_SIZE_MAX) {
         return 0;
@@ -88,6 +99,7 @@ apr_status_t lbs_table_open(lbs_table_t **table, void *block, apr_size_t len,
     view = apr_pcalloc(pool, sizeof(*view));
     view->head = head;
     view->words = (lbs_atomic64_t *)(head + 1);
+    view->marks = view->words + head->buckets * LBS_LINE;
     view->slots = slots;
     view->buckets = head->buckets;
     view->sessions = head->sessions;
@@ -211,9 +223,11 @@ int lbs_table_drop_word(const lbs_table_t *table, lbs_atomic64_t *at,
                         apr_uint64_t word)
 {
     lbs_atomic_add64_relaxed(&table->head->changes, 1);
-    if (!lbs_atomic_cas64(at, &word, 0)) {
+    if (!lbs_atomic_cas64_total(at, &word, 0)) {
         return 0;
     }
+    lbs_table_mark(table, at);
+    lbs_atomic_sub64_relaxed(&table->head->live, 1);
     lbs_atomic_sub64_relaxed(&table->slots->sessions[lbs_word_slot(word)], 1);
     return 1;
 }
@@ -270,9 +284,10 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
     /* While its slot is converted the next use will refresh it. Asking again
      * whether it still is would tell nothing of the unit found before. */
     if (next != word && !life.held) {
-        if (!lbs_atomic_cas64(at, &word, next)) {
+        if (!lbs_atomic_cas64_total(at, &word, next)) {
             return APR_EAGAIN;
         }
+        lbs_table_mark(table, at);
         word = next;
         life.left = lbs_clock_left(lbs_word_expiry(word), now, life.shift);
     }

@@ -14,8 +14,11 @@
  * jump about between callers by what a race makes of it; it should not be
  * staler than a millisecond, or an insert may lose to others and be repeated.
  *
- * When the table is full a new session takes the place of an expired one,
- * else of one never used again, else of the one idle for longest.
+ * A table holds so many sessions as it was made for, and no more. When it is
+ * full a new session takes the place of an expired one, else of one never used
+ * again, else of one used again only at once, else of the one idle for
+ * longest. Only some of the sessions are looked at, so of each kind it is about
+ * the oldest that goes.
  */
 #ifndef LBS_TABLE_H
 #define LBS_TABLE_H
@@ -50,12 +53,12 @@ typedef struct lbs_table_t lbs_table_t; /* opaque, private to a process */
 
 typedef struct lbs_table_hit_t {
     apr_uint32_t slot;     /* member slot */
-    int seen;              /* used again some time after it was bound */
+    int seen;              /* in use for some time, not only at once */
     apr_time_t expires_us; /* within one quantum after the exact time */
 } lbs_table_hit_t;
 
 typedef struct lbs_table_stats_t {
-    apr_uint32_t sessions;       /* the size it was formatted for */
+    apr_uint32_t sessions;       /* the most that it holds */
     apr_uint64_t bytes;          /* of all blocks of the chain */
     apr_uint64_t entries;        /* sum of the slots' sessions */
     apr_uint64_t evicted_unseen; /* live, but never used a second time */
@@ -66,12 +69,15 @@ typedef struct lbs_table_stats_t {
 /* --- block and view ----------------------------------------------------- */
 
 /**
- * How much memory a table needs: 13.3 bytes per session.
+ * How much memory a table needs: 13.5 bytes per session.
  *
- * @param sessions  live sessions it shall hold, at least 1
+ * @param sessions  most sessions that it holds, at least 1
  * @return bytes; 0 if sessions is 0 or the sum does not fit apr_size_t
  */
 apr_size_t lbs_table_bytes(apr_uint32_t sessions);
+
+/** @return how many words a table for so many sessions has */
+apr_uint64_t lbs_table_words(apr_uint32_t sessions);
 
 /**
  * Make an empty table of a block. Nobody else may use the block yet.
@@ -152,8 +158,8 @@ apr_status_t lbs_table_find(const lbs_table_t *table, apr_uint64_t key,
 
 /**
  * Find the owner of a session and start its idle time anew. Writes shared
- * memory only if the expiry changes by a quantum, or at the first use later
- * than idle/20 after the session was bound. Cost: two cache lines.
+ * memory only if the expiry changes by a quantum, at the second use, and at
+ * one that shows that the session is in use for some time. Cost: two cache lines.
  *
  * @param idle_us  the session ends this long after now
  * @param hit      out: as it is now; written on APR_SUCCESS and APR_TIMEUP

@@ -38,9 +38,14 @@
  * to its pool's idle time, to within a factor of two). */
 #define RANK_NOBODY 0
 #define RANK_EXPIRED 1
-#define RANK_UNSEEN 2
-#define RANK_SEEN 0x10000
+#define RANK_ONCE 2
+#define RANK_AGAIN 0x8000
+#define RANK_LONG 0x10000
 #define RANK_NEVER 0x20000
+
+/* Where a full table looks for a lesser victim than the key's own buckets
+ * have: so many buckets behind them. */
+#define FURTHER 8
 
 typedef struct wish_t {
     int claim;            /* only if nobody has it now */
@@ -73,6 +78,7 @@ static int free_word(const lbs_place_t *place)
 
 static int rank_of(const lbs_table_t *table, apr_uint64_t word, apr_time_t now)
 {
+    static const int rank[] = {RANK_ONCE, RANK_AGAIN, RANK_AGAIN, RANK_LONG};
     lbs_life_t life;
 
     if ((word & LBS_WORD_VALID) == 0) {
@@ -82,22 +88,48 @@ static int rank_of(const lbs_table_t *table, apr_uint64_t word, apr_time_t now)
     if (lbs_word_left(table, word, now, &life) != LBS_WORD_LIVE) {
         return RANK_EXPIRED;
     }
-    return life.left + (lbs_word_seen(word) == 3 ? RANK_SEEN : RANK_UNSEEN);
+    return life.left + rank[lbs_word_seen(word)];
 }
 
-/* The word to put a new entry in, and what is there now. @return -1: none,
- * the key is bound by now, or others are inserting into all of them */
-static int choose(const lbs_table_t *table, const lbs_place_t *place,
-                  apr_time_t now, apr_uint64_t *word)
+/* Claim a place for one more session. @return 0: the table is full */
+static int take_place(const lbs_table_t *table)
 {
-    int best = free_word(place);
-    int lowest = RANK_NEVER;
+    lbs_atomic64_t *live = &table->head->live;
+
+    /* Below zero when a process died before it counted. */
+    if ((apr_int64_t)lbs_atomic_add64_relaxed(live, 1)
+        < (apr_int64_t)table->sessions) {
+        return 1;
+    }
+    lbs_atomic_sub64_relaxed(live, 1);
+    return 0;
+}
+
+/* Give back the place of an insert that came to nothing. */
+static apr_status_t no_insert(const lbs_table_t *table, int placed)
+{
+    if (placed) {
+        lbs_atomic_sub64_relaxed(&table->head->live, 1);
+    }
+    return APR_EAGAIN;
+}
+
+/* The victim of an insert. */
+typedef struct victim_t {
+    int at;            /* which of the key's sixteen words; -1: none */
+    int rank;          /* RANK_NEVER: none */
+    apr_uint64_t word; /* what is there */
+} victim_t;
+
+/* The lowest ranking of the key's sixteen words; of valid ones only where the
+ * caller needs the place of one. @return 0: the key is bound by now */
+static int choose_victim(const lbs_table_t *table, const lbs_place_t *place,
+                         apr_time_t now, int placed, victim_t *victim)
+{
     int i;
 
-    if (best >= 0) {
-        *word = 0;
-        return best;
-    }
+    victim->at = -1;
+    victim->rank = RANK_NEVER;
     for (i = 0; i < LBS_PAIR; i++) {
         apr_uint64_t here =
             lbs_atomic_load64_acquire(lbs_place_word(place, i));
@@ -105,15 +137,15 @@ static int choose(const lbs_table_t *table, const lbs_place_t *place,
 
         /* Who has just bound the same key must not be its victim. */
         if (lbs_place_holds(place, i, here)) {
-            return -1;
+            return 0;
         }
-        if (rank < lowest) {
-            lowest = rank;
-            best = i;
-            *word = here;
+        if (rank < victim->rank && (placed || (here & LBS_WORD_VALID) != 0)) {
+            victim->at = i;
+            victim->rank = rank;
+            victim->word = here;
         }
     }
-    return best;
+    return 1;
 }
 
 /* Count a valid word that gave way to another's insert. */
@@ -124,14 +156,94 @@ static void evicted(const lbs_table_t *table, apr_uint64_t word,
     lbs_atomic64_t *counter = &head->expired;
     int rank = rank_of(table, word, now);
 
-    if (rank >= RANK_SEEN) {
+    if (rank >= RANK_AGAIN) {
         counter = &head->evicted_seen;
     }
-    else if (rank >= RANK_UNSEEN) {
+    else if (rank >= RANK_ONCE) {
         counter = &head->evicted_unseen;
     }
     lbs_atomic_add64_relaxed(counter, 1);
-    lbs_atomic_sub64_relaxed(&table->slots->sessions[lbs_word_slot(word)], 1);
+}
+
+/* The lowest rank of a kind. */
+static int kind_of(int rank)
+{
+    if (rank >= RANK_LONG) {
+        return rank == RANK_NEVER ? RANK_NEVER : RANK_LONG;
+    }
+    return rank >= RANK_AGAIN ? RANK_AGAIN : RANK_ONCE;
+}
+
+/* Evict one that ranks below from a bucket. @return 0: there is none */
+static int evict_from(const lbs_table_t *table, lbs_atomic64_t *line,
+                      apr_time_t now, int below)
+{
+    int i;
+
+    for (i = 0; i < LBS_LINE; i++) {
+        apr_uint64_t word = lbs_atomic_load64_acquire(&line[i]);
+
+        if ((word & LBS_WORD_VALID) != 0 && rank_of(table, word, now) < below
+            && lbs_table_drop_word(table, &line[i], word)) {
+            evicted(table, word, now);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A full table has free words, and a lesser victim than the best of a key's
+ * own buckets may stand near by. It goes, and its place is the caller's. Not
+ * from the key's own: there the key may just have been bound.
+ * @param rank  of the best victim. @return 0: there is no lesser one */
+static int evict_near(const lbs_table_t *table, const lbs_place_t *place,
+                      apr_time_t now, int rank)
+{
+    apr_uint64_t first =
+        (apr_uint64_t)(place->line[0] - table->words) / LBS_LINE;
+    apr_uint64_t n;
+
+    for (n = 1; n <= FURTHER; n++) {
+        lbs_atomic64_t *line =
+            table->words + (first + n) % table->buckets * LBS_LINE;
+
+        if (line != place->line[0] && line != place->line[1]
+            && evict_from(table, line, now, kind_of(rank))) {
+            return take_place(table);
+        }
+    }
+    return 0;
+}
+
+/* The word to put a new entry in, and what is there now. placed: the caller
+ * has a place; out: and still has. @return 0: the key is bound by now, or
+ * others are inserting into all of them */
+static int choose(const lbs_table_t *table, const lbs_place_t *place,
+                  apr_time_t now, int *placed, victim_t *victim)
+{
+    int free = free_word(place);
+
+    if (!*placed || free < 0) {
+        if (!choose_victim(table, place, now, *placed, victim)) {
+            return 0;
+        }
+        if (*placed || free < 0 || victim->rank < RANK_ONCE) {
+            return victim->at >= 0;
+        }
+        *placed = evict_near(table, place, now, victim->rank);
+        if (!*placed && victim->at >= 0) {
+            return 1;
+        }
+        /* Nobody near has a place: processes that died took them along, until
+         * the next sweep. */
+        if (!*placed) {
+            lbs_atomic_add64_relaxed(&table->head->live, 1);
+            *placed = 1;
+        }
+    }
+    victim->at = free;
+    victim->word = 0;
+    return 1;
 }
 
 /* A twin: may we go on? word: what was read there. */
@@ -190,10 +302,34 @@ static void confirm(const lbs_table_t *table, lbs_atomic64_t *at,
     if (quantum != wish->quantum && shift >= 0) {
         apr_uint32_t expiry = lbs_clock_expiry(wish->now, wish->idle, shift);
 
-        (void)lbs_atomic_cas64(at, &word,
-                               (word & ~LBS_WORD_EXPIRY)
-                                   | lbs_word_load(0, expiry, 0));
+        if (lbs_atomic_cas64_total(at, &word,
+                                   (word & ~LBS_WORD_EXPIRY)
+                                       | lbs_word_load(0, expiry, 0))) {
+            lbs_table_mark(table, at);
+        }
     }
+}
+
+/* Step 1: swap what is in a word for a tentative one. A valid victim's place
+ * is taken with it. @return 0: it had changed */
+static int displace(const lbs_table_t *table, lbs_atomic64_t *at,
+                    apr_uint64_t victim, apr_uint64_t mine, apr_time_t now,
+                    int *placed)
+{
+    if (!lbs_atomic_cas64_total(at, &victim, mine)) {
+        return 0;
+    }
+    if ((victim & LBS_WORD_VALID) != 0) {
+        lbs_table_mark(table, at);
+        evicted(table, victim, now);
+        lbs_atomic_sub64_relaxed(
+            &table->slots->sessions[lbs_word_slot(victim)], 1);
+        if (*placed) {
+            lbs_atomic_sub64_relaxed(&table->head->live, 1);
+        }
+        *placed = 1;
+    }
+    return 1;
 }
 
 /* Steps 1 to 3. @return APR_EAGAIN: somebody else got on with the words */
@@ -201,32 +337,32 @@ static apr_status_t insert(const lbs_table_t *table, const lbs_place_t *place,
                            const wish_t *wish, int patient)
 {
     apr_uint64_t ticket = lbs_atomic_add64_relaxed(&table->head->changes, 1);
-    apr_uint64_t victim = 0;
+    int placed = take_place(table);
+    victim_t victim = {0};
     apr_uint64_t mine;
     apr_uint64_t valid;
-    int i = choose(table, place, wish->now, &victim);
     lbs_atomic64_t *at;
+    int i;
 
-    if (i < 0) {
-        return APR_EAGAIN;
+    if (!choose(table, place, wish->now, &placed, &victim)) {
+        return no_insert(table, placed);
     }
+    i = victim.at;
     at = lbs_place_word(place, i);
     mine = lbs_word_tentative(lbs_place_want(place, i), wish->now, ticket);
     valid = lbs_place_want(place, i) | wish->load | LBS_WORD_VALID;
-    if (!lbs_atomic_cas64_total(at, &victim, mine)) {
-        return APR_EAGAIN;
-    }
-    if ((victim & LBS_WORD_VALID) != 0) {
-        evicted(table, victim, wish->now);
+    if (!displace(table, at, victim.word, mine, wish->now, &placed)) {
+        return no_insert(table, placed);
     }
     if (!alone(place, i, wish, patient)) {
         /* If this fails somebody else has cleared it already. */
         (void)lbs_atomic_cas64(at, &mine, 0);
-        return APR_EAGAIN;
+        return no_insert(table, placed);
     }
     if (!lbs_atomic_cas64_total(at, &mine, valid)) {
-        return APR_EAGAIN;
+        return no_insert(table, placed);
     }
+    lbs_table_mark(table, at);
     lbs_atomic_add64_relaxed(&table->slots->sessions[wish->slot], 1);
     confirm(table, at, valid, wish);
     return APR_SUCCESS;
@@ -272,9 +408,10 @@ static apr_status_t take_over(const lbs_table_t *table, lbs_atomic64_t *at,
     if (lbs_word_slot(next) != lbs_word_slot(word)) {
         lbs_atomic_add64_relaxed(&table->head->changes, 1);
     }
-    if (!lbs_atomic_cas64(at, &word, next)) {
+    if (!lbs_atomic_cas64_total(at, &word, next)) {
         return APR_EAGAIN;
     }
+    lbs_table_mark(table, at);
     if (state == LBS_WORD_EXPIRED) {
         lbs_atomic_add64_relaxed(&table->head->expired, 1);
     }
@@ -387,8 +524,8 @@ static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key, int claim,
     if (shift < 0) {
         return APR_EINVAL;
     }
-    wish.load = lbs_word_load(slot, lbs_clock_expiry(now, idle, shift),
-                              lbs_clock_third(now, idle));
+    wish.load =
+        lbs_word_load(slot, lbs_clock_expiry(now, idle, shift), LBS_SEEN_ONCE);
     wish.now = now;
     wish.idle = idle;
     return bind_in(lbs_table_settle(table, key, now), key, &wish, was);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_table_int.h - the shared block and its words, for src/table only.
  *
- *     block   head (two cache lines), then buckets
+ *     block   head (two cache lines), buckets, marks
  *     bucket  one cache line, eight words
+ *     marks   one bit per word, 64 to a word of their own: changed since the
+ *             marks were last taken, see lbs_image.h
  *     word    tag 32 | slot 13 | expiry 15 | seen 2 | alt 1 | valid 1
  *             63..32   31..19    18..4       3..2     1       0
  *
@@ -22,9 +24,9 @@
  *
  * expiry   the unit of the slot's clock at which the session ends, modulo
  *          2^15, compared by sign: right within 2^14 units either way
- * seen     3: used again. 0..2: not yet; the third of the clock of idle/20 in
- *          which it was bound. Used two thirds on, it has seen a whole one
- *          pass since: more than idle/20, less than idle/10.
+ * seen     0: used once. 1, 2: used again soon; which of the two says whether
+ *          that was in an even or an odd twentieth of idle, so that a use in
+ *          another one shows that the visitor stays. 3: in use for some time.
  */
 #ifndef LBS_TABLE_INT_H
 #define LBS_TABLE_INT_H
@@ -53,6 +55,9 @@
 /* What a process changes that binds or refreshes. */
 #define LBS_WORD_LOAD (LBS_WORD_SLOT | LBS_WORD_EXPIRY | LBS_WORD_SEEN)
 
+#define LBS_SEEN_ONCE 0u
+#define LBS_SEEN_LONG 3u
+
 #define LBS_CLOCK_MASK 0x7fffu /* 15 bits */
 #define LBS_CLOCK_AHEAD 0x3fff /* the furthest end that can be told */
 #define LBS_SHIFT_MAX 46       /* of a quantum: 2.2 years */
@@ -75,10 +80,11 @@ typedef struct lbs_table_head_t {
     apr_uint64_t check; /* of the fields above */
     char pad1[32];
     lbs_atomic64_t changes; /* begun so far; the ticket of each */
+    lbs_atomic64_t live;    /* valid words, and those that inserts claimed */
     lbs_atomic64_t evicted_unseen;
     lbs_atomic64_t evicted_seen;
     lbs_atomic64_t expired;
-    char pad2[32];
+    char pad2[24];
 } lbs_table_head_t;
 
 _Static_assert(sizeof(lbs_table_head_t) == 2 * LBS_TABLE_ALIGN,
@@ -87,12 +93,30 @@ _Static_assert(sizeof(lbs_table_head_t) == 2 * LBS_TABLE_ALIGN,
 struct lbs_table_t {
     lbs_table_head_t *head;
     lbs_atomic64_t *words;
+    lbs_atomic64_t *marks;
     lbs_table_slots_t *slots;
     apr_uint64_t buckets; /* 2 .. 2^32 - 2, even */
     apr_uint32_t sessions;
     lbs_table_t *older;
     apr_time_t move_after;
 };
+
+/* A word was changed by a swap with a place in the total order. Whoever takes
+ * marks does that before he reads the words, in the same order: either the
+ * mark is found, or the word was read as it is now. A process that dies
+ * between its swap and its mark leaves a word unmarked, which the next full
+ * state file has. */
+static inline void lbs_table_mark(const lbs_table_t *table,
+                                  const lbs_atomic64_t *at)
+{
+    apr_uint64_t index = (apr_uint64_t)(at - table->words);
+    lbs_atomic64_t *mark = &table->marks[index / 64];
+    apr_uint64_t bit = APR_UINT64_C(1) << index % 64;
+
+    if ((lbs_atomic_load64_total(mark) & bit) == 0) {
+        lbs_atomic_or64_total(mark, bit);
+    }
+}
 
 /* Where a key may be, and what its word looks like there. */
 typedef struct lbs_place_t {
@@ -223,30 +247,31 @@ static inline apr_time_t lbs_clock_time(apr_time_t now, int left, int shift)
     return (apr_time_t)(unit << shift);
 }
 
-/* Which third of the clock of idle/20 it is: 0, 1 or 2. */
-static inline apr_uint32_t lbs_clock_third(apr_time_t now,
-                                           apr_interval_time_t idle)
+/* Is it an odd twentieth of idle? 1 or 2, as a word says it. */
+static inline apr_uint32_t lbs_clock_turn(apr_time_t now,
+                                          apr_interval_time_t idle)
 {
     apr_uint64_t part = idle < 20 ? 1 : (apr_uint64_t)idle / 20;
 
-    return (apr_uint32_t)((apr_uint64_t)now / part % 3);
+    return 1 + (apr_uint32_t)((apr_uint64_t)now / part & 1);
 }
 
-/* The seen field of a live word after a use at this time. One that paused for
- * idle/20 since the last use has shown by that what others show by the
- * thirds. */
+/* The seen field of a live word after a use at this time. A second use, how
+ * ever soon, sets a session apart from those never used again. A use after a
+ * pause of idle/20, or a later one in another twentieth of idle, shows more:
+ * it takes time, which a flood of requests does not have. */
 static inline apr_uint32_t lbs_word_used(apr_uint64_t word, apr_time_t now,
                                          apr_interval_time_t idle,
                                          apr_time_t expires)
 {
     apr_uint32_t seen = lbs_word_seen(word);
+    apr_uint32_t turn;
 
-    if (seen != 3
-        && (expires - now <= idle - idle / 20
-            || (lbs_clock_third(now, idle) + 3 - seen) % 3 == 2)) {
-        return 3;
+    if (seen == LBS_SEEN_LONG || expires - now <= idle - idle / 20) {
+        return LBS_SEEN_LONG;
     }
-    return seen;
+    turn = lbs_clock_turn(now, idle);
+    return seen == LBS_SEEN_ONCE || seen == turn ? turn : LBS_SEEN_LONG;
 }
 
 /* Is this word, which is not valid, nobody's any more? */
@@ -302,7 +327,7 @@ static inline void lbs_word_tell(apr_uint64_t word, apr_time_t now,
                                  const lbs_life_t *life, lbs_table_hit_t *hit)
 {
     hit->slot = lbs_word_slot(word);
-    hit->seen = lbs_word_seen(word) == 3;
+    hit->seen = lbs_word_seen(word) == LBS_SEEN_LONG;
     hit->expires_us = lbs_clock_time(now, life->left, life->shift);
 }
 

@@ -21,11 +21,11 @@ static void bytes_and_back(void)
 {
     static unsigned char bytes[4096];
     lbs_writer_t w = {bytes, sizeof(bytes), 0};
-    lbs_codec_t write = {&w, NULL};
+    lbs_codec_t write = {&w, NULL, &lbs_record_dims};
     lbs_saved_pool_t pool, pool_back;
     lbs_saved_member_t member, member_back;
     lbs_reader_t r;
-    lbs_codec_t read = {NULL, &r};
+    lbs_codec_t read = {NULL, &r, &lbs_record_dims};
     lbs_rand_t rand = {1};
 
     scribble(&rand, &pool, sizeof(pool));

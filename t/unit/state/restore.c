@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 
 #include "src/base/lbs_rand.h"
-#include "src/state/lbs_bytes_int.h"
+#include "src/state/lbs_record_int.h"
 #include "src/table/lbs_validate.h"
 #include "t/unit/state/saved.h"
 
@@ -94,7 +94,7 @@ static void by_identity_not_by_position(void)
     lbs_restore_info_t info;
     lbs_registry_t *reg;
     lbs_table_t *table;
-    lbs_image_report_t image = {0, 0, 0, 0};
+    lbs_image_report_t image = {0};
     lbs_validate_report_t valid;
 
     lbs_restore_info(restore, &info);
@@ -133,7 +133,7 @@ static void removed_members_are_forgotten(void)
     lbs_restore_t *restore = open_saved(bytes, len, &now);
     lbs_registry_t *reg = start(restore, "c", 100, &now);
     lbs_table_t *table = new_table(reg, 1000);
-    lbs_image_report_t image = {0, 0, 0, 0};
+    lbs_image_report_t image = {0};
 
     (void)lbs_restore_table(restore, 0, table, &image);
     ok(image.kept == 100 && image.gone == 200,
@@ -229,7 +229,7 @@ static void old_files(void)
         lbs_clock_t now = moment(7, cases[i].age);
         lbs_restore_t *restore = open_saved(bytes, len, &now);
         lbs_registry_t *reg = start(restore, "abc", 100, &now);
-        lbs_image_report_t image = {0, 0, 0, 0};
+        lbs_image_report_t image = {0};
 
         (void)lbs_restore_table(restore, 0, new_table(reg, 1000), &image);
         is_int(image.kept, cases[i].kept, "sessions of a file %s",
@@ -368,10 +368,10 @@ static void not_ours(void)
            "it belongs to another LBStickySecret", "another secret");
     is_str(refused(copy, len + 1, &now, 0),
            "it is truncated or has something at its end", "one byte more");
-    copy[8] = 2;
+    copy[8] = 3;
     lbs_snapshot_seal(copy, len);
     is_str(refused(copy, len, &now, 0),
-           "it was written by a later version of this module", "version 2");
+           "it was written by a later version of this module", "version 3");
     copy[8] = 0;
     lbs_snapshot_seal(copy, len);
     is_str(refused(copy, len, &now, 0),
@@ -383,6 +383,70 @@ static void not_ours(void)
            "more than a day ahead");
     now = moment(7, -DAY);
     is_str(refused(bytes, len, &now, 0), NULL, "a day ahead is taken");
+}
+
+/* Version 1 did not say how much is in a record. */
+static void the_version_before(void)
+{
+    apr_size_t len;
+    unsigned char *bytes = file_of_abc(&len, 300);
+    lbs_clock_t now = moment(7, 0);
+    lbs_image_report_t image = {0};
+    apr_size_t dims = 12 + 5 * 4;
+    lbs_restore_t *restore;
+    lbs_registry_t *reg;
+    lbs_table_t *table;
+
+    memmove(bytes + LBS_RESTORE_HEAD, bytes + LBS_RESTORE_HEAD + dims,
+            len - LBS_RESTORE_HEAD - dims);
+    len -= dims;
+    bytes[8] = 1;
+    lbs_bytes_put64(bytes + 16, len);
+    lbs_snapshot_seal(bytes, len);
+    is_str(refused(bytes, len, &now, 0), NULL, "a file of version 1 is taken");
+    restore = open_saved(bytes, len, &now);
+    reg = start(restore, "cab", 100, &now);
+    table = new_table(reg, 1000);
+    (void)lbs_restore_table(restore, 0, table, &image);
+    is_int(count_right(reg, table, "abc", 0, 300, now.mono), 300,
+           "with all its sessions");
+    is_int(lbs_pool_record_count(lbs_registry_pool_record(reg, 0),
+                                 LBS_DECISION_MOVED, LBS_REASON_DRAINED),
+           5, "and counters");
+}
+
+/* A file of a version that counts more, or less. */
+static void other_dimensions(void)
+{
+    static const lbs_record_dims_t more = {8, 14, 3, 20, 14};
+    static const lbs_record_dims_t other_bounds = {6, 12, 2, 13, 20};
+    static unsigned char bytes[65536];
+    lbs_saved_pool_t pool = {.id = 9, .requests = 11};
+    lbs_saved_member_t member = {.id = 4, .slot = 5, .drain_since = 6};
+    lbs_writer_t w = {bytes, sizeof(bytes), 0};
+    lbs_reader_t r;
+    apr_size_t i;
+
+    pool.decisions[5][11] = 77;
+    member.counted.counts[12] = 99;
+    member.counted.eject.count = 3;
+    for (i = 0; i < 2; i++) {
+        const lbs_record_dims_t *dims = i == 0 ? &more : &other_bounds;
+        lbs_codec_t out = {&w, NULL, dims};
+        lbs_codec_t in = {NULL, &r, dims};
+        lbs_saved_pool_t pool_back;
+        lbs_saved_member_t member_back;
+
+        w.len = 0;
+        lbs_record_code_pool(&out, &pool);
+        lbs_record_code_member(&out, &member);
+        r = (lbs_reader_t){bytes, w.len, 0};
+        lbs_record_code_pool(&in, &pool_back);
+        lbs_record_code_member(&in, &member_back);
+        ok(r.left == 0 && !r.short_of, "all of it is read");
+        is_mem(&pool_back, &pool, sizeof(pool), "what both know of a pool");
+        is_mem(&member_back, &member, sizeof(member), "and of a member");
+    }
 }
 
 /* What is none of ours is not read to its end, however long it is. */
@@ -465,7 +529,7 @@ static void sealed_nonsense(void)
 
     for (round = 0; round < 2000; round++) {
         lbs_restore_t *restore = NULL;
-        lbs_image_report_t image = {0, 0, 0, 0};
+        lbs_image_report_t image = {0};
         lbs_validate_report_t valid;
         lbs_registry_t *reg;
         lbs_table_t *table;
@@ -509,7 +573,7 @@ static void a_chain_of_tables(void)
     unsigned char *bytes;
     lbs_restore_t *restore;
     lbs_restore_info_t info;
-    lbs_image_report_t image = {0, 0, 0, 0};
+    lbs_image_report_t image = {0};
 
     name_all(reg, "ab");
     older = new_table(reg, 500);
@@ -555,6 +619,8 @@ int main(void)
     counters_and_ejection_survive();
     not_ours();
     the_first_bytes_tell();
+    the_version_before();
+    other_dimensions();
     secrets_in_rotation();
     every_byte_flipped_and_each_truncation();
     sealed_nonsense();

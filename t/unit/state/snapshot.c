@@ -107,7 +107,7 @@ static void written_while_others_work(void)
         lbs_restore_t *restore = open_saved(bytes, len, &now);
         lbs_registry_t *other = new_registry();
         lbs_restore_report_t report;
-        lbs_image_report_t image = {0, 0, 0, 0};
+        lbs_image_report_t image = {0};
         lbs_validate_report_t valid;
 
         name_all(other, "abc");

@@ -149,9 +149,11 @@ static void set_scene(void)
     for (i = 0; i < LBS_TABLE_SLOTS && i < 8; i++) {
         lbs_atomic_store64_relaxed(&slots->sessions[i], 0);
     }
+    lbs_atomic_store64_relaxed(&table->head->live, 0);
     for (i = 0; i < LBS_PAIR; i++) {
         lbs_atomic_store64_relaxed(&table->words[i], scene[i]);
         if ((scene[i] & LBS_WORD_VALID) != 0) {
+            lbs_atomic_add64_relaxed(&table->head->live, 1);
             lbs_atomic_add64_relaxed(&slots->sessions[lbs_word_slot(scene[i])],
                                      1);
         }
@@ -404,7 +406,7 @@ int main(void)
     slots = make_slots(8);
     usual = lbs_table_quantum(IDLE, 0);
     finer = lbs_table_quantum(IDLE / 16, 0);
-    table = make_table(1, slots);
+    table = make_table(9, slots); /* two buckets */
     key = key_of(3);
 
     clear_scene();

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_journal.c - see lbs_journal.h. */
+#include "src/state/lbs_journal.h"
+
+#include <string.h>
+
+#include "src/base/lbs_assert.h"
+#include "src/state/lbs_record_int.h"
+#include "src/state/lbs_snapshot_int.h"
+#include "src/table/lbs_image.h"
+
+/* What 64 changed words take at most: five bytes say where each is. */
+#define GROUP_MOST (64 * (5 + 8))
+
+/* What may still have to be written behind a group of words. */
+#define TAIL_MOST                                                             \
+    (LBS_SNAPSHOT_TABLES * LBS_SNAPSHOT_SECTION_HEAD + LBS_SNAPSHOT_CHECK_LEN)
+
+struct lbs_journal_t {
+    apr_uint64_t before; /* check of what is written */
+    /* Hashes of the records last written; 0: none is. */
+    apr_uint64_t pool[LBS_REGISTRY_POOLS];
+    apr_uint64_t member[LBS_REGISTRY_MEMBERS];
+    apr_uint64_t forgotten; /* count of orders, plus 1 */
+    /* Where the marks are taken next. */
+    int table;
+    apr_uint64_t from;
+};
+
+void lbs_journal_create(lbs_journal_t **journal, apr_pool_t *pool)
+{
+    *journal = apr_pcalloc(pool, sizeof(**journal));
+}
+
+void lbs_journal_begin(lbs_journal_t *journal, const unsigned char *image,
+                       apr_size_t len)
+{
+    memset(journal, 0, sizeof(*journal));
+    lbs_assert(len >= LBS_SNAPSHOT_CHECK_LEN);
+    journal->before = lbs_bytes_get64(image + len - LBS_SNAPSHOT_CHECK_LEN);
+}
+
+/* A section is worth its head only if something is in it. */
+static void close_section(lbs_writer_t *w, apr_size_t start, int wanted)
+{
+    if (wanted) {
+        lbs_snapshot_end_section(w, start);
+    }
+    else {
+        w->len = start - LBS_SNAPSHOT_SECTION_HEAD;
+    }
+}
+
+/* Keep the record from `start` on if it is not as it was last written. */
+static apr_uint32_t keep_record(lbs_writer_t *w, apr_size_t start,
+                                apr_uint64_t *last)
+{
+    apr_uint64_t hash =
+        lbs_hash_bytes(&lbs_snapshot_key, w->bytes + start, w->len - start)
+        | 1;
+
+    if (*last == hash) {
+        w->len = start;
+        return 0;
+    }
+    *last = hash;
+    return 1;
+}
+
+static void put_pools(lbs_journal_t *journal, lbs_writer_t *w,
+                      const lbs_registry_t *reg)
+{
+    lbs_codec_t codec = {w, NULL, &lbs_record_dims};
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_POOLS);
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+    apr_uint32_t count = 0;
+    lbs_saved_pool_t record;
+
+    lbs_writer_add32(w, 0);
+    while ((slot = lbs_registry_next_pool(reg, slot)) != LBS_REGISTRY_NONE) {
+        apr_size_t at = w->len;
+
+        lbs_record_take_pool(&record, reg, slot);
+        if (lbs_record_pool_is_sound(&record)) {
+            lbs_record_code_pool(&codec, &record);
+            count += keep_record(w, at, &journal->pool[slot]);
+        }
+    }
+    lbs_snapshot_put_count(w, start, count);
+    close_section(w, start, count != 0);
+}
+
+/* @param there  out: 1 for each slot that is a member's */
+static void put_members(lbs_journal_t *journal, lbs_writer_t *w,
+                        const lbs_registry_t *reg, const lbs_clock_t *now,
+                        unsigned char *there)
+{
+    lbs_codec_t codec = {w, NULL, &lbs_record_dims};
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_MEMBERS);
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+    apr_uint32_t count = 0;
+    lbs_saved_member_t record;
+
+    lbs_writer_add32(w, 0);
+    while ((slot = lbs_registry_next_member(reg, LBS_REGISTRY_NONE, slot))
+           != LBS_REGISTRY_NONE) {
+        apr_size_t at = w->len;
+
+        lbs_record_take_member(&record, reg, slot, now);
+        if (lbs_record_member_is_sound(&record)) {
+            lbs_record_code_member(&codec, &record);
+            count += keep_record(w, at, &journal->member[slot]);
+            there[slot] = 1;
+        }
+    }
+    lbs_snapshot_put_count(w, start, count);
+    close_section(w, start, count != 0);
+}
+
+static void put_gone(lbs_journal_t *journal, lbs_writer_t *w,
+                     const unsigned char *there)
+{
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_GONE);
+    apr_uint32_t count = 0;
+    apr_uint32_t slot;
+
+    lbs_writer_add32(w, 0);
+    for (slot = 0; slot < LBS_REGISTRY_MEMBERS; slot++) {
+        if (journal->member[slot] != 0 && !there[slot]) {
+            journal->member[slot] = 0;
+            lbs_writer_add32(w, slot);
+            count++;
+        }
+    }
+    lbs_snapshot_put_count(w, start, count);
+    close_section(w, start, count != 0);
+}
+
+static void put_registry(lbs_journal_t *journal, lbs_writer_t *w,
+                         const lbs_snapshot_t *from, const lbs_clock_t *now)
+{
+    unsigned char there[LBS_REGISTRY_MEMBERS] = {0};
+    apr_uint64_t orders =
+        from->forgotten != NULL ? lbs_forgotten_count(from->forgotten) : 0;
+
+    put_pools(journal, w, from->reg);
+    put_members(journal, w, from->reg, now, there);
+    put_gone(journal, w, there);
+    if (orders != 0 && journal->forgotten != orders + 1) {
+        lbs_snapshot_put_forgotten(w, from->forgotten);
+    }
+    journal->forgotten = orders + 1;
+}
+
+static void put_number(lbs_writer_t *w, apr_uint64_t value)
+{
+    unsigned char *to;
+
+    do {
+        to = lbs_writer_take(w, 1);
+        if (to != NULL) {
+            *to = (unsigned char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+        }
+        value >>= 7;
+    } while (value != 0);
+}
+
+/* @param next  in: the word after the last one written; out: the same */
+static void put_changes(lbs_writer_t *w, const lbs_table_t *table,
+                        apr_uint64_t first, apr_uint64_t map,
+                        apr_uint64_t *next)
+{
+    for (; map != 0; map &= map - 1) {
+        apr_uint64_t index = first + (apr_uint64_t)__builtin_ctzll(map);
+        apr_uint64_t word = lbs_image_word(table, index);
+
+        put_number(w, (index - *next) << 1 | (word != 0));
+        if (word != 0) {
+            lbs_writer_add64(w, word);
+        }
+        *next = index + 1;
+    }
+}
+
+/* @return 0: there is no room for more */
+static int put_table(lbs_journal_t *journal, lbs_writer_t *w,
+                     const lbs_table_t *table)
+{
+    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_CHANGES);
+    apr_uint64_t next = 0;
+    apr_uint64_t first, map;
+    apr_size_t empty;
+    int room = 1;
+
+    lbs_writer_add32(w, (apr_uint32_t)journal->table);
+    empty = w->len;
+    while (room
+           && (map = lbs_image_changed(table, journal->from, &first)) != 0) {
+        put_changes(w, table, first, map, &next);
+        journal->from = first + 64;
+        room = w->room - w->len >= GROUP_MOST + TAIL_MOST;
+    }
+    close_section(w, start, w->len != empty);
+    return room;
+}
+
+/* @return 0: there is more, which goes into another change */
+static int put_tables(lbs_journal_t *journal, lbs_writer_t *w,
+                      const lbs_snapshot_t *from)
+{
+    for (; journal->table < from->count; journal->table++) {
+        if (!put_table(journal, w, from->tables[journal->table])) {
+            return 0;
+        }
+        journal->from = 0;
+    }
+    journal->table = 0;
+    return 1;
+}
+
+static void put_head(lbs_journal_t *journal, lbs_writer_t *w,
+                     const lbs_clock_t *now)
+{
+    lbs_writer_add32(w, LBS_SNAPSHOT_MORE);
+    lbs_writer_add64(w, 0);
+    lbs_writer_add64(w, journal->before);
+    lbs_writer_add64(w, (apr_uint64_t)now->wall);
+    lbs_writer_add64(w, (apr_uint64_t)now->mono);
+}
+
+apr_status_t lbs_journal_encode(lbs_journal_t *journal,
+                                const lbs_snapshot_t *from,
+                                const lbs_clock_t *now, unsigned char *bytes,
+                                apr_size_t room, apr_size_t *len)
+{
+    lbs_writer_t w = {bytes, room, 0};
+    apr_size_t empty;
+    int whole;
+
+    put_head(journal, &w, now);
+    empty = w.len;
+    put_registry(journal, &w, from, now);
+    whole = put_tables(journal, &w, from);
+    if (w.len == empty) {
+        *len = 0;
+        return APR_SUCCESS;
+    }
+    lbs_bytes_put64(bytes + 4, w.len - LBS_SNAPSHOT_MORE_HEAD);
+    journal->before = lbs_hash_bytes(&lbs_snapshot_key, bytes, w.len);
+    lbs_writer_add64(&w, journal->before);
+    lbs_assert(w.len <= w.room);
+    *len = w.len;
+    return whole ? APR_SUCCESS : APR_INCOMPLETE;
+}
