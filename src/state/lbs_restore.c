@@ -207,16 +207,14 @@ int lbs_restore_check_forgotten(lbs_reader_t r)
 }
 
 apr_uint64_t lbs_restore_chunk(lbs_reader_t *r, apr_uint64_t left,
-                               apr_uint64_t *words)
+                               apr_uint64_t *map, const unsigned char **words)
 {
     apr_uint64_t count = left < LBS_SNAPSHOT_CHUNK ? left : LBS_SNAPSHOT_CHUNK;
-    apr_uint64_t map = lbs_reader_get64(r);
-    apr_uint64_t i;
 
-    for (i = 0; i < LBS_SNAPSHOT_CHUNK; i++) {
-        words[i] = (map >> i & 1) != 0 ? lbs_reader_get64(r) : 0;
-    }
-    return r->short_of || (count < LBS_SNAPSHOT_CHUNK && map >> count != 0)
+    *map = lbs_reader_get64(r);
+    *words = lbs_reader_take(r, (apr_size_t)__builtin_popcountll(*map) * 8);
+    return *words == NULL || r->short_of
+                   || (count < LBS_SNAPSHOT_CHUNK && *map >> count != 0)
                ? 0
                : count;
 }
@@ -224,14 +222,14 @@ apr_uint64_t lbs_restore_chunk(lbs_reader_t *r, apr_uint64_t left,
 /* Bounded by the section: every chunk takes eight bytes of it at least. */
 static int check_table(lbs_saved_table_t *table, lbs_reader_t r)
 {
-    apr_uint64_t chunk[LBS_SNAPSHOT_CHUNK];
-    apr_uint64_t left, count;
+    const unsigned char *words;
+    apr_uint64_t left, count, map;
 
     table->sessions = lbs_reader_get32(&r);
     table->words = lbs_reader_get64(&r);
     table->chunks = r;
     for (left = table->words; left > 0; left -= count) {
-        count = lbs_restore_chunk(&r, left, chunk);
+        count = lbs_restore_chunk(&r, left, &map, &words);
         if (count == 0) {
             return 0;
         }

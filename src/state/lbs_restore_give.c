@@ -129,10 +129,17 @@ static int import_image(const lbs_saved_table_t *saved, lbs_table_t *table)
 {
     apr_uint64_t chunk[LBS_SNAPSHOT_CHUNK];
     lbs_reader_t r = saved->chunks;
-    apr_uint64_t at, count;
+    const unsigned char *words;
+    apr_uint64_t at, count, map, i;
 
     for (at = 0; at < saved->words; at += count) {
-        count = lbs_restore_chunk(&r, saved->words - at, chunk);
+        count = lbs_restore_chunk(&r, saved->words - at, &map, &words);
+        for (i = 0; i < count; i++) {
+            int there = (int)(map >> i & 1);
+
+            chunk[i] = there ? lbs_bytes_get64(words) : 0;
+            words += 8 * there;
+        }
         if (count == 0
             || lbs_image_import(table, at, chunk, count) != APR_SUCCESS) {
             return 0;

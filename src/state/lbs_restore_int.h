@@ -70,10 +70,12 @@ int lbs_restore_check_forgotten(lbs_reader_t r);
 /**
  * Read up to LBS_SNAPSHOT_CHUNK words of an image.
  *
+ * @param map    out: which of them are not zero
+ * @param words  out: the bytes of those
  * @return how many; 0: they are not all there, or more than that
  */
 apr_uint64_t lbs_restore_chunk(lbs_reader_t *r, apr_uint64_t left,
-                               apr_uint64_t *words);
+                               apr_uint64_t *map, const unsigned char **words);
 
 /** Read all that is whole behind the image and note it. */
 void lbs_restore_read_changes(lbs_restore_t *restore, lbs_reader_t r,
