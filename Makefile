@@ -98,6 +98,13 @@ $(B)/%.o: %.c $(B)/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Blocks of shared memory are named by how they are laid out.
+SHARED_H = $(sort $(wildcard src/base/*.h src/member/*.h src/table/*.h \
+                             src/state/*.h src/httpd/shared/*.h))
+$(B)/src/httpd/shared/lbs_shared.o: $(SHARED_H)
+$(B)/src/httpd/shared/lbs_shared.o: \
+    EXTRA += -DLBS_LAYOUT=$(shell cat $(SHARED_H) | cksum | cut -d' ' -f1)
+
 # The page's style and script are part of this object, byte for byte.
 $(B)/src/view/lbs_assets.o: $(ASSETS)
 

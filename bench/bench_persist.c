@@ -109,6 +109,8 @@ static void make_table(stage_t *stage, apr_uint32_t sessions)
                != APR_SUCCESS) {
         fail("no table");
     }
+    lbs_table_mark_changes(stage->table,
+                           shared(lbs_table_marks_bytes(sessions)));
 }
 
 static void visit(stage_t *stage, apr_uint64_t who, apr_time_t now)

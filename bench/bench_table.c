@@ -79,6 +79,8 @@ static void fill(stage_t *stage, apr_uint32_t sessions, apr_uint32_t filled)
         fputs("bench_table: cannot make the table\n", stderr);
         exit(1);
     }
+    lbs_table_mark_changes(stage->table,
+                           shared(lbs_table_marks_bytes(sessions)));
     for (n = 0; n < filled; n++) {
         (void)lbs_table_bind(stage->table, lbs_hash_mix(n + 1), n % 64, START,
                              IDLE, NULL); /* the runs count what is there */

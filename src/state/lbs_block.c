@@ -74,6 +74,14 @@ static apr_uint64_t shape_of(const layout_t *layout)
     return lbs_hash_bytes(&check_key, layout, sizeof(*layout));
 }
 
+apr_uint64_t lbs_registry_layout(void)
+{
+    layout_t layout;
+
+    lay_out(&layout, LBS_ROWS_MAX);
+    return shape_of(&layout) ^ VERSION;
+}
+
 static apr_uint64_t check_of(const lbs_registry_head_t *head)
 {
     return lbs_hash_bytes(&check_key, head,

@@ -113,6 +113,9 @@ apr_status_t lbs_registry_open(lbs_registry_t **reg, void *block,
                                apr_size_t bytes, apr_uint32_t rows,
                                apr_pool_t *pool);
 
+/** @return a hash of how a block is laid out in this build */
+apr_uint64_t lbs_registry_layout(void);
+
 /* Naming what is configured ---------------------------------------------- */
 
 /**

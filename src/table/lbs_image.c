@@ -32,9 +32,15 @@ static apr_uint64_t exported(const lbs_table_t *table, apr_uint64_t index)
 
 /* Out -------------------------------------------------------------------- */
 
+/* How many words of marks there are. */
+static apr_uint64_t marks_of(const lbs_table_t *table)
+{
+    return table->marks != NULL ? (lbs_image_words(table) + 63) / 64 : 0;
+}
+
 void lbs_image_begin(const lbs_table_t *table)
 {
-    apr_uint64_t marks = (lbs_image_words(table) + 63) / 64;
+    apr_uint64_t marks = marks_of(table);
     apr_uint64_t i;
 
     for (i = 0; i < marks; i++) {
@@ -61,7 +67,7 @@ apr_status_t lbs_image_export(const lbs_table_t *table, apr_uint64_t first,
 apr_uint64_t lbs_image_changed(const lbs_table_t *table, apr_uint64_t from,
                                apr_uint64_t *first)
 {
-    apr_uint64_t marks = (lbs_image_words(table) + 63) / 64;
+    apr_uint64_t marks = marks_of(table);
     apr_uint64_t i;
 
     for (i = from / 64; i < marks; i++) {

@@ -33,11 +33,6 @@ apr_uint64_t lbs_table_words(apr_uint32_t sessions)
     return buckets_for(sessions) * LBS_LINE;
 }
 
-static apr_uint64_t marks_for(apr_uint64_t buckets)
-{
-    return (buckets * LBS_LINE + 63) / 64;
-}
-
 static apr_uint64_t check_of(const lbs_table_head_t *head)
 {
     apr_uint64_t sum = lbs_hash_mix(head->magic ^ head->version);
@@ -53,9 +48,8 @@ static int aligned(const void *block)
 
 apr_size_t lbs_table_bytes(apr_uint32_t sessions)
 {
-    apr_uint64_t buckets = buckets_for(sessions);
-    apr_uint64_t bytes = sizeof(lbs_table_head_t) + buckets * LBS_TABLE_ALIGN
-                         + marks_for(buckets) * sizeof(lbs_atomic64_t);
+    apr_uint64_t bytes =
+        sizeof(lbs_table_head_t) + buckets_for(sessions) * LBS_TABLE_ALIGN;
 
     if (sessions == 0 || bytes > APR_SIZE_MAX) {
         return 0;
@@ -99,12 +93,22 @@ apr_status_t lbs_table_open(lbs_table_t **table, void *block, apr_size_t len,
     view = apr_pcalloc(pool, sizeof(*view));
     view->head = head;
     view->words = (lbs_atomic64_t *)(head + 1);
-    view->marks = view->words + head->buckets * LBS_LINE;
     view->slots = slots;
     view->buckets = head->buckets;
     view->sessions = head->sessions;
     *table = view;
     return APR_SUCCESS;
+}
+
+apr_size_t lbs_table_marks_bytes(apr_uint32_t sessions)
+{
+    return (apr_size_t)((lbs_table_words(sessions) + 63) / 64
+                        * sizeof(lbs_atomic64_t));
+}
+
+void lbs_table_mark_changes(lbs_table_t *table, void *marks)
+{
+    table->marks = marks;
 }
 
 apr_status_t lbs_table_chain(lbs_table_t *table, lbs_table_t *older,

@@ -17,8 +17,8 @@
  * A table holds so many sessions as it was made for, and no more. When it is
  * full a new session takes the place of an expired one, else of one never used
  * again, else of one used again only at once, else of the one idle for
- * longest. Only some of the sessions are looked at, so of each kind it is about
- * the oldest that goes.
+ * longest. Only some of the sessions are looked at, so of each kind it is
+ * about the oldest that goes.
  */
 #ifndef LBS_TABLE_H
 #define LBS_TABLE_H
@@ -69,7 +69,7 @@ typedef struct lbs_table_stats_t {
 /* --- block and view ----------------------------------------------------- */
 
 /**
- * How much memory a table needs: 13.5 bytes per session.
+ * How much memory a table needs: 13.3 bytes per session.
  *
  * @param sessions  most sessions that it holds, at least 1
  * @return bytes; 0 if sessions is 0 or the sum does not fit apr_size_t
@@ -101,6 +101,19 @@ apr_status_t lbs_table_format(void *block, apr_size_t len,
  */
 apr_status_t lbs_table_open(lbs_table_t **table, void *block, apr_size_t len,
                             lbs_table_slots_t *slots, apr_pool_t *pool);
+
+/** @return bytes for the marks of a table that can be allocated, a fifth of a
+ * byte per session */
+apr_size_t lbs_table_marks_bytes(apr_uint32_t sessions);
+
+/**
+ * From now on note which words change, for lbs_image.h. Every process that
+ * works on the table must do so; those that do not are not noticed.
+ *
+ * @param marks  lbs_table_marks_bytes(), zero at first, shared as the block;
+ *               must outlive the view
+ */
+void lbs_table_mark_changes(lbs_table_t *table, void *marks);
 
 /**
  * Let a miss in one table be looked up in an older one, which may have
@@ -159,7 +172,8 @@ apr_status_t lbs_table_find(const lbs_table_t *table, apr_uint64_t key,
 /**
  * Find the owner of a session and start its idle time anew. Writes shared
  * memory only if the expiry changes by a quantum, at the second use, and at
- * one that shows that the session is in use for some time. Cost: two cache lines.
+ * one that shows that the session is in use for some time. Cost: two cache
+ * lines.
  *
  * @param idle_us  the session ends this long after now
  * @param hit      out: as it is now; written on APR_SUCCESS and APR_TIMEUP

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_table_int.h - the shared block and its words, for src/table only.
  *
- *     block   head (two cache lines), buckets, marks
+ *     block   head (two cache lines), then buckets
  *     bucket  one cache line, eight words
- *     marks   one bit per word, 64 to a word of their own: changed since the
+ *     marks   in a block of their own: one bit per word, changed since the
  *             marks were last taken, see lbs_image.h
  *     word    tag 32 | slot 13 | expiry 15 | seen 2 | alt 1 | valid 1
  *             63..32   31..19    18..4       3..2     1       0
@@ -93,7 +93,7 @@ _Static_assert(sizeof(lbs_table_head_t) == 2 * LBS_TABLE_ALIGN,
 struct lbs_table_t {
     lbs_table_head_t *head;
     lbs_atomic64_t *words;
-    lbs_atomic64_t *marks;
+    lbs_atomic64_t *marks; /* NULL: nobody wants to know */
     lbs_table_slots_t *slots;
     apr_uint64_t buckets; /* 2 .. 2^32 - 2, even */
     apr_uint32_t sessions;
@@ -110,9 +110,13 @@ static inline void lbs_table_mark(const lbs_table_t *table,
                                   const lbs_atomic64_t *at)
 {
     apr_uint64_t index = (apr_uint64_t)(at - table->words);
-    lbs_atomic64_t *mark = &table->marks[index / 64];
     apr_uint64_t bit = APR_UINT64_C(1) << index % 64;
+    lbs_atomic64_t *mark;
 
+    if (table->marks == NULL) {
+        return;
+    }
+    mark = &table->marks[index / 64];
     if ((lbs_atomic_load64_total(mark) & bit) == 0) {
         lbs_atomic_or64_total(mark, bit);
     }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_persist.h - the state file: LBStickyPersist.
  *
- * Read once, when httpd starts with nothing in shared memory; written when a
- * configuration begins, when it ends, and meanwhile every few seconds if
+ * Read when httpd starts with nothing in shared memory; written when a
+ * configuration begins, when httpd ends, and meanwhile every few seconds if
  * something happened, so that it is never older than ten seconds.
  *
  * Written by httpd's parent, because children may not write where root may.
  * It has a thread for that: the parent itself is free for modules every ten
  * seconds and a bit, and has children to look after while a disk is slow. The
  * thread logs nothing (lbs_persist_write.h says why); the parent's main
- * thread says what became of it.
+ * thread says what became of it. A reload does not wait for the disk: a thread
+ * that does is left behind, and the next one begins when it is done.
  */
 #ifndef LBS_PERSIST_H
 #define LBS_PERSIST_H
@@ -26,8 +27,8 @@
  */
 apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp);
 
-/** Write it once now, which shows whether it can be written, and from now on
- * to the end of this configuration. Parent, in post_config. */
+/** Write it from now on to the end of this configuration. A first start looks
+ * whether it can be written. Parent, in post_config. */
 void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server);
 
 /** Log it when the file cannot be written any more, or can be again. httpd's

@@ -86,6 +86,7 @@ static apr_status_t open_tables(lbs_runtime_t *rt, const lbs_shared_t *shared,
         if (rv != APR_SUCCESS) {
             return rv;
         }
+        lbs_table_mark_changes(rt->tables[i], shared->table[i].marks);
     }
     rt->table_count = i;
     rt->table = rt->tables[0];
@@ -134,7 +135,7 @@ apr_status_t lbs_runtime_empty_tables(server_rec *main_server)
     return lbs_runtime_fit_tables(main_server);
 }
 
-static apr_status_t open_views(lbs_runtime_t *rt, server_rec *s)
+static apr_status_t open_views(lbs_runtime_t *rt)
 {
     const lbs_shared_t *shared = rt->shared;
     apr_status_t rv =
@@ -147,13 +148,26 @@ static apr_status_t open_views(lbs_runtime_t *rt, server_rec *s)
         rt->rows = *lbs_registry_rows(rt->registry);
         rv = open_tables(rt, shared, rt->pool);
     }
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
-                     LBSNO(1900) "the shared memory of an earlier "
-                                 "configuration cannot be used; stop and "
-                                 "start httpd");
-    }
     return rv;
+}
+
+/* Views of what an earlier configuration left. Where that does not fit, which
+ * another build may leave under the same name, the state file is begun from.
+ */
+static apr_status_t open_or_renew(lbs_runtime_t *rt, server_rec *s)
+{
+    apr_status_t rv = open_views(rt);
+
+    if (rv == APR_SUCCESS) {
+        return rv;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
+                 LBSNO(1900) "the shared memory of the configuration before "
+                             "is not that of this module's build: beginning "
+                             "from the state file");
+    rt->table_count = 0;
+    memset(rt->tables, 0, sizeof(rt->tables));
+    return lbs_shared_renew(rt->shared, s);
 }
 
 /* Where dlclose() keeps a module, what is static here outlives pconf. */
@@ -178,13 +192,13 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
     runtime->pool = pconf;
     runtime->shared = shared;
     if (!shared->fresh) {
-        rv = open_views(runtime, main_server);
+        rv = open_or_renew(runtime, main_server);
     }
     if (rv == APR_SUCCESS) {
         rv = fit_tables(runtime, conf->sessions, main_server);
     }
     if (rv == APR_SUCCESS) {
-        rv = open_views(runtime, main_server);
+        rv = open_views(runtime);
     }
     return rv;
 }

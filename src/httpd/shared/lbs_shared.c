@@ -8,14 +8,24 @@
 
 #include "mod_lbsticky.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_kept.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_shm.h"
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_first.h"
 
-/* Another version of the module, loaded by a reload, makes blocks of its own
- * and finds in the state file what was in these. */
+/* Another build of the module, loaded by a reload, makes blocks of its own and
+ * finds in the state file what was in these. Their name is this and a hash of
+ * how they are laid out. */
 #define RETAINED "mod_lbsticky " LBSTICKY_VERSION
+
+/* A sum of the headers that say so, from the Makefile: structures may change
+ * and keep their size. */
+#ifndef LBS_LAYOUT
+#define LBS_LAYOUT 0
+#endif
+#define TEXT_OF(number) #number
+#define LAYOUT_TEXT(number) "lbs layout " TEXT_OF(number)
 
 #define MIN_CHILDREN 1024 /* rows, if the MPM may not have more than half */
 
@@ -72,32 +82,87 @@ static apr_status_t make_registry(lbs_shared_t *shared, server_rec *s)
                                shared->children, &seed);
 }
 
+static apr_uint64_t layout(void)
+{
+    static const lbs_hash_key_t key = {"lbs layout key"};
+    static const char text[] = RETAINED;
+    static const char sum[] = LAYOUT_TEXT(LBS_LAYOUT);
+    apr_uint64_t sizes[] = {
+        sizeof(lbs_shared_t),  sizeof(lbs_shared_notes_t),
+        LBS_FIRST_WORDS,       lbs_registry_layout(),
+        lbs_table_bytes(1000), lbs_hash_bytes(&key, sum, sizeof(sum))};
+
+    return lbs_hash_two(&key, text, sizeof(text), sizes, sizeof(sizes));
+}
+
+static lbs_shared_t *find_retained(apr_uint64_t of)
+{
+    char name[sizeof(RETAINED) + 18];
+    lbs_shared_t *shared;
+
+    apr_snprintf(name, sizeof(name), "%s %016" APR_UINT64_T_HEX_FMT, RETAINED,
+                 of);
+    shared = ap_retained_data_get(name);
+    return shared != NULL ? shared
+                          : ap_retained_data_create(name, sizeof(*shared));
+}
+
+/* Blocks that are not those in use: another build had its own meanwhile. What
+ * children have of them they keep; the parent does not give back what a thread
+ * of its own may still look at. */
+static void forget_blocks(lbs_shared_t *shared)
+{
+    while (shared->table[0].pool != NULL) {
+        lbs_shared_drop_table(shared, 0);
+    }
+    memset(shared, 0, sizeof(*shared));
+}
+
+static apr_status_t make_blocks(lbs_shared_t *shared, server_rec *s)
+{
+    apr_pool_t *pool = s->process->pool;
+    void *first, *notes;
+    apr_status_t rv = share(&first, LBS_FIRST_WORDS * sizeof(*shared->first),
+                            pool, s, "first picks", "LBStickyTable sessions=");
+
+    if (rv == APR_SUCCESS) {
+        rv = share(&notes, sizeof(*shared->notes), pool, s, "notes",
+                   "LBStickyTable sessions=");
+    }
+    if (rv == APR_SUCCESS) {
+        shared->first = first;
+        shared->notes = notes;
+        rv = make_registry(shared, s);
+    }
+    return rv;
+}
+
 apr_status_t lbs_shared_find(lbs_shared_t **found, server_rec *main_server)
 {
-    apr_pool_t *pool = main_server->process->pool;
-    lbs_shared_t *shared = ap_retained_data_get(RETAINED);
+    apr_uint64_t mine = layout();
+    lbs_kept_t *kept = lbs_kept();
+    lbs_shared_t *shared = find_retained(mine);
     apr_status_t rv = APR_SUCCESS;
-    void *first, *notes;
 
-    if (shared == NULL) {
-        shared = ap_retained_data_create(RETAINED, sizeof(*shared));
+    if (kept->owner != mine) {
+        forget_blocks(shared);
     }
     shared->fresh = shared->registry == NULL;
     if (shared->fresh) {
-        rv = share(&first, LBS_FIRST_WORDS * sizeof(*shared->first), pool,
-                   main_server, "first picks", "LBStickyTable sessions=");
-        if (rv == APR_SUCCESS) {
-            rv = share(&notes, sizeof(*shared->notes), pool, main_server,
-                       "notes", "LBStickyTable sessions=");
-        }
-        if (rv == APR_SUCCESS) {
-            shared->first = first;
-            shared->notes = notes;
-            rv = make_registry(shared, main_server);
-        }
+        rv = make_blocks(shared, main_server);
     }
-    *found = shared;
+    if (rv == APR_SUCCESS) {
+        kept->owner = mine;
+        *found = shared;
+    }
     return rv;
+}
+
+apr_status_t lbs_shared_renew(lbs_shared_t *shared, server_rec *main_server)
+{
+    forget_blocks(shared);
+    shared->fresh = 1;
+    return make_blocks(shared, main_server);
 }
 
 /* Tables ----------------------------------------------------------------- */
@@ -124,6 +189,10 @@ static apr_status_t make_table(lbs_shared_table_t *table,
      * then pconf, which saves the table's sessions. */
     apr_pool_create(&table->pool, NULL);
     rv = lbs_shm_create(&table->base, table->bytes, table->pool);
+    if (rv == APR_SUCCESS) {
+        rv = lbs_shm_create(&table->marks, lbs_table_marks_bytes(sessions),
+                            table->pool);
+    }
     if (rv == APR_SUCCESS) {
         rv = lbs_table_format(table->base, table->bytes, sessions);
     }

@@ -26,6 +26,7 @@
 typedef struct lbs_shared_table_t {
     apr_pool_t *pool; /* of the block; NULL: no table */
     void *base;
+    void *marks; /* lbs_table_mark_changes() */
     apr_size_t bytes;
     apr_uint32_t sessions;
 } lbs_shared_table_t;
@@ -54,11 +55,19 @@ typedef struct lbs_shared_t {
 } lbs_shared_t;
 
 /**
- * Find the blocks, or make them. Parent, in post_config.
+ * Find the blocks, or make them: those of another build of this module are
+ * none. Parent, in post_config.
  *
  * @return APR_SUCCESS; anything else was logged with what to change
  */
 apr_status_t lbs_shared_find(lbs_shared_t **shared, server_rec *main_server);
+
+/**
+ * Make them anew: what there is cannot be used. Parent, in post_config.
+ *
+ * @return APR_SUCCESS; anything else was logged with what to change
+ */
+apr_status_t lbs_shared_renew(lbs_shared_t *shared, server_rec *main_server);
 
 /**
  * Put a new, empty table in front.

@@ -65,6 +65,8 @@ TAP_FUNC lbs_table_t *new_table(lbs_registry_t *reg, apr_uint32_t sessions)
                != APR_SUCCESS) {
         bail_out("no table");
     }
+    lbs_table_mark_changes(
+        table, apr_pcalloc(memory, lbs_table_marks_bytes(sessions)));
     return table;
 }
 

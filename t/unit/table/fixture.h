@@ -66,6 +66,7 @@ TAP_FUNC lbs_table_t *make_table(apr_uint32_t sessions,
         bail_out("cannot make a table of %lu sessions",
                  (unsigned long)sessions);
     }
+    lbs_table_mark_changes(table, shared(lbs_table_marks_bytes(sessions)));
     return table;
 }
 
