@@ -9,7 +9,6 @@
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/server/lbs_persist_read.h"
 #include "src/httpd/server/lbs_persist_thread.h"
-#include "src/httpd/server/lbs_persist_write.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* The main thread's. */
@@ -127,9 +126,6 @@ void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server)
     }
     state.parent = getpid();
     state.server = main_server;
-    if (lbs_runtime()->shared->fresh) {
-        report(lbs_persist_file_try(conf->persist, pconf));
-    }
     rv = lbs_persist_thread_start(&state.thread, conf);
     if (rv != APR_SUCCESS) {
         state.thread = NULL;
@@ -137,6 +133,10 @@ void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server)
                      LBSNO(1704) "no thread for the state file: it is not "
                                  "written, and a stop or crash loses learned "
                                  "sessions");
+    }
+    else if (lbs_runtime()->shared->fresh) {
+        lbs_persist_thread_first(state.thread);
+        report(lbs_persist_thread_result(state.thread));
     }
     apr_pool_pre_cleanup_register(main_server->process->pool, &state,
                                   note_end);

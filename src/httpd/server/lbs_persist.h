@@ -27,8 +27,9 @@
  */
 apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp);
 
-/** Write it from now on to the end of this configuration. A first start looks
- * whether it can be written. Parent, in post_config. */
+/** Write it from now on to the end of this configuration. A first start waits
+ * for the first time, which shows whether it can be written. Parent, in
+ * post_config. */
 void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server);
 
 /** Log it when the file cannot be written any more, or can be again. httpd's

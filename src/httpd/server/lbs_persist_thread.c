@@ -56,6 +56,7 @@ struct lbs_persist_thread_t {
     lbs_atomic32_t give_up; /* images are not wanted any more */
     lbs_atomic32_t result;  /* apr_status_t of the last writing */
     lbs_atomic32_t *is_over;
+    int complete; /* there is a file of the configuration before */
     /* The thread's. */
     apr_interval_time_t took;
     apr_uint64_t activity; /* what had happened by the last good one */
@@ -180,10 +181,14 @@ static int is_due(const lbs_persist_thread_t *t)
  * is loaded. In the kernel's memory it survives this process. */
 static void save_rest(lbs_persist_thread_t *t)
 {
-    if (lbs_persist_file_follows(t->file) && take_turn(t)) {
-        (void)write_all(t, 0, 0);
-        lbs_atomic_store32_release(&t->kept->disk, 0);
+    if (!lbs_persist_file_follows(t->file) || !take_turn(t)) {
+        return;
     }
+    if (write_all(t, 0, 0) == APR_SUCCESS) {
+        lbs_atomic_store64_relaxed(&t->kept->left,
+                                   lbs_persist_file_name(t->file));
+    }
+    lbs_atomic_store32_release(&t->kept->disk, 0);
 }
 
 /* The last image takes its time on a slow disk, and a stop is not patient. */
@@ -211,6 +216,10 @@ static void *write_on(void *data)
     (void)pthread_mutex_lock(&t->lock);
     t->begun = 1;
     (void)pthread_cond_broadcast(&t->told);
+    if (t->complete) {
+        sleep_until(t, beat + PERIOD);
+        beat = lbs_runtime_now();
+    }
     while (t->stop == GO_ON) {
         if (is_due(t)) {
             save(t);
@@ -282,6 +291,9 @@ apr_status_t lbs_persist_thread_start(lbs_persist_thread_t **thread,
     lbs_atomic_store32_relaxed(&t->result, APR_EAGAIN);
     rv = lbs_persist_file_create(&t->file, conf, memory);
     if (rv == APR_SUCCESS) {
+        t->complete = lbs_atomic_load64_relaxed(&t->kept->left)
+                      == lbs_persist_file_name(t->file);
+        lbs_atomic_store64_relaxed(&t->kept->left, 0);
         (void)pthread_mutex_init(&t->lock, NULL);
         init_cond(&t->wake);
         init_cond(&t->told);
@@ -293,6 +305,18 @@ apr_status_t lbs_persist_thread_start(lbs_persist_thread_t **thread,
     }
     *thread = t;
     return APR_SUCCESS;
+}
+
+void lbs_persist_thread_first(lbs_persist_thread_t *thread)
+{
+    apr_time_t until = lbs_runtime_now() + END_MOST;
+
+    (void)pthread_mutex_lock(&thread->lock);
+    while (lbs_persist_thread_result(thread) == APR_EAGAIN
+           && lbs_runtime_now() < until) {
+        (void)wait_until(thread, &thread->told, until);
+    }
+    (void)pthread_mutex_unlock(&thread->lock);
 }
 
 apr_status_t lbs_persist_thread_result(const lbs_persist_thread_t *thread)

@@ -11,10 +11,14 @@
 
 typedef struct lbs_persist_thread_t lbs_persist_thread_t; /* opaque */
 
-/** Begin to write, at once and then every few seconds.
+/** Begin to write, every few seconds and, unless the configuration before left
+ * a file that is complete, at once.
  * @return APR_SUCCESS; anything else: there is none, and nothing is written */
 apr_status_t lbs_persist_thread_start(lbs_persist_thread_t **thread,
                                       const lbs_main_conf_t *conf);
+
+/** Wait for the first writing, as long as a stop would. */
+void lbs_persist_thread_first(lbs_persist_thread_t *thread);
 
 /** @return what became of the last writing; APR_EAGAIN: there was none yet */
 apr_status_t lbs_persist_thread_result(const lbs_persist_thread_t *thread);

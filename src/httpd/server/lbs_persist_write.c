@@ -105,17 +105,11 @@ static apr_status_t create(const char *temporary, int *fd)
     return *fd < 0 ? errno : APR_SUCCESS;
 }
 
-apr_status_t lbs_persist_file_try(const char *path, apr_pool_t *pool)
+apr_uint64_t lbs_persist_file_name(const lbs_persist_file_t *file)
 {
-    const char *temporary = apr_pstrcat(pool, path, ".new", NULL);
-    int fd;
-    apr_status_t rv = create(temporary, &fd);
+    static const lbs_hash_key_t key = {"lbs state path"};
 
-    if (rv == APR_SUCCESS) {
-        (void)lbs_persist_fd_close(fd);
-        (void)unlink(temporary);
-    }
-    return rv;
+    return lbs_hash_bytes(&key, file->path, strlen(file->path)) | 1;
 }
 
 /* Step one --------------------------------------------------------------- */

@@ -33,9 +33,8 @@ apr_status_t lbs_persist_file_create(lbs_persist_file_t **file,
                                      const lbs_main_conf_t *conf,
                                      apr_pool_t *pool);
 
-/** Can the file be made where it shall be? Creates and removes the temporary
- * one. @return APR_SUCCESS, or why not */
-apr_status_t lbs_persist_file_try(const char *path, apr_pool_t *pool);
+/** @return a hash of its path, not 0 */
+apr_uint64_t lbs_persist_file_name(const lbs_persist_file_t *file);
 
 /** @return 1 when what has changed can be written behind what is there */
 int lbs_persist_file_follows(const lbs_persist_file_t *file);

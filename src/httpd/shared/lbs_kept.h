@@ -28,6 +28,8 @@ typedef struct lbs_kept_thread_t {
 typedef struct lbs_kept_t {
     apr_uint64_t owner;  /* layout of the blocks in use; 0: none yet */
     lbs_atomic32_t disk; /* 1: a thread is writing the state file */
+    lbs_atomic64_t left; /* hash of the path of the one that the configuration
+                          * before left with all that had happened; 0: none */
     lbs_kept_thread_t threads[LBS_KEPT_THREADS];
 } lbs_kept_t;
 
