@@ -5,7 +5,8 @@
  * intervals (exponential, an eighth of idle on average), about thirty, then a
  * new one takes their place. When all is settled somebody adds 1, 10 or 100
  * requests with keys never seen before for every real one, for as long as one
- * idle time; each made-up key is used once, or twice at once. Counted during
+ * idle time; each made-up key is used once, or twice at once, or
+ * once more a fifteenth of idle later. Counted during
  * that time: requests of users who were here less than idle ago and are not
  * known any more. Users who come during the flood are told apart: nothing
  * says yet that they are real, and a large flood costs them their place.
@@ -224,32 +225,73 @@ static void one_request(stage_t *stage, user_t *user, lbs_rand_t *rand,
     }
 }
 
+/* Made-up keys that come back, in the order in which they do. */
+#define RETURN (IDLE / 15)
+#define RETURNING (1u << 22)
+
+static struct {
+    apr_uint64_t key;
+    apr_time_t at;
+} * returning; /* a ring */
+static apr_uint64_t first_back, last_back;
+
+static void come_back(stage_t *stage, apr_time_t now)
+{
+    while (first_back < last_back
+           && returning[first_back % RETURNING].at <= now) {
+        apr_uint64_t key = returning[first_back++ % RETURNING].key;
+
+        (void)table_use(stage, key, now);
+        (void)lru_use(&stage->lru, key, now);
+    }
+}
+
+static void will_come_back(apr_uint64_t key, apr_time_t now)
+{
+    if (last_back - first_back < RETURNING) {
+        returning[last_back % RETURNING].key = key;
+        returning[last_back++ % RETURNING].at = now + RETURN;
+    }
+}
+
 static void flood(stage_t *stage, lbs_rand_t *rand, apr_time_t now, int count,
                   int touches)
 {
     int i;
     int touch;
 
+    if (touches < 0) {
+        come_back(stage, now);
+    }
+
     for (i = 0; i < count; i++) {
         apr_uint64_t key = lbs_rand_next(rand);
 
-        for (touch = 0; touch < touches; touch++) {
+        for (touch = 0; touch < abs(touches); touch++) {
             (void)table_use(stage, key, now); /* nobody misses them */
             (void)lru_use(&stage->lru, key, now);
+        }
+        if (touches < 0) {
+            will_come_back(key, now);
         }
     }
 }
 
+/* @param touches  of each made-up key, at once; -1: one, and it comes back */
 static void simulate(int per_request, int touches, apr_pool_t *pool)
 {
     user_t *user = calloc(USERS, sizeof(*user));
     apr_uint64_t requests = (apr_uint64_t)USERS * PER_IDLE;
     loss_t loss = {{0, 0}, {0, 0}, {0, 0}};
+    const char *how = touches == 1   ? "1_touch"
+                      : touches == 2 ? "2_touch"
+                                     : "return";
     lbs_rand_t rand = {1};
     stage_t stage;
     apr_uint64_t n;
 
     stage_create(&stage, pool);
+    first_back = last_back = 0;
     for (n = 0; user != NULL && n < requests * (SETTLE + 1); n++) {
         apr_time_t now =
             IDLE + (apr_time_t)(n * (apr_uint64_t)IDLE / requests);
@@ -262,12 +304,12 @@ static void simulate(int per_request, int touches, apr_pool_t *pool)
         }
         (void)lbs_sweep_run(stage.sweep, 1, now, NULL, NULL, NULL);
     }
-    printf("table_lost_to_%d_per_request_%d_touch\t%.1f\t%%\n", per_request,
-           touches, percent(loss.table, loss.asked, 1));
-    printf("table_lost_to_%d_per_request_%d_touch_before\t%.1f\t%%\n",
-           per_request, touches, percent(loss.table, loss.asked, 0));
-    printf("lru_lost_to_%d_per_request_%d_touch\t%.1f\t%%\n", per_request,
-           touches, percent(loss.lru, loss.asked, 1));
+    printf("table_lost_to_%d_per_request_%s\t%.1f\t%%\n", per_request, how,
+           percent(loss.table, loss.asked, 1));
+    printf("table_lost_to_%d_per_request_%s_before\t%.1f\t%%\n", per_request,
+           how, percent(loss.table, loss.asked, 0));
+    printf("lru_lost_to_%d_per_request_%s\t%.1f\t%%\n", per_request, how,
+           percent(loss.lru, loss.asked, 1));
     stage_destroy(&stage);
     free(user);
 }
@@ -280,9 +322,16 @@ int main(void)
 
     apr_initialize();
     apr_pool_create(&pool, NULL);
+    returning = calloc(RETURNING, sizeof(*returning));
+    if (returning == NULL) {
+        return 1;
+    }
     for (i = 0; i < sizeof(floods) / sizeof(floods[0]); i++) {
         simulate(floods[i], 1, pool);
         simulate(floods[i], 2, pool);
+        if (floods[i] > 0) {
+            simulate(floods[i], -1, pool);
+        }
     }
     apr_terminate();
     return 0;

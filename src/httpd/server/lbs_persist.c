@@ -25,8 +25,37 @@ static const char *path_of(server_rec *s)
     return lbs_config_of(s)->main->persist;
 }
 
+static void tell_outcome(const lbs_persist_outcome_t *outcome, server_rec *s)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+
+    if (outcome->taken) {
+        ap_log_error(
+            APLOG_MARK, APLOG_NOTICE, 0, s,
+            LBSNO(1700) "state file, %" APR_TIME_T_FMT
+                        " s old: %u members, %" APR_UINT64_T_FMT " sessions%s",
+            apr_time_sec(outcome->elapsed), outcome->members,
+            outcome->sessions,
+            outcome->cut == 0 ? ""
+                              : "; httpd ended while it wrote the last of it, "
+                                "which is left out");
+    }
+    if (outcome->refusal != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, outcome->rv, s,
+                     LBSNO(1701) "state file %s refused: %s; starting without "
+                                 "it, it is kept as %s",
+                     path_of(s), outcome->refusal, outcome->aside);
+        lbs_registry_tell(lbs_runtime()->registry, &now, LBS_REGISTRY_NONE,
+                          LBS_REGISTRY_NONE, LBS_EVENT_STATE_FILE,
+                          outcome->refusal);
+    }
+}
+
 apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
 {
+    lbs_persist_outcome_t outcome;
+    apr_status_t rv;
+
     if (path_of(main_server) == NULL || !lbs_runtime()->shared->fresh) {
         return APR_SUCCESS;
     }
@@ -38,7 +67,9 @@ apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
                                  "older than ten seconds",
                      path_of(main_server));
     }
-    return lbs_persist_read(main_server, ptemp);
+    rv = lbs_persist_read(main_server, &outcome, ptemp);
+    tell_outcome(&outcome, main_server);
+    return rv;
 }
 
 /* Say when it begins to fail, and when that is over. */

@@ -10,7 +10,6 @@
 
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/pool/lbs_pools.h"
-#include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_restore.h"
 
@@ -156,7 +155,7 @@ static apr_status_t make_room(const lbs_restore_info_t *info)
 }
 
 static apr_status_t restore(lbs_restore_t *from, server_rec *s,
-                            apr_pool_t *ptemp)
+                            lbs_persist_outcome_t *outcome, apr_pool_t *ptemp)
 {
     lbs_runtime_t *rt = lbs_runtime();
     lbs_image_report_t sessions = {0};
@@ -179,38 +178,27 @@ static apr_status_t restore(lbs_restore_t *from, server_rec *s,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                 LBSNO(1700) "state file, %" APR_TIME_T_FMT
-                             " s old: %u members, %" APR_UINT64_T_FMT
-                             " sessions%s",
-                 apr_time_sec(info.elapsed), report.members, sessions.kept,
-                 info.cut == 0 ? ""
-                               : "; httpd ended while it wrote the last of "
-                                 "it, which is left out");
+    outcome->taken = 1;
+    outcome->elapsed = info.elapsed;
+    outcome->cut = info.cut;
+    outcome->members = report.members;
+    outcome->sessions = sessions.kept;
     return APR_SUCCESS;
 }
 
 /* The file is not what it should be, or there is no room for what it holds. */
-static void refuse(const char *path, const found_t *found, apr_status_t rv,
-                   server_rec *s, apr_pool_t *ptemp)
+static void refuse(const char *path, const found_t *found,
+                   lbs_persist_outcome_t *outcome, apr_pool_t *ptemp)
 {
-    const char *why =
+    outcome->refusal =
         found->refusal != NULL ? found->refusal : "it cannot be read";
-    const char *aside = apr_pstrcat(ptemp, path, ".refused", NULL);
-    lbs_clock_t now = lbs_runtime_clock();
-
-    (void)apr_file_rename(path, aside, ptemp);
-    ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
-                 LBSNO(1701) "state file %s refused: %s; starting without "
-                             "it, it is kept as %s",
-                 path, why, aside);
-    lbs_registry_tell(lbs_runtime()->registry, &now, LBS_REGISTRY_NONE,
-                      LBS_REGISTRY_NONE, LBS_EVENT_STATE_FILE, why);
+    outcome->aside = apr_pstrcat(ptemp, path, ".refused", NULL);
+    (void)apr_file_rename(path, outcome->aside, ptemp);
 }
 
 /* What was read, into shared memory. @return as lbs_persist_read() */
-static apr_status_t take(found_t *found, server_rec *s, apr_pool_t *ptemp,
-                         apr_status_t *rv)
+static apr_status_t take(found_t *found, server_rec *s,
+                         lbs_persist_outcome_t *outcome, apr_pool_t *ptemp)
 {
     const lbs_main_conf_t *conf = lbs_config_of(s)->main;
     lbs_clock_t now = lbs_runtime_clock();
@@ -224,34 +212,35 @@ static apr_status_t take(found_t *found, server_rec *s, apr_pool_t *ptemp,
     if (found->refusal != NULL) {
         return APR_SUCCESS;
     }
-    *rv = restore(from, s, ptemp);
-    if (*rv == APR_SUCCESS) {
+    outcome->rv = restore(from, s, outcome, ptemp);
+    if (outcome->rv == APR_SUCCESS) {
         return APR_SUCCESS;
     }
     found->refusal = "there is no memory for its sessions";
     return lbs_runtime_empty_tables(s);
 }
 
-apr_status_t lbs_persist_read(server_rec *main_server, apr_pool_t *ptemp)
+apr_status_t lbs_persist_read(server_rec *main_server,
+                              lbs_persist_outcome_t *outcome,
+                              apr_pool_t *ptemp)
 {
     const char *path = lbs_config_of(main_server)->main->persist;
     found_t found = {NULL, 0, NULL};
     apr_status_t started = APR_SUCCESS;
-    apr_status_t rv;
 
-    if (path == NULL) {
-        return APR_SUCCESS;
-    }
-    rv = read_file(path, &found, ptemp);
-    if (APR_STATUS_IS_ENOENT(rv) || APR_STATUS_IS_ENOTDIR(rv)) {
+    memset(outcome, 0, sizeof(*outcome));
+    outcome->rv = read_file(path, &found, ptemp);
+    if (APR_STATUS_IS_ENOENT(outcome->rv)
+        || APR_STATUS_IS_ENOTDIR(outcome->rv)) {
         return APR_SUCCESS; /* the first start; writing will tell what is
                                wrong */
     }
-    if (rv == APR_SUCCESS && found.refusal == NULL) {
-        started = take(&found, main_server, ptemp, &rv);
+    if (outcome->rv == APR_SUCCESS && found.refusal == NULL) {
+        started = take(&found, main_server, outcome, ptemp);
     }
-    if (rv != APR_SUCCESS || found.refusal != NULL) {
-        refuse(path, &found, rv, main_server, ptemp);
+    if (outcome->rv != APR_SUCCESS || found.refusal != NULL) {
+        outcome->taken = 0;
+        refuse(path, &found, outcome, ptemp);
     }
     return started;
 }

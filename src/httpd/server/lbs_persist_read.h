@@ -5,13 +5,28 @@
 
 #include <httpd.h>
 
+/* What became of it; all zero where there is no file. */
+typedef struct lbs_persist_outcome_t {
+    int taken;
+    apr_interval_time_t elapsed; /* since it was written */
+    apr_uint64_t cut;            /* bytes at its end that are none */
+    apr_uint32_t members;
+    apr_uint64_t sessions;
+    const char *refusal; /* NULL: it was not refused; else why, and: */
+    const char *aside;   /* where it is now */
+    apr_status_t rv;     /* the system's word on it */
+} lbs_persist_outcome_t;
+
 /**
  * Read the state file into shared memory that is new. A file that is refused
- * is logged once and kept aside as FILE.refused.
+ * is kept aside as FILE.refused.
  *
+ * @param outcome  out: strings live as long as ptemp
  * @return APR_SUCCESS, also without the file; anything else: there is no
  *         memory for a table either, it was logged and the start must fail
  */
-apr_status_t lbs_persist_read(server_rec *main_server, apr_pool_t *ptemp);
+apr_status_t lbs_persist_read(server_rec *main_server,
+                              lbs_persist_outcome_t *outcome,
+                              apr_pool_t *ptemp);
 
 #endif

@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 
 #include "src/base/lbs_rand.h"
-#include "src/state/lbs_record_int.h"
+#include "src/state/lbs_bytes_int.h"
 #include "src/table/lbs_validate.h"
 #include "t/unit/state/saved.h"
 
@@ -415,40 +415,6 @@ static void the_version_before(void)
            5, "and counters");
 }
 
-/* A file of a version that counts more, or less. */
-static void other_dimensions(void)
-{
-    static const lbs_record_dims_t more = {8, 14, 3, 20, 14};
-    static const lbs_record_dims_t other_bounds = {6, 12, 2, 13, 20};
-    static unsigned char bytes[65536];
-    lbs_saved_pool_t pool = {.id = 9, .requests = 11};
-    lbs_saved_member_t member = {.id = 4, .slot = 5, .drain_since = 6};
-    lbs_writer_t w = {bytes, sizeof(bytes), 0};
-    lbs_reader_t r;
-    apr_size_t i;
-
-    pool.decisions[5][11] = 77;
-    member.counted.counts[12] = 99;
-    member.counted.eject.count = 3;
-    for (i = 0; i < 2; i++) {
-        const lbs_record_dims_t *dims = i == 0 ? &more : &other_bounds;
-        lbs_codec_t out = {&w, NULL, dims};
-        lbs_codec_t in = {NULL, &r, dims};
-        lbs_saved_pool_t pool_back;
-        lbs_saved_member_t member_back;
-
-        w.len = 0;
-        lbs_record_code_pool(&out, &pool);
-        lbs_record_code_member(&out, &member);
-        r = (lbs_reader_t){bytes, w.len, 0};
-        lbs_record_code_pool(&in, &pool_back);
-        lbs_record_code_member(&in, &member_back);
-        ok(r.left == 0 && !r.short_of, "all of it is read");
-        is_mem(&pool_back, &pool, sizeof(pool), "what both know of a pool");
-        is_mem(&member_back, &member, sizeof(member), "and of a member");
-    }
-}
-
 /* What is none of ours is not read to its end, however long it is. */
 static void the_first_bytes_tell(void)
 {
@@ -620,7 +586,6 @@ int main(void)
     not_ours();
     the_first_bytes_tell();
     the_version_before();
-    other_dimensions();
     secrets_in_rotation();
     every_byte_flipped_and_each_truncation();
     sealed_nonsense();

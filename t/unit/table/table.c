@@ -239,37 +239,6 @@ static void test_promotion(void)
     is_int(twice, 0, "however many at once do not");
 }
 
-/* What is used a second time, at once or later, outlives what is not. */
-static void test_second_use(void)
-{
-    lbs_table_slots_t *slots = make_slots(2);
-    lbs_table_t *table = make_table(1000, slots);
-    lbs_table_hit_t hit;
-    lbs_table_stats_t stats;
-    int lost = 0;
-    int over = 0;
-    apr_uint64_t n;
-
-    for (n = 0; n < 100; n++) {
-        lbs_table_bind(table, key_of(n), 1, START, IDLE, NULL);
-        lbs_table_renew(table, key_of(n), START + (apr_time_t)n, IDLE, &hit);
-    }
-    for (n = 1000; n < 12000; n++) {
-        lbs_table_bind(table, key_of(n), 1, START + SECOND, IDLE, NULL);
-        lbs_table_stats(table, &stats);
-        over += stats.entries > 1000;
-    }
-    for (n = 0; n < 100; n++) {
-        lost += lbs_table_find(table, key_of(n), START + SECOND, &hit)
-                != APR_SUCCESS;
-    }
-    is_int(lost, 0, "eleven thousand keys used once push out none of them");
-    is_int(over, 0, "and there are never more than the table is for");
-    is_int(stats.entries, 1000, "it is full");
-    is_int(stats.evicted_unseen, 10100, "those gone are counted");
-    is_int(stats.evicted_seen, 0, "by their kind");
-}
-
 /* Hot sessions must not make their cache line travel between processors. */
 static void test_quiet_renew(void)
 {
@@ -605,7 +574,6 @@ int main(void)
     test_clock_wrap();
     test_backwards_clock();
     test_promotion();
-    test_second_use();
     test_quiet_renew();
     test_quantum();
     slots = make_slots(8);
