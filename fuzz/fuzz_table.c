@@ -83,8 +83,8 @@ static void import(const lbs_table_t *from, const lbs_table_slots_t *slots,
     for (i = 0; i < (int)count; i++) {
         words[i] = from->words[i]; /* unlike an export: damaged ones too */
     }
-    must(lbs_image_import(table, 0, words, count, origin, now, &report)
-         == APR_SUCCESS);
+    must(lbs_image_import(table, 0, words, count) == APR_SUCCESS);
+    lbs_image_adopt(table, origin, now, &report);
     must(lbs_validate_table(table, now, &valid, pool) == APR_SUCCESS);
     must(valid.valid == report.kept && valid.stray == 0);
 }
