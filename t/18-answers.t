@@ -184,10 +184,8 @@ subtest 'an answer that refuses an unknown key teaches nothing' => sub {
 subtest 'Tomcat without cookies' => sub {
     for my $n (1 .. 8) {
         my $id = "T$n";
-        my $seen = 0;
-        until ($seen) {
-            my $r = $h->get("/tomcat/x;jsessionid=$id?status=400&at=web2,web3,web4");
-            $seen = $r->status == 200;
+        for (1 .. 8) {
+            last if $h->get("/tomcat/x;jsessionid=$id?status=400&at=web2,web3,web4")->status == 200;
         }
         my $r = $h->get("/tomcat/x;jsessionid=$id?status=400&at=web2,web3,web4");
         is $r->status . ' ' . verdict($r), '200 kept', "$id: at the member that knows it";
@@ -217,8 +215,8 @@ subtest 'a member sets a cookie of this name' => sub {
         my $uri = setting("/$pool/", 'LB=inner; Path=/', 'other=1; Path=/');
         my $r = $h->get($uri, jar => $jar);
         my $member = $r->member;
-        is scalar(my @all = $r->set_cookies('LB')), 1, "$pool: one cookie of the name";
-        isnt $jar->value('LB'), 'inner', 'ours';
+        is scalar(my @all = $r->set_cookies('LB')), 2, "$pool: both are sent";
+        like $jar->value('LB'), qr/^[\w-]{48}$/, 'ours is the one that stays';
         my %seen;
         for (1 .. 12) {
             $r = $h->get($uri, jar => $jar);

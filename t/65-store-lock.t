@@ -96,10 +96,27 @@ subtest 'held while httpd is reloaded and stopped' => sub {
         'after a reload everybody is known';
     my $from = time;
     $h->stop;
-    cmp_ok time - $from, '<', 15, 'a stop does not wait for it';
+    cmp_ok time - $from, '<', 5, 'a stop does not wait for it';
+    is scalar($h->error_log(qr/AH00046/)), 0, 'nobody is ended by force';
     kill KILL => $pid;
     waitpid $pid, 0;
     $h->no_unexpected_log(qr/AH00045/);
+};
+
+subtest 'httpd is stopped while calls wait for it' => sub {
+    my ($h, $lock) = start();
+    my %home = map { $_ => visit($h, $_)->member } map { "before$_" } 1 .. 6;
+    my $pid = hold($lock);
+    my @c = map { my $c = $h->connect;
+        $c->send_request('GET', '/app/', headers => [['X-Key', "new$_"]]); $c } 1 .. 6;
+    sleep 0.1;
+    my $from = time;
+    $h->stop;
+    cmp_ok time - $from, '<', 5, sprintf 'a stop, %.1f s', time - $from;
+    is scalar($h->error_log(qr/AH00046/)), 0, 'nobody is ended by force';
+    kill KILL => $pid;
+    waitpid $pid, 0;
+    $h->no_unexpected_log;
 };
 
 subtest 'a lock that cannot be taken at all' => sub {

@@ -72,12 +72,19 @@ static void renew_token(lbs_request_t *req, int index)
                                  sizeof(req->visit.token.sid));
 }
 
-void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index)
+void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index,
+                          int again)
 {
     /* A subrequest has no headers of its own to the client. */
-    if (!req->choice.temporary && r->main == NULL && is_due(req)) {
+    if (r->main != NULL) {
+        return;
+    }
+    if (!req->choice.temporary && (again || is_due(req))) {
         renew_token(req, index);
         issue(r, req);
+    }
+    else if (again && req->visit.has_token) {
+        issue(r, req); /* as it was shown: the session stays at home */
     }
 }
 

@@ -16,8 +16,11 @@
  * make one and the line that brings it.
  *
  * @param index  of the source `cookie` in the pool
+ * @param again  send it also where it is not due: the member's answer sets
+ *               another one of this name
  */
-void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index);
+void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index,
+                          int again);
 
 /** @return 1 while a line waits for an answer: of this request, or of one
  * whose error document it is */

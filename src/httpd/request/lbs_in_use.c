@@ -39,15 +39,21 @@ static apr_status_t end(void *baton)
     return APR_SUCCESS;
 }
 
-/* Where this thread looks for a place first: most often its last one. */
-static apr_uint32_t *hint(void)
-{
-    static __thread apr_uint32_t place = LBS_ONGOING_PLACES;
+/* Of this thread. */
+typedef struct self_t {
+    apr_uint32_t pid;  /* 0: not known yet */
+    apr_uint32_t hint; /* where it looks for a place first: at its last one */
+} self_t;
 
-    if (place == LBS_ONGOING_PLACES) {
-        place = lbs_ongoing_begin(ongoing());
+static self_t *self(void)
+{
+    static __thread self_t thread;
+
+    if (thread.pid == 0) {
+        thread.pid = (apr_uint32_t)getpid();
+        thread.hint = lbs_ongoing_begin(ongoing());
     }
-    return &place;
+    return &thread;
 }
 
 /* @return 1 when the request has a place */
@@ -58,7 +64,7 @@ static int enter(lbs_request_t *req)
     if (in_use->began == 0) {
         in_use->began = lbs_runtime_now();
         in_use->entered =
-            lbs_ongoing_enter(ongoing(), (apr_uint32_t)getpid(), hint(),
+            lbs_ongoing_enter(ongoing(), self()->pid, &self()->hint,
                               in_use->began, req->pool->set.timeout->idle,
                               &in_use->place)
             == APR_SUCCESS;

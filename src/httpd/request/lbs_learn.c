@@ -96,8 +96,7 @@ static void learn(request_rec *r, lbs_request_t *req)
             learn_taught(r, req, i);
             continue;
         case LBS_SOURCE_COOKIE:
-            lbs_taught_drop_own(r, req);
-            lbs_cookie_out_renew(r, req, i);
+            lbs_cookie_out_renew(r, req, i, lbs_taught_own(r, req));
             break;
         default:
             break;

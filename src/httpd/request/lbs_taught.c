@@ -27,12 +27,14 @@ static void add(lbs_taught_t *taught, lbs_slice_t value)
     }
 }
 
-/* All fields of a name, in the order in which httpd will send them. */
+/* All fields of a name, in the order in which httpd will send them, until fn
+ * returns 0. */
 static void each_field(const request_rec *r, const char *name,
                        apr_table_do_callback_fn_t *fn, void *baton)
 {
-    apr_table_do(fn, baton, r->err_headers_out, name, NULL);
-    apr_table_do(fn, baton, r->headers_out, name, NULL);
+    if (apr_table_do(fn, baton, r->err_headers_out, name, NULL)) {
+        apr_table_do(fn, baton, r->headers_out, name, NULL);
+    }
 }
 
 /* session= --------------------------------------------------------------- */
@@ -145,8 +147,7 @@ void lbs_taught_by(request_rec *r, const lbs_pool_t *pool, int index,
 typedef struct own_walk_t {
     lbs_slice_t name;
     apr_time_t now;
-    apr_table_t *rest; /* the lines that stay */
-    int dropped;
+    int found;
 } own_walk_t;
 
 static int walk_own(void *baton, const char *key, const char *line)
@@ -154,32 +155,11 @@ static int walk_own(void *baton, const char *key, const char *line)
     own_walk_t *walk = baton;
     lbs_setcookie_t set;
 
-    if (lbs_setcookie_parse(line, walk->name, walk->now, &set) == APR_SUCCESS
-        && !set.deletes) {
-        walk->dropped = 1;
-    }
-    else {
-        apr_table_addn(walk->rest, key, line);
-    }
-    return 1;
-}
-
-/* @return 1 when a line was taken out of this table */
-static int drop_from(apr_table_t *headers, const own_walk_t *like,
-                     apr_pool_t *pool)
-{
-    own_walk_t walk = *like;
-
-    if (apr_table_get(headers, "Set-Cookie") == NULL) {
-        return 0;
-    }
-    walk.rest = apr_table_make(pool, 4);
-    apr_table_do(walk_own, &walk, headers, "Set-Cookie", NULL);
-    if (walk.dropped) {
-        apr_table_unset(headers, "Set-Cookie");
-        apr_table_overlap(headers, walk.rest, APR_OVERLAP_TABLES_ADD);
-    }
-    return walk.dropped;
+    (void)key;
+    walk->found =
+        lbs_setcookie_parse(line, walk->name, walk->now, &set) == APR_SUCCESS
+        && !set.deletes;
+    return !walk->found;
 }
 
 /* Of all processes one, once in a while. */
@@ -194,23 +174,24 @@ static int may_warn(const lbs_pool_t *pool)
            && lbs_atomic_cas64(at, &last, now);
 }
 
-void lbs_taught_drop_own(request_rec *r, const lbs_request_t *req)
+int lbs_taught_own(request_rec *r, const lbs_request_t *req)
 {
     const lbs_pool_t *pool = req->pool;
     own_walk_t walk = {.name = pool->cookie_name, .now = apr_time_now()};
-    int dropped = drop_from(r->headers_out, &walk, r->pool);
 
-    dropped |= drop_from(r->err_headers_out, &walk, r->pool);
+    each_field(r, "Set-Cookie", walk_own, &walk);
     /* With LBStickyLocal self a member is a server like this one, and sets
      * the cookie only where it cannot read this one's markers: LBS2301. */
-    if (dropped && !pool->set.local->self && may_warn(pool)) {
+    if (walk.found && !pool->set.local->self && may_warn(pool)) {
         ap_log_rerror(
             APLOG_MARK, APLOG_WARNING, 0, r,
             LBSNO(3500) "pool %s: member %s sets the cookie %.*s, whose name "
-                        "is this server's: it does not reach visitors; if the "
-                        "member balances, too, write another name= into "
+                        "is this server's, which replaces it at the client; "
+                        "if the member balances, too, its visitors are new "
+                        "with each request: write another name= into "
                         "LBStickyCookie on one of the two",
             pool->name, pool->member[req->choice.member].name,
             (int)pool->cookie_name.n, pool->cookie_name.p);
     }
+    return walk.found;
 }

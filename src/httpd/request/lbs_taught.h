@@ -30,11 +30,12 @@ void lbs_taught_by(request_rec *r, const lbs_pool_t *pool, int index,
                    lbs_taught_t *taught);
 
 /**
- * Take out Set-Cookie lines in which a member sets the cookie of this module's
- * name: it would replace this server's at the client, which then loses its
- * member with every answer. Says so in the log, once a minute at most. Lines
- * that end the cookie stay.
+ * Does the member set a cookie of this module's name? It replaces this
+ * server's at the client, which would lose its member with every answer. Says
+ * so in the log, once a minute at most. To end the cookie is no such thing.
+ *
+ * @return 1: this server's has to be sent behind it; 0: it does not
  */
-void lbs_taught_drop_own(request_rec *r, const lbs_request_t *req);
+int lbs_taught_own(request_rec *r, const lbs_request_t *req);
 
 #endif
