@@ -128,7 +128,6 @@ sub upset ($pool) {
     }
     else {
         admin($h, $pool, $m, $what, $what eq 'weight' ? (weight => any(0, 0.5, 3)) : ());
-        sleep 0.25;    # until every pick goes by it
     }
     return;
 }

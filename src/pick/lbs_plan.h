@@ -102,6 +102,19 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
 int lbs_plan_rebuild(lbs_plan_t *plan, lbs_gauge_t *gauges, apr_int64_t now);
 
 /**
+ * Have tables in force that know of every change to the gauges which was made
+ * before the call. Any process and any thread; picks are not held up.
+ *
+ * Cost: as lbs_plan_rebuild() when something changed.
+ *
+ * @param now  microseconds, the clock of the gauges; not 0
+ * @return APR_SUCCESS, also for a block that is a later generation's by now;
+ *         APR_EBUSY: another thread or process builds, call again
+ */
+apr_status_t lbs_plan_follow(lbs_plan_t *plan, const lbs_gauge_t *gauges,
+                             apr_int64_t now);
+
+/**
  * @return microseconds, the median response time of the front's members that
  * answered in the last second (heard_at), or as it was when somebody did;
  * 0: nobody did yet. To be given to lbs_ewma_set() when a member returns.

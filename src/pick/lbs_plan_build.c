@@ -9,6 +9,7 @@
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_sequence.h"
 
+#define BUILDS_MAX 4         /* of gauges that change meanwhile */
 #define CLAIM_LASTS 1000000  /* microseconds; copying takes under 1 ms */
 #define SILENCE 1000000      /* microseconds; then response times decay */
 #define HOT_PERCENTILE 84    /* about one standard deviation above the mean */
@@ -16,6 +17,7 @@
 #define WEIGHT_MAX 0xffffffu /* sums and products stay within 64 bits */
 
 struct lbs_plan_builder_t {
+    lbs_atomic32_t busy;    /* 1: a thread of this process builds */
     apr_uint64_t published; /* epoch of the last build here, or 0 */
 
     /* What the tables depend on, as seen by this and by the last build. */
@@ -126,6 +128,16 @@ static unsigned char state_of(const lbs_gauge_t *g)
     return (unsigned char)state;
 }
 
+/* @return 1 if the tables made last are not those that this calls for */
+static int has_moved(const lbs_plan_t *plan)
+{
+    const lbs_plan_builder_t *b = plan->builder;
+    apr_uint32_t n = plan->members;
+
+    return memcmp(b->state, b->last_state, n) != 0
+           || memcmp(b->weight, b->last_weight, n * sizeof(*b->weight)) != 0;
+}
+
 /* @return 1 if the tables in force are not those that this calls for */
 static int look(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
 {
@@ -145,8 +157,7 @@ static int look(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
         }
     }
     return b->published != lbs_atomic_load64_acquire(&plan->head->epoch)
-           || memcmp(b->state, b->last_state, n) != 0
-           || memcmp(b->weight, b->last_weight, n * sizeof(*b->weight)) != 0;
+           || has_moved(plan);
 }
 
 /* Computing -------------------------------------------------------------- */
@@ -278,34 +289,72 @@ static void copy_side(const lbs_plan_side_t *side, const lbs_plan_builder_t *b)
  * holding it is overruled; one that only slept that long finds, when it wants
  * to publish, that the epoch moved. What it wrote then is valid indexes in
  * the wrong places until its next rebuild, which finds the same and repairs
- * it: a lock that survives its owner would need more than memory.
- * @return the epoch now in force, 0: nothing was published */
-static apr_uint64_t publish(const lbs_plan_t *plan, apr_int64_t now)
+ * it: a lock that survives its owner would need more than memory. */
+static int claim(lbs_plan_head_t *head, apr_int64_t now)
+{
+    apr_uint64_t seen = 0;
+
+    return lbs_atomic_cas64(&head->claim, &seen, (apr_uint64_t)now)
+           || (now - (apr_int64_t)seen >= CLAIM_LASTS
+               && lbs_atomic_cas64(&head->claim, &seen, (apr_uint64_t)now));
+}
+
+static void unclaim(lbs_plan_head_t *head, apr_int64_t now)
+{
+    apr_uint64_t mine = (apr_uint64_t)now;
+
+    (void)lbs_atomic_cas64(&head->claim, &mine, 0); /* overruled: not ours */
+}
+
+/* @return the epoch now in force; 0: another process was faster */
+static apr_uint64_t publish(const lbs_plan_t *plan)
 {
     lbs_plan_head_t *head = plan->head;
-    apr_uint64_t mine = (apr_uint64_t)now;
-    apr_uint64_t claim = 0;
-    apr_uint64_t epoch;
-    apr_uint64_t next = 0;
-    int done = 0;
+    apr_uint64_t epoch = lbs_atomic_load64_acquire(&head->epoch);
+    apr_uint64_t next = epoch + 1;
 
-    if (!lbs_atomic_cas64(&head->claim, &claim, mine)
-        && (now - (apr_int64_t)claim < CLAIM_LASTS
-            || !lbs_atomic_cas64(&head->claim, &claim, mine))) {
+    if (epoch >> 32 != plan->stamp) {
         return 0;
     }
-    epoch = lbs_atomic_load64_acquire(&head->epoch);
-    if (epoch >> 32 == plan->stamp) {
-        next = epoch + 1;
-        if ((apr_uint32_t)next == 0) {
-            next = epoch - 0xfffffffdu; /* 0 says never built: go on at 2 */
-        }
-        copy_side(&plan->side[next & 1], plan->builder);
-        done = lbs_atomic_cas64(&head->epoch, &epoch, next);
+    if ((apr_uint32_t)next == 0) {
+        next = epoch - 0xfffffffdu; /* 0 says never built: go on at 2 */
     }
-    claim = mine;
-    (void)lbs_atomic_cas64(&head->claim, &claim, 0); /* overruled: not ours */
-    return done ? next : 0;
+    copy_side(&plan->side[next & 1], plan->builder);
+    return lbs_atomic_cas64(&head->epoch, &epoch, next) ? next : 0;
+}
+
+/* Compute, and publish what the gauges still call for when nobody else can
+ * publish: so whoever changed a gauge before publishes later, or finds it
+ * done.
+ *
+ * @param changed  out: 1 when new tables were published
+ * @return as lbs_plan_follow() */
+static apr_status_t build(const lbs_plan_t *plan, const lbs_gauge_t *gauges,
+                          apr_int64_t now, int *changed)
+{
+    lbs_plan_builder_t *b = plan->builder;
+    int tries;
+
+    *changed = 0;
+    for (tries = 0; tries < BUILDS_MAX && look(plan, gauges); tries++) {
+        compute(plan);
+        memcpy(b->last_state, b->state, plan->members);
+        memcpy(b->last_weight, b->weight, plan->members * sizeof(*b->weight));
+        b->published = 0; /* these tables were not yet */
+        if (!claim(plan->head, now)) {
+            return APR_EBUSY;
+        }
+        (void)look(plan, gauges);
+        if (!has_moved(plan)) {
+            b->published = publish(plan);
+            *changed = b->published != 0;
+        }
+        unclaim(plan->head, now);
+        if (*changed) {
+            return APR_SUCCESS;
+        }
+    }
+    return tries < BUILDS_MAX ? APR_SUCCESS : APR_EBUSY;
 }
 
 /* Stats ------------------------------------------------------------------ */
@@ -445,21 +494,51 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
     lbs_atomic_store32_relaxed(&plan->head->trial, trial);
 }
 
+/* Only one thread of a process builds at a time. */
+static int enter(const lbs_plan_t *plan)
+{
+    apr_uint32_t idle = 0;
+
+    return lbs_atomic_cas32(&plan->builder->busy, &idle, 1);
+}
+
+static void leave(const lbs_plan_t *plan)
+{
+    lbs_atomic_store32_release(&plan->builder->busy, 0);
+}
+
+/* @return 1: the block is a later generation's by now */
+static int is_outdated(const lbs_plan_t *plan)
+{
+    return lbs_atomic_load64_acquire(&plan->head->epoch) >> 32 != plan->stamp;
+}
+
 int lbs_plan_rebuild(lbs_plan_t *plan, lbs_gauge_t *gauges, apr_int64_t now)
 {
-    lbs_plan_builder_t *b = plan->builder;
     int changed = 0;
 
-    if (lbs_atomic_load64_acquire(&plan->head->epoch) >> 32 != plan->stamp) {
-        return 0; /* a later generation's block by now */
+    if (is_outdated(plan) || !enter(plan)) {
+        return 0;
     }
-    if (look(plan, gauges)) {
-        compute(plan);
-        memcpy(b->last_state, b->state, plan->members);
-        memcpy(b->last_weight, b->weight, plan->members * sizeof(*b->weight));
-        b->published = publish(plan, now);
-        changed = b->published != 0;
-    }
+    (void)build(plan, gauges, now, &changed); /* another time, if not now */
     refresh_stats(plan, gauges, now);
+    leave(plan);
     return changed;
+}
+
+apr_status_t lbs_plan_follow(lbs_plan_t *plan, const lbs_gauge_t *gauges,
+                             apr_int64_t now)
+{
+    apr_status_t rv;
+    int changed;
+
+    if (is_outdated(plan)) {
+        return APR_SUCCESS;
+    }
+    if (!enter(plan)) {
+        return APR_EBUSY;
+    }
+    rv = build(plan, gauges, now, &changed);
+    leave(plan);
+    return rv;
 }

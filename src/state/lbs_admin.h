@@ -96,7 +96,8 @@ void lbs_admin_reconcile(lbs_registry_t *reg, apr_uint32_t slot,
  * Close a draining member to its sessions when its deadline is over, and open
  * it again when the deadline was put off. Tell when nobody is left, once for
  * each drain that was asked for: nothing is in flight, and the table knows no
- * session or the deadline is over. One process, at every tick.
+ * session or the deadline is over. One process, at every tick; and whoever
+ * made a change.
  *
  * @return 1 when nobody is left since now; the event is told
  */

@@ -31,6 +31,8 @@ typedef struct lbs_pool_record_t {
     lbs_atomic64_t retries_denied; /* the budget was spent */
     lbs_atomic64_t last_request;   /* monotonic microseconds, 0: never */
     lbs_atomic32_t panic;          /* lbs_panic_t */
+    lbs_atomic32_t changes;        /* made by operators; picks shared before
+                                      one are not shared after it */
     lbs_eject_pool_t eject;        /* how many are ejected, for the cap */
     lbs_budget_t budget;           /* of repetitions */
 } lbs_pool_record_t;

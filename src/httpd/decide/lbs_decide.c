@@ -147,7 +147,11 @@ static apr_status_t pick_for(const decide_t *d, lbs_decision_t decision,
     if (decision == LBS_DECISION_NEW && reason == LBS_REASON_FIRST
         && first != 0
         && lbs_settings_has_source(pool->set.sticky, LBS_SOURCE_COOKIE)) {
-        return pick_shared(d, lbs_extract_first(d->ask->r, pool), first);
+        return pick_shared(
+            d,
+            lbs_hash_mix(lbs_extract_first(d->ask->r, pool)
+                         + lbs_atomic_load32_relaxed(&pool->record->changes)),
+            first);
     }
     return decision == LBS_DECISION_MOVED && reason != LBS_REASON_FULL
                ? pick_for_moved(d)

@@ -6,6 +6,10 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_manager.h"
 
+#define FOLLOW_WITHIN apr_time_from_sec(2)
+#define FOLLOW_NAP apr_time_from_msec(1)
+#define TWO_TICKS apr_time_from_msec(200)
+
 /* mod_proxy's record follows, so that balancer-manager shows it. */
 static void mirror(const lbs_member_t *m)
 {
@@ -17,7 +21,56 @@ static void mirror(const lbs_member_t *m)
     lbs_manager_wrote(lbs_runtime()->registry, m->slot, &values);
 }
 
+/* In force --------------------------------------------------------------- */
+
+/* The tables of one pool follow. Whoever builds takes a millisecond; one that
+ * died in the middle of it is overruled after a second. */
+static void follow_plan(const lbs_pool_t *pool)
+{
+    apr_time_t until = lbs_runtime_now() + FOLLOW_WITHIN;
+
+    while (lbs_plan_follow(pool->plan,
+                           lbs_registry_gauges(lbs_runtime()->registry),
+                           lbs_runtime_now())
+               == APR_EBUSY
+           && lbs_runtime_now() < until) {
+        apr_sleep(FOLLOW_NAP);
+    }
+}
+
+/* The next pick knows of the change, at every virtual host with these members
+ * and in every process. A child of an older configuration cannot reach the
+ * tables of the newer one: there the tick finds the change. */
+static void enforce(const lbs_pool_t *pool)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    int i;
+
+    lbs_atomic_add32_relaxed(&pool->record->changes, 1);
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_pool_t *other = APR_ARRAY_IDX(all, i, lbs_pool_t *);
+
+        if (other->slot == pool->slot) {
+            follow_plan(other);
+        }
+    }
+    if (lbs_registry_generation(lbs_runtime()->registry)
+        != lbs_runtime()->generation) {
+        apr_sleep(TWO_TICKS);
+    }
+}
+
 /* Asked for -------------------------------------------------------------- */
+
+/* A drain may have no time at all: its sessions move with their next request,
+ * and not only after the next tick. */
+static void close_now(const lbs_member_t *m)
+{
+    lbs_clock_t now = lbs_runtime_clock();
+
+    now.mono++; /* the shortest deadline is over */
+    (void)lbs_admin_tick(lbs_runtime()->registry, m->slot, &now);
+}
 
 static void follow_up(const lbs_pool_t *pool, const lbs_member_t *m,
                       lbs_admin_action_t action, apr_uint32_t before)
@@ -34,6 +87,7 @@ static void follow_up(const lbs_pool_t *pool, const lbs_member_t *m,
                           lbs_atomic_load32_relaxed(&m->gauge->flags))) {
         lbs_health_warm_up(pool, m);
     }
+    close_now(m);
     lbs_health_recount(pool);
     /* Since when it is in its state. */
     lbs_member_record_tick(m->record, m->gauge, now);
@@ -50,6 +104,7 @@ const char *lbs_operator_apply(const lbs_pool_t *pool, const lbs_member_t *m,
 
     if (wrong == NULL) {
         follow_up(pool, m, change->action, before);
+        enforce(pool);
     }
     return wrong;
 }

@@ -13,7 +13,11 @@
 
 /**
  * Make a change that was asked for, and what it brings along: an ejection ends
- * with a reset, and a member that takes new sessions again begins slowly.
+ * with a reset, and a member that takes new sessions again begins slowly. It
+ * is in force when this returns: the next pick of any process goes by it.
+ *
+ * Cost: new tables for the picks of each pool with these members; a
+ * millisecond or a few, in which the caller may sleep.
  *
  * @return NULL when done; else a sentence why not, and nothing was changed
  */

@@ -162,6 +162,34 @@ static void test_two_builders(void)
     pool_destroy(pool);
 }
 
+/* An operator's process has the tables follow its change. */
+static void test_follow(void)
+{
+    pool_t *pool = pool_create(4, LBS_PICK_LEAST_LOAD);
+    lbs_plan_t other = *pool->plan;
+    lbs_atomic64_t *claim = &pool->plan->head->claim;
+    pool_t *spare = pool_create(4, LBS_PICK_LEAST_LOAD);
+
+    other.builder = spare->plan->builder;
+    pool_rebuild(pool);
+    gauge_of(pool, 0)->flags = LBS_F_STANDBY;
+    is_int(lbs_plan_follow(&other, pool->gauges, pool->now), APR_SUCCESS,
+           "a change is in the tables");
+    is_int(front_of(pool->plan), 3, "when the call returns");
+    is_int(lbs_plan_follow(&other, pool->gauges, pool->now), APR_SUCCESS,
+           "and needs no second one");
+    gauge_of(pool, 1)->flags = LBS_F_STANDBY;
+    *claim = (apr_uint64_t)pool->now;
+    is_int(lbs_plan_follow(&other, pool->gauges, pool->now), APR_EBUSY,
+           "while somebody copies it is to be asked again");
+    *claim = 0;
+    is_int(lbs_plan_follow(&other, pool->gauges, pool->now), APR_SUCCESS,
+           "and then does it");
+    is_int(front_of(pool->plan), 2, "indeed");
+    pool_destroy(spare);
+    pool_destroy(pool);
+}
+
 /* Readers beside a builder ------------------------------------------------ */
 
 /* Of members 0 to 7 either the first or the last four are usable. A reading
@@ -373,6 +401,7 @@ int main(void)
     test_overtaken();
     test_older_generation();
     test_two_builders();
+    test_follow();
     test_threads();
     test_killed();
     apr_terminate();
