@@ -193,30 +193,36 @@ static void answered(sim_t *sim, const flight_t *f)
 static void tick(sim_t *sim)
 {
     lbs_stall_news_t news = {.probe = {.kind = LBS_PROBE_NEVER}};
-    lbs_window_sum_t all = {0, 0};
+    lbs_window_sum_t all[LBS_WINDOW_CELLS] = {{0, 0}};
+    lbs_window_sum_t own[LBS_WINDOW_CELLS];
+    int part;
     lbs_eject_why_t why;
     apr_uint32_t ejected = 0;
     apr_uint32_t i;
 
     for (i = 0; i < sim->members; i++) {
-        lbs_window_sum_t sum = lbs_evidence_sum(&sim->record[i].eject.evidence,
-                                                conf.window_us, sim->now);
-
-        all.all += sum.all;
-        all.bad += sum.bad;
+        lbs_evidence_parts(&sim->record[i].eject.evidence, conf.window_us,
+                           sim->now, own);
+        for (part = 0; part < LBS_WINDOW_CELLS; part++) {
+            all[part].all += own[part].all;
+            all[part].bad += own[part].bad;
+        }
         ejected += (apr_uint32_t)lbs_eject_out(&sim->record[i].eject);
     }
     lbs_eject_recount(&sim->pool, sim->members, sim->members, ejected);
     for (i = 0; i < sim->members; i++) {
         lbs_eject_on_t on = on_of(sim, i);
         lbs_evidence_t *evidence = &on.record->evidence;
-        lbs_window_sum_t own =
-            lbs_evidence_sum(evidence, conf.window_us, sim->now);
         apr_uint32_t median = lbs_plan_median(sim->view.plan);
 
-        own.all = all.all - own.all;
-        own.bad = all.bad - own.bad;
+        lbs_evidence_parts(evidence, conf.window_us, sim->now, own);
+        for (part = 0; part < LBS_WINDOW_CELLS; part++) {
+            own[part].all = all[part].all - own[part].all;
+            own[part].bad = all[part].bad - own[part].bad;
+        }
         lbs_evidence_others(evidence, own);
+        sim->ejected +=
+            lbs_eject_judge(&on, sim->now, &why) == LBS_EJECT_EJECTED;
         (void)lbs_eject_tick(&on, &news, sim->now, &why);
         if (lbs_evidence_is_over(evidence, sim->now)) {
             apr_uint32_t time = lbs_ewma_read(on.gauge, sim->now);

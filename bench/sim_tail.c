@@ -285,12 +285,15 @@ static void draw_speed(sim_t *sim, apr_uint32_t member)
 static void weigh_evidence(sim_t *sim)
 {
     apr_uint64_t now = (apr_uint64_t)sim->now;
-    lbs_window_sum_t others = {0, 0};
-    apr_uint32_t i;
+    lbs_window_sum_t others[LBS_WINDOW_CELLS] = {{0, 0}};
+    lbs_window_sum_t parts[LBS_WINDOW_CELLS];
+    apr_uint32_t i, part;
 
     for (i = FAILING; i < MEMBERS; i++) {
-        others.all +=
-            lbs_evidence_sum(&sim->server[i].evidence, WINDOW, now).all;
+        lbs_evidence_parts(&sim->server[i].evidence, WINDOW, now, parts);
+        for (part = 0; part < LBS_WINDOW_CELLS; part++) {
+            others[part].all += parts[part].all;
+        }
     }
     for (i = 0; i < FAILING; i++) {
         lbs_evidence_others(&sim->server[i].evidence, others);

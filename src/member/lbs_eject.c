@@ -251,21 +251,33 @@ lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
                                  apr_uint64_t now, lbs_eject_why_t *why)
 {
     lbs_evidence_t *evidence = &on->record->evidence;
-    lbs_eject_turn_t turn;
     apr_uint64_t seen;
 
-    if (on->conf == NULL || !on->conf->errors) {
+    if (on->conf == NULL || !on->conf->errors || !attempt->trial) {
         return LBS_EJECT_NONE;
     }
     seen = lbs_atomic_load64_acquire(&on->record->hold);
-    if (PHASE_OF(seen) == TRIAL && attempt->trial
-        && lbs_evidence_accused(evidence)
-        && lbs_evidence_others_well(evidence)) {
-        *why = LBS_EJECT_FOR_PROBE;
-        return lbs_eject_hold_again(on, seen, now);
+    if (PHASE_OF(seen) != TRIAL || !lbs_evidence_accused(evidence)
+        || !lbs_evidence_others_well(evidence)) {
+        return LBS_EJECT_NONE;
     }
-    if (PHASE_OF(seen) != OPEN || attempt->began < TIME_OF(seen)
+    *why = LBS_EJECT_FOR_PROBE;
+    return lbs_eject_hold_again(on, seen, now);
+}
+
+lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, apr_uint64_t now,
+                                 lbs_eject_why_t *why)
+{
+    lbs_evidence_t *evidence = &on->record->evidence;
+    lbs_eject_turn_t turn;
+    apr_uint64_t seen;
+
+    if (on->conf == NULL || !on->conf->errors
         || !lbs_evidence_convicts(evidence, on->conf->window_us, now)) {
+        return LBS_EJECT_NONE;
+    }
+    seen = lbs_atomic_load64_acquire(&on->record->hold);
+    if (PHASE_OF(seen) != OPEN) {
         return LBS_EJECT_NONE;
     }
     *why = LBS_EJECT_FOR_ERRORS;

@@ -68,7 +68,7 @@ typedef struct lbs_eject_t {
     lbs_evidence_t evidence; /* what the answers say: lbs_evidence.h */
 } lbs_eject_t;
 
-_Static_assert(sizeof(lbs_eject_t) == 320, "whole cache lines");
+_Static_assert(sizeof(lbs_eject_t) == 384, "whole cache lines");
 
 /* Shared, one per pool; all zero when new. Private to lbs_eject.c. */
 typedef struct lbs_eject_pool_t {
@@ -140,18 +140,25 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
 void lbs_eject_turn_away(lbs_eject_t *record);
 
 /**
- * An answer was a 5xx, and is in the evidence: is that enough to eject the
- * member? The trial of a member that was ejected for its 5xx has failed by
- * another one, unless the others give the same. What began before the member
- * came back last is ignored.
+ * An answer was a 5xx: that of the trial of a member that was ejected for its
+ * 5xx has failed, unless the others give the same.
  *
- * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
- * @return LBS_EJECT_NONE: lbs_eject_answered() is due; LBS_EJECT_EJECTED or
- *         LBS_EJECT_CAPPED
+ * @param why  out, with LBS_EJECT_EJECTED
+ * @return LBS_EJECT_NONE: lbs_eject_answered() is due; LBS_EJECT_EJECTED
  */
 lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
                                  const lbs_eject_attempt_t *attempt,
                                  apr_uint64_t now, lbs_eject_why_t *why);
+
+/**
+ * Is what the member answered enough to eject it? One process, at every tick,
+ * right after lbs_evidence_others() with the same time.
+ *
+ * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
+ * @return LBS_EJECT_NONE, LBS_EJECT_EJECTED or LBS_EJECT_CAPPED
+ */
+lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, apr_uint64_t now,
+                                 lbs_eject_why_t *why);
 
 /** A request was lost, but that may have been the connection's fault: no
  * failure, only doubt. */

@@ -2,7 +2,7 @@
 /* lbs_evidence.c - see lbs_evidence.h.
  *
  *     visitor  when last, in eighths of the window 24 | who 40; 0: free
- *     others   5xx 32 | answers 32
+ *     others   5xx 32 | answers 32, of the latest eighth, of two, and so on
  *     charge   when last, ms 47 | over 1 | charges in a row 16; 0: never
  *
  * Visitors are kept one by one, because an estimate of "five" would be wrong
@@ -73,8 +73,10 @@ static int is_known(const apr_uint64_t *known, apr_uint32_t count,
     return i < count;
 }
 
+/* @param parts  eighths, that many of the latest are looked at */
 static apr_uint32_t count_visitors(const lbs_evidence_t *evidence,
-                                   apr_int64_t window_us, apr_uint64_t now)
+                                   apr_int64_t window_us, apr_uint32_t parts,
+                                   apr_uint64_t now)
 {
     apr_uint32_t epoch = lbs_window_epoch(window_us, now);
     apr_uint64_t known[LBS_EVIDENCE_PLACES];
@@ -84,8 +86,7 @@ static apr_uint32_t count_visitors(const lbs_evidence_t *evidence,
     for (i = 0; i < LBS_EVIDENCE_PLACES; i++) {
         apr_uint64_t word = lbs_atomic_load64_relaxed(&evidence->visitors[i]);
 
-        if (word != 0
-            && lbs_window_age(EPOCH_OF(word), epoch) < LBS_WINDOW_CELLS
+        if (word != 0 && lbs_window_age(EPOCH_OF(word), epoch) < parts
             && !is_known(known, count, WHO_OF(word))) {
             known[count++] = WHO_OF(word);
         }
@@ -99,18 +100,30 @@ lbs_window_sum_t lbs_evidence_sum(const lbs_evidence_t *evidence,
     return lbs_window_sum(&evidence->answers, window_us, now);
 }
 
-void lbs_evidence_others(lbs_evidence_t *evidence, lbs_window_sum_t others)
+void lbs_evidence_parts(const lbs_evidence_t *evidence, apr_int64_t window_us,
+                        apr_uint64_t now, lbs_window_sum_t *parts)
 {
-    apr_uint64_t word = (apr_uint64_t)others.bad << 32 | others.all;
+    lbs_window_parts(&evidence->answers, window_us, now, parts);
+}
 
-    if (lbs_atomic_load64_relaxed(&evidence->others) != word) {
-        lbs_atomic_store64_relaxed(&evidence->others, word);
+void lbs_evidence_others(lbs_evidence_t *evidence,
+                         const lbs_window_sum_t *parts)
+{
+    int i;
+
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        apr_uint64_t word = (apr_uint64_t)parts[i].bad << 32 | parts[i].all;
+
+        if (lbs_atomic_load64_relaxed(&evidence->others[i]) != word) {
+            lbs_atomic_store64_relaxed(&evidence->others[i], word);
+        }
     }
 }
 
-static lbs_window_sum_t others_of(const lbs_evidence_t *evidence)
+static lbs_window_sum_t others_of(const lbs_evidence_t *evidence,
+                                  apr_uint32_t part)
 {
-    apr_uint64_t word = lbs_atomic_load64_relaxed(&evidence->others);
+    apr_uint64_t word = lbs_atomic_load64_relaxed(&evidence->others[part]);
     lbs_window_sum_t others = {(apr_uint32_t)word, (apr_uint32_t)(word >> 32)};
 
     return others;
@@ -127,7 +140,8 @@ static apr_uint32_t permille_of(lbs_window_sum_t sum)
 static apr_uint32_t count_witnesses(const lbs_evidence_t *evidence,
                                     apr_int64_t window_us, apr_uint64_t now)
 {
-    apr_uint32_t visitors = count_visitors(evidence, window_us, now);
+    apr_uint32_t visitors =
+        count_visitors(evidence, window_us, LBS_WINDOW_CELLS, now);
     apr_uint32_t row = ROW_OF(lbs_atomic_load64_relaxed(&evidence->charge));
     apr_uint32_t most = visitors > row ? visitors : row;
 
@@ -137,36 +151,55 @@ static apr_uint32_t count_witnesses(const lbs_evidence_t *evidence,
 apr_uint32_t lbs_evidence_blame(const lbs_evidence_t *evidence,
                                 apr_int64_t window_us, apr_uint64_t now)
 {
-    lbs_window_sum_t others = others_of(evidence);
-    apr_uint32_t theirs = permille_of(others);
-    apr_uint32_t mine =
-        permille_of(lbs_evidence_sum(evidence, window_us, now));
+    lbs_window_sum_t mine[LBS_WINDOW_CELLS];
+    apr_uint32_t above = 0;
+    apr_uint32_t i;
 
-    if (others.all == 0 || mine <= theirs) {
-        return 0;
+    lbs_evidence_parts(evidence, window_us, now, mine);
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        lbs_window_sum_t others = others_of(evidence, i);
+        apr_uint32_t share = permille_of(mine[i]);
+
+        if ((mine[i].all >= LBS_EVIDENCE_VISITORS || i + 1 == LBS_WINDOW_CELLS)
+            && others.all != 0 && share > permille_of(others) + above) {
+            above = share - permille_of(others);
+        }
     }
-    return (mine - theirs) * count_witnesses(evidence, window_us, now)
+    return above * count_witnesses(evidence, window_us, now)
            / LBS_EVIDENCE_VISITORS;
+}
+
+static int is_well(lbs_window_sum_t others)
+{
+    return others.all != 0
+           && (apr_uint64_t)others.bad * LBS_EVIDENCE_WELL <= others.all;
 }
 
 int lbs_evidence_others_well(const lbs_evidence_t *evidence)
 {
-    lbs_window_sum_t others = others_of(evidence);
-
-    return others.all != 0
-           && (apr_uint64_t)others.bad * LBS_EVIDENCE_WELL <= others.all;
+    return is_well(others_of(evidence, LBS_WINDOW_CELLS - 1));
 }
 
 int lbs_evidence_convicts(const lbs_evidence_t *evidence,
                           apr_int64_t window_us, apr_uint64_t now)
 {
-    lbs_window_sum_t mine = lbs_evidence_sum(evidence, window_us, now);
+    lbs_window_sum_t mine[LBS_WINDOW_CELLS];
+    apr_uint32_t i;
 
-    return mine.bad >= LBS_EVIDENCE_ERRORS && mine.bad >= mine.all - mine.bad
-           && others_of(evidence).all >= LBS_EVIDENCE_OTHERS
-           && lbs_evidence_others_well(evidence)
-           && count_visitors(evidence, window_us, now)
-                  >= LBS_EVIDENCE_VISITORS;
+    lbs_evidence_parts(evidence, window_us, now, mine);
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        lbs_window_sum_t others = others_of(evidence, i);
+        apr_uint32_t most = i + 1 < LBS_WINDOW_CELLS ? LBS_EVIDENCE_MOST : 2;
+
+        if (mine[i].bad >= LBS_EVIDENCE_ERRORS
+            && (apr_uint64_t)(mine[i].all - mine[i].bad) * most <= mine[i].all
+            && others.all >= LBS_EVIDENCE_OTHERS && is_well(others)
+            && count_visitors(evidence, window_us, i + 1, now)
+                   >= LBS_EVIDENCE_VISITORS) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 void lbs_evidence_accuse(lbs_evidence_t *evidence, int accused)

@@ -34,7 +34,10 @@
 #define LBS_EVIDENCE_VISITORS 5u /* different ones who got them */
 #define LBS_EVIDENCE_OTHERS 10u  /* answers of the other members */
 #define LBS_EVIDENCE_WELL 10u    /* of those, at most one in so many is 5xx */
-#define LBS_EVIDENCE_PLACES 8    /* visitors that are told apart */
+#define LBS_EVIDENCE_MOST                                                     \
+    4u                        /* in a part of the window, one in so many of   \
+                                 a member's answers is no 5xx, at most */
+#define LBS_EVIDENCE_PLACES 8 /* visitors that are told apart */
 #define LBS_EVIDENCE_LASTS 1000000 /* microseconds: the first charge */
 #define LBS_EVIDENCE_DOUBLED 3u    /* times, at most: 8 s */
 
@@ -42,15 +45,16 @@
 typedef struct lbs_evidence_t {
     lbs_window_t answers;
     lbs_atomic64_t visitors[LBS_EVIDENCE_PLACES]; /* last at, who */
-    lbs_atomic64_t others;  /* tick: 5xx, answers of the other members */
+    lbs_atomic64_t others[LBS_WINDOW_CELLS];      /* tick: 5xx, answers of the
+                                                     other members */
     lbs_atomic64_t charge;  /* when last, whether over, how many in a row */
     lbs_atomic64_t anew_at; /* when the estimate began again, microseconds */
     lbs_atomic32_t accused; /* 1: it was ejected for its 5xx */
     lbs_atomic32_t unused;
-    lbs_atomic64_t pad[4];
+    lbs_atomic64_t pad[5];
 } lbs_evidence_t;
 
-_Static_assert(sizeof(lbs_evidence_t) == 192, "whole cache lines");
+_Static_assert(sizeof(lbs_evidence_t) == 256, "whole cache lines");
 
 /**
  * A member answered.
@@ -70,12 +74,19 @@ void lbs_evidence_visitor(lbs_evidence_t *evidence, apr_int64_t window_us,
 lbs_window_sum_t lbs_evidence_sum(const lbs_evidence_t *evidence,
                                   apr_int64_t window_us, apr_uint64_t now);
 
-/** Tell a member what all others of its pool together answered in the window:
- * one process, at every tick. */
-void lbs_evidence_others(lbs_evidence_t *evidence, lbs_window_sum_t others);
+/** What the latest parts of the window hold of a member's answers, bad: of
+ * 5xx. @param parts  out, as lbs_window_parts() */
+void lbs_evidence_parts(const lbs_evidence_t *evidence, apr_int64_t window_us,
+                        apr_uint64_t now, lbs_window_sum_t *parts);
+
+/** Tell a member what all others of its pool together answered in the same
+ * parts: one process, at every tick. */
+void lbs_evidence_others(lbs_evidence_t *evidence,
+                         const lbs_window_sum_t *parts);
 
 /**
- * How far does the share of 5xx lie above the others'? Less of it as long as
+ * How far does the share of 5xx lie above the others', in the part of the
+ * window where that is furthest? Less of it as long as
  * fewer than five visitors met one, unless there were five in a row. Nothing
  * where nobody else was asked.
  *
@@ -87,7 +98,12 @@ apr_uint32_t lbs_evidence_blame(const lbs_evidence_t *evidence,
 /**
  * Is it the member? In the window at least ten 5xx, at least half of its
  * answers, to at least five visitors; while the others gave at least ten
- * answers of which at most a tenth were 5xx.
+ * answers of which at most a tenth were 5xx. Or the same in a latest part of
+ * the window, if three of four of its answers in that were 5xx: a member that
+ * was well until a moment ago need not fail for as long.
+ *
+ * To be asked right after lbs_evidence_others(), at the same moment: an error
+ * that all begin to give at once must be seen at all of them.
  *
  * @return 1 or 0
  */

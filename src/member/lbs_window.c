@@ -70,6 +70,24 @@ lbs_window_sum_t lbs_window_sum(const lbs_window_t *window,
     return sum;
 }
 
+void lbs_window_parts(const lbs_window_t *window, apr_int64_t length_us,
+                      apr_uint64_t now, lbs_window_sum_t *sum)
+{
+    apr_uint32_t epoch = lbs_window_epoch(length_us, now);
+    apr_uint32_t age;
+
+    for (age = 0; age < LBS_WINDOW_CELLS; age++) {
+        apr_uint64_t cell = lbs_atomic_load64_relaxed(
+            &window->cells[(epoch - age) % LBS_WINDOW_CELLS]);
+
+        sum[age] = age == 0 ? (lbs_window_sum_t){0, 0} : sum[age - 1];
+        if (lbs_window_age(EPOCH_OF(cell), epoch) == age) {
+            sum[age].all += ALL_OF(cell);
+            sum[age].bad += BAD_OF(cell);
+        }
+    }
+}
+
 void lbs_window_clear(lbs_window_t *window)
 {
     int i;

@@ -44,6 +44,12 @@ void lbs_window_add(lbs_window_t *window, apr_int64_t length_us,
 lbs_window_sum_t lbs_window_sum(const lbs_window_t *window,
                                 apr_int64_t length_us, apr_uint64_t now);
 
+/** What the latest parts of the window hold.
+ * @param sum  out, LBS_WINDOW_CELLS: sum[0] of the eighth that now is in,
+ *             sum[1] of that and the one before, the last one of all */
+void lbs_window_parts(const lbs_window_t *window, apr_int64_t length_us,
+                      apr_uint64_t now, lbs_window_sum_t *sum);
+
 /** Forget all events. One that is counted at the same moment may stay. */
 void lbs_window_clear(lbs_window_t *window);
 

@@ -228,31 +228,53 @@ static int tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
     return every != 0;
 }
 
-/* Tell each member what the others answered. Beside some hundred others one
- * more second makes no difference, so for large pools that is soon enough. */
-static void exchange_evidence(const lbs_pool_t *pool, apr_uint64_t now)
+/* What all members answered, in the latest parts of the window. */
+static void add_parts(lbs_window_sum_t *all, const lbs_window_sum_t *more)
+{
+    int i;
+
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        all[i].all += more[i].all;
+        all[i].bad += more[i].bad;
+    }
+}
+
+/* A count that grew since all were added makes a difference below 0. */
+static void take_parts(lbs_window_sum_t *others, const lbs_window_sum_t *all,
+                       const lbs_window_sum_t *own)
+{
+    int i;
+
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        others[i].all = own[i].all < all[i].all ? all[i].all - own[i].all : 0;
+        others[i].bad = own[i].bad < all[i].bad ? all[i].bad - own[i].bad : 0;
+    }
+}
+
+/* Tell each member what the others answered, and judge it by that. Beside
+ * some hundred others one more second makes no difference, so for large pools
+ * that is soon enough. */
+static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
 {
     apr_int64_t window = pool->eject_conf.window_us;
-    lbs_window_sum_t all = {0, 0};
+    lbs_window_sum_t all[LBS_WINDOW_CELLS] = {{0, 0}};
+    lbs_window_sum_t own[LBS_WINDOW_CELLS], others[LBS_WINDOW_CELLS];
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        lbs_window_sum_t sum = lbs_evidence_sum(
-            &pool->member[i].record->eject.evidence, window, now);
-
-        all.all += sum.all;
-        all.bad += sum.bad;
+        lbs_evidence_parts(&pool->member[i].record->eject.evidence, window,
+                           now, own);
+        add_parts(all, own);
     }
     for (i = 0; i < pool->count; i++) {
-        lbs_evidence_t *evidence = &pool->member[i].record->eject.evidence;
-        lbs_window_sum_t own = lbs_evidence_sum(evidence, window, now);
-        /* A count that grew since then makes a difference below 0. */
-        lbs_window_sum_t others = {
-            own.all < all.all ? all.all - own.all : 0,
-            own.bad < all.bad ? all.bad - own.bad : 0,
-        };
+        const lbs_member_t *m = &pool->member[i];
+        lbs_eject_on_t on = lbs_health_eject_on(pool, m);
+        lbs_eject_why_t why = LBS_EJECT_FOR_ERRORS;
 
-        lbs_evidence_others(evidence, others);
+        lbs_evidence_parts(&m->record->eject.evidence, window, now, own);
+        take_parts(others, all, own);
+        lbs_evidence_others(&m->record->eject.evidence, others);
+        lbs_health_turned(pool, m, lbs_eject_judge(&on, now, &why), why);
     }
 }
 
@@ -275,7 +297,7 @@ int lbs_health_tick(const lbs_pool_t *pool)
     lift_last(pool, now);
     lbs_health_recount(pool);
     if (pool->count <= EVIDENCE_NOW) {
-        exchange_evidence(pool, now);
+        weigh_evidence(pool, now);
     }
     lbs_atomic_store64_relaxed(&pool->record->eject.stall_us,
                                (apr_uint64_t)news.stall_us);
@@ -378,7 +400,7 @@ void lbs_health_second(lbs_pool_t *pool)
         errors += own_errors;
     }
     if (pool->count > EVIDENCE_NOW) {
-        exchange_evidence(pool, (apr_uint64_t)now);
+        weigh_evidence(pool, (apr_uint64_t)now);
     }
     pool->stall_us = lbs_stall_after(pool->eject_conf.stall_us,
                                      lbs_latency_percentile(&all, 990));

@@ -48,9 +48,21 @@ static apr_uint64_t announced_by(const request_rec *r)
     return (apr_uint64_t)length;
 }
 
+/* A member that was ejected for its 5xx gives one more, to the request that
+ * tries it out. That was our experiment: the visitor need not see it. */
+static int is_failed_trial(const request_rec *r, const lbs_request_t *req)
+{
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
+
+    return req->attempt.flight.trial && !req->local.here
+           && ap_is_HTTP_SERVER_ERROR(r->status)
+           && lbs_evidence_accused(&m->record->eject.evidence);
+}
+
 int lbs_answer_begins(request_rec *r, lbs_request_t *req)
 {
-    if (lbs_statuses_has(&req->pool->set.retry->status, r->status)
+    if ((lbs_statuses_has(&req->pool->set.retry->status, r->status)
+         || is_failed_trial(r, req))
         && lbs_retry_next(r, req, LBS_CAUSE_STATUS) == OK) {
         req->attempt.discarding = 1;
         return 0;

@@ -166,7 +166,7 @@ static apr_uint64_t weigh(request_rec *r, const lbs_request_t *req, int error,
     return took > charge ? took : charge;
 }
 
-/* A 5xx that is no failure by itself is evidence. */
+/* A 5xx that is no failure by itself; the tick weighs the evidence. */
 static void err(lbs_request_t *req, apr_uint64_t now)
 {
     const lbs_member_t *m = member_of(req);

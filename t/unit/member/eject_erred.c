@@ -54,6 +54,17 @@ static lbs_eject_turn_t tick(void)
     return lbs_eject_tick(&on, &no_news, now, &why);
 }
 
+static void tell_others(apr_uint32_t all, apr_uint32_t bad)
+{
+    lbs_window_sum_t parts[LBS_WINDOW_CELLS];
+    int i;
+
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        parts[i] = (lbs_window_sum_t){all, bad};
+    }
+    lbs_evidence_others(&record.evidence, parts);
+}
+
 /* Answers of 5xx to as many visitors; the others gave `all` answers, `bad` of
  * them 5xx. @return the last turn */
 static lbs_eject_turn_t err(int times, apr_uint32_t all, apr_uint32_t bad)
@@ -61,16 +72,15 @@ static lbs_eject_turn_t err(int times, apr_uint32_t all, apr_uint32_t bad)
     lbs_eject_attempt_t attempt = {now, flags() == LBS_F_HALF_OPEN, 0};
     lbs_eject_turn_t turn = LBS_EJECT_NONE;
     lbs_evidence_t *evidence = &record.evidence;
-    lbs_window_sum_t others = {all, bad};
     apr_uint64_t visitor = 1;
 
-    lbs_evidence_others(evidence, others);
+    tell_others(all, bad);
     for (; times > 0; times--, visitor++) {
         lbs_evidence_answer(evidence, conf->window_us, 1, now);
         lbs_evidence_visitor(evidence, conf->window_us, visitor << 20, now);
         turn = lbs_eject_erred(&on, &attempt, now, &why);
     }
-    return turn;
+    return turn != LBS_EJECT_NONE ? turn : lbs_eject_judge(&on, now, &why);
 }
 
 static void errors_that_others_do_not_give(void)

@@ -17,9 +17,13 @@ static void start(void)
 
 static void others(apr_uint32_t all, apr_uint32_t bad)
 {
-    lbs_window_sum_t sum = {all, bad};
+    lbs_window_sum_t parts[LBS_WINDOW_CELLS];
+    int i;
 
-    lbs_evidence_others(&evidence, sum);
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        parts[i] = (lbs_window_sum_t){all, bad};
+    }
+    lbs_evidence_others(&evidence, parts);
 }
 
 static void well(int times)
@@ -85,6 +89,45 @@ static void the_others(void)
     is_int(convicts(), 1, "a tenth is the application's everyday life");
 }
 
+/* What the others answered in parts of the window. */
+static void others_lately(apr_uint32_t from, lbs_window_sum_t late,
+                          lbs_window_sum_t all)
+{
+    lbs_window_sum_t parts[LBS_WINDOW_CELLS];
+    apr_uint32_t i;
+
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        parts[i] = i <= from ? late : all;
+    }
+    lbs_evidence_others(&evidence, parts);
+}
+
+static void who_was_well_until_a_moment_ago(void)
+{
+    static const lbs_window_sum_t fine = {100, 0}, many = {1000, 20};
+    static const lbs_window_sum_t few = {9, 0}, alike = {40, 20};
+
+    start();
+    well(200);
+    now += 3 * SEC;
+    others_lately(1, fine, many);
+    err(9, 9);
+    is_int(convicts(), 0, "nine lately are too few");
+    err(1, 1);
+    is_int(convicts(), 1, "ten are enough, though 200 before were well");
+    is_int(lbs_evidence_blame(&evidence, WINDOW, now), 1000,
+           "and all the blame is its own");
+    others_lately(1, few, many);
+    is_int(convicts(), 0, "the others gave nine since");
+    others_lately(1, alike, many);
+    is_int(convicts(), 0, "they give the same since");
+    others_lately(1, fine, many);
+    well(3);
+    is_int(convicts(), 1, "three good ones between");
+    well(1);
+    is_int(convicts(), 0, "four are too many");
+}
+
 static void only_the_window_counts(void)
 {
     start();
@@ -133,7 +176,7 @@ static void visitors_come_and_go(void)
                                       lbs_window_epoch(WINDOW, now))
                            < LBS_WINDOW_CELLS;
         }
-        if (lbs_evidence_sum(&evidence, WINDOW, now).bad >= 10
+        if (lbs_window_sum(&evidence.answers, WINDOW, now).bad >= 10
             && convicts() != (seen >= 5)) {
             wrong++;
         }
@@ -258,6 +301,7 @@ int main(void)
 {
     what_it_takes();
     the_others();
+    who_was_well_until_a_moment_ago();
     only_the_window_counts();
     visitors_come_and_go();
     blame();

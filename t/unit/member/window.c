@@ -38,6 +38,27 @@ static void counts(void)
     is_sum(now, 0, 0, "and is empty when it is cleared");
 }
 
+static void parts(void)
+{
+    lbs_window_sum_t sum[LBS_WINDOW_CELLS];
+    apr_uint64_t now = 1000 * SEC;
+    int i, wrong = 0;
+
+    memset(&window, 0, sizeof(window));
+    for (i = 0; i < 12; i++) {
+        lbs_window_add(&window, LENGTH, i >= 10, now + (unsigned)i * SEC);
+    }
+    lbs_window_parts(&window, LENGTH, now + 11 * SEC, sum);
+    for (i = 0; i < LBS_WINDOW_CELLS; i++) {
+        wrong += sum[i].all != (unsigned)i + 1;
+        wrong += sum[i].bad != (i == 0 ? 1 : 2);
+    }
+    is_int(wrong, 0, "each part holds what came since");
+    lbs_window_parts(&window, LENGTH, now + 13 * SEC, sum);
+    ok(sum[1].all == 0 && sum[2].all == 1 && sum[7].all == 6,
+       "two eighths later the latest two are empty");
+}
+
 static void a_length_below_eight_microseconds(void)
 {
     memset(&window, 0, sizeof(window));
@@ -89,6 +110,7 @@ static void several_at_once(void)
 int main(void)
 {
     counts();
+    parts();
     a_length_below_eight_microseconds();
     a_full_cell();
     several_at_once();
