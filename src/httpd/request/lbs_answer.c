@@ -69,6 +69,9 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
     }
     req->attempt.answered = 1;
     req->attempt.announced = announced_by(r);
+    if (req->attempt.trusting) {
+        apr_table_unset(r->headers_out, "Content-Length");
+    }
     lbs_answer_answering(r, req);
     lbs_reverse_map(r, req);
     lbs_backend_answered(&req->attempt.backend);
@@ -125,6 +128,7 @@ static apr_status_t cut(ap_filter_t *f, lbs_request_t *req,
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
 
     req->attempt.cut = 1;
+    req->attempt.gone = r->connection->aborted != 0;
     r->no_cache = 1;
     if (r->main != NULL) {
         r->main->no_cache = 1;

@@ -16,6 +16,9 @@
 /* Set for mod_proxy_http: open a new connection for this attempt. */
 #define FRESH "proxy-initial-not-pooled"
 
+/* Set for mod_proxy_scgi: leave the answer its Content-Length. */
+#define LENGTH "ap_trust_cgilike_cl"
+
 static proxy_worker *worker_of(const lbs_request_t *req)
 {
     return req->pool->member[req->choice.member].worker;
@@ -59,7 +62,8 @@ static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
     int ignored;
     lbs_facts_t facts = {
         .said = lbs_cause_said(status),
-        .gone = r->connection->aborted != 0,
+        /* mod_http2 aborts what it was told to reset. */
+        .gone = (a->cut ? a->gone : (int)r->connection->aborted) != 0,
         .unread = lbs_body_has_failed(req->body, &ignored) != 0,
         .answered = a->answered != 0,
         .cut = a->cut != 0,
@@ -267,6 +271,18 @@ static void name_member(request_rec *r, lbs_request_t *req)
     }
 }
 
+/* The end of an SCGI connection is the end of the answer, whoever made it.
+ * Only its Content-Length tells that something is missing; lbs_answer.c takes
+ * it out again, as mod_proxy_scgi would have. */
+static void keep_length(request_rec *r, lbs_request_t *req)
+{
+    if (lbs_worker_speaks(worker_of(req), "scgi")
+        && apr_table_get(r->subprocess_env, LENGTH) == NULL) {
+        apr_table_setn(r->subprocess_env, LENGTH, "1");
+        req->attempt.trusting = 1;
+    }
+}
+
 static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
                char *url)
 {
@@ -289,8 +305,12 @@ static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
     req->attempt.keepalives = r->connection->keepalives;
     r->connection->keepalives = 0;
     name_member(r, req);
+    keep_length(r, req);
     status = run_scheme(r, req, route, url);
     lbs_answer_answering(r, req);
+    if (req->attempt.trusting) {
+        apr_table_unset(r->subprocess_env, LENGTH);
+    }
     if (fresh) {
         apr_table_unset(r->subprocess_env, FRESH);
     }

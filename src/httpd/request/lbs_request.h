@@ -37,6 +37,7 @@ typedef struct lbs_attempt_t {
     int passed;       /* something of it went on to the client */
     int complete;     /* and all of it */
     int cut;          /* the client was shown that it broke off */
+    int gone;         /* but it was gone before that */
     ap_filter_t *out; /* where it goes on */
     int tunnel;       /* it was a switch of protocols */
     int judged;       /* ejection knows that it was an answer */

@@ -22,15 +22,20 @@
 #   cookie=LINE      a Set-Cookie line; repeatable (set(): array)
 #   header=N:V       any header field; repeatable
 #   many=N           N more header fields
+#   head=N           one more, of N bytes
+#   drip=S           the body in twenty pieces, S seconds apart
+#   deaf=N           (query only) status N when the head is there, and the
+#                    connection is closed; the body is not read
 #   reset=before|N   RST before the head, or after N bytes of the body
 #   close=before|N   the same with FIN; close=after: Connection: close
 #   hang=before|N    then nothing more, the connection stays
 #   garbage=1        an answer that is no HTTP
-#   early=N          a 1xx status first
+#   early=N          a 1xx status first; earlies=N: so many times
 #   idle=S           (set only) close kept connections idle that long
 #   reuse=close|reset  (set only) the second request on a connection meets a
 #                    server that is just closing it: it is not processed
 #   expect=reset     (set only) who expects a 100 gets RST instead
+#   expect=mute      (set only) nothing: a 100 is never said
 #   times=N          (set only) the behaviour ends after N requests
 # A websocket upgrade is accepted, unless there is a status; what the client
 # sends comes back.

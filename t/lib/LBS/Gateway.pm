@@ -17,6 +17,7 @@
 #   end=before|N     ends before the answer, or after N bytes of its body,
 #   how=close|reset|hang   by FIN (the default), RST, or by silence
 #   length=0         the answer does not say how long it is
+#   modified=1       scgi, fcgi: of the year 2025, and without a status
 #   delay=S          seconds before the answer
 package LBS::Gateway;
 use v5.36;
@@ -151,14 +152,15 @@ sub answer ($name, $env, $body, $c) {
     $text = 'x' x $b->{size} if defined $b->{size};
     my @headers = (['Content-Type', 'application/json'],
         ['X-Backend', $name], ['Set-Cookie', "gw=$name"],
+        $b->{modified} ? ['Last-Modified', 'Wed, 01 Jan 2025 00:00:00 GMT'] : (),
         $b->{head} ? ['X-Long', 'y' x $b->{head}] : (),
         ($b->{length} // 1) ? ['Content-Length', length $text] : ());
-    return ($b->{status} // 200, \@headers,
+    return ($b->{status} // ($b->{modified} ? undef : 200), \@headers,
         defined $b->{end} ? (substr($text, 0, $b->{end}), $how) : $text);
 }
 
 sub cgi_text ($status, $headers, $body) {
-    return join "\r\n", "Status: $status Test",
+    return join "\r\n", defined $status ? "Status: $status Test" : (),
         (map { "$_->[0]: $_->[1]" } @$headers), '', $body;
 }
 

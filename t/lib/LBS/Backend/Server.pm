@@ -206,7 +206,17 @@ sub parse_head ($self, $conn) {
         [$n, $v]
     } @lines;
     $conn->{server}{stats}{heads}++;
-    if (lc($h{expect} // '') eq '100-continue') {
+    if ($uri =~ /[?&]deaf=(\d+)/) {
+        $conn->{busy} = 1;
+        $conn->{steps} = [[time, 'send', "HTTP/1.1 $1 Test\r\n"
+            . "X-Backend: $conn->{server}{name}\r\nContent-Length: 4\r\n"
+            . "Connection: close\r\n\r\nnay\n"], [time, 'close']];
+        $self->{timed}{fileno $conn->{sock}} = $conn;
+        $self->work($conn);
+        return;
+    }
+    if (lc($h{expect} // '') eq '100-continue'
+        && ($conn->{server}{behaviour}{expect} // '') ne 'mute') {
         if (($conn->{server}{behaviour}{expect} // '') eq 'reset') {
             $self->hang_up($conn, 1);
             return;
@@ -259,7 +269,7 @@ sub behaviour ($server, $uri) {
         $b{$k} = [$b{$k}] if defined $b{$k} && !ref $b{$k};
     }
     for my $k (qw(status delay body_delay size chunked many reset close hang
-                  garbage early)) {
+                  garbage early earlies head deaf drip)) {
         $b{$k} = $q{$k}[-1] if $q{$k};
     }
     return \%b;
@@ -273,7 +283,8 @@ sub respond ($server, $req, $seen) {
     my $when = $end ? $b->{$end} : '';
 
     my @steps;
-    push @steps, [$at, 'send', "HTTP/1.1 $b->{early} Early\r\n\r\n"]
+    push @steps, [$at, 'send',
+            "HTTP/1.1 $b->{early} Early\r\n\r\n" x ($b->{earlies} // 1)]
         if $b->{early};
     return (@steps, [$at, $end]) if $when eq 'before';
     return ([$at, 'send', "\x00\xff garbage \r\n\r\n"], [$at, 'close'])
@@ -290,7 +301,11 @@ sub respond ($server, $req, $seen) {
         $body = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
             (unpack('(a8192)*', $body), '') if $b->{chunked};
         $body = substr $body, 0, $when if $when =~ /^\d+$/;
-        push @steps, [$at, 'send', $body];
+        my $piece = $b->{drip} ? 1 + int length($body) / 20 : 1 + length $body;
+        for my $part (unpack "(a$piece)*", $body) {
+            push @steps, [$at, 'send', $part];
+            $at += $b->{drip} // 0;
+        }
     }
     push @steps, [$at, $end] if $when =~ /^\d+$/;
     push @steps, [$at, 'done'];
@@ -309,6 +324,7 @@ sub head ($server, $req, $b, $body, $close) {
     push @h, map { my ($n, $v) = split /:\s*/, $_, 2; "$n: " . ($v // '') }
         @{$b->{header} // []};
     push @h, map { "X-Many-$_: $_" } 1 .. ($b->{many} // 0);
+    push @h, 'X-Long: ' . 'y' x $b->{head} if $b->{head};
     push @h, 'Connection: close' if $close;
     push @h, $b->{chunked} ? 'Transfer-Encoding: chunked'
                            : 'Content-Length: ' . length $body
