@@ -173,14 +173,15 @@ subtest 'a killed child frees its places' => sub {
 subtest 'a client that waits and hangs up' => sub {
     my @web = LBS::Backend->many(1);
     my $h = start(\@web,
-        app => "LBSticky none\nLBStickyLimit inflight=1 queue=10 wait=1s\n$ONE");
+        app => "LBSticky none\nLBStickyLimit inflight=1 queue=10 wait=9s\n$ONE");
     my $holder = send_off($h, '/app/?delay=1.5');
     ok until_inflight($h, 'app', 1), 'one is at work';
-    for (1 .. 5) {
+    my @waiting = map {
         my $c = send_off($h, '/app/');
         ok until_queued($h, 'app', $_), "$_ wait";
-        $c->close(reset => 1);
-    }
+        $c
+    } 1 .. 5;
+    $_->close(reset => 1) for @waiting;
     is $holder->response->status, 200, 'the holder is done';
     ok wait_for(sub { my $p = pool_state($h, 'app');
         $p->{queued} + $p->{inflight} == 0 }, 5), 'their places are free';
