@@ -106,6 +106,15 @@ void lbs_ongoing_leave(lbs_ongoing_t *ongoing, apr_uint32_t place)
     lbs_atomic_store64_release(&ongoing->place[place].owner, 0);
 }
 
+int lbs_ongoing_turn(lbs_ongoing_t *ongoing, apr_time_t now,
+                     apr_interval_time_t every)
+{
+    apr_uint64_t last = lbs_atomic_load64_relaxed(&ongoing->turn);
+
+    return (apr_uint64_t)now >= last + (apr_uint64_t)every
+           && lbs_atomic_cas64(&ongoing->turn, &last, (apr_uint64_t)now);
+}
+
 void lbs_ongoing_renew(lbs_ongoing_t *ongoing, apr_time_t now,
                        lbs_ongoing_fn *fn, void *baton)
 {

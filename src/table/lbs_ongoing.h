@@ -3,8 +3,8 @@
  *
  * A WebSocket, a stream or an upload may last longer than the idle time, and
  * nothing that passes through it need be seen by this module. So every request
- * with keys takes a place here while it is in flight, and the process that
- * ticks renews the sessions of all places, also for children of an older
+ * with keys takes a place here while it is in flight, and one process at a
+ * time renews the sessions of all places, also for children of an older
  * generation, which have no tick of their own any more.
  *
  * A block in shared memory, all zero when new; the number of places and of
@@ -36,7 +36,8 @@ _Static_assert(sizeof(lbs_ongoing_place_t) == 128,
 typedef struct lbs_ongoing_t {
     lbs_atomic32_t next; /* where the next thread begins to look */
     lbs_atomic32_t top;  /* places used so far, from the first */
-    lbs_atomic64_t pad[15];
+    lbs_atomic64_t turn; /* monotonic: when a process last renewed them all */
+    lbs_atomic64_t pad[14];
     lbs_ongoing_place_t place[LBS_ONGOING_PLACES];
 } lbs_ongoing_t;
 
@@ -74,9 +75,19 @@ void lbs_ongoing_each(lbs_ongoing_t *ongoing, apr_uint32_t place,
 /** The request is over. */
 void lbs_ongoing_leave(lbs_ongoing_t *ongoing, apr_uint32_t place);
 
+/**
+ * Is it this process that renews? Of all that ask within a time one is. So
+ * nothing depends on which process does other work, as during a reload.
+ *
+ * @param every  that time, microseconds
+ * @return 1: call lbs_ongoing_renew() now; 0: another one does
+ */
+int lbs_ongoing_turn(lbs_ongoing_t *ongoing, apr_time_t now,
+                     apr_interval_time_t every);
+
 /** Call fn for each session that was not renewed for a 256th of its idle time,
- * the finest the table can tell. One process, at every tick. Cost: one line
- * for each place used so far. */
+ * the finest the table can tell. One process, several times a second. Cost:
+ * one line for each place used so far. */
 void lbs_ongoing_renew(lbs_ongoing_t *ongoing, apr_time_t now,
                        lbs_ongoing_fn *fn, void *baton);
 

@@ -19,6 +19,9 @@
 #define PASS_MIN apr_time_from_sec(1)
 #define PASS_MAX apr_time_from_sec(60)
 
+/* A little less than the time between two ticks. */
+#define RENEW_EVERY apr_time_from_msec(80)
+
 #define REAP_EVERY apr_time_from_sec(1)
 
 /* Of the process that ticks. */
@@ -118,10 +121,17 @@ static void renew(void *baton, apr_uint64_t key, apr_interval_time_t idle)
                           idle, &hit);
 }
 
+void lbs_housekeeping_renew(apr_time_t now)
+{
+    lbs_ongoing_t *ongoing = &lbs_runtime()->shared->notes->ongoing;
+
+    if (lbs_ongoing_turn(ongoing, now, RENEW_EVERY)) {
+        lbs_ongoing_renew(ongoing, now, renew, &now);
+    }
+}
+
 void lbs_housekeeping_tick(apr_time_t now)
 {
-    lbs_ongoing_renew(&lbs_runtime()->shared->notes->ongoing, now, renew,
-                      &now);
     sweep(now);
     if (now - keeping.reaped_at >= REAP_EVERY) {
         keeping.reaped_at = now;

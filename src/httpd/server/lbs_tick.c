@@ -209,6 +209,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     else if (state == AP_WATCHDOG_STATE_RUNNING
              && lbs_atomic_cas32(&phase, &seen, TICK_BUSY)) {
         step(lbs_runtime_now());
+        lbs_housekeeping_renew(lbs_runtime_now());
         lbs_atomic_store32_release(&phase, TICK_IDLE);
     }
     return APR_SUCCESS;

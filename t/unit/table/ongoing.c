@@ -77,6 +77,15 @@ static void a_request_that_lasts(void)
     lbs_ongoing_leave(&ongoing, place);
 }
 
+static void one_process_renews(void)
+{
+    is_int(lbs_ongoing_turn(&ongoing, NOW, SECOND), 1, "the first that asks");
+    is_int(lbs_ongoing_turn(&ongoing, NOW + 1, SECOND), 0, "not another one");
+    is_int(lbs_ongoing_turn(&ongoing, NOW + SECOND, SECOND), 1,
+           "after the time, whoever comes first");
+    is_int(lbs_ongoing_turn(&ongoing, NOW + SECOND, SECOND), 0, "once");
+}
+
 static void more_than_there_is_room_for(void)
 {
     apr_uint32_t hint = 0;
@@ -154,6 +163,7 @@ static void threads_at_once(void)
 int main(void)
 {
     a_request_that_lasts();
+    one_process_renews();
     more_than_there_is_room_for();
     threads_at_once();
     return done_testing();
