@@ -9,7 +9,7 @@ use LBS::Governed;
 use LBS::State qw(pool_state member_state admin);
 
 # What mod_proxy tells of connections it lost or could not open.
-my @TOLD = (qr/\[proxy(?:_[a-z0-9]+)?:(?:error|warn)\]/);
+my @TOLD = (qr/\[proxy(?:_[a-z0-9]+)?:(?:error|warn)\]/, qr/\[ssl:warn\]/);
 
 sub start ($web, %o) {
     my $h = governed($web, ($o{mpm} // '') eq 'prefork' ? () : (threads => 40), %o,
@@ -62,7 +62,7 @@ subtest 'a member that refuses connections is down for all to see' => sub {
     is $h->wait_log(qr/LBS1603: pool app: member r1 is down: connect: /), 1, 'the log';
     my ($status, $out) = doctor($h);
     is $status, 1, 'lbctl doctor ends with 1';
-    like $out, qr/r1 is down.*Connection refused/, 'and says so';
+    like $out, qr/r1 is dead.*Connection refused/, 'and says so';
     like $h->get('/lb-status')->body,
         qr/Act now.{0,200}r1 is dead[^<]*accepts no connections/s,
         'the page: the gravest alarm';
@@ -97,7 +97,7 @@ subtest 'both dead: nobody is called well, and the first one back is found' => s
     is pool_state($h, 'app')->{panic} ? 1 : 0, 0, 'without checks there is no panic';
     my ($status, $out) = doctor($h);
     is $status, 1, 'lbctl doctor ends with 1';
-    like $out, qr/no member takes new visitors \(2 down\)/, 'and says what it means';
+    like $out, qr/no member can serve \(2 down\)/, 'and says what it means';
     like $h->get('/lb-status')->body,
         qr/Act now.{0,200}no member can serve \(2 down\)/s, 'so does the page';
     sleep 2;
@@ -118,6 +118,21 @@ subtest 'a failure that is none of the connection' => sub {
     my $before = $web[0]->stats->{connections};
     sleep 1;
     is $web[0]->stats->{connections}, $before, 'one connection was enough';
+};
+
+subtest 'the only other one is ejected: it is asked before anybody is refused' => sub {
+    my @web = LBS::Backend->many(2);
+    my $h = start(\@web,
+        app => "LBSticky route=R\nLBStickyEject failures=1 hold=20s-60s");
+    $h->get('/app/?reset=before&at=' . $web[1]->name, headers => at(2));
+    is state_of($h, 2), 'ejected', 'one is ejected, and well';
+    $web[0]->refuse;
+    my @bad = grep { $_->status != 200 || $_->member ne $web[1]->name }
+        map { $h->request($_ % 2 ? 'GET' : 'POST', '/app/', headers => at(1 + $_ % 2)) }
+        1 .. 30;
+    is scalar(@bad), 0, 'the other one refuses: nobody is';
+    ok becomes($h, 1, 'down', 4), 'which is known';
+    is state_of($h, 2), 'ejected', 'and the hold goes on';
 };
 
 subtest 'LBStickyFailover off: a restart is no reason to refuse' => sub {
@@ -256,6 +271,38 @@ subtest 'an upload that is slow because of its client is no stall' => sub {
     $_->write('x' x 50_000) for @c;
     is scalar(grep { $_->response('PUT')->status == 200 } @c), 4, 'all arrive';
     is join(' ', events($h, 1)), '', 'nothing happened';
+};
+
+subtest 'a member that speaks TLS is asked, too' => sub {
+    my @web = LBS::Backend->many(1);
+    my $back = LBS::Httpd->new(backends => \@web, modules => ['ssl'], conf => <<'CONF');
+Listen 127.0.0.1:@PORT2@
+<VirtualHost *:@PORT2@>
+    SSLEngine on
+    SSLCertificateFile "@CERT@"
+    SSLCertificateKeyFile "@KEY@"
+    ProxyPass "/" "http://@B1@/"
+</VirtualHost>
+CONF
+    $back->start;
+    $back->announce(qr/\[ssl:warn\]/);
+    my $other = LBS::Backend->new;
+    my $port = $back->port(2);
+    my $h = start([$other], modules => ['ssl'], server => 'SSLProxyEngine on',
+        app => <<"POOL");
+LBSticky route=R
+SSLProxyVerify none
+SSLProxyCheckPeerName off
+BalancerMember "https://127.0.0.1:$port" route=r1
+BalancerMember "http://\@B1\@" route=r2
+POOL
+    $h->get('/app/', headers => at($_)) for 1, 2;
+    my @got = slow_ones($h, 3);
+    is scalar(grep { $_->[0] == 200 && $_->[1] eq $web[0]->name } @got[0 .. 2]), 3,
+        'slow ones stay';
+    is join(' ', events($h, 1)), '', 'nothing happened to it';
+    cmp_ok scalar(grep { $_->{method} eq 'HEAD' } $web[0]->requests), '>', 0,
+        'it was asked';
 };
 
 sub hang_is_left ($h, $web, $most) {
