@@ -50,13 +50,30 @@ static void quiet(apr_pool_t *pool)
 
 static void hurt(apr_pool_t *pool)
 {
+    const lbs_alerts_t *list;
+    int i, dead = 0;
+
     start(pool, 2);
     members[0].state = members[1].state = LBS_STATE_DOWN;
     first_is(pool, LBS_ALERT_ACT, "(2 down): every visitor gets 503",
              "all down");
     of->panic = 1;
     members[0].ignored = members[1].ignored = 1;
-    first_is(pool, LBS_ALERT_ACT, "panic", "panic");
+    first_is(pool, LBS_ALERT_ACT, "panic: every check fails", "panic");
+    of->dead = 1;
+    members[0].ignored = members[1].ignored = 0;
+    list = lbs_alert_list(pool, view);
+    for (i = 0; i < list->count; i++) {
+        dead +=
+            strstr(list->alert[i].text, "panic: no member accepts") != NULL;
+    }
+    is_int(dead, 1, "the check is not to blame where nobody is there");
+    start(pool, 3);
+    members[1].state = LBS_STATE_DOWN;
+    members[1].check.connected = 0;
+    members[1].check.last = "connect: Connection refused";
+    first_is(pool, LBS_ALERT_ACT, "accepts no connections (connect: Conn",
+             "one is dead");
     start(pool, 2);
     members[0].state = members[1].state = LBS_STATE_FULL;
     first_is(pool, LBS_ALERT_ACT, "every member is full", "all full");
