@@ -47,6 +47,26 @@ each_mpm {
     kept($h, $before, 'takes over what the older one had');
     is $h->json->{pools}[0]{members}[0]{inflight}, 0, 'and counts anew';
 
+    # Another build of the same version: by the name of its blocks, and with
+    # blocks that cannot be used under the same name.
+    for (['lbs layout \d', 'lbs layout x', 'another layout', qr/^$/],
+         ['LBSREGI\0', "LBSREGX\0", 'blocks that do not fit', qr/LBS1900/]) {
+        my ($was, $is, $what, $said) = @$_;
+        my $told = () = $h->error_log($said);
+        $before = places($h);
+        $h->announce($said);
+        my $other = $bytes;
+        cmp_ok $other =~ s/$was/$is/g, '>', 0, $what;
+        $ENV{LBS_MODULE} = $h->write('build-' . ($what =~ s/ /-/gr) . '.so', $other, 0755);
+        $h->conf($conf);
+        is +($h->configtest)[0], 0, "$what: -t says nothing against it";
+        $h->graceful($conf);
+        kept($h, $before, "$what: sessions are where they were");
+        is $h->json->{generation}, 1, 'in new blocks';
+        cmp_ok scalar($h->error_log($said)), '>', $told, 'and the log says so'
+            if $said ne qr/^$/;
+        $bytes = $other;
+    }
     push @{$h->{without}}, 'lbsticky';
     $h->graceful($stock);
     is $h->get('/app/x')->status, 200, 'not loaded: stock httpd';

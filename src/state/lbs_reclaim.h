@@ -25,4 +25,20 @@
 apr_uint32_t lbs_reclaim_slots(lbs_registry_t *reg, apr_time_t sweep_began,
                                const apr_uint32_t *words, apr_time_t now);
 
+/**
+ * Free the slots of members and pools that were removed first, whether or not
+ * sessions name them: these are forgotten. For a reload that finds no slot.
+ * Only members that an earlier commit removed and that have nothing in flight:
+ * no request can bind a session to them any more. Cost: a walk over the table.
+ *
+ * @param table    the newest, with its chain
+ * @param members  how many members' slots are wanted at most
+ * @param pools    how many pools' slots, with all their members'
+ * @param scratch  for the duration of the call
+ * @return how many slots were freed, of members and of pools
+ */
+apr_uint32_t lbs_reclaim_oldest(lbs_registry_t *reg, lbs_table_t *table,
+                                apr_uint32_t members, apr_uint32_t pools,
+                                apr_time_t now, apr_pool_t *scratch);
+
 #endif

@@ -36,7 +36,9 @@
 #include "src/state/lbs_ring.h"
 #include "src/table/lbs_table.h"
 
-#define LBS_REGISTRY_POOLS 512
+#define LBS_REGISTRY_POOLS_MOST 512 /* that may be configured */
+/* Slots: all may be renamed by a reload while the former ones are in use. */
+#define LBS_REGISTRY_POOLS (2 * LBS_REGISTRY_POOLS_MOST)
 #define LBS_REGISTRY_MEMBERS LBS_TABLE_SLOTS /* all a word can name */
 #define LBS_REGISTRY_NONE APR_UINT32_MAX     /* no slot */
 

@@ -10,6 +10,7 @@
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/config/lbs_walk.h"
+#include "src/state/lbs_registry.h"
 
 /* By its route, else by its URL: as the registry identifies a member. */
 static const char *member_name(const proxy_worker *worker)
@@ -200,18 +201,28 @@ static int check_tree(const lines_t *lines, const server_rec *s,
     return status;
 }
 
-/* @param seen  "vhost pool" -> the balancer of that name */
+/* What takes a slot in the registry. */
+typedef struct counted_t {
+    apr_hash_t *seen; /* "vhost pool" -> the balancer of that name */
+    int pools;
+    int members;
+} counted_t;
+
 static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
-                      apr_hash_t *seen)
+                      counted_t *counted)
 {
     const char *vhost = lbs_config_vhost(ptemp, walk->owner);
     char *key = apr_pstrcat(ptemp, vhost, " ", walk->name, NULL);
+    int members = lbs_worker_count(walk->balancer);
     const proxy_balancer *other;
 
     ap_str_tolower(key); /* as the registry compares names */
-    other = apr_hash_get(seen, key, APR_HASH_KEY_STRING);
+    other = apr_hash_get(counted->seen, key, APR_HASH_KEY_STRING);
     if (other == NULL) {
-        apr_hash_set(seen, key, APR_HASH_KEY_STRING, walk->balancer);
+        apr_hash_set(counted->seen, key, APR_HASH_KEY_STRING, walk->balancer);
+        counted->pools += members > 0;
+        counted->members +=
+            members + (members > 0 && walk->set.timeout->max != 0);
         return check_members(ptemp, walk);
     }
     if (lbs_worker_same_pool(other, walk->balancer)) {
@@ -223,6 +234,32 @@ static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
                              "name",
                  vhost, walk->name);
     return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int check_counts(const counted_t *counted, const server_rec *s)
+{
+    int status = OK;
+
+    if (counted->pools > LBS_REGISTRY_POOLS_MOST) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+                     LBSNO(1804) "there are %d pools that LBSticky governs, "
+                                 "wanted at most %d: write \"LBSticky off\" "
+                                 "into some, or define pools that virtual "
+                                 "hosts share once, in the main server",
+                     counted->pools, LBS_REGISTRY_POOLS_MOST);
+        status = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (counted->members >= LBS_REGISTRY_MEMBERS) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, s,
+                     LBSNO(1805) "all pools that LBSticky governs have %d "
+                                 "members, one more for each LBStickyTimeout "
+                                 "max= included, wanted at most %d: write "
+                                 "\"LBSticky off\" into some pools, or take "
+                                 "BalancerMember lines out",
+                     counted->members, LBS_REGISTRY_MEMBERS - 1);
+        status = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return status;
 }
 
 /* <Proxy "balancer://typo"> does nothing, and nobody would notice. */
@@ -256,7 +293,7 @@ static void check_sections(apr_pool_t *ptemp, const server_rec *s,
 }
 
 static int check_server(apr_pool_t *ptemp, server_rec *s,
-                        server_rec *main_server, apr_hash_t *seen)
+                        server_rec *main_server, counted_t *counted)
 {
     lbs_walk_t walk = lbs_walk_server(ptemp, s, main_server);
     apr_hash_t *names = apr_hash_make(ptemp);
@@ -266,7 +303,7 @@ static int check_server(apr_pool_t *ptemp, server_rec *s,
     while (lbs_walk_next(&walk)) {
         apr_hash_set(walk.owner == s ? names : inherited, walk.name,
                      APR_HASH_KEY_STRING, walk.balancer);
-        if (walk.set.sticky->on && check_pool(ptemp, &walk, seen) != OK) {
+        if (walk.set.sticky->on && check_pool(ptemp, &walk, counted) != OK) {
             status = HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -277,14 +314,16 @@ static int check_server(apr_pool_t *ptemp, server_rec *s,
 int lbs_unique_check(apr_pool_t *ptemp, server_rec *main_server)
 {
     lines_t lines = {ptemp, main_server, apr_hash_make(ptemp)};
-    apr_hash_t *seen = apr_hash_make(ptemp);
+    counted_t counted = {apr_hash_make(ptemp), 0, 0};
     server_rec *s;
     int status = check_tree(&lines, main_server, ap_conftree);
 
     for (s = main_server; s != NULL; s = s->next) {
-        if (check_server(ptemp, s, main_server, seen) != OK) {
+        if (check_server(ptemp, s, main_server, &counted) != OK) {
             status = HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    return status;
+    return check_counts(&counted, main_server) == OK
+               ? status
+               : HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -11,12 +11,14 @@
 #include "src/httpd/shared/lbs_shm.h"
 #include "src/httpd/config/lbs_walk.h"
 #include "src/state/lbs_identity.h"
+#include "src/state/lbs_reclaim.h"
 
 /* Every virtual host has a table of its own; a pool that hosts inherit from
  * the main server stands in each of them. */
 typedef struct pools_t {
-    apr_array_header_t *all; /* lbs_pool_t *, one per pool and settings */
-    apr_hash_t *by_server;   /* server_rec * -> hash of name -> pool */
+    apr_array_header_t *all;      /* lbs_pool_t *, one per pool and settings */
+    apr_hash_t *by_server;        /* server_rec * -> hash of name -> pool */
+    apr_array_header_t *left_out; /* left_out_t */
     apr_uint16_t member_at[LBS_REGISTRY_MEMBERS]; /* slot -> index + 1 */
 } pools_t;
 
@@ -60,38 +62,105 @@ int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
     return index;
 }
 
-/* Members ---------------------------------------------------------------- */
+/* Slots ------------------------------------------------------------------
+ *
+ * `httpd -t` has counted what is configured. What is no longer configured has
+ * slots, too, until nothing names it; where a reload finds none, those of the
+ * members and pools that were removed first give way. If that is not enough,
+ * what came last has to wait for another reload: httpd goes on without.
+ */
 
-static apr_status_t name_member(lbs_pool_t *pool, lbs_member_t *m,
-                                int *created)
+/* So many at a time: each costs a walk over the table. */
+#define GIVE_WAY_MEMBERS 2048
+#define GIVE_WAY_POOLS 128
+
+static int make_room(apr_uint32_t members, apr_uint32_t pool_slots)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    apr_status_t rv;
+    apr_pool_t *scratch;
+    apr_uint32_t freed;
 
-    rv = lbs_registry_member(rt->registry, pool->slot, m->route, m->name,
-                             &m->slot, created);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                     LBSNO(1101) "pool %s: there is no place for member %s; "
-                                 "all pools together have at most %d, removed "
-                                 "ones of the last minutes included: stop and "
-                                 "start httpd, or take some out",
-                     pool->name, m->name, LBS_REGISTRY_MEMBERS);
+    apr_pool_create(&scratch, rt->pool);
+    freed = lbs_reclaim_oldest(rt->registry, rt->table, members, pool_slots,
+                               lbs_runtime_now(), scratch);
+    apr_pool_destroy(scratch);
+    return freed != 0;
+}
+
+static apr_status_t find_slot(const lbs_pool_t *pool, const char *route,
+                              const char *url, apr_uint32_t *slot,
+                              int *created)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    apr_status_t rv =
+        lbs_registry_member(registry, pool->slot, route, url, slot, created);
+
+    if (APR_STATUS_IS_ENOSPC(rv) && make_room(GIVE_WAY_MEMBERS, 0)) {
+        rv = lbs_registry_member(registry, pool->slot, route, url, slot,
+                                 created);
     }
     return rv;
 }
 
+/* What found no slot, for an event. It is told when the pass is committed,
+ * behind what came and went with it. */
+typedef struct left_out_t {
+    apr_uint32_t pool_slot;
+    const char *what;
+} left_out_t;
+
+static void note_left_out(apr_uint32_t pool_slot, const char *what)
+{
+    left_out_t *entry = apr_array_push(pools->left_out);
+
+    entry->pool_slot = pool_slot;
+    entry->what = what;
+}
+
+void lbs_pools_tell_left_out(void)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    lbs_clock_t now = lbs_runtime_clock();
+    int i;
+
+    for (i = 0; i < pools->left_out->nelts; i++) {
+        const left_out_t *entry =
+            &APR_ARRAY_IDX(pools->left_out, i, left_out_t);
+
+        lbs_registry_tell(
+            rt->registry, &now, entry->pool_slot, LBS_REGISTRY_NONE,
+            LBS_EVENT_REMOVED,
+            apr_pstrcat(rt->pool, "no place for ", entry->what, NULL));
+    }
+}
+
+/* Members ---------------------------------------------------------------- */
+
+/* @param first  the first of those that found no place */
+static void tell_left_out(const lbs_pool_t *pool, int count, const char *first)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->server,
+                 LBSNO(1101) "pool %s: there is no place for %d of its "
+                             "members, %s the first of them, which get "
+                             "nothing; all pools together have at most %d, "
+                             "removed ones of the last minutes included: "
+                             "reload again in some minutes, or take some out",
+                 pool->name, count, first, LBS_REGISTRY_MEMBERS);
+    note_left_out(pool->slot, first);
+}
+
+/* The next one. @param i  of mod_proxy's */
 static apr_status_t build_member(lbs_pool_t *pool, int i)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    lbs_member_t *m = &pool->member[i];
+    lbs_member_t *m = &pool->member[pool->count];
     apr_status_t rv;
 
     m->worker = lbs_worker_at(pool->balancer, i);
     /* Copies: balancer-manager may write to what mod_proxy has. */
     m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
     m->route = apr_pstrdup(rt->pool, lbs_worker_route(m->worker));
-    rv = name_member(pool, m, &m->created);
+    rv = find_slot(pool, m->route, m->name, &m->slot, &m->created);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -100,7 +169,7 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
     m->record = lbs_registry_member_record(rt->registry, m->slot);
     lbs_worker_govern(m->worker);
-    pools->member_at[m->slot] = (apr_uint16_t)(i + 1);
+    pools->member_at[m->slot] = (apr_uint16_t)(++pool->count);
     if (*m->route) {
         apr_hash_set(pool->by_route, m->route, APR_HASH_KEY_STRING, m);
     }
@@ -111,20 +180,30 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
 static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
 {
     int n = lbs_worker_count(pool->balancer);
+    const char *first = NULL;
+    int left_out = 0;
     int i;
 
-    pool->count = (apr_size_t)n;
-    pool->member = apr_pcalloc(pconf, sizeof(*pool->member) * pool->count);
+    pool->member = apr_pcalloc(pconf, sizeof(*pool->member) * (apr_size_t)n);
     pool->by_route = apr_hash_make(pconf);
     pool->by_token_id = apr_hash_make(pconf);
     for (i = 0; i < n; i++) {
         apr_status_t rv = build_member(pool, i);
 
-        if (rv != APR_SUCCESS) {
+        if (APR_STATUS_IS_ENOSPC(rv)) {
+            first = left_out++ == 0 ? pool->member[pool->count].name : first;
+        }
+        else if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                         LBSNO(1108) "pool %s: member %s cannot be named",
+                         pool->name, pool->member[pool->count].name);
             return rv;
         }
     }
-    return APR_SUCCESS;
+    if (left_out != 0) {
+        tell_left_out(pool, left_out, first);
+    }
+    return pool->count != 0 ? APR_SUCCESS : APR_ENOSPC;
 }
 
 /* LBStickyTimeout max= keeps a second word per session that is never renewed;
@@ -140,8 +219,7 @@ static apr_status_t build_max(lbs_pool_t *pool)
     if (pool->set.timeout->max == 0) {
         return APR_SUCCESS;
     }
-    rv = lbs_registry_member(registry, pool->slot, NULL, LBS_POOLS_MAX_URL,
-                             &slot, NULL);
+    rv = find_slot(pool, NULL, LBS_POOLS_MAX_URL, &slot, NULL);
     if (rv == APR_EEXIST) {
         /* Virtual hosts that inherit the pool share the words, too. */
         slot = lbs_registry_find_member(
@@ -151,13 +229,15 @@ static apr_status_t build_max(lbs_pool_t *pool)
         rv = APR_SUCCESS;
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, pool->server,
                      LBSNO(1106) "pool %s: there is no place for "
                                  "LBStickyTimeout max=, which takes that of a "
-                                 "member; all pools together have at most %d: "
-                                 "stop and start httpd, or take some out",
+                                 "member and is not in force; all pools "
+                                 "together have at most %d: reload again in "
+                                 "some minutes, or take some out",
                      pool->name, LBS_REGISTRY_MEMBERS);
-        return rv;
+        note_left_out(pool->slot, "LBStickyTimeout max=");
+        return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
     }
     pool->max_slot = (int)slot;
     return APR_SUCCESS;
@@ -240,16 +320,25 @@ static void build_parameters(lbs_pool_t *pool)
 
 static apr_status_t name_pool(lbs_pool_t *pool)
 {
-    apr_status_t rv = lbs_registry_pool(lbs_runtime()->registry, pool->vhost,
-                                        pool->name, &pool->slot, NULL);
+    lbs_registry_t *registry = lbs_runtime()->registry;
+    apr_status_t rv = lbs_registry_pool(registry, pool->vhost, pool->name,
+                                        &pool->slot, NULL);
 
+    if (APR_STATUS_IS_ENOSPC(rv) && make_room(0, GIVE_WAY_POOLS)) {
+        rv = lbs_registry_pool(registry, pool->vhost, pool->name, &pool->slot,
+                               NULL);
+    }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                     LBSNO(1105) "there is no place for pool %s of %s; there "
-                                 "are at most %d, removed ones of the last "
-                                 "minutes included: stop and start httpd, or "
-                                 "let virtual hosts share the main server's",
-                     pool->name, pool->vhost, LBS_REGISTRY_POOLS);
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, pool->server,
+                     LBSNO(1105) "there is no place for pool %s of %s, which "
+                                 "mod_proxy_balancer alone serves; removed "
+                                 "ones of the last minutes take all: reload "
+                                 "again in some minutes, or let virtual hosts "
+                                 "share the main server's",
+                     pool->name, pool->vhost);
+        note_left_out(
+            LBS_REGISTRY_NONE,
+            apr_pstrcat(lbs_runtime()->pool, "pool ", pool->name, NULL));
     }
     return rv;
 }
@@ -337,7 +426,7 @@ static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
         apr_hash_set(names, pool->name, APR_HASH_KEY_STRING, pool);
         APR_ARRAY_PUSH(pools->all, lbs_pool_t *) = pool;
     }
-    return rv;
+    return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
 }
 
 static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
@@ -367,6 +456,7 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
     pools = apr_pcalloc(pconf, sizeof(*pools));
     pools->all = apr_array_make(pconf, 8, sizeof(lbs_pool_t *));
     pools->by_server = apr_hash_make(pconf);
+    pools->left_out = apr_array_make(pconf, 4, sizeof(left_out_t));
     lbs_registry_begin(lbs_runtime()->registry);
     for (s = main_server; s != NULL && rv == APR_SUCCESS; s = s->next) {
         rv = build_server(pconf, ptemp, s, main_server);

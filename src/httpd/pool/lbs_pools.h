@@ -93,6 +93,10 @@ apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
  */
 void lbs_pools_take_key(void);
 
+/** Tell in the events what found no place in the registry; it was logged.
+ * After the pass was committed. Parent only. */
+void lbs_pools_tell_left_out(void);
+
 /** Pool of a server by its name, or NULL when it is not governed. */
 lbs_pool_t *lbs_pools_find(const server_rec *s, const char *name);
 

@@ -9,6 +9,7 @@
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/server/lbs_persist_read.h"
 #include "src/httpd/server/lbs_persist_thread.h"
+#include "src/httpd/shared/lbs_kept.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* The main thread's. */
@@ -148,8 +149,10 @@ static apr_status_t leave(void *server)
 void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server)
 {
     const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
+    int is_reload = lbs_kept()->started;
     apr_status_t rv;
 
+    lbs_kept()->started = 1;
     memset(&state, 0, sizeof(state));
     lbs_persist_thread_reap();
     if (conf->persist == NULL) {
@@ -165,7 +168,7 @@ void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server)
                                  "written, and a stop or crash loses learned "
                                  "sessions");
     }
-    else if (lbs_runtime()->shared->fresh) {
+    else if (!is_reload) {
         lbs_persist_thread_first(state.thread);
         report(lbs_persist_thread_result(state.thread));
     }

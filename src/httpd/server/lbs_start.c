@@ -97,6 +97,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     }
     lbs_pools_take_key();
     lbs_operator_reconcile();
+    lbs_pools_tell_left_out();
     lbs_checker_prepare(pconf);
     if (lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;

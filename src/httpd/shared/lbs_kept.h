@@ -31,6 +31,7 @@ typedef struct lbs_kept_t {
     lbs_atomic64_t left; /* hash of the path of the one that the configuration
                           * before left with all that had happened; 0: none */
     lbs_kept_thread_t threads[LBS_KEPT_THREADS];
+    int started; /* a configuration has been served: the next is a reload */
 } lbs_kept_t;
 
 /** Find it, or make it. Parent. */
