@@ -113,8 +113,12 @@ static int by_age(const void *a, const void *b)
     return x->named < y->named ? -1 : x->named > y->named;
 }
 
-/* A request that is to bind a session to it counts in before it looks whether
- * the member is open, and out after it has bound. */
+/* An earlier commit closed it, a request counts in as soon as it has chosen a
+ * member, and out when it has bound its session: so none is to come.
+ *
+ * Accepted: a request that sleeps between its choice and counting in since
+ * before that commit. Its session would name the next member of that slot,
+ * which then gets it as a visitor; see nobody_means(). */
 static int is_quiet(const lbs_registry_t *reg, apr_uint32_t slot)
 {
     return lbs_atomic_load32_acquire(&reg->seats[slot].seat.state)
