@@ -44,10 +44,7 @@ my %OUTPUT = (
 );
 
 # What this module does not do right yet.
-if (!$ENV{FAULTS_HELD}) {
-    delete @INPUT{qw(security sed inflate two buffer)};
-    delete @OUTPUT{qw(sed tr substitute)};
-}
+delete $INPUT{inflate} if !$ENV{FAULTS_HELD};
 
 # Those whose module is installed.
 sub present ($of) { return grep { -e "$MODULES/mod_$of->{$_}[0].so" } sort keys %$of }
@@ -55,7 +52,8 @@ sub present ($of) { return grep { -e "$MODULES/mod_$of->{$_}[0].so" } sort keys 
 # A pool behind each of the filters, and beside it the stock balancer's.
 sub start ($web, $of, $lines) {
     my $text = '';
-    my %modules = map { $of->{$_}[0] => 1 } present($of);
+    my %modules = map { $of->{$_}[0] => 1, $of->{$_}[1] =~ /DEFLATE/ ? (deflate => 1) : () }
+        present($of);
     my $front = $modules{ext_filter}
         ? "ExtFilterDefine upper mode=input cmd=\"/usr/bin/tr a-z A-Z\"\n" : '';
     $front =~ s/input/output/ if $of == \%OUTPUT;
@@ -83,6 +81,17 @@ sub gzip ($text) {
     require IO::Compress::Gzip;
     IO::Compress::Gzip::gzip(\$text => \my $packed);
     return $packed;
+}
+
+# How much a compressor writes at a time depends on when it gets it.
+sub plain ($r) {
+    my $coding = $r->header('Content-Encoding') // '';
+    return $r->body if $coding eq '';
+    return length $r->body ? 'some' : 'nothing' if $coding ne 'gzip';
+    require IO::Uncompress::Gunzip;
+    my $packed = $r->body;
+    IO::Uncompress::Gunzip::gunzip(\$packed => \my $text) or return 'broken';
+    return $text;
 }
 
 subtest 'a request through input filters' => sub {
@@ -158,12 +167,13 @@ subtest 'an answer through output filters, another one thrown away' => sub {
                 push @wrong, "$case: status " . $r->status if $r->status != 200;
                 push @wrong, "$case: from " . ($r->member // 'nobody')
                     if ($r->member // '') ne $web[1]->name;
-                push @wrong, "$case: " . length($r->body) . ' bytes, not '
-                    . length $right->body if $r->body ne $right->body;
+                my @body = map { plain($_) } $r, $right;
+                push @wrong, "$case: " . length($body[0]) . ' bytes, not '
+                    . length $body[1] if $body[0] ne $body[1];
                 push @wrong, "$case: not whole" if $r->incomplete;
                 my @fields = map { $_->header('Content-Encoding') // '' } $r, $right;
                 push @wrong, "$case: [$fields[0]], not [$fields[1]]"
-                    if $fields[0] ne $fields[1];
+                    if $size && $fields[0] ne $fields[1];
                 $web[0]->set;
             }
         }

@@ -148,9 +148,15 @@ sub member_fault ($case) {
     push @kinds, qw(refused goaway rststream) if $scheme eq 'h2c';
     my $kind = $case->{kind} = one_of(@kinds);
     $case->{end} = one_of(qw(fin fin rst rst), $kind eq 'cut' && rand() < 0.3 ? 'stall' : ());
-    if ($kind eq 'cut' || $kind eq 'rststream') {
+    if ($kind eq 'cut') {
         my ($wire, $head) = answer_of($case);
         $case->{at} = place(length $wire, $head);
+    }
+    elsif ($kind eq 'rststream') {
+        # Between two frames; nothing is left where the first is the last.
+        my ($wire, $head) = answer_of($case);
+        my @ends = grep { $_ < length $wire } 0, map { $head + 5009 * $_ } 0 .. 20;
+        $case->{at} = one_of(@ends);
     }
     elsif ($kind eq 'garbage') { $case->{at} = one_of(sort keys %GARBAGE) }
     elsif ($kind eq 'early') { $case->{at} = one_of(413, 401, 405, 200) }
@@ -177,10 +183,8 @@ sub answer_body ($from, $size) {
 
 # What this module does not do right yet, by id; FAULTS_HELD=1 draws it, too.
 my @HELD = (
-    qr/:client:(?:chunk|head):/,
-    qr/^(?:ajp|fcgi|h2c|scgi|uwsgi):.*:client:/,
-    qr/^(?:ajp|fcgi|h2c|scgi|uwsgi):.*:member:/,
-    qr/:garbage:longline/, qr/:member:cut:\d+:stall/, qr/:h2:.*:member:cut:/
+    qr/^(?:ajp|fcgi|scgi):.*:member:cut:/, qr/^ajp:.*:stale:/, qr/:h2:.*:member:cut:/,
+    qr/^h2c:.*:h2:.*:stall:/, qr/^h2c:.*:kept:.*:member:(?:cut|rststream):/,
 );
 
 sub is_held ($case) {

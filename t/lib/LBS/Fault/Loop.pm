@@ -120,7 +120,8 @@ sub secured ($self) {
     if (!$self->{secure}) {
         $self->{secure} = $self->{fh}->accept_SSL ? 1 : 0;
         return 1 if $self->{secure};
-        my $wants = $self->{fh}->can('want_read')
+        # What failed for good is no TLS socket any more.
+        my $wants = ref $self->{fh} eq 'IO::Socket::SSL'
             && ($self->{fh}->want_read || $self->{fh}->want_write);
         $self->drop if !$wants;
     }
@@ -192,7 +193,7 @@ sub drop ($self, $reset = 0) {
     vec($loop->{$_}, $self->{fd}, 1) = 0 for qw(rd wr);
     delete $loop->{on}{$self->{fd}};
     setsockopt $fh, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0 if $reset;
-    if ($self->{started} && $fh->isa('IO::Socket::SSL')) {
+    if (ref $fh eq 'IO::Socket::SSL') {
         $fh->close(SSL_no_shutdown => 1);    # no close_notify
     }
     else {
