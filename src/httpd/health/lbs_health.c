@@ -51,7 +51,7 @@ void lbs_health_turned(const lbs_pool_t *pool, const lbs_member_t *m,
     switch (turn) {
     case LBS_EJECT_EJECTED:
         tell(pool, m, LBS_EVENT_EJECTED, lbs_eject_reason(why));
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
                      LBSNO(1600) "pool %s: member %s ejected: %s", pool->name,
                      *m->route ? m->route : m->name, lbs_eject_reason(why));
         break;
@@ -61,7 +61,7 @@ void lbs_health_turned(const lbs_pool_t *pool, const lbs_member_t *m,
     case LBS_EJECT_UP:
         lbs_health_warm_up(pool, m);
         tell(pool, m, LBS_EVENT_UP, "it answers again");
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
                      LBSNO(1601) "pool %s: member %s answers again",
                      pool->name, *m->route ? m->route : m->name);
         break;
@@ -86,13 +86,13 @@ void lbs_health_checked(const lbs_pool_t *pool, const lbs_member_t *m,
     if (turn == LBS_CHECK_UP) {
         warm_up_unless_panic(pool, m);
         tell(pool, m, LBS_EVENT_UP, text);
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
                      LBSNO(1602) "pool %s: member %s is up: %s", pool->name,
                      name, text);
     }
     else if (turn == LBS_CHECK_DOWN) {
         tell(pool, m, LBS_EVENT_DOWN, text);
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
                      LBSNO(1603) "pool %s: member %s is down: %s", pool->name,
                      name, text);
     }
@@ -190,7 +190,7 @@ static void lift_last(const lbs_pool_t *pool, apr_uint64_t now)
     if (lbs_eject_lift(&on, now)) {
         lbs_health_begin_anew(pool, m);
         tell(pool, m, LBS_EVENT_UP, "nobody else is left");
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, pool->server,
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
                      LBSNO(1604) "pool %s: member %s is ejected no more: "
                                  "nobody else is left",
                      pool->name, *m->route ? m->route : m->name);
