@@ -6,6 +6,8 @@ use lib 't/lib';
 use LBS::Test timeout => 300;
 
 use Digest::SHA qw(sha256_hex);
+use IO::Socket::INET;
+use POSIX ();
 use LBS::Framed;
 use LBS::Gateway;
 use LBS::Governed;
@@ -174,6 +176,53 @@ subtest 'silence after the first byte is no failure' => sub {
         is_deeply \@r, [([504]) x 3], 'before it: a time-out';
         like blamed($h), qr/^3 ejected /, 'and a failure';
     }
+};
+
+# A member that gives up when nobody takes what it sends for a second.
+sub impatient () {
+    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
+        // die "listen: $!\n";
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        $SIG{PIPE} = 'IGNORE';
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT);
+        alarm 60;
+        while (my $c = $listener->accept) {
+            my $head = '';
+            while ($head !~ /\r\n\r\n/) {
+                sysread $c, $head, 1, length $head or last;
+            }
+            $c->blocking(0);
+            my $left = 60_000_000;
+            syswrite $c, "HTTP/1.1 200 OK\r\nContent-Length: $left\r\n\r\n";
+            my $at = time;
+            while ($left > 0 && time - $at < 1.5) {
+                my $n = syswrite $c, 'x' x 65_536;
+                ($left, $at) = ($left - $n, time) if $n;
+                sleep 0.02 if !$n;
+            }
+            close $c;
+        }
+        POSIX::_exit(0);
+    }
+    return ($pid, $listener->sockport);
+}
+
+subtest 'a client that takes an answer too slowly for the member' => sub {
+    my ($pid, $port) = impatient();
+    my $h = governed([], children => 1, app => "LBSticky none\nLBStickyEject failures=3\n"
+        . qq(BalancerMember "http://127.0.0.1:$port" route=r1));
+    $h->announce(@TOLD);
+    for (1 .. 4) {
+        my $c = $h->connect(timeout => 20);
+        $c->send_request('GET', '/app/x');
+        sleep 3;
+        my $r = $c->response('GET');
+        ok $r->status == 200 && $r->incomplete, 'it is cut';
+    }
+    is blamed($h), '0 up', 'no failure';
+    kill TERM => $pid;
+    waitpid $pid, 0;
 };
 
 subtest 'a stream that was not begun is sent elsewhere, any method' => sub {

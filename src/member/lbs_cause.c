@@ -32,7 +32,7 @@ static lbs_cause_t of_answer(const lbs_facts_t *f)
     if (!f->cut || f->gone) {
         return LBS_CAUSE_NONE;
     }
-    if (f->unread) {
+    if (f->unread || f->slow) {
         return LBS_CAUSE_CLIENT;
     }
     return f->quiet ? LBS_CAUSE_QUIET : LBS_CAUSE_BODY;

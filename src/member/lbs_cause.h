@@ -44,6 +44,8 @@ typedef struct lbs_facts_t {
     /* The client. */
     unsigned gone : 1;   /* its connection is aborted */
     unsigned unread : 1; /* its body could not be read */
+    unsigned slow : 1;   /* it took the answer so slowly that the member may
+                            have given up */
     /* The answer, as it came in. */
     unsigned answered : 1;  /* it has begun */
     unsigned cut : 1;       /* it has not come to its end */

@@ -68,7 +68,11 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
         return 0;
     }
     req->attempt.answered = 1;
-    req->attempt.announced = announced_by(r);
+    /* HTTP's handlers look themselves. */
+    req->attempt.announced =
+        lbs_worker_is_watched(req->pool->member[req->choice.member].worker)
+            ? APR_UINT64_MAX
+            : announced_by(r);
     if (req->attempt.trusting) {
         apr_table_unset(r->headers_out, "Content-Length");
     }
@@ -147,12 +151,25 @@ static int is_short(const lbs_request_t *req)
            && req->attempt.bytes_out < req->attempt.announced;
 }
 
-static apr_status_t hand_on(ap_filter_t *f, lbs_request_t *req,
-                            apr_bucket_brigade *bb)
+/* There is more to come, and the member waits to be rid of it as long as the
+ * client takes for this. */
+static apr_status_t pass_in_time(ap_filter_t *f, lbs_request_t *req,
+                                 apr_bucket_brigade *bb)
 {
-    apr_off_t length = 0;
+    apr_time_t began = lbs_runtime_now();
+    apr_status_t rv = ap_pass_brigade(f->next, bb);
+    apr_time_t took = lbs_runtime_now() - began;
 
-    (void)apr_brigade_length(bb, 0, &length);
+    if (took > req->attempt.held_up) {
+        req->attempt.held_up = took;
+    }
+    return rv;
+}
+
+/* @param length  of what is handed on; -1: nobody knows */
+static apr_status_t hand_on(ap_filter_t *f, lbs_request_t *req,
+                            apr_bucket_brigade *bb, apr_off_t length)
+{
     req->attempt.bytes_out += length > 0 ? (apr_uint64_t)length : 0;
     req->attempt.unmeasured |= length < 0;
     req->attempt.passed = 1;
@@ -166,7 +183,8 @@ static apr_status_t hand_on(ap_filter_t *f, lbs_request_t *req,
     if (req->attempt.complete || req->attempt.bytes_out >= SOUND) {
         lbs_verdict_sound(req);
     }
-    return ap_pass_brigade(f->next, bb);
+    return req->attempt.complete ? ap_pass_brigade(f->next, bb)
+                                 : pass_in_time(f, req, bb);
 }
 
 /* mod_proxy_scgi hands on the socket. It is read here, where it is known that
@@ -205,7 +223,7 @@ static apr_status_t hand_on_socket(ap_filter_t *f, lbs_request_t *req,
             }
         }
         APR_BRIGADE_INSERT_TAIL(part, e);
-        rv = hand_on(f, req, part);
+        rv = hand_on(f, req, part, (apr_off_t)e->length);
         apr_brigade_cleanup(part);
     }
     return rv;
@@ -278,7 +296,7 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
     lbs_answer_answering(f->r, req);
     (void)apr_brigade_length(bb, 0, &length);
     return length < 0 && req->attempt.proxied ? hand_on_socket(f, req, bb)
-                                              : hand_on(f, req, bb);
+                                              : hand_on(f, req, bb, length);
 }
 
 void lbs_answer_ends(request_rec *r, lbs_request_t *req, int status)

@@ -13,6 +13,10 @@
  * than what lbs_backend.c trusts. */
 #define RECENT apr_time_from_msec(900)
 
+/* A client that takes nothing for so long keeps a member from sending; what
+ * waits to be sent there has an end of its own. */
+#define SLOW apr_time_from_sec(1)
+
 /* Set for mod_proxy_http: open a new connection for this attempt. */
 #define FRESH "proxy-initial-not-pooled"
 
@@ -65,6 +69,7 @@ static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
         /* mod_http2 aborts what it was told to reset. */
         .gone = (a->cut ? a->gone : (int)r->connection->aborted) != 0,
         .unread = lbs_body_has_failed(req->body, &ignored) != 0,
+        .slow = a->held_up >= SLOW,
         .answered = a->answered != 0,
         .cut = a->cut != 0,
         .discarded = a->discarding != 0,
@@ -382,8 +387,14 @@ static lbs_cause_t conclude(request_rec *r, lbs_request_t *req, int status)
         && is_answered_late(r, req, status)) {
         answer_overridden(r, req, status);
     }
-    facts = facts_of(r, req, status);
-    cause = lbs_cause_find(&facts);
+    /* As a rule it came to its end, and then nothing else matters. */
+    if (req->attempt.complete) {
+        cause = LBS_CAUSE_NONE;
+    }
+    else {
+        facts = facts_of(r, req, status);
+        cause = lbs_cause_find(&facts);
+    }
     if (cause == LBS_CAUSE_NONE && !req->attempt.answered
         && status != DECLINED) {
         (void)lbs_answer_begins(r, req); /* a tunnel, and it is over */

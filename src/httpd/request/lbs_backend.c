@@ -251,85 +251,91 @@ static apr_status_t backend_wait(ap_filter_t *f, apr_bucket_brigade *bb,
                                  ap_input_mode_t mode, apr_read_type_e block,
                                  apr_off_t bytes)
 {
+    lbs_backend_t *attempt = current;
     apr_status_t rv;
 
-    if (current == NULL || block != APR_BLOCK_READ
+    if (attempt == NULL || block != APR_BLOCK_READ
         || (mode != AP_MODE_GETLINE && mode != AP_MODE_READBYTES)) {
         return ap_get_brigade(f->next, bb, mode, block, bytes);
     }
-    rv = current->repeatable && !current->received
+    rv = attempt->repeatable && !attempt->received
              ? wait_in_slices(f, bb, mode, bytes)
              : ap_get_brigade(f->next, bb, mode, block, bytes);
-    current->quiet = APR_STATUS_IS_TIMEUP(rv);
+    attempt->quiet = APR_STATUS_IS_TIMEUP(rv);
     return rv;
 }
 
 /* Heads of an answer ------------------------------------------------------ */
 
-static int is_blank(const char *line, apr_size_t length)
-{
-    return (length == 1 && line[0] == '\n')
-           || (length == 2 && line[0] == '\r' && line[1] == '\n');
-}
-
-static int ends_line(const apr_bucket_brigade *bb)
-{
-    apr_bucket *last = APR_BRIGADE_LAST(bb);
-    const char *data;
-    apr_size_t n;
-
-    return !APR_BUCKET_IS_METADATA(last)
-           && apr_bucket_read(last, &data, &n, APR_BLOCK_READ) == APR_SUCCESS
-           && n > 0 && data[n - 1] == '\n';
-}
-
 /* A field that is folded over several lines is one line to httpd. */
-static void look_at_line(apr_bucket_brigade *bb)
+static void count_line(lbs_backend_t *attempt, const char *start,
+                       apr_size_t length, int ends)
 {
-    char start[3] = "";
-    apr_size_t length = sizeof(start);
-    apr_off_t whole = 0;
-
-    if (apr_brigade_flatten(bb, start, &length) != APR_SUCCESS
-        || apr_brigade_length(bb, 1, &whole) != APR_SUCCESS) {
-        return;
+    if (!attempt->in_line && *start != ' ' && *start != '\t') {
+        attempt->line = 0;
     }
-    if (!current->in_line && whole == (apr_off_t)length
-        && is_blank(start, length)) {
-        current->line = 0;
-        current->headed = 1;
-        head_is_read(current->baton);
-        return;
-    }
-    if (!current->in_line && start[0] != ' ' && start[0] != '\t') {
-        current->line = 0;
-    }
-    current->line += (apr_size_t)whole;
-    current->in_line = !ends_line(bb);
-    current->over_limit |= current->line + 2 > current->most;
+    attempt->line += length;
+    attempt->in_line = !ends;
+    attempt->over_limit |= attempt->line + 2 > attempt->most;
 }
 
-static void look_at(ap_filter_t *f, apr_bucket_brigade *bb,
-                    ap_input_mode_t mode)
+/* As a rule a line is in one bucket. */
+static void look_at_line(lbs_backend_t *attempt, apr_bucket_brigade *bb)
+{
+    apr_bucket *e = APR_BRIGADE_FIRST(bb);
+    const char *start, *data;
+    apr_size_t length, n;
+
+    if (apr_bucket_read(e, &start, &length, APR_BLOCK_READ) != APR_SUCCESS
+        || length == 0) {
+        return;
+    }
+    data = start;
+    n = length;
+    for (e = APR_BUCKET_NEXT(e); e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e)) {
+        const char *more;
+        apr_size_t some;
+
+        if (!APR_BUCKET_IS_METADATA(e)
+            && apr_bucket_read(e, &more, &some, APR_BLOCK_READ) == APR_SUCCESS
+            && some > 0) {
+            data = more;
+            n = some;
+            length += some;
+        }
+    }
+    if (!attempt->in_line && length <= 2 && data[n - 1] == '\n'
+        && (length == 1 || *start == '\r')) {
+        attempt->line = 0;
+        attempt->headed = 1;
+        head_is_read(attempt->baton);
+        return;
+    }
+    count_line(attempt, start, length, data[n - 1] == '\n');
+}
+
+static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
+                    apr_bucket_brigade *bb, ap_input_mode_t mode)
 {
     connection_t *connection = f->ctx;
 
     connection->used_at = lbs_runtime_now();
-    if (current == NULL) {
+    if (attempt == NULL) {
         return;
     }
-    if (current->framed) {
+    if (attempt->framed) {
         feed(&connection->in, bb, frame_in);
         return;
     }
-    if ((current->sent || current->unwritten) && !current->received
+    if ((attempt->sent || attempt->unwritten) && !attempt->received
         && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
-        current->received = 1;
-        current->seen = 1;
-        current->asks->on_first(current->baton);
+        attempt->received = 1;
+        attempt->seen = 1;
+        attempt->asks->on_first(attempt->baton);
     }
-    if (current->received && mode == AP_MODE_GETLINE) {
-        look_at_line(bb);
+    if (attempt->received && mode == AP_MODE_GETLINE) {
+        look_at_line(attempt, bb);
     }
 }
 
@@ -441,15 +447,18 @@ static apr_status_t backend_in(ap_filter_t *f, apr_bucket_brigade *bb,
                                ap_input_mode_t mode, apr_read_type_e block,
                                apr_off_t bytes)
 {
+    const connection_t *connection = f->ctx;
+    lbs_backend_t *attempt = current;
     apr_status_t rv;
 
-    if (say_continue(f, bb, mode, block)) {
+    if (attempt != NULL && (!attempt->received || connection->owes_blank)
+        && say_continue(f, bb, mode, block)) {
         return APR_SUCCESS;
     }
     rv = ap_get_brigade(f->next, bb, mode, block, bytes);
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)
         && mode != AP_MODE_SPECULATIVE) {
-        look_at(f, bb, mode);
+        look_at(attempt, f, bb, mode);
     }
     return rv;
 }

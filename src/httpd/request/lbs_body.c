@@ -22,13 +22,13 @@ struct lbs_body_t {
     apr_bucket_brigade *replay; /* what is still to be read again */
     apr_uint64_t limit;
     apr_uint64_t bytes;     /* read of the client */
-    apr_uint64_t given;     /* of this attempt, to its handler */
     apr_uint64_t announced; /* its length; UNKNOWN */
     apr_status_t failed;    /* how reading it failed */
     int reading;
     int ended;
     int given_up;                 /* it is longer than what is kept */
     int filling;                  /* nobody reads it any more */
+    apr_uint64_t to_fill;         /* of what was announced; 0: unknown, too */
     int read;                     /* its end was handed on */
     void (*is_read)(void *baton); /* NULL: nobody wants to know */
     void *baton;
@@ -138,24 +138,21 @@ static void look_for_end(lbs_body_t *body, const apr_bucket_brigade *bb)
 }
 
 /* What mod_proxy waits for before it looks at the answer: nobody gets it. */
-static apr_status_t read_filling(const lbs_body_t *body,
-                                 apr_bucket_brigade *bb, apr_off_t bytes)
+static apr_status_t read_filling(lbs_body_t *body, apr_bucket_brigade *bb,
+                                 apr_off_t bytes)
 {
     static const char nothing[AP_IOBUFSIZE];
-    apr_uint64_t left =
-        body->announced == UNKNOWN || body->given >= body->announced
-            ? 0
-            : body->announced - body->given;
     apr_uint64_t some = sizeof(nothing);
 
     some = some > (apr_uint64_t)bytes ? (apr_uint64_t)bytes : some;
-    some = some > left ? left : some;
+    some = some > body->to_fill ? body->to_fill : some;
+    body->to_fill -= some;
     if (some > 0) {
         APR_BRIGADE_INSERT_TAIL(
             bb, apr_bucket_immortal_create(nothing, (apr_size_t)some,
                                            bb->bucket_alloc));
     }
-    if (some == left) {
+    if (body->to_fill == 0) {
         put_eos(bb);
     }
     return APR_SUCCESS;
@@ -203,7 +200,6 @@ static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
                             apr_off_t bytes)
 {
     lbs_body_t *body = f->ctx;
-    apr_off_t some = 0;
     apr_status_t rv;
 
     /* The trailers of a body in chunks are read from above, too. */
@@ -232,8 +228,7 @@ static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
         apr_brigade_cleanup(bb);
         return body->failed;
     }
-    if (rv == APR_SUCCESS && apr_brigade_length(bb, 1, &some) == APR_SUCCESS) {
-        body->given += (apr_uint64_t)some;
+    if (rv == APR_SUCCESS) {
         look_for_end(body, bb);
     }
     return rv;
@@ -339,8 +334,18 @@ int lbs_body_has_failed(const lbs_body_t *body, int *status)
 
 void lbs_body_fill(lbs_body_t *body)
 {
-    if (body != NULL) {
-        body->filling = 1;
+    apr_off_t left = 0;
+
+    if (body == NULL || body->filling) {
+        return;
+    }
+    body->filling = 1;
+    body->to_fill = 0;
+    if (body->announced != UNKNOWN && body->announced > body->bytes) {
+        body->to_fill = body->announced - body->bytes;
+    }
+    if (apr_brigade_length(body->replay, 1, &left) == APR_SUCCESS) {
+        body->to_fill += (apr_uint64_t)left;
     }
 }
 
@@ -441,7 +446,6 @@ int lbs_body_rewind(request_rec *r, lbs_body_t *body, int sent)
         else {
             copy_kept(body); /* a failure is seen by who reads next */
         }
-        body->given = 0;
         body->filling = 0;
         body->read = 0;
     }

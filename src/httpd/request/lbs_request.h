@@ -44,6 +44,7 @@ typedef struct lbs_attempt_t {
     int discarding;   /* and is thrown away: another one is asked */
     int trusting;     /* Content-Length of a CGI's answer is kept for us */
     apr_uint64_t bytes_out;
+    apr_time_t held_up;     /* so long the client took for a part of it */
     int unmeasured;         /* a part of it has a length that nobody knows */
     apr_uint64_t announced; /* Content-Length of the answer; UINT64_MAX */
 } lbs_attempt_t;

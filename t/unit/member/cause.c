@@ -52,6 +52,9 @@ static void each_end_has_its_cause(void)
                .said = LBS_SAID_NOTHING, .answered = 1, .cut = 1, .quiet = 1}),
            LBS_CAUSE_QUIET, "one that fell silent");
     is_int((int)of((lbs_facts_t){
+               .said = LBS_SAID_NOTHING, .answered = 1, .cut = 1, .slow = 1}),
+           LBS_CAUSE_CLIENT, "one that the client took too slowly");
+    is_int((int)of((lbs_facts_t){
                .said = LBS_SAID_503, .answered = 1, .cut = 1, .gone = 1}),
            LBS_CAUSE_NONE, "one that the client did not want to the end");
     is_int((int)of((lbs_facts_t){.said = LBS_SAID_503}), LBS_CAUSE_CONNECT,
@@ -113,7 +116,7 @@ static void each_end_has_its_cause(void)
         LBS_CAUSE_NONE, "a tunnel ends so");
 }
 
-#define FACTS 20
+#define FACTS 21
 
 static lbs_facts_t facts_of(unsigned said, unsigned bits)
 {
@@ -139,6 +142,7 @@ static lbs_facts_t facts_of(unsigned said, unsigned bits)
     f.quiet = bits >> 17 & 1;
     f.exhausted = bits >> 18 & 1;
     f.rejected = bits >> 19 & 1;
+    f.slow = bits >> 20 & 1;
     return f;
 }
 
