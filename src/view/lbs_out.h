@@ -16,11 +16,7 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
-typedef enum lbs_out_escape_t {
-    LBS_OUT_PLAIN, /* text/plain: control characters become spaces */
-    LBS_OUT_HTML,  /* element content and double-quoted attributes */
-    LBS_OUT_LABEL  /* a quoted label value of the Prometheus text format */
-} lbs_out_escape_t;
+#include "src/view/lbs_escape.h"
 
 /** Take len bytes. @return APR_SUCCESS, or why no more can be taken */
 typedef apr_status_t lbs_out_sink_t(void *ctx, const char *data,

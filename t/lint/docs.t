@@ -5,7 +5,7 @@
 use v5.36;
 use lib 't/lib';
 use Test::More;
-use LBS::Source qw(files slurp none_of);
+use LBS::Source qw(files slurp none_of %LEVEL);
 
 my @docs = files(qr{^(?:README|docs/.*\.md|demo/README)$});
 
@@ -48,5 +48,17 @@ for my $file (@docs) {
 }
 none_of('links lead somewhere', $links, @dead);
 none_of('files that are named exist', $paths, @missing);
+
+# Section 2 of the design is the list of folders, with the order in which they
+# include each other.
+my ($tree) = slurp('docs/design.md') =~ /^## 2\. .*?\n(.*?)^## 3\. /ms;
+my %told;
+$told{$2} = $1 while $tree =~ m{^ {4}(\d+)\s+(src/\S+)\s+\S}mg;
+my %folder = map { (m{^(src/(?:httpd/)?[^/]+)/} ? ($1 => 1) : ()) } files(qr{^src/.*\.[ch]$});
+none_of('each folder has its line in the design', scalar keys %folder,
+    (map { "$_ has no line" } grep { !defined $told{$_} } sort keys %folder),
+    (map { "$_ is no folder" } grep { !$folder{$_} } sort keys %told),
+    map { "$_: $told{$_}, but its level is $LEVEL{s{^src/}{}r}" }
+        grep { defined $LEVEL{s{^src/}{}r} && $told{$_} != $LEVEL{s{^src/}{}r} } sort keys %told);
 
 done_testing;

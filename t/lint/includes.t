@@ -78,6 +78,45 @@ my @cycles = grep {
 } map { my $a = $_; map { [$a, $_] } keys %ways } keys %ways;
 none_of('no cycle', scalar keys %ways, map { "@$_" } @cycles);
 
+# Inside a room, too, no file needs another one that needs it. X.c, X.h and
+# X_int.h are one file; these are one structure in two files each.
+my @one = (
+    ['src/pick/lbs_plan', 'src/pick/lbs_plan_build', 'a view carries its builder'],
+    ['src/state/lbs_registry', 'src/state/lbs_block', 'the block is what the registry opens'],
+);
+my %name = map { ($_->[1] => $_->[0]) } @one;
+
+sub file_of ($path) {
+    my $stem = $path =~ s{(?:_int)?\.[ch]$}{}r;
+    return $name{$stem} // $stem;
+}
+
+my %needs;
+for my $file (@files) {
+    my ($room) = room($file);
+    my $text = slurp($file);
+    while ($text =~ /^#\s*include\s+"(src\/[^"]+)"/mg) {
+        my $target = $1;
+        my ($from, $to) = map { file_of($_) } $file, $target;
+        $needs{$from}{$to} = 1 if $from ne $to && (room($target))[0] eq $room;
+    }
+}
+
+# Take away the files that need nobody who is left, and again: what stays is in
+# a circle, or needs one.
+my %left = %needs;
+while (my @free = grep { my $f = $_; !grep { $left{$_} } keys %{$left{$f}} } keys %left) {
+    delete @left{@free};
+}
+none_of('no circle of files in a room', scalar keys %needs, map {
+    my $f = $_;
+    "$f needs " . join ' ', grep { $left{$_} } sort keys %{$needs{$f}}
+} sort keys %left);
+none_of('what is allowed to be a circle is one', scalar @one, grep {
+    my ($a, $b) = @$_;
+    !-f "$b.c"
+} @one);
+
 # proxy_worker is touched in one file, so that the rest can be tested without.
 my @worker = grep { code(slurp($_)) =~ /->s->(?:status|lbfactor|lbset|route)\b/ }
     files(qr{^src/.*\.[ch]$});

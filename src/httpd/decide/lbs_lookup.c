@@ -227,7 +227,7 @@ static lbs_reason_t read_token(const lbs_pool_t *pool,
         return LBS_REASON_EXPIRED;
     }
     if (m != NULL
-        && lbs_forgotten_has(&lbs_runtime()->shared->notes->forgotten, m->slot,
+        && lbs_forgotten_has(lbs_runtime()->notes.forgotten, m->slot,
                              token->issued, hash)) {
         return LBS_REASON_UNKNOWN;
     }
@@ -240,9 +240,8 @@ static lbs_reason_t read_token(const lbs_pool_t *pool,
 static void note_foreign(const look_t *look)
 {
     if (!look->ask->traceless) {
-        lbs_recent_add(
-            &lbs_runtime()->shared->notes->foreign[look->ask->pool->slot],
-            (apr_uint64_t)lbs_runtime_now());
+        lbs_recent_add(&lbs_runtime()->notes.foreign[look->ask->pool->slot],
+                       (apr_uint64_t)lbs_runtime_now());
     }
 }
 
@@ -252,8 +251,8 @@ static void note_ahead(const look_t *look, const lbs_token_t *token)
     apr_int64_t ahead = (apr_int64_t)token->issued - lbs_runtime_token_now();
 
     if (ahead > NOTED_AHEAD && !look->ask->traceless) {
-        lbs_recent_note(&lbs_runtime()->shared->notes->ahead,
-                        (apr_uint32_t)ahead, (apr_uint64_t)lbs_runtime_now());
+        lbs_recent_note(lbs_runtime()->notes.ahead, (apr_uint32_t)ahead,
+                        (apr_uint64_t)lbs_runtime_now());
     }
 }
 

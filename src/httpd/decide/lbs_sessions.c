@@ -174,8 +174,7 @@ void lbs_sessions_forget(const lbs_pool_t *pool, const lbs_key_t *key)
     lbs_store_wait_t wait = {0};
 
     /* The visitor's token would bring it back, and so would the store. */
-    lbs_forgotten_add_session(&lbs_runtime()->shared->notes->forgotten,
-                              key->hash);
+    lbs_forgotten_add_session(lbs_runtime()->notes.forgotten, key->hash);
     lbs_sessions_end(pool, key, &wait);
 }
 
@@ -190,7 +189,7 @@ void lbs_sessions_forget_all(const lbs_member_t *m, apr_pool_t *memory)
     apr_uint32_t slot = m->slot;
     lbs_sweep_t *sweep;
 
-    lbs_forgotten_add_member(&rt->shared->notes->forgotten, slot,
+    lbs_forgotten_add_member(rt->notes.forgotten, slot,
                              lbs_runtime_token_now());
     lbs_sweep_create(&sweep, rt->table, memory);
     (void)lbs_sweep_run(sweep, 0, lbs_runtime_now(), is_of_slot, &slot, NULL);

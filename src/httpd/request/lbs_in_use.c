@@ -12,7 +12,7 @@
 
 static lbs_ongoing_t *ongoing(void)
 {
-    return &lbs_runtime()->shared->notes->ongoing;
+    return lbs_runtime()->notes.ongoing;
 }
 
 static void renew(void *baton, apr_uint64_t key, apr_interval_time_t idle)

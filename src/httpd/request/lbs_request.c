@@ -161,8 +161,8 @@ static void note_key(const lbs_request_t *req)
         key = req->visit.key[i].hash != 0 ? &req->visit.key[i] : NULL;
     }
     if (key != NULL) {
-        lbs_busy_note(&lbs_runtime()->shared->notes->busy[req->pool->slot],
-                      key->hash, (apr_uint64_t)lbs_runtime_now());
+        lbs_busy_note(&lbs_runtime()->notes.busy[req->pool->slot], key->hash,
+                      (apr_uint64_t)lbs_runtime_now());
     }
 }
 

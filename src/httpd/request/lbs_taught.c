@@ -165,8 +165,7 @@ static int walk_own(void *baton, const char *key, const char *line)
 /* Of all processes one, once in a while. */
 static int may_warn(const lbs_pool_t *pool)
 {
-    lbs_atomic64_t *at =
-        &lbs_runtime()->shared->notes->own_name_at[pool->slot];
+    lbs_atomic64_t *at = &lbs_runtime()->notes.own_name_at[pool->slot];
     apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     apr_uint64_t last = lbs_atomic_load64_relaxed(at);
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/shared/lbs_children.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_reclaim.h"
 #include "src/table/lbs_image.h"
@@ -103,10 +104,10 @@ static void reap(void)
         apr_uint32_t pid = lbs_inflight_pid(&rt->rows, i);
 
         if (pid != 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
-            lbs_runtime_child_gone(pid);
+            lbs_children_gone(pid);
         }
     }
-    lbs_runtime_finish_gone();
+    lbs_children_finish();
 }
 
 /* Requests in flight
@@ -123,7 +124,7 @@ static void renew(void *baton, apr_uint64_t key, apr_interval_time_t idle)
 
 void lbs_housekeeping_renew(apr_time_t now)
 {
-    lbs_ongoing_t *ongoing = &lbs_runtime()->shared->notes->ongoing;
+    lbs_ongoing_t *ongoing = lbs_runtime()->notes.ongoing;
 
     if (lbs_ongoing_turn(ongoing, now, RENEW_EVERY)) {
         lbs_ongoing_renew(ongoing, now, renew, &now);

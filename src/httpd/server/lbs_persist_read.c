@@ -170,7 +170,7 @@ static apr_status_t restore(lbs_restore_t *from, server_rec *s,
         return rv;
     }
     lbs_restore_registry(from, rt->registry, find_ejection(ptemp), &report);
-    lbs_restore_forgotten(from, &rt->shared->notes->forgotten);
+    lbs_restore_forgotten(from, rt->notes.forgotten);
     for (i = 0; i < info.tables; i++) {
         (void)lbs_restore_table(from, i, rt->tables[i], &sessions);
     }

@@ -64,7 +64,7 @@ static apr_status_t open_views(lbs_snapshot_t *from, apr_pool_t *pool)
             from->tables[from->count++] = table;
         }
     }
-    from->forgotten = &shared->notes->forgotten;
+    from->forgotten = lbs_runtime()->notes.forgotten;
     return rv;
 }
 
@@ -91,7 +91,7 @@ apr_status_t lbs_persist_file_create(lbs_persist_file_t **file,
             lbs_snapshot_fingerprint(&conf->secret->keys[0].master);
     }
     lbs_journal_create(&made->journal, pool);
-    made->saved_at = &lbs_runtime()->shared->notes->saved_at;
+    made->saved_at = lbs_runtime()->notes.saved_at;
     made->fd = -1;
     *file = made;
     return APR_SUCCESS;

@@ -14,6 +14,7 @@
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/check/lbs_checker.h"
 #include "src/httpd/config/lbs_require.h"
+#include "src/httpd/shared/lbs_children.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
 #include "src/httpd/store/lbs_store_call.h"
@@ -110,7 +111,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
 void lbs_start_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     if (lbs_runtime() != NULL) {
-        lbs_runtime_child(pchild, main_server);
+        lbs_children_join(pchild, main_server);
         lbs_store_call_child(pchild, main_server);
     }
 }
@@ -123,6 +124,6 @@ void lbs_start_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
     (void)slot;
     /* One that lost its slot (MPM_CHILD_LOST_SLOT) is at its last requests. */
     if (status == MPM_CHILD_EXITED) {
-        lbs_runtime_child_gone((apr_uint32_t)pid);
+        lbs_children_gone((apr_uint32_t)pid);
     }
 }

@@ -151,13 +151,12 @@ static void end(void)
 {
     lbs_atomic_store32_relaxed(&leads, 0);
     lbs_checker_stop();
-    lbs_lease_drop(&lbs_runtime()->shared->notes->tick,
-                   (apr_uint32_t)getpid());
+    lbs_lease_drop(lbs_runtime()->notes.tick, (apr_uint32_t)getpid());
 }
 
 static void step(apr_time_t now)
 {
-    lbs_lease_t *lease = &lbs_runtime()->shared->notes->tick;
+    lbs_lease_t *lease = lbs_runtime()->notes.tick;
     int does = (int)lbs_atomic_load32_relaxed(&leads);
     int shall =
         is_current() && lbs_lease_hold(lease, (apr_uint32_t)getpid(), now);

@@ -5,7 +5,6 @@
 #include <apr_strings.h>
 #include <http_config.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/proxy/lbs_log.h"
@@ -144,6 +143,7 @@ static apr_status_t open_views(lbs_runtime_t *rt)
 
     if (rv == APR_SUCCESS) {
         rt->first = shared->first;
+        lbs_shared_notes(shared, &rt->notes);
         rt->slots = lbs_registry_slots(rt->registry);
         rt->rows = *lbs_registry_rows(rt->registry);
         rv = open_tables(rt, shared, rt->pool);
@@ -167,7 +167,7 @@ static apr_status_t open_or_renew(lbs_runtime_t *rt, server_rec *s)
                              "from the state file");
     rt->table_count = 0;
     memset(rt->tables, 0, sizeof(rt->tables));
-    return lbs_shared_renew(rt->shared, s);
+    return lbs_shared_renew(rt->shared, lbs_runtime_clock(), s);
 }
 
 /* Where dlclose() keeps a module, what is static here outlives pconf. */
@@ -182,7 +182,8 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
 {
     const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
     lbs_shared_t *shared;
-    apr_status_t rv = lbs_shared_find(&shared, main_server);
+    apr_status_t rv =
+        lbs_shared_find(&shared, lbs_runtime_clock(), main_server);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -217,80 +218,6 @@ void lbs_runtime_take_secret(const server_rec *main_server)
         runtime->secret = secret;
     }
     runtime->pick_key = *lbs_secret_pick_key(runtime->secret);
-}
-
-/* Children --------------------------------------------------------------- */
-
-void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server)
-{
-    apr_status_t rv = lbs_inflight_claim(
-        &runtime->rows, (apr_uint32_t)getpid(), &runtime->row);
-
-    (void)pchild;
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server,
-                     LBSNO(1901) "more children than at the first start: what "
-                                 "this one has in flight is lost if it dies; "
-                                 "stop and start httpd after raising "
-                                 "ServerLimit");
-    }
-}
-
-/* What else a dead child may hold: checks, probes, places in queues. */
-static void abandon(const lbs_inflight_t *row)
-{
-    lbs_registry_t *registry = runtime->registry;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    apr_uint32_t slot = LBS_REGISTRY_NONE;
-
-    while ((slot = lbs_registry_next_member(registry, LBS_REGISTRY_NONE, slot))
-           != LBS_REGISTRY_NONE) {
-        lbs_member_record_t *m = lbs_registry_member_record(registry, slot);
-
-        lbs_check_abandon(&m->check, row->token);
-        lbs_probe_abandon(&m->probe, row->token);
-        lbs_queue_abandon(&m->queue, row, now);
-    }
-}
-
-/* Where a member is too busy to be looked at, or this process dies, the row
- * stays condemned and lbs_runtime_finish_gone() goes on. */
-static void take_back(const lbs_inflight_t *row)
-{
-    abandon(row);
-    (void)lbs_inflight_reap(&runtime->rows, row,
-                            lbs_registry_gauges(runtime->registry));
-}
-
-void lbs_runtime_child_gone(apr_uint32_t pid)
-{
-    apr_uint32_t i;
-    lbs_inflight_t row;
-
-    if (runtime == NULL) {
-        return;
-    }
-    lbs_lease_drop(&runtime->shared->notes->tick, pid);
-    lbs_ongoing_abandon(&runtime->shared->notes->ongoing, pid);
-    for (i = 0; i < runtime->rows.rows; i++) {
-        if (lbs_inflight_pid(&runtime->rows, i) == pid
-            && lbs_inflight_condemn(&runtime->rows, i, pid, &row)
-                   == APR_SUCCESS) {
-            take_back(&row);
-        }
-    }
-}
-
-void lbs_runtime_finish_gone(void)
-{
-    apr_uint32_t i;
-    lbs_inflight_t row;
-
-    for (i = 0; i < runtime->rows.rows; i++) {
-        if (lbs_inflight_condemned(&runtime->rows, i, &row)) {
-            take_back(&row);
-        }
-    }
 }
 
 void lbs_runtime_count_sessions(apr_uint32_t slot)

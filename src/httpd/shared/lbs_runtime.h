@@ -30,6 +30,7 @@ typedef struct lbs_runtime_t {
     int table_count;
     lbs_table_slots_t *slots;
     lbs_atomic64_t *first; /* LBS_FIRST_WORDS of them */
+    lbs_notes_t notes;
     lbs_rows_t rows;
     lbs_inflight_t row; /* of this child */
     const lbs_secret_t *secret;
@@ -68,16 +69,6 @@ apr_status_t lbs_runtime_empty_tables(server_rec *main_server);
 /** Take the secret in force: the configuration's, or the registry's once a
  * state file has been read. Parent, in post_config. */
 void lbs_runtime_take_secret(const server_rec *main_server);
-
-/** Claim this child's row. In child_init. */
-void lbs_runtime_child(apr_pool_t *pchild, server_rec *main_server);
-
-/** A child is gone: what it had in flight is taken back. In the parent. */
-void lbs_runtime_child_gone(apr_uint32_t pid);
-
-/** Take back what was begun to be taken back and not finished. One process,
- * about once a second. */
-void lbs_runtime_finish_gone(void);
 
 /** Show a member's count of sessions to the picks. Whenever it changed, so
  * that a burst of first visits spreads, and at each tick, for the sweep. */

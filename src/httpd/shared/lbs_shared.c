@@ -9,10 +9,22 @@
 #include "mod_lbsticky.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_kept.h"
-#include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_shm.h"
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_first.h"
+
+/* What processes tell each other beside the registry. */
+typedef struct lbs_shared_notes_t {
+    lbs_atomic64_t saved_at; /* Unix microseconds of the state file; 0: none */
+    lbs_forgotten_t forgotten;
+    lbs_busy_t busy[LBS_REGISTRY_POOLS]; /* by slot of the pool */
+    /* Tokens that another secret signed, by slot of the pool. */
+    lbs_recent_count_t foreign[LBS_REGISTRY_POOLS];
+    lbs_recent_most_t ahead; /* seconds: tokens dated in the future */
+    lbs_lease_t tick;        /* of the process that ticks */
+    lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS3500 */
+    lbs_ongoing_t ongoing;
+} lbs_shared_notes_t;
 
 /* Another build of the module, loaded by a reload, makes blocks of its own and
  * finds in the state file what was in these. Their name is this and a hash of
@@ -51,7 +63,8 @@ static apr_status_t share(void **base, apr_size_t bytes, apr_pool_t *pool,
     return rv;
 }
 
-static apr_status_t make_registry(lbs_shared_t *shared, server_rec *s)
+static apr_status_t make_registry(lbs_shared_t *shared, lbs_clock_t now,
+                                  server_rec *s)
 {
     lbs_registry_seed_t seed;
     int children = 0;
@@ -69,7 +82,7 @@ static apr_status_t make_registry(lbs_shared_t *shared, server_rec *s)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    seed.started = lbs_runtime_clock();
+    seed.started = now;
     rv = apr_generate_random_bytes(seed.table_key.bytes,
                                    sizeof(seed.table_key.bytes));
     if (rv == APR_SUCCESS) {
@@ -118,7 +131,8 @@ static void forget_blocks(lbs_shared_t *shared)
     memset(shared, 0, sizeof(*shared));
 }
 
-static apr_status_t make_blocks(lbs_shared_t *shared, server_rec *s)
+static apr_status_t make_blocks(lbs_shared_t *shared, lbs_clock_t now,
+                                server_rec *s)
 {
     apr_pool_t *pool = s->process->pool;
     void *first, *notes;
@@ -132,12 +146,13 @@ static apr_status_t make_blocks(lbs_shared_t *shared, server_rec *s)
     if (rv == APR_SUCCESS) {
         shared->first = first;
         shared->notes = notes;
-        rv = make_registry(shared, s);
+        rv = make_registry(shared, now, s);
     }
     return rv;
 }
 
-apr_status_t lbs_shared_find(lbs_shared_t **found, server_rec *main_server)
+apr_status_t lbs_shared_find(lbs_shared_t **found, lbs_clock_t now,
+                             server_rec *main_server)
 {
     apr_uint64_t mine = layout();
     lbs_kept_t *kept = lbs_kept();
@@ -149,7 +164,7 @@ apr_status_t lbs_shared_find(lbs_shared_t **found, server_rec *main_server)
     }
     shared->fresh = shared->registry == NULL;
     if (shared->fresh) {
-        rv = make_blocks(shared, main_server);
+        rv = make_blocks(shared, now, main_server);
     }
     if (rv == APR_SUCCESS) {
         kept->owner = mine;
@@ -158,11 +173,28 @@ apr_status_t lbs_shared_find(lbs_shared_t **found, server_rec *main_server)
     return rv;
 }
 
-apr_status_t lbs_shared_renew(lbs_shared_t *shared, server_rec *main_server)
+apr_status_t lbs_shared_renew(lbs_shared_t *shared, lbs_clock_t now,
+                              server_rec *main_server)
 {
     forget_blocks(shared);
     shared->fresh = 1;
-    return make_blocks(shared, main_server);
+    return make_blocks(shared, now, main_server);
+}
+
+void lbs_shared_notes(const lbs_shared_t *shared, lbs_notes_t *notes)
+{
+    lbs_shared_notes_t *at = shared->notes;
+
+    *notes = (lbs_notes_t){
+        .saved_at = &at->saved_at,
+        .forgotten = &at->forgotten,
+        .busy = at->busy,
+        .foreign = at->foreign,
+        .ahead = &at->ahead,
+        .tick = &at->tick,
+        .own_name_at = at->own_name_at,
+        .ongoing = &at->ongoing,
+    };
 }
 
 /* Tables ----------------------------------------------------------------- */

@@ -31,25 +31,28 @@ typedef struct lbs_shared_table_t {
     apr_uint32_t sessions;
 } lbs_shared_table_t;
 
-/* What processes tell each other beside the registry. */
-typedef struct lbs_shared_notes_t {
-    lbs_atomic64_t saved_at; /* Unix microseconds of the state file; 0: none */
-    lbs_forgotten_t forgotten;
-    lbs_busy_t busy[LBS_REGISTRY_POOLS]; /* by slot of the pool */
-    /* Tokens that another secret signed, by slot of the pool. */
-    lbs_recent_count_t foreign[LBS_REGISTRY_POOLS];
-    lbs_recent_most_t ahead; /* seconds: tokens dated in the future */
-    lbs_lease_t tick;        /* of the process that ticks */
-    lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS3500 */
-    lbs_ongoing_t ongoing;
-} lbs_shared_notes_t;
+/* What processes tell each other beside the registry. How it lies in memory is
+ * lbs_shared.c's affair. */
+typedef struct lbs_notes_t {
+    lbs_atomic64_t
+        *saved_at; /* Unix microseconds of the state file; 0: none */
+    lbs_forgotten_t *forgotten;
+    lbs_busy_t *busy;            /* by slot of the pool */
+    lbs_recent_count_t *foreign; /* tokens that another secret signed, by slot
+                                    of the pool */
+    lbs_recent_most_t *ahead;    /* seconds: tokens dated in the future */
+    lbs_lease_t *tick;           /* of the process that ticks */
+    lbs_atomic64_t
+        *own_name_at; /* last warning LBS3500, by slot of the pool */
+    lbs_ongoing_t *ongoing;
+} lbs_notes_t;
 
 typedef struct lbs_shared_t {
     void *registry;
     apr_size_t registry_bytes;
     apr_uint32_t children; /* rows of the registry */
     lbs_atomic64_t *first; /* LBS_FIRST_WORDS of them */
-    lbs_shared_notes_t *notes;
+    struct lbs_shared_notes_t *notes;
     lbs_shared_table_t table[LBS_SHARED_TABLES]; /* the newest first */
     int fresh; /* 1: made by this start, nothing is in it */
 } lbs_shared_t;
@@ -58,16 +61,22 @@ typedef struct lbs_shared_t {
  * Find the blocks, or make them: those of another build of this module are
  * none. Parent, in post_config.
  *
+ * @param now  a registry that is made is as old as that
  * @return APR_SUCCESS; anything else was logged with what to change
  */
-apr_status_t lbs_shared_find(lbs_shared_t **shared, server_rec *main_server);
+apr_status_t lbs_shared_find(lbs_shared_t **shared, lbs_clock_t now,
+                             server_rec *main_server);
 
 /**
  * Make them anew: what there is cannot be used. Parent, in post_config.
  *
  * @return APR_SUCCESS; anything else was logged with what to change
  */
-apr_status_t lbs_shared_renew(lbs_shared_t *shared, server_rec *main_server);
+apr_status_t lbs_shared_renew(lbs_shared_t *shared, lbs_clock_t now,
+                              server_rec *main_server);
+
+/** Where its notes lie. */
+void lbs_shared_notes(const lbs_shared_t *shared, lbs_notes_t *notes);
 
 /**
  * Put a new, empty table in front.

@@ -314,10 +314,10 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
     p->name = from->name;
     p->vhost = from->vhost;
     p->method = lbs_pick_method_name(from->set.method->method);
-    p->busy_key_percent = lbs_busy_percent(
-        &c->rt->shared->notes->busy[from->slot], (apr_uint64_t)c->now.mono);
-    p->foreign_tokens = lbs_recent_count(
-        &c->rt->shared->notes->foreign[from->slot], (apr_uint64_t)c->now.mono);
+    p->busy_key_percent = lbs_busy_percent(&c->rt->notes.busy[from->slot],
+                                           (apr_uint64_t)c->now.mono);
+    p->foreign_tokens = lbs_recent_count(&c->rt->notes.foreign[from->slot],
+                                         (apr_uint64_t)c->now.mono);
     p->store_down = lbs_store_call_is_down(from->store);
     p->may_change = may_change(c, from);
     fill_sources(c, from->set.sticky, p);
@@ -463,7 +463,7 @@ static void fill_persist(const collect_t *c, lbs_view_table_t *table)
 {
     const char *path = lbs_config_of(ap_server_conf)->main->persist;
     apr_int64_t saved = (apr_int64_t)apr_time_sec(
-        lbs_atomic_load64_relaxed(&c->rt->shared->notes->saved_at));
+        lbs_atomic_load64_relaxed(c->rt->notes.saved_at));
     apr_int64_t last = last_request(c);
 
     table->persist = path != NULL ? path : "off";
@@ -527,7 +527,7 @@ const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,
     view->now = apr_time_sec(c.now.wall);
     view->generation = lbs_registry_generation(c.rt->registry);
     view->ahead_s =
-        lbs_recent_most(&c.rt->shared->notes->ahead, (apr_uint64_t)c.now.mono);
+        lbs_recent_most(c.rt->notes.ahead, (apr_uint64_t)c.now.mono);
     fill_table(&c, &view->table);
     fill_findings(&c, view);
     fill_pools(&c, view);

@@ -225,8 +225,8 @@ int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
     m = apr_hash_get(pool->by_token_id, &record.member_id,
                      sizeof(record.member_id));
     if (m != NULL
-        && lbs_forgotten_has_member(&lbs_runtime()->shared->notes->forgotten,
-                                    m->slot, (apr_uint32_t)record.created)) {
+        && lbs_forgotten_has_member(lbs_runtime()->notes.forgotten, m->slot,
+                                    (apr_uint32_t)record.created)) {
         return 0;
     }
     key->known = 1;
