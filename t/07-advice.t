@@ -177,6 +177,7 @@ subtest 'what is right is not warned of' => sub {
                   $APP . qq(ProxyPass "/a" "balancer://app"\nProxyPass "/ab" "balancer://app"\n),
                   $APP . qq(<Location "/x/">\nProxyPass "balancer://app/x/"\n</Location>\nProxyPass "/" "balancer://app/"\n),
                   $APP . qq(RewriteEngine on\nRewriteRule "^/(.*)" "balancer://app/\$1" [P,QSA]\n),
+                  $APP . qq(<Proxy "balancer://php">\nLBSticky cookie\nBalancerMember "fcgi://127.0.0.1:7/"\n</Proxy>\nProxyPass "/php/" "balancer://php/"\n),
                   $APP, 'LBSticky cookie', 'LBStickySecret random', '') {
         is_deeply warnings_of($conf), [], $conf =~ s/\n/; /gr;
     }

@@ -77,7 +77,7 @@ CONF
         $host->('@PORT2@', 'www.example.test', "http://$site", @tls),
         $host->('@PORT2@', 'other.example.test', "http://$site", @tls),
         $host->('@PORT2@', 'socket.example.test',
-                'unix:@ROOT@/run/site.sock|http://localhost/',
+                'unix:@ROOT@/run/site.sock|http://localhost',
                 'host=www.example.test', 1),
         $host->('@PORT3@', 'plain.example.test', "http://$site",
                 'host=www.example.test expect=200'),

@@ -166,7 +166,7 @@ subtest 'redis' => sub {
     is $is_down->(), 1, 'and so it is, in the JSON';
     like $a->get('/lb-status')->body, qr/LBStickyStore does not answer/, 'on the page';
     like qx(bin/lbctl -u http://127.0.0.1:@{[$a->port]}/lb-status doctor),
-        qr/^head: LBStickyStore does not answer, sessions are not shared$/m, 'and to lbctl';
+        qr/^head: LBStickyStore does not answer: sessions are known to this server alone$/m, 'and to lbctl';
     $redis = Server->redis($port);
     ok wait_for(sub {
         $a->get('/head/', key('up' . rand));

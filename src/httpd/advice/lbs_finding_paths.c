@@ -78,6 +78,14 @@ static int ends_in_slash(const char *text)
     return *text != '\0' && text[strlen(text) - 1] == '/';
 }
 
+/* fcgi, scgi and uwsgi are given a file's name, in which two slashes are one.
+ */
+static int is_path_sent(const proxy_worker *worker)
+{
+    return strstr(lbs_worker_place(worker).scheme, "cgi") == NULL
+           && strcmp(lbs_worker_place(worker).scheme, "uwsgi") != 0;
+}
+
 /* A member's URL with a slash at its end, behind a target with one. */
 static void look_at_members(lbs_findings_t *findings, const lbs_line_t *line,
                             const lbs_walk_t *walk)
@@ -85,9 +93,10 @@ static void look_at_members(lbs_findings_t *findings, const lbs_line_t *line,
     int i;
 
     for (i = 0; i < lbs_worker_count(walk->balancer); i++) {
-        const char *url = lbs_worker_name(lbs_worker_at(walk->balancer, i));
+        const proxy_worker *worker = lbs_worker_at(walk->balancer, i);
+        const char *url = lbs_worker_name(worker);
 
-        if (ends_in_slash(url)) {
+        if (ends_in_slash(url) && is_path_sent(worker)) {
             lbs_finding_add(
                 findings, line->server, walk->name, "member-slash", 1,
                 LBSNO(3305) "pool %s: BalancerMember %s ends in a slash, and "
