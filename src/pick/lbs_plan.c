@@ -141,6 +141,7 @@ static void start_afresh(lbs_plan_t *plan)
     lbs_atomic_store64_relaxed(&plan->head->weight, 0);
     lbs_atomic_store64_relaxed(&plan->head->inflight, 0);
     lbs_atomic_store32_relaxed(&plan->head->median, 0);
+    lbs_atomic_store32_relaxed(&plan->head->lbset, 0);
     lbs_atomic_store64_relaxed(&plan->head->ticket, 0);
     lbs_atomic_store64_relaxed(&plan->head->claim, 0);
 }
@@ -175,6 +176,13 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
     start_afresh(made);
     *plan = made;
     return APR_SUCCESS;
+}
+
+int lbs_plan_wants(const lbs_plan_t *plan, apr_uint32_t index)
+{
+    apr_uint32_t front = lbs_atomic_load32_relaxed(&plan->head->lbset);
+
+    return front == 0 || plan->member[index].lbset < front;
 }
 
 apr_uint32_t lbs_plan_median(const lbs_plan_t *plan)

@@ -115,6 +115,15 @@ apr_status_t lbs_plan_follow(lbs_plan_t *plan, const lbs_gauge_t *gauges,
                              apr_int64_t now);
 
 /**
+ * Is a member's lbset in demand? Of higher ones than the front's nobody is,
+ * while the front serves.
+ *
+ * @param index  of the member, below the number of members
+ * @return 1: it is, or no plan was built yet
+ */
+int lbs_plan_wants(const lbs_plan_t *plan, apr_uint32_t index);
+
+/**
  * @return microseconds, the median response time of the front's members that
  * answered in the last second (heard_at), or as it was when somebody did;
  * 0: nobody did yet. To be given to lbs_ewma_set() when a member returns.

@@ -492,6 +492,9 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
                                                      : APR_UINT32_MAX);
     lbs_atomic_store32_relaxed(&plan->head->median, median);
     lbs_atomic_store32_relaxed(&plan->head->trial, trial);
+    lbs_atomic_store32_relaxed(
+        &plan->head->lbset,
+        b->count > 0 ? plan->member[b->front[0]].lbset + 1 : 0);
 }
 
 /* Only one thread of a process builds at a time. */

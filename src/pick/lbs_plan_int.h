@@ -28,7 +28,7 @@ typedef struct lbs_plan_head_t {
     lbs_atomic32_t median;   /* of the response times, microseconds */
     lbs_atomic32_t trial;    /* index + 1 of a half-open member that nobody
                                 tries out, 0: none */
-    lbs_atomic32_t unused;
+    lbs_atomic32_t lbset;    /* of the front, plus 1; 0: not known */
     lbs_atomic64_t unused0[3];
     lbs_atomic64_t ticket; /* round-robin: turns taken */
     lbs_atomic64_t unused1[7];

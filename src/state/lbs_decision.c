@@ -16,7 +16,8 @@ static const struct {
     [LBS_DECISION_NEW] = {"new",
                           BIT(LBS_REASON_FIRST) | BIT(LBS_REASON_UNKNOWN)
                               | BIT(LBS_REASON_EXPIRED)
-                              | BIT(LBS_REASON_FORGED),
+                              | BIT(LBS_REASON_FORGED)
+                              | BIT(LBS_REASON_ADOPTED),
                           LBS_REASON_UNKNOWN},
     [LBS_DECISION_KEPT] = {"kept", BIT(LBS_REASON_NONE), LBS_REASON_NONE},
     [LBS_DECISION_MOVED] = {"moved",
@@ -40,6 +41,7 @@ static const char *const reasons[LBS_REASONS] = {
     [LBS_REASON_EJECTED] = "ejected", [LBS_REASON_DISABLED] = "disabled",
     [LBS_REASON_REMOVED] = "removed", [LBS_REASON_DRAINED] = "drained",
     [LBS_REASON_FULL] = "full",       [LBS_REASON_FAILBACK] = "failback",
+    [LBS_REASON_ADOPTED] = "adopted",
 };
 
 const char *lbs_decision_name(lbs_decision_t decision)

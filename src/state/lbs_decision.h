@@ -32,6 +32,7 @@ typedef enum lbs_reason_t {
     LBS_REASON_DRAINED,  /* moved: past its drain deadline */
     LBS_REASON_FULL,     /* moved, refused: at its limit */
     LBS_REASON_FAILBACK, /* moved: home again */
+    LBS_REASON_ADOPTED,  /* new: the former balancer had the visitor there */
     LBS_REASONS
 } lbs_reason_t;
 

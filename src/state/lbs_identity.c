@@ -47,3 +47,8 @@ apr_uint64_t lbs_identity_member(apr_uint64_t pool_id, const char *route,
     return not_zero(
         lbs_hash_two(&id_key, where, sizeof(where), text, strlen(text)));
 }
+
+apr_uint64_t lbs_identity_reader(const char *spelling)
+{
+    return not_zero(lbs_hash_bytes(&id_key, spelling, strlen(spelling)));
+}

@@ -30,4 +30,10 @@ apr_uint64_t lbs_identity_pool(const char *vhost, const char *pool);
 apr_uint64_t lbs_identity_member(apr_uint64_t pool_id, const char *route,
                                  const char *url);
 
+/**
+ * @param spelling  a word of LBStickyForeign: haproxy:SRV
+ * @return the id, never 0
+ */
+apr_uint64_t lbs_identity_reader(const char *spelling);
+
 #endif

@@ -24,6 +24,15 @@ typedef enum lbs_panic_t {
     LBS_PANIC_LAST     /* no checks; visitors may try their luck */
 } lbs_panic_t;
 
+/* How often a reader of LBStickyForeign found where a visitor belongs. */
+#define LBS_POOL_READERS 16
+
+typedef struct lbs_reader_use_t {
+    lbs_atomic64_t id;   /* lbs_identity_reader(); 0: nobody's */
+    lbs_atomic64_t used; /* visitors that were adopted */
+    lbs_atomic64_t last; /* Unix seconds of the last one; 0: none yet */
+} lbs_reader_use_t;
+
 typedef struct lbs_pool_record_t {
     _Alignas(64) lbs_atomic64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_atomic64_t requests;       /* decisions taken, each request once */
@@ -35,6 +44,7 @@ typedef struct lbs_pool_record_t {
                                       one are not shared after it */
     lbs_eject_pool_t eject;        /* how many are ejected, for the cap */
     lbs_budget_t budget;           /* of repetitions */
+    lbs_reader_use_t readers[LBS_POOL_READERS];
 } lbs_pool_record_t;
 
 /** A request was decided: count it. @param now  monotonic microseconds */

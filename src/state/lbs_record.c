@@ -6,17 +6,18 @@
 #include "src/state/lbs_admin.h"
 
 /* A file says how many of these it has. They may grow, at their ends. */
-const lbs_record_dims_t lbs_record_dims = {LBS_DECISIONS, LBS_REASONS,
-                                           LBS_SEAT_FIELDS, LBS_COUNTS,
-                                           LBS_LATENCY_BOUNDS};
-const lbs_record_dims_t lbs_record_dims_v1 = {6, 12, 2, 13, 14};
+const lbs_record_dims_t lbs_record_dims = {
+    LBS_DECISIONS, LBS_REASONS,        LBS_SEAT_FIELDS,
+    LBS_COUNTS,    LBS_LATENCY_BOUNDS, LBS_POOL_READERS};
+const lbs_record_dims_t lbs_record_dims_v1 = {6, 12, 2, 13, 14, 0};
 
 _Static_assert(LBS_DECISIONS >= 6 && LBS_REASONS >= 12 && LBS_SEAT_FIELDS >= 2
                    && LBS_COUNTS >= 13 && LBS_DECISIONS <= LBS_RECORD_DIM_MOST
                    && LBS_REASONS <= LBS_RECORD_DIM_MOST
                    && LBS_SEAT_FIELDS <= LBS_RECORD_DIM_MOST
                    && LBS_COUNTS <= LBS_RECORD_DIM_MOST
-                   && LBS_LATENCY_BOUNDS <= LBS_RECORD_DIM_MOST,
+                   && LBS_LATENCY_BOUNDS <= LBS_RECORD_DIM_MOST
+                   && LBS_POOL_READERS <= LBS_RECORD_DIM_MOST,
                "what a state file can say");
 
 /* Records and bytes ------------------------------------------------------ */
@@ -51,6 +52,20 @@ static void code_one(const lbs_codec_t *codec, apr_uint64_t *values,
     code64(codec, i < ours ? &values[i] : &unknown);
 }
 
+static void code_readers(const lbs_codec_t *codec, lbs_saved_pool_t *record)
+{
+    apr_uint64_t unknown = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < codec->dims->readers; i++) {
+        int known = i < LBS_POOL_READERS;
+
+        code64(codec, known ? &record->readers[i].id : &unknown);
+        code64(codec, known ? &record->readers[i].used : &unknown);
+        code64(codec, known ? &record->readers[i].last : &unknown);
+    }
+}
+
 void lbs_record_code_pool(const lbs_codec_t *codec, lbs_saved_pool_t *record)
 {
     apr_uint64_t unknown[LBS_REASONS] = {0};
@@ -69,6 +84,7 @@ void lbs_record_code_pool(const lbs_codec_t *codec, lbs_saved_pool_t *record)
     code64(codec, &record->requests);
     code64(codec, &record->retries);
     code64(codec, &record->retries_denied);
+    code_readers(codec, record);
 }
 
 static void code_latency(const lbs_codec_t *codec,
@@ -182,6 +198,13 @@ void lbs_record_take_pool(lbs_saved_pool_t *record, const lbs_registry_t *reg,
     record->requests = lbs_atomic_load64_relaxed(&pool->requests);
     record->retries = lbs_atomic_load64_relaxed(&pool->retries);
     record->retries_denied = lbs_atomic_load64_relaxed(&pool->retries_denied);
+    for (r = 0; r < LBS_POOL_READERS; r++) {
+        const lbs_reader_use_t *use = &pool->readers[r];
+
+        record->readers[r].id = lbs_atomic_load64_relaxed(&use->id);
+        record->readers[r].used = lbs_atomic_load64_relaxed(&use->used);
+        record->readers[r].last = lbs_atomic_load64_relaxed(&use->last);
+    }
 }
 
 void lbs_record_give_pool(const lbs_saved_pool_t *record,
@@ -199,6 +222,13 @@ void lbs_record_give_pool(const lbs_saved_pool_t *record,
     lbs_atomic_store64_relaxed(&pool->requests, record->requests);
     lbs_atomic_store64_relaxed(&pool->retries, record->retries);
     lbs_atomic_store64_relaxed(&pool->retries_denied, record->retries_denied);
+    for (r = 0; r < LBS_POOL_READERS; r++) {
+        lbs_reader_use_t *use = &pool->readers[r];
+
+        lbs_atomic_store64_relaxed(&use->id, record->readers[r].id);
+        lbs_atomic_store64_relaxed(&use->used, record->readers[r].used);
+        lbs_atomic_store64_relaxed(&use->last, record->readers[r].last);
+    }
 }
 
 /* A deadline on the monotonic clock means nothing after a restart: kept is

@@ -17,6 +17,11 @@ typedef struct lbs_saved_pool_t {
     apr_uint64_t requests;
     apr_uint64_t retries;
     apr_uint64_t retries_denied;
+    struct {
+        apr_uint64_t id;
+        apr_uint64_t used;
+        apr_uint64_t last; /* Unix seconds */
+    } readers[LBS_POOL_READERS];
 } lbs_saved_pool_t;
 
 /* What became of a member beside what its operator said. */
@@ -47,10 +52,12 @@ typedef struct lbs_record_dims_t {
     apr_uint32_t reasons;
     apr_uint32_t fields;
     apr_uint32_t counts;
-    apr_uint32_t bounds; /* of the histogram; others than ours are not read */
+    apr_uint32_t bounds;  /* of the histogram; others than ours are not read */
+    apr_uint32_t readers; /* of LBStickyForeign; the first files had none */
 } lbs_record_dims_t;
 
-#define LBS_RECORD_DIMS 5       /* numbers in there */
+#define LBS_RECORD_DIMS 6       /* numbers in there */
+#define LBS_RECORD_DIMS_LEAST 5 /* that a file has */
 #define LBS_RECORD_DIM_MOST 64u /* what a file may claim */
 
 extern const lbs_record_dims_t lbs_record_dims;    /* of what is written */

@@ -126,7 +126,8 @@ static int check_dims(lbs_restore_t *restore, lbs_reader_t r)
     int i;
 
     for (i = 0; i < LBS_RECORD_DIMS; i++) {
-        dims[i] = lbs_reader_get32(&r);
+        dims[i] =
+            i < LBS_RECORD_DIMS_LEAST || r.left > 0 ? lbs_reader_get32(&r) : 0;
         if (dims[i] > LBS_RECORD_DIM_MOST) {
             return 0;
         }
@@ -135,7 +136,8 @@ static int check_dims(lbs_restore_t *restore, lbs_reader_t r)
                                         .reasons = dims[1],
                                         .fields = dims[2],
                                         .counts = dims[3],
-                                        .bounds = dims[4]};
+                                        .bounds = dims[4],
+                                        .readers = dims[5]};
     return !r.short_of && r.left == 0;
 }
 

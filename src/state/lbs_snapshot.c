@@ -74,6 +74,7 @@ static void put_dims(lbs_writer_t *w)
     lbs_writer_add32(w, lbs_record_dims.fields);
     lbs_writer_add32(w, lbs_record_dims.counts);
     lbs_writer_add32(w, lbs_record_dims.bounds);
+    lbs_writer_add32(w, lbs_record_dims.readers);
     lbs_snapshot_end_section(w, start);
 }
 

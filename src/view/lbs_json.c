@@ -259,6 +259,26 @@ static void put_decisions(frame_t *frame, const lbs_view_pool_t *p)
     put_count(&in, "none", lbs_view_pool_decided(p, LBS_DECISION_NONE));
 }
 
+static void put_readers(frame_t *frame, const lbs_view_pool_t *p)
+{
+    json_t *array = json_array();
+    apr_uint32_t i;
+
+    for (i = 0; i < p->readers_count; i++) {
+        const lbs_view_reader_t *reader = &p->readers[i];
+        json_t *object = json_object();
+        frame_t in = {frame->out, object, NULL};
+
+        put_text(&in, "reader", reader->word);
+        put_count(&in, "used", reader->used);
+        put_seconds(&in, "last", reader->last);
+        if (json_array_append_new(array, object) != 0) {
+            lbs_out_fail(frame->out, APR_ENOMEM);
+        }
+    }
+    put(frame, "foreign", array);
+}
+
 static void fill_pool_head(frame_t *frame, const lbs_view_pool_t *p)
 {
     rewind_frame(frame);
@@ -275,6 +295,7 @@ static void fill_pool_head(frame_t *frame, const lbs_view_pool_t *p)
     put_flag(frame, "panic", p->panic);
     put_flag(frame, "store_down", p->store_down);
     put_decisions(frame, p);
+    put_readers(frame, p);
 }
 
 /* The rest of the state -------------------------------------------------- */

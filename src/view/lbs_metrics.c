@@ -183,6 +183,35 @@ static void write_alerts(metrics_t *m)
     }
 }
 
+/* LBStickyForeign: how often each reader still finds somebody. */
+static void write_readers(metrics_t *m)
+{
+    const char *adopted = "lbsticky_adopted_total";
+    const char *last = "lbsticky_adopted_last_seconds";
+    const lbs_view_pool_t *pool = m->view->pools;
+    apr_uint32_t i, r;
+
+    head(m, adopted, "counter",
+         "Visitors that stayed where the former balancer had them.");
+    for (i = 0; i < m->view->pools_count; i++) {
+        for (r = 0; r < pool[i].readers_count; r++) {
+            open_series(m, adopted, m->pools[i]);
+            lbs_out_put(m->out, ",reader=\"%s\"} %llu\n",
+                        pool[i].readers[r].word,
+                        (unsigned long long)pool[i].readers[r].used);
+        }
+    }
+    head(m, last, "gauge", "When the last of them came, in Unix time.");
+    for (i = 0; i < m->view->pools_count; i++) {
+        for (r = 0; r < pool[i].readers_count; r++) {
+            open_series(m, last, m->pools[i]);
+            lbs_out_put(m->out, ",reader=\"%s\"} %lld\n",
+                        pool[i].readers[r].word,
+                        (long long)pool[i].readers[r].last);
+        }
+    }
+}
+
 static void write_pools(metrics_t *m)
 {
     const char *retries = "lbsticky_retries_total";
@@ -209,6 +238,7 @@ static void write_pools(metrics_t *m)
         lbs_out_put(m->out, ",result=\"denied\"} %llu\n",
                     (unsigned long long)pool->retries_denied);
     }
+    write_readers(m);
     head(m, "lbsticky_pool_queued", "gauge",
          "Requests waiting for a member that is full.");
     for (i = 0; i < m->view->pools_count; i++) {

@@ -158,6 +158,32 @@ static void put_decisions(const lbs_part_t *part, const lbs_view_pool_t *pool)
     lbs_out_raw(part->out, "</tbody></table>");
 }
 
+/* LBStickyForeign: is there still anybody with a cookie of before? */
+static void put_readers(const lbs_part_t *part, const lbs_view_pool_t *pool)
+{
+    apr_pool_t *memory = part->out->pool;
+    apr_uint32_t i;
+
+    if (pool->readers_count == 0) {
+        return;
+    }
+    lbs_out_raw(part->out,
+                "<table class=\"decisions\"><caption>Visitors of the former "
+                "balancer</caption><thead><tr><th scope=\"col\">Cookie</th>"
+                "<th scope=\"col\">Adopted</th><th scope=\"col\">The last"
+                "</th></tr></thead><tbody>");
+    for (i = 0; i < pool->readers_count; i++) {
+        const lbs_view_reader_t *reader = &pool->readers[i];
+
+        lbs_out_put(part->out,
+                    "<tr><th scope=\"row\">%s</th><td class=\"number\">%s"
+                    "</td><td>%s</td></tr>",
+                    reader->word, lbs_human_count(memory, reader->used),
+                    lbs_human_time(memory, reader->last, part->view->now));
+    }
+    lbs_out_raw(part->out, "</tbody></table>");
+}
+
 static void put_span(const lbs_part_t *part, const char *text,
                      lbs_view_span_t span)
 {
@@ -194,5 +220,6 @@ void lbs_page_pool(const lbs_part_t *part, const lbs_view_pool_t *pool)
     lbs_plot_write(out, shown, apr_pstrcat(out->pool, id, "-plots", NULL),
                    pool->name);
     put_decisions(part, pool);
+    put_readers(part, pool);
     lbs_out_raw(out, "</div></section>\n");
 }

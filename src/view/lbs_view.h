@@ -92,11 +92,20 @@ typedef struct lbs_view_member_t {
     lbs_view_plot_t plot[LBS_VIEW_SPANS];
 } lbs_view_member_t;
 
+/* A word of LBStickyForeign. */
+typedef struct lbs_view_reader_t {
+    const char *word;  /* haproxy:SRV */
+    apr_uint64_t used; /* visitors that were adopted */
+    apr_int64_t last;  /* the last of them; 0: none yet */
+} lbs_view_reader_t;
+
 typedef struct lbs_view_pool_t {
     const char *name;
     const char *vhost; /* "www.example.com:80" */
     apr_uint32_t sources_count;
     const char *const *sources; /* as configured; none: not sticky */
+    apr_uint32_t readers_count;
+    const lbs_view_reader_t *readers;
     const char *method;
     apr_uint64_t requests; /* decisions */
     apr_uint64_t inflight;

@@ -16,6 +16,7 @@
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/config/lbs_secret_read.h"
 #include "src/httpd/config/lbs_setter.h"
+#include "src/httpd/config/lbs_words.h"
 #include "src/table/lbs_first.h"
 
 #define SECOND ((apr_int64_t)1000000)
@@ -37,57 +38,22 @@ static const char *set_switch(cmd_parms *cmd, void *dir, int argc,
 
 /* Affinity --------------------------------------------------------------- */
 
-static const char *compile_expr(cmd_parms *cmd, const lbs_source_t *source,
-                                ap_expr_info_t **expr)
-{
-    const char *error = NULL;
-
-    *expr = NULL;
-    if (source->kind == LBS_SOURCE_EXPR) {
-        *expr = ap_expr_parse_cmd(cmd, source->name,
-                                  AP_EXPR_FLAG_STRING_RESULT, &error, NULL);
-        if (*expr == NULL) {
-            return lbs_setter_wants(
-                cmd, source->spelling,
-                apr_psprintf(cmd->pool,
-                             "an httpd string expression such as "
-                             "expr=%%{REMOTE_USER} (%s)",
-                             error));
-        }
-    }
-    return NULL;
-}
-
 static const char *set_sticky(cmd_parms *cmd, void *dir, int argc,
                               char *const argv[])
 {
     lbs_set_sticky_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
-    int i;
 
     (void)dir;
-    if (argc == 0) {
-        return lbs_setter_wants(cmd, "", cmd->cmd->errmsg);
-    }
-    set->on = !lbs_setter_is_only(argc, argv, "off");
-    if (!set->on || lbs_setter_is_only(argc, argv, "none")) {
-        return lbs_setter_hang(cmd, NULL, set);
-    }
-    for (i = 0; i < argc; i++) {
-        const char *wanted =
-            ap_cstr_casecmp(argv[i], "off") == 0
-                    || ap_cstr_casecmp(argv[i], "none") == 0
-                ? "off and none to stand alone, not among sources"
-                : lbs_source_add(cmd->pool, argv[i], set->source, &set->count);
+    return lbs_setter_hang(cmd, lbs_words_sticky(cmd, argc, argv, set), set);
+}
 
-        if (wanted != NULL) {
-            return lbs_setter_wants(cmd, argv[i], wanted);
-        }
-        wanted = compile_expr(cmd, &set->source[i], &set->expr[i]);
-        if (wanted != NULL) {
-            return wanted;
-        }
-    }
-    return lbs_setter_hang(cmd, NULL, set);
+static const char *set_foreign(cmd_parms *cmd, void *dir, int argc,
+                               char *const argv[])
+{
+    lbs_set_foreign_t *set = apr_pcalloc(cmd->pool, sizeof(*set));
+
+    (void)dir;
+    return lbs_setter_hang(cmd, lbs_words_foreign(cmd, argc, argv, set), set);
 }
 
 static const char *set_method(cmd_parms *cmd, void *dir, int argc,
@@ -585,6 +551,8 @@ const command_rec lbs_directives[] = {
                       "[host=on|off] [proto=on|off]"),
     AP_INIT_TAKE_ARGV("LBStickyLocal", set_local, FIELD(local), V,
                       "off, or files or self or both of them, each once"),
+    AP_INIT_TAKE_ARGV("LBStickyForeign", set_foreign, FIELD(foreign), P,
+                      "off, or READER:NAME words such as haproxy:SRV"),
     AP_INIT_TAKE_ARGV("LBStickyStore", set_store, FIELD(store), P,
                       "off, or PROVIDER[:ARGS] [timeout=DURATION] such as "
                       "redis:10.0.0.5:6379"),

@@ -255,6 +255,19 @@ static const char *write_forward(apr_pool_t *pool, const lbs_settings_t *set)
                        " proto=", on_off(set->forward->proto), NULL);
 }
 
+static const char *write_foreign(apr_pool_t *pool, const lbs_settings_t *set)
+{
+    const char *text = set->foreign->count == 0 ? "off" : "";
+    int i;
+
+    for (i = 0; i < set->foreign->count; i++) {
+        text =
+            apr_pstrcat(pool, text, i > 0 ? " " : "",
+                        argument(pool, set->foreign->word[i].spelling), NULL);
+    }
+    return text;
+}
+
 static const char *write_store(apr_pool_t *pool, const lbs_settings_t *set)
 {
     const lbs_set_store_t *store = set->store;
@@ -291,6 +304,7 @@ static const struct {
     {"LBStickyLimit", write_limit},
     {"LBStickyLocal", write_local},
     {"LBStickyForward", write_forward},
+    {"LBStickyForeign", write_foreign},
     {"LBStickyStore", write_store},
     {"LBStickyAdmin", write_admin},
 };

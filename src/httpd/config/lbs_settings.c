@@ -48,6 +48,7 @@ static const lbs_set_check_t check = {
 static const lbs_set_limit_t limit = {.wait = SECONDS(5)};
 static const lbs_set_local_t local = {.files = 0};
 static const lbs_set_forward_t forward = {.host = 1, .proto = 1};
+static const lbs_set_foreign_t foreign = {.count = 0};
 static const lbs_set_store_t store = {.timeout = MS(100)};
 
 static const lbs_settings_t defaults = {
@@ -65,6 +66,7 @@ static const lbs_settings_t defaults = {
     .limit = &limit,
     .local = &local,
     .forward = &forward,
+    .foreign = &foreign,
     .store = &store,
     .admin = &off,
 };
@@ -94,6 +96,7 @@ void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
     CHOOSE(limit);
     CHOOSE(local);
     CHOOSE(forward);
+    CHOOSE(foreign);
     CHOOSE(store);
     CHOOSE(admin);
 }

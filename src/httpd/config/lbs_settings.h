@@ -18,6 +18,7 @@
 #include "src/affinity/lbs_cookie_conf.h"
 #include "src/affinity/lbs_source.h"
 #include "src/base/lbs_text.h"
+#include "src/foreign/lbs_foreign.h"
 #include "src/member/lbs_stall.h"
 #include "src/pick/lbs_pick.h"
 
@@ -111,6 +112,12 @@ typedef struct lbs_set_forward_t {
     int proto;
 } lbs_set_forward_t;
 
+/* LBStickyForeign */
+typedef struct lbs_set_foreign_t {
+    int count; /* 0: off */
+    lbs_foreign_t word[LBS_FOREIGN_MAX];
+} lbs_set_foreign_t;
+
 /* LBStickyStore */
 typedef struct lbs_set_store_t {
     const char *provider; /* NULL: off */
@@ -135,6 +142,7 @@ typedef struct lbs_settings_t {
     const lbs_set_limit_t *limit;
     const lbs_set_local_t *local;
     const lbs_set_forward_t *forward;
+    const lbs_set_foreign_t *foreign;
     const lbs_set_store_t *store;
     const int *admin;
 } lbs_settings_t;

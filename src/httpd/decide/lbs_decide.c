@@ -2,6 +2,7 @@
 /* lbs_decide.c - see lbs_decide.h. */
 #include "src/httpd/decide/lbs_decide.h"
 
+#include "src/httpd/decide/lbs_adoption.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_last_resort.h"
 #include "src/httpd/decide/lbs_lookup.h"
@@ -350,6 +351,21 @@ static int decide_by_key(const decide_t *d)
                      place.why);
 }
 
+/* No key names a session: the visitor stays where the former balancer had it,
+ * or is new here. */
+static int decide_new(const decide_t *d, lbs_reason_t reason)
+{
+    lbs_named_t *named = &d->visit->named;
+
+    named->instead = reason;
+    if (named->reader != NULL && !lbs_choice_tried(d->choice, named->member)
+        && lbs_adoption_is_open(d->ask->pool, named->member)) {
+        return settle_on(d, named->member, LBS_DECISION_NEW,
+                         LBS_REASON_ADOPTED);
+    }
+    return decide_by_pick(d, LBS_DECISION_NEW, reason);
+}
+
 int lbs_decide_shown(const lbs_ask_t *ask, lbs_visit_t *visit,
                      lbs_reason_t reason, lbs_choice_t *choice)
 {
@@ -361,13 +377,16 @@ int lbs_decide_shown(const lbs_ask_t *ask, lbs_visit_t *visit,
     if (ask->pool->set.sticky->count == 0) {
         return decide_by_pick(&d, LBS_DECISION_NONE, LBS_REASON_NONE);
     }
-    return decide_by_pick(&d, LBS_DECISION_NEW, reason);
+    return decide_new(&d, reason);
 }
 
 int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice)
 {
     lbs_reason_t reason = lbs_lookup_at_keys(ask, visit, &choice->source);
 
+    if (choice->source < 0) {
+        lbs_adoption_look(ask, visit);
+    }
     return lbs_decide_shown(ask, visit, reason, choice);
 }
 
@@ -394,7 +413,10 @@ static int pick_again(const decide_t *d, lbs_reason_t reason)
         }
         return move(d, reason);
     }
-    return decide_by_pick(d, choice->decision, choice->reason);
+    return decide_by_pick(d, choice->decision,
+                          choice->reason == LBS_REASON_ADOPTED
+                              ? d->visit->named.instead
+                              : choice->reason);
 }
 
 int lbs_decide_again(const lbs_ask_t *ask, lbs_visit_t *visit,

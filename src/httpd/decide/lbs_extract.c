@@ -40,8 +40,8 @@ static int walk_cookie_field(void *baton, const char *key, const char *field)
     return 1;
 }
 
-static int each_cookie(request_rec *r, lbs_slice_t name, lbs_extract_fn *fn,
-                       void *baton)
+int lbs_extract_cookies(request_rec *r, lbs_slice_t name, lbs_extract_fn *fn,
+                        void *baton)
 {
     cookie_walk_t walk = {name, fn, baton, 0};
 
@@ -88,7 +88,7 @@ static lbs_slice_t of_url(request_rec *r, const lbs_source_t *source)
     const char *mark = strchr(r->unparsed_uri, '?');
     lbs_slice_t value = {NULL, 0};
 
-    if (source->kind == LBS_SOURCE_PATH || source->kind == LBS_SOURCE_ROUTE) {
+    if (source->kind == LBS_SOURCE_PATH) {
         (void)lbs_key_path(r->unparsed_uri, lbs_slice_of(source->name),
                            &value);
     }
@@ -111,16 +111,14 @@ static lbs_slice_t of_expr(request_rec *r, ap_expr_info_t *expr)
     return lbs_slice_of(text);
 }
 
-static int each_route(request_rec *r, const lbs_source_t *source,
-                      lbs_extract_fn *fn, void *baton)
+int lbs_extract_path(request_rec *r, const char *name, lbs_extract_fn *fn,
+                     void *baton)
 {
-    lbs_slice_t value;
+    lbs_slice_t value = {NULL, 0};
 
-    if (each_cookie(r, lbs_slice_of(source->name), fn, baton)) {
-        return 1;
-    }
-    value = of_url(r, source);
-    return value.n != 0 && fn(baton, value);
+    return lbs_key_path(r->unparsed_uri, lbs_slice_of(name), &value)
+               == APR_SUCCESS
+           && fn(baton, value);
 }
 
 int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
@@ -132,11 +130,12 @@ int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
 
     switch (source->kind) {
     case LBS_SOURCE_COOKIE:
-        return each_cookie(r, pool->cookie_name, fn, baton);
+        return lbs_extract_cookies(r, pool->cookie_name, fn, baton);
     case LBS_SOURCE_SESSION:
-        return each_cookie(r, lbs_slice_of(source->name), fn, baton);
+        return lbs_extract_cookies(r, lbs_slice_of(source->name), fn, baton);
     case LBS_SOURCE_ROUTE:
-        return each_route(r, source, fn, baton);
+        return lbs_extract_cookies(r, lbs_slice_of(source->name), fn, baton)
+               || lbs_extract_path(r, source->name, fn, baton);
     case LBS_SOURCE_IP:
         value = of_address(r, source, address);
         break;

@@ -29,6 +29,15 @@ typedef int lbs_extract_fn(void *baton, lbs_slice_t value);
 int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
                      lbs_extract_fn *fn, void *baton);
 
+/** The same for the cookies of one name, wherever in the request they stand.
+ */
+int lbs_extract_cookies(request_rec *r, lbs_slice_t name, lbs_extract_fn *fn,
+                        void *baton);
+
+/** The same for the path parameter ;name=value. */
+int lbs_extract_path(request_rec *r, const char *name, lbs_extract_fn *fn,
+                     void *baton);
+
 /** The key in a header's value. httpd puts the fields of one name together,
  * with commas between them: empty ones at either end are no part of it.
  * @param text  NULL: no key */

@@ -332,6 +332,7 @@ static int look_at_token(look_t *look, lbs_slice_t value)
         why = read_token(pool, &token, key->hash, &key->slot);
     }
     if (why != LBS_REASON_NONE) {
+        visit->forgotten |= why == LBS_REASON_UNKNOWN;
         look->worst = why;
         return 0;
     }

@@ -71,9 +71,10 @@ typedef struct lbs_pool_t {
     lbs_member_t *member;
     int own_early; /* one is this httpd, and may be chosen before mapping */
     int seats;     /* in mod_proxy's memory; kept by the process that ticks */
-    apr_hash_t *by_route;      /* route -> lbs_member_t */
-    apr_hash_t *by_token_id;   /* 8 bytes -> lbs_member_t */
-    struct lbs_store_t *store; /* LBStickyStore; NULL: off */
+    apr_hash_t *by_route;                /* route -> lbs_member_t */
+    apr_hash_t *by_token_id;             /* 8 bytes -> lbs_member_t */
+    struct lbs_store_t *store;           /* LBStickyStore; NULL: off */
+    const struct lbs_readers_t *readers; /* LBStickyForeign; NULL: off */
     lbs_plan_t *plan;
     lbs_pick_pool_t pick;
 } lbs_pool_t;

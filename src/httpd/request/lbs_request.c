@@ -173,6 +173,9 @@ void lbs_request_count(lbs_request_t *req)
         req->counted = 1;
         lbs_pool_record_decided(req->pool->record, req->choice.decision,
                                 req->choice.reason, lbs_runtime_now());
+        if (req->choice.reason == LBS_REASON_ADOPTED) {
+            lbs_readers_count(req->visit.named.reader, req->r->request_time);
+        }
     }
 }
 

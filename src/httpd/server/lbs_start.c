@@ -12,6 +12,7 @@
 #include "src/httpd/server/lbs_persist.h"
 #include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/pool/lbs_readers.h"
 #include "src/httpd/check/lbs_checker.h"
 #include "src/httpd/config/lbs_require.h"
 #include "src/httpd/shared/lbs_children.h"
@@ -97,6 +98,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     lbs_pools_take_key();
+    lbs_readers_build(pconf, ptemp);
     lbs_operator_reconcile();
     lbs_pools_tell_left_out();
     lbs_checker_prepare(pconf);

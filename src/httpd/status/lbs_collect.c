@@ -16,6 +16,7 @@
 #include "mod_lbsticky.h"
 #include "src/base/lbs_text.h"
 #include "src/httpd/config/lbs_config.h"
+#include "src/httpd/pool/lbs_readers.h"
 #include "src/httpd/store/lbs_store_call.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
@@ -304,6 +305,27 @@ static void fill_sources(const collect_t *c, const lbs_set_sticky_t *sticky,
     p->sources_count = (apr_uint32_t)sticky->count;
 }
 
+static void fill_readers(const collect_t *c, const lbs_readers_t *from,
+                         lbs_view_pool_t *p)
+{
+    lbs_view_reader_t *readers =
+        apr_pcalloc(c->pool, LBS_FOREIGN_MAX * sizeof(*readers));
+    int i;
+
+    for (i = 0; from != NULL && i < from->count; i++) {
+        const lbs_reader_use_t *use = from->reader[i].use;
+
+        readers[i].word = from->reader[i].word.spelling;
+        if (use != NULL) {
+            readers[i].used = lbs_atomic_load64_relaxed(&use->used);
+            readers[i].last =
+                (apr_int64_t)lbs_atomic_load64_relaxed(&use->last);
+        }
+    }
+    p->readers = readers;
+    p->readers_count = from != NULL ? (apr_uint32_t)from->count : 0;
+}
+
 static void fill_pool(const collect_t *c, const lbs_pool_t *from,
                       lbs_view_pool_t *p)
 {
@@ -321,6 +343,7 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
     p->store_down = lbs_store_call_is_down(from->store);
     p->may_change = may_change(c, from);
     fill_sources(c, from->set.sticky, p);
+    fill_readers(c, from->readers, p);
     fill_decisions(from->record, p);
     if (c->more.plots) {
         const lbs_ring_t *ring =

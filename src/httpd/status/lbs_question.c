@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "src/affinity/lbs_keys.h"
+#include "src/httpd/decide/lbs_adoption.h"
 #include "src/httpd/decide/lbs_lookup.h"
 
 /* Which source ----------------------------------------------------------- */
@@ -99,6 +100,29 @@ const char *lbs_question_value(const lbs_ask_t *ask, const char *source,
                                      ask->pool->name, source);
 }
 
+/* A cookie of the former balancer, READER:NAME:VALUE. @return 1 if it is one
+ */
+static int find_reader(const lbs_pool_t *pool, const char *key,
+                       lbs_question_t *found)
+{
+    const lbs_readers_t *readers = pool->readers;
+    int i;
+
+    for (i = 0; readers != NULL && i < readers->count; i++) {
+        const lbs_reader_t *reader = &readers->reader[i];
+        apr_size_t n = strlen(reader->word.spelling);
+
+        if (strncmp(key, reader->word.spelling, n) == 0 && key[n] == ':') {
+            lbs_question_none(found);
+            found->source = reader->word.spelling;
+            lbs_adoption_look_at(pool, reader, lbs_slice_of(key + n + 1),
+                                 &found->visit);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 const char *lbs_question_key(const lbs_ask_t *ask, const char *key,
                              lbs_question_t *found)
 {
@@ -115,6 +139,9 @@ const char *lbs_question_key(const lbs_ask_t *ask, const char *key,
             index = at;
             value = colon + 1;
         }
+    }
+    if (index < 0 && find_reader(ask->pool, key, found)) {
+        return NULL;
     }
     if (index < 0) {
         return apr_psprintf(ask->r->pool,

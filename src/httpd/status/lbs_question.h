@@ -10,8 +10,9 @@
 #include "src/state/lbs_decision.h"
 
 typedef struct lbs_question_t {
-    const char *source; /* as configured; "": no key is asked about */
-    int index;          /* of the source in the pool; -1: none */
+    const char *source; /* as configured, also a word of LBStickyForeign; "":
+                           no key is asked about */
+    int index;          /* of the source in the pool; -1: none of them */
     lbs_visit_t visit;  /* of a request that shows this key and no other */
     int named;          /* the key names a session */
     lbs_reason_t why;   /* when it does not: why a pick is due */
@@ -34,7 +35,8 @@ void lbs_question_none(lbs_question_t *found);
 const char *lbs_question_value(const lbs_ask_t *ask, const char *source,
                                const char *value, lbs_question_t *found);
 
-/** The same for "SOURCE:VALUE"; the source may itself hold colons. */
+/** The same for "SOURCE:VALUE"; the source may itself hold colons, and may be
+ * a word of LBStickyForeign. */
 const char *lbs_question_key(const lbs_ask_t *ask, const char *key,
                              lbs_question_t *found);
 

@@ -14,7 +14,7 @@ use Exporter qw(import);
 our @EXPORT_OK = qw(files slurp code room none_of %LEVEL @PURE);
 
 our %LEVEL = (
-    base => 0, affinity => 1, member => 1, table => 1, pick => 2, state => 2,
+    base => 0, affinity => 1, member => 1, table => 1, foreign => 2, pick => 2, state => 2,
     view => 3, 'httpd/proxy' => 4, 'httpd/config' => 5, 'httpd/advice' => 6, 'httpd/shared' => 6,
     'httpd/pool' => 7, 'httpd/health' => 8, 'httpd/store' => 8,
     'httpd/decide' => 9, 'httpd/check' => 9, 'httpd/request' => 10,

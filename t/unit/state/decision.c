@@ -14,6 +14,7 @@ static void names(void)
     is_str(lbs_reason_name(LBS_REASON_NONE), "", "no reason");
     is_str(lbs_reason_name(LBS_REASON_FORGED), "forged", "forged");
     is_str(lbs_reason_name(LBS_REASON_FAILBACK), "failback", "failback");
+    is_str(lbs_reason_name(LBS_REASON_ADOPTED), "adopted", "adopted");
     is_str(lbs_decision_name((lbs_decision_t)99), "none", "no decision");
     is_str(lbs_reason_name((lbs_reason_t)-1), "", "no such reason");
 }
@@ -27,7 +28,7 @@ static void reasons(void)
 {
     int d, r, stray = 0;
 
-    is_int(reasons_of(LBS_DECISION_NEW), 4, "four reasons for a new one");
+    is_int(reasons_of(LBS_DECISION_NEW), 5, "five reasons for a new one");
     is_int(reasons_of(LBS_DECISION_MOVED), 7, "seven for a move");
     is_int(reasons_of(LBS_DECISION_REFUSED), 2, "two for a refusal");
     is_int(reasons_of(LBS_DECISION_KEPT), 1, "kept needs none");

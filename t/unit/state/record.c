@@ -114,6 +114,9 @@ static void pools(void)
     pool->retries = 6;
     pool->retries_denied = 7;
     pool->panic = 1;
+    pool->readers[2].id = 8;
+    pool->readers[2].used = 9;
+    pool->readers[2].last = 10;
     lbs_record_take_pool(&record, from, 0);
     lbs_record_give_pool(&record, to, 1);
     pool = lbs_registry_pool_record(to, 1);
@@ -121,6 +124,9 @@ static void pools(void)
            1, "a decision");
     ok(pool->requests == 1 && pool->retries == 6 && pool->retries_denied == 7,
        "what was counted is given");
+    ok(pool->readers[2].id == 8 && pool->readers[2].used == 9
+           && pool->readers[2].last == 10,
+       "and what readers found");
     ok(pool->panic == 0, "what is of the moment is not");
 }
 
@@ -198,8 +204,8 @@ static void told_stays_told(void)
 /* A file of a version that counts more, or less. */
 static void other_dimensions(void)
 {
-    static const lbs_record_dims_t more = {8, 14, 3, 20, 14};
-    static const lbs_record_dims_t other_bounds = {6, 12, 2, 13, 20};
+    static const lbs_record_dims_t more = {8, 14, 3, 20, 14, 20};
+    static const lbs_record_dims_t other_bounds = {6, 12, 2, 13, 20, 0};
     static unsigned char bytes[65536];
     lbs_saved_pool_t pool = {.id = 9, .requests = 11};
     lbs_saved_member_t member = {.id = 4, .slot = 5, .drain_since = 6};

@@ -193,11 +193,15 @@ TAP_FUNC void sample_pool(apr_pool_t *pool, lbs_view_pool_t *p,
                           const char *name, apr_uint32_t count, int troubles)
 {
     static const char *const sources[] = {"cookie", "session=sessionid"};
+    static const lbs_view_reader_t readers[] = {
+        {"haproxy:SRV", 1200, 1699999000}, {"bigip:BIGipServerapp", 0, 0}};
 
     memset(p, 0, sizeof(*p));
     p->name = name;
     p->vhost = "www.example.com:80";
     p->sources = sources;
+    p->readers = readers;
+    p->readers_count = 2;
     p->sources_count = 2;
     p->method = "least-load";
     p->requests = 184467;
