@@ -31,6 +31,7 @@ LBStickyAdmin on
 <Proxy "balancer://app">
     BalancerMember "http://@B1@" route=web1
     BalancerMember "http://@B2@" route=web2
+    LBStickyForeign haproxy:SRV
 </Proxy>
 ProxyPass "/" "balancer://app/"
 # Nobody uses this one, so that there is an alert.

@@ -39,6 +39,7 @@ subtest 'what is told to be in force can be written in its place' => sub {
         LBStickyCheck => ['path=/ interval=100ms timeout=10ms rise=1 fall=1',
             'path=/ interval=3650d timeout=3650d rise=100 fall=100'],
         LBStickySlowStart => ['0', '1ms', '3650d'],
+        LBStickyForeign => ['off', 'HAProxy:SRV', "nginx:a'b bigip:a|b~c"],
         LBStickyLimit => ['inflight=1 wait=0', 'inflight=1 wait=1ms',
             'inflight=1000000 queue=256 wait=3650d'],
     );

@@ -309,6 +309,7 @@ static void unclaim(lbs_plan_head_t *head, apr_int64_t now)
 /* @return the epoch now in force; 0: another process was faster */
 static apr_uint64_t publish(const lbs_plan_t *plan)
 {
+    const lbs_plan_builder_t *b = plan->builder;
     lbs_plan_head_t *head = plan->head;
     apr_uint64_t epoch = lbs_atomic_load64_acquire(&head->epoch);
     apr_uint64_t next = epoch + 1;
@@ -319,7 +320,9 @@ static apr_uint64_t publish(const lbs_plan_t *plan)
     if ((apr_uint32_t)next == 0) {
         next = epoch - 0xfffffffdu; /* 0 says never built: go on at 2 */
     }
-    copy_side(&plan->side[next & 1], plan->builder);
+    copy_side(&plan->side[next & 1], b);
+    lbs_atomic_store32_relaxed(
+        &head->lbset, b->count > 0 ? plan->member[b->front[0]].lbset + 1 : 0);
     return lbs_atomic_cas64(&head->epoch, &epoch, next) ? next : 0;
 }
 
@@ -492,9 +495,6 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
                                                      : APR_UINT32_MAX);
     lbs_atomic_store32_relaxed(&plan->head->median, median);
     lbs_atomic_store32_relaxed(&plan->head->trial, trial);
-    lbs_atomic_store32_relaxed(
-        &plan->head->lbset,
-        b->count > 0 ? plan->member[b->front[0]].lbset + 1 : 0);
 }
 
 /* Only one thread of a process builds at a time. */

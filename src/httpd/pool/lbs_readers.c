@@ -106,7 +106,7 @@ static lbs_foreign_member_t facts_of(apr_pool_t *ptemp, const lbs_pool_t *pool,
         addresses = resolve(ptemp, place.host, address);
         if (addresses == 0) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
-                         LBSNO(1108) "pool %s: the name of member %s cannot "
+                         LBSNO(1109) "pool %s: the name of member %s cannot "
                                      "be resolved: LBStickyForeign does not "
                                      "know its cookies of nginx and BIG-IP; "
                                      "write its address, or reload when the "

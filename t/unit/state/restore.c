@@ -6,7 +6,6 @@
 #include "src/base/lbs_rand.h"
 #include "src/state/lbs_bytes_int.h"
 #include "src/table/lbs_validate.h"
-#include "src/state/lbs_record_int.h"
 #include "t/unit/state/saved.h"
 
 #define HOUR APR_INT64_C(3600000000)
@@ -384,33 +383,6 @@ static void not_ours(void)
            "more than a day ahead");
     now = moment(7, -DAY);
     is_str(refused(bytes, len, &now, 0), NULL, "a day ahead is taken");
-}
-
-/* The file without "dims", its one pool as long as it was in version 1. */
-static apr_size_t as_version_1(unsigned char *bytes, apr_size_t len)
-{
-    static unsigned char old[4096];
-    apr_size_t dims = 12 + 6 * 4;
-    unsigned char *section = bytes + LBS_RESTORE_HEAD;
-    lbs_reader_t r = {section + dims + 16, len, 0};
-    lbs_writer_t w = {old, sizeof(old), 0};
-    lbs_codec_t in = {NULL, &r, &lbs_record_dims};
-    lbs_codec_t out = {&w, NULL, &lbs_record_dims_v1};
-    lbs_saved_pool_t pool;
-    apr_size_t rest;
-
-    lbs_record_code_pool(&in, &pool);
-    lbs_record_code_pool(&out, &pool);
-    rest = (apr_size_t)(bytes + len - r.at);
-    memmove(section, section + dims, 16);
-    lbs_bytes_put64(section + 4, 4 + w.len);
-    memcpy(section + 16, old, w.len);
-    memmove(section + 16 + w.len, r.at, rest);
-    len = LBS_RESTORE_HEAD + 16 + w.len + rest;
-    bytes[8] = 1;
-    lbs_bytes_put64(bytes + 16, len);
-    lbs_snapshot_seal(bytes, len);
-    return len;
 }
 
 /* Version 1 did not say how much is in a record. */

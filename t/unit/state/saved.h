@@ -5,6 +5,7 @@
 
 #include "src/base/lbs_hash.h"
 #include "src/state/lbs_admin.h"
+#include "src/state/lbs_record_int.h"
 #include "src/state/lbs_restore.h"
 #include "src/state/lbs_snapshot.h"
 #include "t/unit/state/fixture.h"
@@ -137,6 +138,33 @@ TAP_FUNC lbs_restore_t *open_saved(const unsigned char *bytes, apr_size_t len,
         bail_out("not opened: %s", why);
     }
     return restore;
+}
+
+/* The file without "dims", its one pool as long as it was in version 1. */
+TAP_FUNC apr_size_t as_version_1(unsigned char *bytes, apr_size_t len)
+{
+    static unsigned char old[4096];
+    apr_size_t dims = 12 + 6 * 4;
+    unsigned char *section = bytes + LBS_RESTORE_HEAD;
+    lbs_reader_t r = {section + dims + 16, len, 0};
+    lbs_writer_t w = {old, sizeof(old), 0};
+    lbs_codec_t in = {NULL, &r, &lbs_record_dims};
+    lbs_codec_t out = {&w, NULL, &lbs_record_dims_v1};
+    lbs_saved_pool_t pool;
+    apr_size_t rest;
+
+    lbs_record_code_pool(&in, &pool);
+    lbs_record_code_pool(&out, &pool);
+    rest = (apr_size_t)(bytes + len - r.at);
+    memmove(section, section + dims, 16);
+    lbs_bytes_put64(section + 4, 4 + w.len);
+    memcpy(section + 16, old, w.len);
+    memmove(section + 16 + w.len, r.at, rest);
+    len = LBS_RESTORE_HEAD + 16 + w.len + rest;
+    bytes[8] = 1;
+    lbs_bytes_put64(bytes + 16, len);
+    lbs_snapshot_seal(bytes, len);
+    return len;
 }
 
 #endif
