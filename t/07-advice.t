@@ -95,7 +95,7 @@ CONF
 ProxyPass "/b/" "balancer://old/"
 ProxyPass "/" "balancer://app/"
 CONF
-    ['an http and a ws pool of one server', <<'CONF', qr{LBS3311: pools app and live have the same servers.*upgrade=websocket}],
+    ['an http and a ws pool of one server', <<'CONF', qr{LBS3311: pools app and live have the same servers.*upgrade=websocket behind each BalancerMember}],
 <Proxy "balancer://live">
     LBSticky cookie
     BalancerMember "ws://127.0.0.1:9" route=a
@@ -178,9 +178,48 @@ subtest 'what is right is not warned of' => sub {
                   $APP . qq(<Location "/x/">\nProxyPass "balancer://app/x/"\n</Location>\nProxyPass "/" "balancer://app/"\n),
                   $APP . qq(RewriteEngine on\nRewriteRule "^/(.*)" "balancer://app/\$1" [P,QSA]\n),
                   $APP . qq(<Proxy "balancer://php">\nLBSticky cookie\nBalancerMember "fcgi://127.0.0.1:7/"\n</Proxy>\nProxyPass "/php/" "balancer://php/"\n),
+                  # sections and rules with regular expressions
+                  $APP . qq(<LocationMatch "^/x/">\nProxyPass "balancer://app/x/"\n</LocationMatch>\n)
+                      . qq(<LocationMatch "^/y/">\nProxyPass "balancer://app/x/"\n</LocationMatch>\n),
+                  $APP . qq(<LocationMatch "/x/">\nProxyPass "balancer://app"\n</LocationMatch>\n),
+                  $APP . qq(ProxyPassMatch "^(/.*)\$" "balancer://app\$1"\n),
+                  # the request names the pool
+                  $APP . qq(RewriteEngine on\nRewriteMap up "prg:/bin/cat"\n)
+                      . qq(RewriteRule "^/(.*)" "\${up:%{HTTP_HOST}}/\$1" [P]\n),
+                  # files of FastCGI
+                  qq(<Proxy "balancer://php">\nLBSticky cookie\nBalancerMember "fcgi://127.0.0.1:9/srv/www/"\n</Proxy>\n)
+                      . qq(ProxyPass "/" "balancer://php/"\n),
+                  # quotes
+                  qq(LBStickyEject off\nLBSticky "off"\n) . $APP =~ s/LBSticky cookie//r . qq(ProxyPass "/" "balancer://app/"\n),
+                  qq(SSLProxyEngine "on"\n<Proxy "balancer://tls">\nLBSticky cookie\nBalancerMember "wss://127.0.0.1:9"\n</Proxy>\n)
+                      . qq(ProxyPass "/" "balancer://tls/"\n),
+                  # sockets of other programs
+                  qq(<Proxy "balancer://app">\nLBSticky cookie\nBalancerMember "unix:/run/a.sock|http://localhost"\n</Proxy>\n)
+                      . qq(<Proxy "balancer://ws">\nLBSticky cookie\nBalancerMember "unix:/run/b.sock|ws://localhost"\n</Proxy>\n)
+                      . qq(ProxyPass "/ws" "balancer://ws/ws"\nProxyPass "/" "balancer://app/"\n),
                   $APP, 'LBSticky cookie', 'LBStickySecret random', '') {
         is_deeply warnings_of($conf), [], $conf =~ s/\n/; /gr;
     }
+};
+
+subtest 'a pool whose name a variable holds' => sub {
+    my $said = warnings_of($APP . <<'CONF');
+ProxyPassInterpolateEnv On
+ProxyPass "/" "balancer://${POOL}/" interpolate
+CONF
+    is_deeply $said, [], 'is the request\'s to name';
+};
+
+subtest 'a socket whose URL ends in a slash' => sub {
+    my $said = warnings_of(<<'CONF');
+<Proxy "balancer://app">
+    LBSticky cookie
+    BalancerMember "unix:/run/a.sock|http://localhost/"
+</Proxy>
+ProxyPass "/" "balancer://app/"
+CONF
+    like "@$said", qr{write BalancerMember "unix:/run/a\.sock\|http://localhost"$},
+        'is told what to write whole';
 };
 
 subtest 'advice for balancers that are not governed' => sub {

@@ -86,6 +86,17 @@ static int is_path_sent(const proxy_worker *worker)
            && strcmp(lbs_worker_place(worker).scheme, "uwsgi") != 0;
 }
 
+/* A member's URL as a BalancerMember line has it, without its last slash. */
+static const char *without_slash(apr_pool_t *pool, const proxy_worker *worker)
+{
+    const char *url = lbs_worker_name(worker);
+    const char *path = lbs_worker_place(worker).path;
+
+    return apr_psprintf(pool, "%s%s%s%.*s", path != NULL ? "unix:" : "",
+                        path != NULL ? path : "", path != NULL ? "|" : "",
+                        (int)strlen(url) - 1, url);
+}
+
 /* A member's URL with a slash at its end, behind a target with one. */
 static void look_at_members(lbs_findings_t *findings, const lbs_line_t *line,
                             const lbs_walk_t *walk)
@@ -94,18 +105,18 @@ static void look_at_members(lbs_findings_t *findings, const lbs_line_t *line,
 
     for (i = 0; i < lbs_worker_count(walk->balancer); i++) {
         const proxy_worker *worker = lbs_worker_at(walk->balancer, i);
-        const char *url = lbs_worker_name(worker);
 
-        if (ends_in_slash(url) && is_path_sent(worker)) {
+        if (ends_in_slash(lbs_worker_name(worker)) && is_path_sent(worker)) {
+            const char *url = without_slash(findings->pool, worker);
+
             lbs_finding_add(
                 findings, line->server, walk->name, "member-slash", 1,
-                LBSNO(3305) "pool %s: BalancerMember %s ends in a slash, and "
+                LBSNO(3305) "pool %s: BalancerMember %s/ ends in a slash, and "
                             "so does balancer://%s/ on %s: members are asked "
                             "for //PATH and answer 404; write BalancerMember "
-                            "\"%.*s\"",
+                            "\"%s\"",
                 walk->name, url, walk->name,
-                lbs_line_place(findings->pool, line), (int)strlen(url) - 1,
-                url);
+                lbs_line_place(findings->pool, line), url);
             return;
         }
     }

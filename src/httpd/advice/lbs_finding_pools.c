@@ -50,6 +50,22 @@ static const lbs_line_t *find_line(const lbs_findings_t *findings,
     return NULL;
 }
 
+/* Does a line send requests to whatever pool the request names? */
+static int is_any_used(const lbs_findings_t *findings)
+{
+    int i;
+
+    for (i = 0; i < findings->lines->nelts; i++) {
+        const char *target = lbs_line_target(
+            findings->pool, &APR_ARRAY_IDX(findings->lines, i, lbs_line_t));
+
+        if (target != NULL && lbs_line_is_computed(target)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* The pool with members whose name was meant, perhaps. */
 static const char *find_alike(const lbs_findings_t *findings,
                               const lbs_walk_t *empty)
@@ -64,6 +80,12 @@ static const char *find_alike(const lbs_findings_t *findings,
         }
     }
     return NULL;
+}
+
+/* A pool whose name the request completes is never one by itself. */
+static int is_name_of_pattern(const lbs_walk_t *walk)
+{
+    return strpbrk(walk->name, "$%") != NULL;
 }
 
 static void look_at_empty(lbs_findings_t *findings, const lbs_walk_t *walk)
@@ -97,7 +119,8 @@ static void look_at_unused(lbs_findings_t *findings, const lbs_walk_t *walk)
 {
     const lbs_line_t *section;
 
-    if (!walk->set.sticky->on || find_line(findings, walk, 0) != NULL) {
+    if (!walk->set.sticky->on || find_line(findings, walk, 0) != NULL
+        || is_any_used(findings)) {
         return;
     }
     section = find_line(findings, walk, 1);
@@ -117,6 +140,9 @@ void lbs_finding_pools(lbs_findings_t *findings)
 
     while (lbs_walk_next(&walk)) {
         if (lbs_walk_is_inherited(&walk)) {
+            continue;
+        }
+        if (is_name_of_pattern(&walk)) {
             continue;
         }
         if (lbs_worker_count(walk.balancer) == 0) {

@@ -52,7 +52,7 @@ static int is_off(const lbs_findings_t *findings, const lbs_line_t *line)
             &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
 
         if (lbs_line_is(other, "LBSticky")
-            && ap_cstr_casecmp(other->args, "off") == 0
+            && lbs_line_says(findings->pool, other, "off")
             && (other->pool == NULL
                 || (line->pool != NULL
                     && strcmp(other->pool, line->pool) == 0))) {
@@ -158,11 +158,14 @@ static int is_told(const lbs_walk_t *walk)
     return outer.sticky->on;
 }
 
-/* http and ws of one host and port: one server. */
+/* http and ws of one host and port, or of one socket: one server. */
 static int is_same_server(const proxy_worker *a, const proxy_worker *b)
 {
     lbs_worker_place_t x = lbs_worker_place(a), y = lbs_worker_place(b);
 
+    if (x.path != NULL || y.path != NULL) {
+        return x.path != NULL && y.path != NULL && strcmp(x.path, y.path) == 0;
+    }
     return x.port == y.port && ap_cstr_casecmp(x.host, y.host) == 0;
 }
 
@@ -199,8 +202,8 @@ static void look_at_sockets(lbs_findings_t *findings, const lbs_walk_t *ws)
                 LBSNO(3311) "pools %s and %s have the same servers and "
                             "sessions of their own, so a visitor's WebSocket "
                             "may be at another server than the pages; write "
-                            "one pool of http:// members and ProxyPass with "
-                            "upgrade=websocket",
+                            "one pool of http:// members with "
+                            "upgrade=websocket behind each BalancerMember",
                 http.name, ws->name);
             return;
         }

@@ -15,7 +15,7 @@ static int is_on(const lbs_findings_t *findings, const lbs_walk_t *walk)
             &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
 
         if (lbs_line_is(line, "SSLProxyEngine")
-            && ap_cstr_casecmp(line->args, "on") == 0
+            && lbs_line_says(findings->pool, line, "on")
             && lbs_line_counts_for(line, walk->server,
                                    findings->main_server)) {
             return 1;

@@ -59,6 +59,9 @@ static void walk(const place_t *place, const ap_directive_t *node,
         else if (is_named(node, "<Location")) {
             inner.location = lbs_line_word(place->ptemp, &line, 0);
         }
+        else if (is_named(node, "<LocationMatch")) {
+            inner.location = LBS_LINE_PATTERN;
+        }
         else if (is_named(node, "<Proxy")) {
             inner.pool = line.pool = lbs_config_pool_name(
                 place->ptemp, lbs_line_word(place->ptemp, &line, 0));
@@ -155,6 +158,31 @@ const char *lbs_line_target(apr_pool_t *ptemp, const lbs_line_t *line)
                    : NULL;
     }
     return word;
+}
+
+int lbs_line_says(apr_pool_t *ptemp, const lbs_line_t *line, const char *word)
+{
+    const char *first = lbs_line_word(ptemp, line, 0);
+
+    return first != NULL && ap_cstr_casecmp(first, word) == 0;
+}
+
+/* balancer://app$1, balancer://%1/x, balancer://${env}/, ${map:key}/$1. A host
+ * of another scheme is no pool. */
+int lbs_line_is_computed(const char *target)
+{
+    const char *at = ap_strstr_c(target, "://");
+    apr_size_t scheme = at != NULL ? (apr_size_t)(at - target) : 0;
+
+    if (at != NULL && memchr(target, '$', scheme) == NULL
+        && memchr(target, '%', scheme) == NULL) {
+        if (ap_cstr_casecmpn(target, "balancer://", 11) != 0) {
+            return 0;
+        }
+        target = at + 3;
+    }
+    target += strcspn(target, "/$%");
+    return *target == '$' || *target == '%';
 }
 
 int lbs_line_sends(apr_pool_t *ptemp, const lbs_line_t *line, const char *name)

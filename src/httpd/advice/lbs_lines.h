@@ -13,13 +13,16 @@
 #include <httpd.h>
 #include <http_config.h>
 
+#define LBS_LINE_PATTERN "~" /* as in <Location ~ "^/x"> */
+
 typedef struct lbs_line_t {
     const server_rec *server;
     const char *file;
     int number;
     const char *directive;
     const char *args;     /* as written, without the > of a section */
-    const char *location; /* of the innermost <Location>; NULL */
+    const char *location; /* path of the innermost <Location>; NULL: none;
+                             LBS_LINE_PATTERN: it has a regular expression */
     const char *pool;     /* of <Proxy "balancer://...">, folded; NULL */
 } lbs_line_t;
 
@@ -52,6 +55,13 @@ const char *lbs_line_path(apr_pool_t *ptemp, const lbs_line_t *line);
 /** Of ProxyPass, ProxyPassMatch, RewriteRule with [P], SetHandler "proxy:...":
  * what it sends requests to. @return NULL: the line is none of them */
 const char *lbs_line_target(apr_pool_t *ptemp, const lbs_line_t *line);
+
+/** @return 1 when the line's first word is this one, quoted or not */
+int lbs_line_says(apr_pool_t *ptemp, const lbs_line_t *line, const char *word);
+
+/** @return 1 when a request decides which pool a target is: it has variables,
+ * maps or parts of the URL in the place of the pool's name */
+int lbs_line_is_computed(const char *target);
 
 /** @return 1 when the line sends requests to the pool of that name */
 int lbs_line_sends(apr_pool_t *ptemp, const lbs_line_t *line,
