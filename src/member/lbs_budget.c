@@ -24,7 +24,8 @@ static apr_uint32_t age_of(apr_uint64_t cell, apr_uint32_t second)
     return (second - SECOND_OF(cell)) & SECONDS;
 }
 
-/* Add to the cell of a second, emptying it first if it is an old one's.
+/* Add to the cell of a second, emptying it first if it is a second that is
+ * over.
  * @return 0: the count is full, nothing was added */
 static int add(lbs_budget_t *budget, apr_uint32_t second, apr_uint64_t more)
 {
@@ -43,7 +44,7 @@ static int add(lbs_budget_t *budget, apr_uint32_t second, apr_uint64_t more)
     return 1;
 }
 
-/* Unless the cell has begun another second: then it is forgotten anyway. */
+/* If the cell has begun another second, the count is gone already. */
 static void give_back(lbs_budget_t *budget, apr_uint32_t second)
 {
     lbs_atomic64_t *at = &budget->cells[second % CELLS];
@@ -70,8 +71,8 @@ apr_status_t lbs_budget_take(lbs_budget_t *budget, apr_uint32_t percent,
     if (!add(budget, second, REPEATED)) {
         return APR_EBUSY;
     }
-    /* Ours stands before we look: of two in neighbouring seconds at least one
-     * sees the other's. */
+    /* Our count is written before we look: of two repetitions in neighbouring
+     * seconds at least one sees the other. */
     atomic_thread_fence(memory_order_seq_cst);
     for (i = 0; i < CELLS; i++) {
         apr_uint64_t cell = lbs_atomic_load64_relaxed(&budget->cells[i]);

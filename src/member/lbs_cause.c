@@ -38,9 +38,9 @@ static lbs_cause_t of_answer(const lbs_facts_t *f)
     return f->quiet ? LBS_CAUSE_QUIET : LBS_CAUSE_BODY;
 }
 
-/* Nothing was sent, as far as can be told: what cannot be seen is only known
- * not to be sent when mod_proxy says so, too. Its 503 alone will not do:
- * mod_proxy_fcgi's may come after all was sent. */
+/* Nothing was sent, as far as can be told. On a connection that is not
+ * watched, mod_proxy must say so, too; its 503 alone is no proof, because
+ * mod_proxy_fcgi returns 503 also after all was sent. */
 static int is_unsent(const lbs_facts_t *f)
 {
     return !f->sent && (f->said == LBS_SAID_503 || f->watched || f->rejected);

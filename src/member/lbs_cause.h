@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_cause.h - why an attempt ended as it did.
  *
- * A scheme's handler says little about its end: a number. What was seen of the
- * member's connection, of the client's body and of the answer says the rest.
- * Every combination has exactly one cause, and every cause exactly one
+ * A scheme's handler says little about its end: a number. The rest follows
+ * from what was seen of the member's connection, the client's body and the
+ * answer. Every combination has exactly one cause, and every cause exactly one
  * consequence: docs/design.md, section 3, has the table.
  */
 #ifndef LBS_CAUSE_H
@@ -20,9 +20,9 @@ typedef enum lbs_cause_t {
     LBS_CAUSE_STALL,   /* it hangs: we stopped waiting */
     LBS_CAUSE_TIMEOUT, /* the response time-out */
     LBS_CAUSE_STATUS,  /* it answered with a status of LBStickyRetry */
-    LBS_CAUSE_GARBAGE, /* it answered something that is no answer */
+    LBS_CAUSE_GARBAGE, /* its answer was no HTTP */
     LBS_CAUSE_BODY,    /* the answer broke off: too late for another */
-    LBS_CAUSE_QUIET,   /* the answer began, and then came no more of it */
+    LBS_CAUSE_QUIET,   /* the answer began, then fell silent */
     LBS_CAUSE_REFUSED, /* httpd refused the request, or took not the answer */
     LBS_CAUSE_CLIENT   /* the client went away, or its body was no body */
 } lbs_cause_t;
@@ -74,8 +74,8 @@ lbs_said_t lbs_cause_said(int status);
 /** The one cause of all that was seen. */
 lbs_cause_t lbs_cause_find(const lbs_facts_t *facts);
 
-/** @return 1: the member is to blame, and the attempt was sent: the same
- * failure at a second member would rather be the request's */
+/** @return 1: the member is to blame, and the request was sent to it. A second
+ * member that fails in the same way points to the request instead */
 int lbs_cause_is_failure(lbs_cause_t cause);
 
 /** @return 1: the member has not seen the request, so that going on elsewhere

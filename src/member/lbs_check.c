@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_check.c - rise, fall and the plan of active checks.
  *
- * Who holds the claim writes everything else, alone; the claim is given up
- * last. A process that dies while it writes leaves the claim behind: the next
- * check repeats what is missing, at worst one result in a row is lost. One
+ * Only the claim's holder writes the other fields; it releases the claim last.
+ * A process that dies while it writes leaves the claim behind: the next check
+ * repeats what is missing, at worst one result in a row is lost. A process
  * that sleeps in the middle of lbs_check_end() until its claim counts as lost
- * may mix its result with the next one's: both are results of this member.
+ * may mix its result with the next one; both are results of this member.
  */
 #include "src/member/lbs_check.h"
 
@@ -68,8 +68,9 @@ static void plan_next(lbs_check_t *check, const lbs_check_conf_t *conf,
     }
     jitter = lbs_hash_mix(ticket ^ now) % (period / 10 + 1);
     due += period - period / 20 + jitter;
-    /* Late by more than one: the machine slept, or a check takes longer than
-     * the interval. No two of them follow without a pause. */
+    /* Late by more than one interval: the machine slept, or a check takes
+     * longer than the interval. There is a pause between two checks all the
+     * same. */
     if (due < now + period / 4) {
         due = now + period / 4;
     }
@@ -108,7 +109,7 @@ apr_status_t lbs_check_begin(lbs_check_t *check, const lbs_check_conf_t *conf,
         || !lbs_atomic_cas64(&check->claim, &seen, mine)) {
         return APR_EBUSY;
     }
-    /* Another process may have made and ended one since due was read. */
+    /* Another process may have made a whole check since due was read. */
     if (now < lbs_atomic_load64_relaxed(&check->due)) {
         lbs_check_drop(check, mine);
         return APR_EAGAIN;

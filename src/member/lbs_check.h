@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_check.h - active checks: when to make one, and what it means.
  *
- * The caller makes the request; this decides that it is due, that nobody else
- * makes it, and whether the member is up. Only results in a row count: `fall`
- * bad ones make it down, `rise` good ones up, anything between begins the row
- * anew. Before its first check a member is up.
+ * The caller makes the request; this file decides when it is due, lets one
+ * process make it, and judges whether the member is up. Only results in a row
+ * count: `fall` bad ones make it down, `rise` good ones up, a result of the
+ * other kind begins the row anew. Before its first check a member is up.
  *
  * The first checks of all members are spread over the interval by their
  * identity, later ones keep their distance with a little jitter. While a

@@ -5,14 +5,15 @@
  *     pool    changes 32 | members not OPEN 32
  *
  * The pool's count is raised before a member is held and lowered after it is
- * open again. Whoever is killed between leaves it too high, which ejects too
- * little but never too much; lbs_eject_recount() corrects a count that was
- * found wrong, and unchanged, at two ticks in a row. Accepted: a process that
- * sleeps through both ticks in just that place lets one member more be
- * ejected for one hold; a lock that survives its holder would cost more.
+ * open again. A process killed in between leaves the count too high, which
+ * ejects too few members but never too many; lbs_eject_recount() corrects a
+ * count that was found wrong, and unchanged, at two ticks in a row. Accepted:
+ * if a process sleeps in just that place through both ticks, one member more
+ * may be ejected for one hold; a lock that survives its holder would cost
+ * more.
  *
  * The streak is lossy: after a few lost races a failure is dropped. That takes
- * as many others in the same instant, and they say the same.
+ * as many other failures in the same instant, and those are counted.
  */
 #include "src/member/lbs_eject_int.h"
 
@@ -21,8 +22,8 @@
 
 #define RACES 16 /* lost compare-and-swaps before a failure is dropped */
 
-/* The flags say what the word says. Two at once may leave the older one's;
- * the tick calls this for every member. */
+/* The gauge's flags follow from the word. Two processes at once may leave the
+ * older flags; the tick calls this for every member. */
 void lbs_eject_sync(const lbs_eject_on_t *on)
 {
     const apr_uint32_t ours = LBS_F_EJECTED | LBS_F_HALF_OPEN;
@@ -351,7 +352,8 @@ void lbs_eject_recount(lbs_eject_pool_t *pool, apr_uint32_t members,
         return;
     }
     if (lbs_atomic_load64_relaxed(&pool->doubt) == seen) {
-        /* Failure: it moves, so nobody died there. */
+        /* The swap failed, so the count is alive: no process died in
+         * between. */
         (void)lbs_atomic_cas64(&pool->ejected, &seen, counted(seen, ejected));
     }
     else {

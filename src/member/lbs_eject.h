@@ -18,14 +18,14 @@
  *
  * Any process judges, at the end of each of its attempts; one process ticks,
  * every 100 ms. A member's phase, hold and level are one word and a turn from
- * phase to phase is one compare-and-swap, so of all who would make a turn
- * exactly one does, and tells of it. The gauge's flags follow from the word:
- * who dies between the two is repaired by the next tick.
+ * phase to phase is one compare-and-swap, so of all processes that try a turn
+ * exactly one succeeds and reports it. The gauge's flags follow from the word;
+ * if a process dies between the two, the next tick sets them.
  *
- * Before any turn there is doubt (lbs_gauge_risk()): a request was lost,
- * or the member has been silent for a quarter of what a stall takes. Then
- * nothing is sent to it that would be lost as well, until an answer comes, or
- * the turn.
+ * Before any turn there is doubt (lbs_gauge_risk()): a request was lost, or
+ * the member has been silent for a quarter of what a stall takes. Until an
+ * answer or a turn ends the doubt, only requests that can be repeated are sent
+ * there.
  */
 #ifndef LBS_EJECT_H
 #define LBS_EJECT_H
@@ -125,8 +125,8 @@ lbs_eject_turn_t lbs_eject_answered(const lbs_eject_on_t *on,
 
 /**
  * An attempt failed by the member's fault; give the verdict before
- * lbs_inflight_leave(). What began before the member came back last was judged
- * then and is ignored.
+ * lbs_inflight_leave(). Attempts begun before the member's last return are
+ * ignored.
  *
  * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
  * @return LBS_EJECT_NONE, LBS_EJECT_EJECTED or LBS_EJECT_CAPPED
@@ -135,8 +135,8 @@ lbs_eject_turn_t lbs_eject_failed(const lbs_eject_on_t *on,
                                   const lbs_eject_attempt_t *attempt,
                                   apr_uint64_t now, lbs_eject_why_t *why);
 
-/** A request came that may not be the trial: if no other comes, the probe
- * that was answered is to be enough, soon. */
+/** A request came that must not be the trial. If no other comes, the answered
+ * probe will soon be taken as the trial. */
 void lbs_eject_turn_away(lbs_eject_t *record);
 
 /**
@@ -176,8 +176,8 @@ lbs_eject_turn_t lbs_eject_tick(const lbs_eject_on_t *on,
                                 lbs_eject_why_t *why);
 
 /**
- * How often is the member to be asked, whether it lives? For
- * lbs_probe_want(), after lbs_eject_tick() with the same news.
+ * How often is the member to be probed? For lbs_probe_want(), after
+ * lbs_eject_tick() with the same news.
  *
  * @return microseconds; 0: not at all
  */
@@ -185,7 +185,8 @@ apr_int64_t lbs_eject_asks(const lbs_eject_on_t *on,
                            const lbs_stall_news_t *news, apr_uint64_t now);
 
 /**
- * Open again by order, whatever it is, and forget how often it was held.
+ * Open the member by order, whatever its phase, and forget how often it was
+ * held.
  *
  * @return 1 if it was held or half-open, 0 if it was open
  */
@@ -193,11 +194,12 @@ int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now);
 
 /**
  * Tell a pool how large it is: before its first request, at every tick, and
- * after a change of the administrator. Also takes back what was counted as
- * ejected by somebody who died before ejecting.
+ * after a change of the administrator. Also corrects the count of ejected
+ * members where a process died before it ejected.
  *
  * @param members    configured members
- * @param available  of these, the ones that nothing but ejection closes
+ * @param available  of these, members closed by nothing but ejection, and open
+ * ones
  * @param ejected    of all, for how many lbs_eject_out() says 1
  */
 void lbs_eject_recount(lbs_eject_pool_t *pool, apr_uint32_t members,

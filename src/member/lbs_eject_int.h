@@ -8,8 +8,8 @@
  *             TRIAL      time: it has begun;           level: of that hold
  *
  * A hold is the minimum, doubled `level` times, and the maximum at most. Each
- * turn is one compare-and-swap from the word that was seen: whoever loses it
- * has made no turn.
+ * turn is one compare-and-swap from the word that was seen; a process whose
+ * swap fails has made no turn.
  */
 #ifndef LBS_EJECT_INT_H
 #define LBS_EJECT_INT_H

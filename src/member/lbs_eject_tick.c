@@ -42,7 +42,8 @@ static int is_alive(const lbs_probe_view_t *probe, apr_uint64_t moment,
            || (is_new(probe, moment, now) && probe->found >= LBS_PROBE_ERROR);
 }
 
-/* It is known not to accept connections: there is nothing to wait for. */
+/* The member is known not to accept connections: waiting longer helps
+ * nobody. */
 static int is_dead(const lbs_eject_on_t *on, const lbs_probe_view_t *probe,
                    apr_uint64_t now)
 {
@@ -125,8 +126,8 @@ static lbs_eject_turn_t tick_half_open(const lbs_eject_on_t *on,
     return LBS_EJECT_NONE;
 }
 
-/* Nobody came whose request may be a trial: the probe was one. A connection
- * says less than an answer, so a trial is waited for longer. */
+/* No request came that may be a trial: the answered probe counts as one. A
+ * connection says less than an answer, so a trial is waited for longer. */
 static int is_untried(const lbs_eject_on_t *on, const lbs_probe_view_t *probe,
                       apr_uint64_t seen, apr_uint64_t now)
 {

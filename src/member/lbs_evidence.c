@@ -6,8 +6,8 @@
  *     charge   when last, ms 47 | over 1 | charges in a row 16; 0: never
  *
  * Visitors are kept one by one, because an estimate of "five" would be wrong
- * in one of five cases. Two processes that note the same one at once may take
- * two places for it: they are compared when they are counted.
+ * in one of five cases. Two processes that note the same visitor at once may
+ * use two places; equal places are counted once.
  */
 #include "src/member/lbs_evidence.h"
 
@@ -27,8 +27,8 @@ void lbs_evidence_answer(lbs_evidence_t *evidence, apr_int64_t window_us,
     lbs_window_add(&evidence->answers, window_us, error != 0, now);
 }
 
-/* The visitor's own place; else a free one or one that is out of the window;
- * else the one that was used longest ago. */
+/* The visitor's own place; else a free place or one outside the window; else
+ * the place used longest ago. */
 static lbs_atomic64_t *place_for(lbs_evidence_t *evidence, apr_uint64_t who,
                                  apr_uint32_t epoch)
 {
@@ -136,7 +136,7 @@ static apr_uint32_t permille_of(lbs_window_sum_t sum)
                : (apr_uint32_t)((apr_uint64_t)sum.bad * 1000 / sum.all);
 }
 
-/* Several visitors, or nothing but this for several times: either will do. */
+/* Enough visitors, or enough 5xx in a row: one of the two is enough. */
 static apr_uint32_t count_witnesses(const lbs_evidence_t *evidence,
                                     apr_int64_t window_us, apr_uint64_t now)
 {
@@ -243,7 +243,8 @@ void lbs_evidence_charged(lbs_evidence_t *evidence, apr_uint64_t began,
     else if (began / 1000 >= at && row < ROW_MAX) {
         row++;
     }
-    /* Who loses the race charged at the same time: one charge. */
+    /* A lost race means that another process charged at the same time: one
+     * charge. */
     (void)lbs_atomic_cas64(&evidence->charge, &seen, now_ms << AT_SHIFT | row);
 }
 

@@ -3,10 +3,10 @@
  *
  * An answer of 5xx may be the member's fault, the application's or the one
  * visitor's whose page is broken. It is evidence against the member only
- * beside what the others answer meanwhile, and only when several visitors
- * met it. So this keeps, for a window of time: the member's answers and how
- * many of them were 5xx; which visitors got those, up to eight; and what the
- * tick says of the pool's other members.
+ * beside what the others answer meanwhile, and only when several visitors met
+ * it. So this file keeps, for a window of time, the member's answers and how
+ * many of them were 5xx; up to eight visitors that got those; and, as the tick
+ * reports it, the same counts of the pool's other members.
  *
  * From that follow the verdict (LBStickyEject status=auto) and the blame:
  * how far the member's share of 5xx lies above the others'. By the blame a
@@ -31,7 +31,7 @@
 #include "src/member/lbs_window.h"
 
 #define LBS_EVIDENCE_ERRORS 10u  /* 5xx in the window, before they count */
-#define LBS_EVIDENCE_VISITORS 5u /* different ones who got them */
+#define LBS_EVIDENCE_VISITORS 5u /* different visitors that got them */
 #define LBS_EVIDENCE_OTHERS 10u  /* answers of the other members */
 #define LBS_EVIDENCE_WELL 10u    /* of those, at most one in so many is 5xx */
 #define LBS_EVIDENCE_MOST                                                     \
@@ -65,8 +65,8 @@ _Static_assert(sizeof(lbs_evidence_t) == 256, "whole cache lines");
 void lbs_evidence_answer(lbs_evidence_t *evidence, apr_int64_t window_us,
                          int error, apr_uint64_t now);
 
-/** Note who got a 5xx. @param visitor  a keyed hash of the session, or of the
- * client where there is none */
+/** Note which visitor got a 5xx. @param visitor a keyed hash of the session,
+ * or of the client where there is none */
 void lbs_evidence_visitor(lbs_evidence_t *evidence, apr_int64_t window_us,
                           apr_uint64_t visitor, apr_uint64_t now);
 
@@ -79,16 +79,16 @@ lbs_window_sum_t lbs_evidence_sum(const lbs_evidence_t *evidence,
 void lbs_evidence_parts(const lbs_evidence_t *evidence, apr_int64_t window_us,
                         apr_uint64_t now, lbs_window_sum_t *parts);
 
-/** Tell a member what all others of its pool together answered in the same
- * parts: one process, at every tick. */
+/** Write down for a member what all other members of its pool answered in the
+ * same parts. One process, at every tick. */
 void lbs_evidence_others(lbs_evidence_t *evidence,
                          const lbs_window_sum_t *parts);
 
 /**
- * How far does the share of 5xx lie above the others', in the part of the
- * window where that is furthest? Less of it as long as
- * fewer than five visitors met one, unless there were five in a row. Nothing
- * where nobody else was asked.
+ * How far does the member's share of 5xx lie above that of the others, in the
+ * part of the window where the distance is largest? Less as long as fewer than
+ * five visitors met one, unless there were five in a row; 0 as long as the
+ * other members were not asked.
  *
  * @return permille
  */
@@ -96,14 +96,14 @@ apr_uint32_t lbs_evidence_blame(const lbs_evidence_t *evidence,
                                 apr_int64_t window_us, apr_uint64_t now);
 
 /**
- * Is it the member? In the window at least ten 5xx, at least half of its
- * answers, to at least five visitors; while the others gave at least ten
- * answers of which at most a tenth were 5xx. Or the same in a latest part of
- * the window, if three of four of its answers in that were 5xx: a member that
- * was well until a moment ago need not fail for as long.
+ * Is the member at fault? Yes with, in the window, at least ten 5xx, at least
+ * half of its answers, to at least five visitors; while the others gave at
+ * least ten answers of which at most a tenth were 5xx. Or the same in a latest
+ * part of the window, if three of four of its answers in that were 5xx: a
+ * member that was well until a moment ago need not fail for as long.
  *
  * To be asked right after lbs_evidence_others(), at the same moment: an error
- * that all begin to give at once must be seen at all of them.
+ * that all members begin to give at once must be seen at all of them.
  *
  * @return 1 or 0
  */
@@ -120,14 +120,14 @@ void lbs_evidence_accuse(lbs_evidence_t *evidence, int accused);
 /** @return 1 while the member is out for its 5xx */
 int lbs_evidence_accused(const lbs_evidence_t *evidence);
 
-/** Forget what it answered: of a member that is out, or back. */
+/** Forget what it answered: when a member is ejected, and when it is back. */
 void lbs_evidence_forget(lbs_evidence_t *evidence);
 
 /* Charges ----------------------------------------------------------------- */
 
 /**
  * May an attempt move the estimate of the response time? Not when it began
- * before the member came back: it tells of the time before.
+ * before the member came back: it says nothing of the time since.
  *
  * @param began  microseconds, monotonic
  * @return 1 or 0
@@ -146,8 +146,8 @@ void lbs_evidence_answered_well(lbs_evidence_t *evidence);
  * begin again at the median. One process, at every tick. */
 int lbs_evidence_is_over(lbs_evidence_t *evidence, apr_uint64_t now);
 
-/** The member is back, and its estimate begins again: what was charged, what
- * it answered, and attempts under way tell of the time before. */
+/** The member is back, and its estimate begins again: charges, answers and
+ * attempts under way belong to the time before. */
 void lbs_evidence_begin_anew(lbs_evidence_t *evidence, apr_uint64_t now);
 
 #endif

@@ -120,8 +120,8 @@ static inline void lbs_ewma_restart(lbs_gauge_t *g, apr_uint64_t median_us,
     }
 }
 
-/** Charge the estimate for a failure. Until it begins again it is no measure
- * for others: the pool's median leaves it out. */
+/** Charge the estimate for a failure. Until the estimate begins again the
+ * pool's median leaves it out. */
 static inline void lbs_ewma_charge(lbs_gauge_t *g, apr_uint64_t charge_us,
                                    apr_uint64_t now)
 {

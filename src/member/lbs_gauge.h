@@ -5,7 +5,7 @@
  * by every process at once. Each field stands for itself: there is no lock and
  * no field whose meaning depends on another having been written first. The
  * fields are public because a pick reads four gauges per request and the
- * benchmark counts every instruction; everybody else calls the functions.
+ * benchmark counts every instruction; all other code calls the functions.
  *
  *     byte 0   flags      why the member is not open, one bit per reason
  *     byte 4   sessions   live sessions, for picks: a copy of the table's
@@ -29,7 +29,7 @@
 
 #include "src/base/lbs_atomic.h"
 
-/* Reasons a member is not simply up; each has one owner who sets and clears
+/* Reasons a member is not simply up; each has one owner, which sets and clears
  * it with lbs_gauge_set() and lbs_gauge_clear(). */
 #define LBS_F_STOPPED 0x0001u   /* administrator: mod_proxy's +S */
 #define LBS_F_DISABLED 0x0002u  /* administrator: mod_proxy's +D */
@@ -37,7 +37,7 @@
 #define LBS_F_DRAINED 0x0008u   /* drain deadline is over: no kept ones */
 #define LBS_F_DOWN 0x0010u      /* its check fails, or it is not there */
 #define LBS_F_EJECTED 0x0020u   /* its own answers got it ejected */
-#define LBS_F_HALF_OPEN 0x0040u /* it answered: one request at a time */
+#define LBS_F_HALF_OPEN 0x0040u /* trial: one request at a time */
 #define LBS_F_PANIC 0x0080u     /* all are down: ignore LBS_F_DOWN */
 #define LBS_F_STANDBY 0x0100u   /* administrator: mod_proxy's +H */
 #define LBS_F_SPARE 0x0200u     /* administrator: mod_proxy's +R */
@@ -69,8 +69,8 @@ typedef struct lbs_gauge_t {
 
 _Static_assert(sizeof(lbs_gauge_t) == 64, "a gauge is one cache line");
 
-/** Make a gauge new: open, weight 1.00, warm, nothing known. Only while no
- * other process uses the slot. */
+/** Set a gauge to its first values: open, weight 1.00, warm, no response time.
+ * Only while no other process uses the slot. */
 static inline void lbs_gauge_init(lbs_gauge_t *g)
 {
     lbs_atomic_store32_relaxed(&g->flags, 0);
@@ -110,8 +110,8 @@ static inline int lbs_gauge_full(const lbs_gauge_t *g)
     return limit != 0 && lbs_gauge_inflight(g) >= limit;
 }
 
-/** @return 1 when the member is half-open and somebody tries it already. A
- * snapshot; lbs_inflight_enter() decides for real. */
+/** @return 1 when the member is half-open and a request is trying it already.
+ * A snapshot; lbs_inflight_enter() decides for real. */
 static inline int lbs_gauge_probed(const lbs_gauge_t *g)
 {
     return (lbs_atomic_load32_relaxed(&g->flags) & LBS_F_HALF_OPEN) != 0
@@ -134,12 +134,12 @@ static inline int lbs_gauge_open_new(const lbs_gauge_t *g)
 }
 
 /**
- * May something be sent there that would be lost with the member? Always, but
- * when it lost a request or fell silent and has not answered since. Then
- * nobody, until the time of doubt is over; and then one, who begins it anew.
+ * May a request be sent there that cannot be repeated? Yes, unless the member
+ * lost a request or fell silent and has not answered since. Then none, until
+ * the time of doubt is over; and then one, which begins that time anew.
  *
  * @param now   microseconds, monotonic
- * @param next  until when others wait for whoever goes
+ * @param next  until when the others wait, if this request goes
  * @return 1: yes; 0: wait for an answer, or ask again later
  */
 static inline int lbs_gauge_risk(lbs_gauge_t *g, apr_uint64_t now,

@@ -16,14 +16,14 @@
  *       that has to go.
  *
  * A reaper reads all living cells, the sum, and the cells again. If none was
- * marked and none changed (every attempt changes a version), (2) held when
- * the sum was read, and the excess is known. It stays true whatever living
- * rows do afterwards, until somebody corrects the sum: so the correction is a
- * compare-and-swap that subtracts the excess and counts the corrections in
- * the upper half, where two reapers cannot both succeed with one excess. Only
- * then is the dead cell cleared, again by compare-and-swap, and when all are,
- * the row is freed. Killed anywhere, the next reaper repeats what is missing:
- * a second look at a corrected sum finds no excess.
+ * marked and none changed (every attempt changes a version), (2) held when the
+ * sum was read, and the excess is known. It stays true whatever living rows do
+ * afterwards, until a reaper corrects the sum: so the correction is a
+ * compare-and-swap that subtracts the excess and counts the corrections in the
+ * upper half, where two reapers cannot both succeed with one excess. Only then
+ * is the dead cell cleared, again by compare-and-swap, and when all are, the
+ * row is freed. Killed anywhere, the next reaper repeats what is missing: a
+ * second look at a corrected sum finds no excess.
  *
  * Accepted: a reaper that sleeps between reading a cell and clearing it while
  * its row is freed, claimed anew and used for exactly 2^20 attempts would
@@ -87,14 +87,14 @@ static void mark(lbs_atomic64_t *cell)
     atomic_fetch_add_explicit(cell, PENDING + VERSION, memory_order_acq_rel);
 }
 
-/* Release: who sees the cell unmarked sees the sum as it is. */
+/* Release: a reader that sees the cell unmarked also sees the sum. */
 static void book(lbs_atomic64_t *cell, apr_uint64_t change)
 {
     atomic_fetch_add_explicit(cell, change - PENDING, memory_order_release);
 }
 
-/* Both rows and sum are words a damaged segment may have spoilt: a sum that
- * is 0 stays 0 instead of borrowing from the corrections. */
+/* Rows and sum may come from a damaged segment: a sum that is 0 stays 0
+ * instead of borrowing from the corrections. */
 static void sum_sub(lbs_gauge_t *gauge)
 {
     apr_uint64_t was =
@@ -105,7 +105,7 @@ static void sum_sub(lbs_gauge_t *gauge)
     }
 }
 
-/* Unsuccessful when the limit is reached. */
+/* @return 0: the limit is reached */
 static int sum_add(lbs_gauge_t *gauge)
 {
     apr_uint32_t limit = lbs_atomic_load32_relaxed(&gauge->limit);
@@ -128,7 +128,8 @@ static void trial_release(lbs_gauge_t *gauge, apr_uint32_t token)
 {
     apr_uint32_t seen = token;
 
-    (void)lbs_atomic_cas32(&gauge->trial, &seen, 0); /* not ours: not held */
+    (void)lbs_atomic_cas32(&gauge->trial, &seen, 0); /* not this attempt's
+                                                        cell: not counted */
 }
 
 /* Everything between mark and book of an attempt that begins. */
@@ -182,7 +183,8 @@ static int total(const lbs_rows_t *view, apr_uint32_t slot,
     return 1;
 }
 
-/* Subtract a known excess, unless somebody corrected since seen was read. */
+/* Subtract a known excess, unless another reaper corrected the sum since seen
+ * was read. */
 static int correct(lbs_gauge_t *gauge, apr_uint64_t seen, apr_uint32_t count)
 {
     apr_uint64_t corrections = CORRECTIONS_OF(seen);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_inflight.h - attempts in flight, counted so that no death can spoil it.
+/* lbs_inflight.h - attempts in flight, counted so that a killed process cannot
+ * spoil the count.
  *
  * Each member's gauge holds the sum over all processes, which is what picks
  * and limits look at. A sum alone would keep what a killed child had in
@@ -81,13 +82,14 @@ apr_status_t lbs_inflight_claim(const lbs_rows_t *view, apr_uint32_t pid,
  * Begin an attempt: count it, unless the member does not take it. Decides
  * for real what lbs_gauge_full() and lbs_gauge_open_kept() only expect.
  *
- * Lock-free. With a limit the sum is never above it, whoever enters.
+ * Lock-free. The sum is never above the limit, however many processes enter at
+ * once.
  *
  * @param gauge   the gauge of that slot
  * @param flight  out; written only on APR_SUCCESS
  * @return APR_SUCCESS: lbs_inflight_leave() is due; APR_EBUSY: the limit is
  *         reached, wait or go elsewhere; APR_EAGAIN: closed meanwhile, or
- *         half-open and somebody else tries it, go elsewhere; APR_EINVAL: no
+ *         half-open and another request tries it, go elsewhere; APR_EINVAL: no
  *         such slot
  */
 apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
@@ -112,8 +114,8 @@ apr_status_t lbs_inflight_enter_anyway(const lbs_rows_t *view,
 void lbs_inflight_heard(const lbs_rows_t *view, const lbs_inflight_t *row,
                         lbs_flight_t *flight);
 
-/** What was heard was no answer yet: the attempt waits again. For one that
- * waits, or for none, it does nothing. */
+/** The bytes heard were no answer yet: the attempt waits again. For an attempt
+ * that waits, or for none, it does nothing. */
 void lbs_inflight_unheard(const lbs_rows_t *view, const lbs_inflight_t *row,
                           lbs_flight_t *flight);
 
@@ -130,13 +132,13 @@ void lbs_inflight_leave(const lbs_rows_t *view, const lbs_inflight_t *row,
  * something in flight. */
 apr_uint32_t lbs_rows_waiting(const lbs_rows_t *view, apr_uint32_t slot);
 
-/** @return the process that owns a row, dead or alive; 0: nobody */
+/** @return the process that owns a row, dead or alive; 0: none */
 apr_uint32_t lbs_inflight_pid(const lbs_rows_t *view, apr_uint32_t index);
 
 /**
- * Declare the owner of a row dead. From now on the row does not count and is
- * nobody's until lbs_inflight_reap() has freed it; in between, drop what else
- * the token holds (lbs_check_abandon(), lbs_queue_abandon()).
+ * Declare the owner of a row dead. From now on the row does not count and
+ * cannot be claimed until lbs_inflight_reap() has freed it; in between, drop
+ * what else the token holds (lbs_check_abandon(), lbs_queue_abandon()).
  *
  * @param pid  the process that is known to be gone
  * @param row  out on APR_SUCCESS: the dead child's row and token

@@ -46,7 +46,8 @@ static void turn(lbs_latency_t *latency, int half, apr_uint64_t minute)
     apr_uint64_t seen = lbs_atomic_load64_relaxed(&latency->minute[half]);
     int i;
 
-    /* Greater: a process with a faster clock was here. */
+    /* Greater: another process, with a faster clock, has begun the next
+     * minute. */
     if (seen >= minute
         || !lbs_atomic_cas64(&latency->minute[half], &seen, minute)) {
         return;

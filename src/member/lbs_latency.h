@@ -8,8 +8,9 @@
  *
  * Recording is three relaxed additions. When a half begins its minute anew,
  * one process empties it; answers that others record at that moment may be
- * lost from the percentiles, or counted a minute too long should that process
- * be killed: it is a statistic, and a lock here would be on every answer.
+ * lost from the percentiles, or counted a minute too long if that process is
+ * killed. For a statistic that is good enough; a lock would be taken for every
+ * answer.
  */
 #ifndef LBS_LATENCY_H
 #define LBS_LATENCY_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_member_record.h - what is known of a member beside its gauge.
  *
- * The gauge is what a pick reads; this is the rest: what people want to see,
- * what ejection, checks and the slow start remember. One record per member
- * slot in shared memory, all zero when new, without pointers. Every counter
- * is a relaxed atomic: exact over all processes and threads, and two counters
- * read one after the other need not fit together.
+ * A pick reads the gauge. The record has the rest: counters for people, and
+ * the memory of ejection, checks and slow start. One record per member slot in
+ * shared memory, all zero when new, without pointers. Every counter is a
+ * relaxed atomic: exact over all processes and threads, and two counters read
+ * one after the other need not fit together.
  */
 #ifndef LBS_MEMBER_RECORD_H
 #define LBS_MEMBER_RECORD_H
@@ -103,7 +103,8 @@ const char *lbs_fail_name(lbs_fail_t kind);
 /** An attempt is sent. */
 void lbs_member_record_sent(lbs_member_record_t *m, apr_uint64_t now);
 
-/** It was not, after all: takes one lbs_member_record_sent() back. */
+/** The attempt was not sent after all: takes one lbs_member_record_sent()
+ * back. */
 void lbs_member_record_unsent(lbs_member_record_t *m);
 
 /**
@@ -128,15 +129,15 @@ void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
                              apr_uint64_t out);
 
 /**
- * Is it unknown whether the member is well? It lost a request or did not take
- * a connection, and has answered nobody since; or is down. Then it is
- * connected to in the background where it has no checks.
+ * Is it unknown whether the member is well? That is so when it lost a request
+ * or refused a connection and has not answered since, and when it is down. A
+ * member without checks is then connected to in the background.
  */
 int lbs_member_record_in_doubt(const lbs_member_record_t *m,
                                const lbs_gauge_t *g);
 
-/** Note when the state changed. One process, at every tick; coming to a limit
- * and leaving it is no change. */
+/** Note when the state changed. One process, at every tick; reaching and
+ * leaving a limit is no change. */
 void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
                             apr_uint64_t now);
 

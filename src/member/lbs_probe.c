@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_probe.c - see lbs_probe.h.
  *
- * The claim's holder writes the times, alone; it gives the claim up last. A
+ * Only the claim's holder writes the times; it releases the claim last. A
  * result may also come from a check (lbs_probe_note()): two at once may mix
  * their times, and both are results of this member at this moment.
  */
@@ -69,7 +69,7 @@ apr_status_t lbs_probe_begin(lbs_probe_t *probe, apr_uint32_t token,
         || !lbs_atomic_cas64(&probe->claim, &seen, mine)) {
         return APR_EBUSY;
     }
-    /* Another process may have begun and ended one meanwhile. */
+    /* Another process may have made a whole probe meanwhile. */
     if (!is_due(probe, now)) {
         lbs_probe_drop(probe, mine);
         return APR_EAGAIN;
@@ -116,7 +116,7 @@ void lbs_probe_abandon(lbs_probe_t *probe, apr_uint32_t token)
     apr_uint64_t seen = lbs_atomic_load64_acquire(&probe->claim);
 
     if (seen != 0 && TOKEN_OF(seen) == token) {
-        /* Nobody waits for the answer: it was not asked. */
+        /* The probe was given back: the member was not asked. */
         lbs_atomic_store64_relaxed(&probe->asked_at, 0);
         lbs_probe_drop(probe, seen);
     }

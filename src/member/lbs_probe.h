@@ -2,11 +2,11 @@
 /* lbs_probe.h - questions of our own to a member in doubt.
  *
  * A member that lost a request, stays silent or is ejected may be well, slow
- * or dead. Visitors' requests would find out at their own risk; a probe finds
- * out at nobody's. The tick says how often a member is to be asked
- * (lbs_probe_want()), the process that checks asks, and what came of it is
- * read by the tick (lbs_probe_view()). A member that is known to be well is
- * not asked at all.
+ * or dead. A visitor's request would find out at that visitor's cost; a probe
+ * costs no visitor anything. The tick says how often a member is to be asked
+ * (lbs_probe_want()), the process that makes checks asks, and the tick reads
+ * the result (lbs_probe_view()). A member that is known to be well is not
+ * asked at all.
  *
  * One probe per member is outstanding; the claim of a process that died, or
  * that keeps it long after the time-out, is free again.
@@ -31,7 +31,7 @@ typedef enum lbs_probe_kind_t {
     LBS_PROBE_NEVER    /* it is reached through a proxy that is not ours */
 } lbs_probe_kind_t;
 
-/* What was found, the worse the lower. */
+/* Results, from worst to best. */
 typedef enum lbs_probe_found_t {
     LBS_PROBE_UNKNOWN,
     LBS_PROBE_SILENT, /* no connection, or no answer in time */
@@ -83,20 +83,20 @@ void lbs_probe_want(lbs_probe_t *probe, apr_int64_t every_us);
 apr_status_t lbs_probe_begin(lbs_probe_t *probe, apr_uint32_t token,
                              apr_uint64_t now, apr_uint64_t *ticket);
 
-/** The member has begun to answer, to a probe or a check: it lives. What can
- * not be repeated need not wait any longer. */
+/** The member has begun to answer, to a probe or a check: it lives. Requests
+ * that cannot be repeated need not wait any longer. */
 void lbs_probe_heard(lbs_probe_t *probe, lbs_gauge_t *gauge, apr_uint64_t now);
 
 /**
- * Note what a probe, or a check, found.
+ * Note the result of a probe or a check.
  *
  * @param began  when it was begun
  */
 void lbs_probe_note(lbs_probe_t *probe, lbs_probe_found_t found,
                     apr_uint64_t began, apr_uint64_t now);
 
-/** Report what a probe found. One that was lost to another process meanwhile
- * changes nothing. */
+/** Report the result of a probe. A probe whose claim was lost to another
+ * process changes nothing. */
 void lbs_probe_end(lbs_probe_t *probe, apr_uint64_t ticket,
                    lbs_probe_found_t found, apr_uint64_t now);
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_queue.c - a ring of tickets that no death can block.
+/* lbs_queue.c - a ring of tickets that no killed process can block.
  *
  *     place   ticket 16 | child 22 | deadline, ms 24 | state 2
  *
  * Ticket t has the place t modulo 256 and is taken by one compare-and-swap
  * there; only then is the tail raised, by the taker or by the next one that
- * finds the place taken. To leave is to mark the place GONE; the head is
- * raised over such places by whoever comes by. So every step is one word, a
- * request that dies leaves at most its own place behind, and that has a
- * deadline and names its child.
+ * finds the place taken. To leave is to mark the place GONE; the next request
+ * that looks at the queue raises the head over such places. So every step is
+ * one word, a request that dies leaves at most its own place behind, and that
+ * has a deadline and names its child.
  *
  * A place is only taken while the tail still stands there, which the taker
  * checks after it read the place: so what it replaces is an older ticket's
- * word, and if anybody else took the ticket meanwhile the swap fails.
+ * word, and if another request took the ticket meanwhile the swap fails.
  *
- * Tickets and deadlines are compared in their low bits. For a mistake a
- * process would have to sleep between a read and a swap while 65536 others
- * queued up, and find the same child and millisecond again.
+ * Tickets and deadlines are compared in their low bits. To mistake one for
+ * another, a process would have to sleep between a read and a swap while 65536
+ * others queue up, and then find the same child and millisecond again.
  */
 #include "src/member/lbs_queue.h"
 
@@ -60,13 +60,13 @@ static int waits(apr_uint64_t word, apr_uint64_t ticket, apr_uint64_t now)
            && !expired(word, now);
 }
 
-/* @return 0: somebody changed the place first */
+/* @return 0: another process changed the place first */
 static int mark_gone(lbs_atomic64_t *place, apr_uint64_t word)
 {
     return lbs_atomic_cas64(place, &word, (word & ~APR_UINT64_C(3)) | GONE);
 }
 
-/* Raise the head over places that nobody waits at. At most one round. */
+/* Raise the head over places without a waiting request. At most one round. */
 static apr_uint64_t advance(lbs_queue_t *queue, apr_uint64_t now)
 {
     apr_uint64_t head = lbs_atomic_load64_acquire(&queue->head);
@@ -85,7 +85,7 @@ static apr_uint64_t advance(lbs_queue_t *queue, apr_uint64_t now)
         }
         if (STATE_OF(word) == WAITING && TICKET_OF(word) == LOW(head)
             && !mark_gone(place, word)) {
-            break; /* who changed it goes on here */
+            break; /* the process that changed it goes on */
         }
         if (lbs_atomic_cas64(&queue->head, &head, head + 1)) {
             head++;
@@ -125,7 +125,8 @@ static int take(lbs_queue_t *queue, apr_uint64_t ticket, apr_uint64_t seen,
         }
         taken = lbs_atomic_cas64(place_of(queue, ticket), &seen, mine);
     }
-    /* Taken by us or another: the tail moves on, if it has not yet. */
+    /* The place is taken, by us or by another: move the tail on, if nobody has
+     * yet. */
     (void)lbs_atomic_cas64(&queue->tail, &tail, ticket + 1);
     return taken;
 }
@@ -143,8 +144,8 @@ apr_status_t lbs_queue_join(lbs_queue_t *queue, apr_uint32_t most,
         apr_uint64_t seen = lbs_atomic_load64_acquire(place_of(queue, tail));
         apr_uint64_t mine = place_word(tail, row, now + (apr_uint64_t)wait_us);
 
-        /* Nobody joins between this count and our own joining: then the
-         * ticket is theirs, and we count again. */
+        /* If another request joins between this count and our swap, it has the
+         * ticket, our swap fails, and we count again. */
         if (tail - head >= LBS_QUEUE_PLACES
             || count(queue, head, tail, now) >= most) {
             return APR_ENOSPC;

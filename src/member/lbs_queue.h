@@ -3,13 +3,13 @@
  *
  * One queue per member, shared by all processes. A waiting request takes a
  * ticket, asks from time to time whether it is its turn, and leaves when it
- * was admitted or gave up. Nothing blocks and nobody is woken: the caller
- * sleeps between two questions. Who does not ask any more does no harm: the
+ * was admitted or gave up. Nothing blocks and nothing is woken: the caller
+ * sleeps between two questions. A request that stops asking does no harm: the
  * entries of a killed child are dropped with its row, others at their
- * deadline, by whoever comes by.
+ * deadline, by the next request that looks.
  *
- * While anybody waits, newcomers have to queue up as well, even if there is
- * room for a moment: else they would overtake.
+ * While a request waits, newcomers have to queue up as well, even if there is
+ * room for a moment: else they would overtake it.
  */
 #ifndef LBS_QUEUE_H
 #define LBS_QUEUE_H
@@ -38,7 +38,7 @@ typedef struct lbs_queue_t {
  * @param row      of the calling child
  * @param wait_us  after this time the place is lost
  * @param ticket   out on APR_SUCCESS; lbs_queue_leave() is due
- * @return APR_SUCCESS; APR_ENOSPC: as many as may wait do so already
+ * @return APR_SUCCESS; APR_ENOSPC: the queue is full
  */
 apr_status_t lbs_queue_join(lbs_queue_t *queue, apr_uint32_t most,
                             const lbs_inflight_t *row, apr_int64_t wait_us,
@@ -59,7 +59,8 @@ apr_status_t lbs_queue_turn(lbs_queue_t *queue, const lbs_gauge_t *g,
 void lbs_queue_leave(lbs_queue_t *queue, apr_uint64_t now,
                      apr_uint64_t ticket);
 
-/** @return 1 if nobody waits: a request may go without a ticket. One read. */
+/** @return 1 if no request waits: a request may go without a ticket. One
+ * read. */
 int lbs_queue_empty(const lbs_queue_t *queue);
 
 /** @return how many wait. Cost: one read per place between the first and the

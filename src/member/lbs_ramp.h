@@ -18,7 +18,7 @@
 
 #define LBS_RAMP_FULL 1000u /* permille */
 #define LBS_RAMP_FIRST                                                        \
-    20u /* accepted at once: else nobody learns anything                      \
+    20u /* accepted at once: else nothing is learned                          \
          */
 
 /* Shared, one per member; all zero: warm. */
@@ -27,9 +27,9 @@ typedef struct lbs_ramp_t {
 } lbs_ramp_t;
 
 /**
- * Begin the slow start. The estimate of the response time begins at the
- * pool's median: at nothing it would draw everybody, and what it was before
- * is no more true.
+ * Begin the slow start. The estimate of the response time begins at the pool's
+ * median: at 0 it would draw all visitors, and the old estimate is no longer
+ * true.
  *
  * @param slow_us    LBStickySlowStart in microseconds; 0: off, warm at once
  * @param median_us  of the pool's estimates; 0: none is known, and of this

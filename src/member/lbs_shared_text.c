@@ -24,8 +24,8 @@ void lbs_shared_text_set(lbs_shared_text_t *note, const char *text)
 
         bytes[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
     }
-    /* The copy about to be written was current until the last count; its
-     * readers must not find our words under that count. */
+    /* Readers of the copy about to be written still expect the last count;
+     * they must not find our words under it. */
     atomic_thread_fence(memory_order_release);
     for (i = 0; i < WORDS; i++) {
         lbs_atomic_store64_relaxed(&note->words[next & 1][i], words[i]);

@@ -4,8 +4,8 @@
  * Two copies and a count of texts written; the count's lowest bit says which
  * copy is current. A writer fills the other one and then raises the count, so
  * a writer killed in between leaves the old text. A reader copies the current
- * one and looks whether the count is still the same. One writer at a time;
- * who that is, the caller has to know.
+ * one and looks whether the count is still the same. One writer at a time: the
+ * caller makes sure of that.
  */
 #ifndef LBS_SHARED_TEXT_H
 #define LBS_SHARED_TEXT_H

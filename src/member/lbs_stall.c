@@ -21,7 +21,8 @@ void lbs_stall_tick(lbs_stall_t *record, const lbs_stall_news_t *news,
     apr_uint32_t waiting = news->waiting;
 
     lbs_atomic_store64_relaxed(&record->tick_at, now);
-    /* After a pause of the tick nobody knows how long they have waited. */
+    /* After a pause of the tick it is not known how long attempts have
+     * waited. */
     if (ticked == 0 || now > ticked + LBS_STALL_MIN_US) {
         waiting = 0;
     }
@@ -38,7 +39,8 @@ static apr_uint64_t later(apr_uint64_t a, apr_uint64_t b)
     return a > b ? a : b;
 }
 
-/* Half of a stall: when all fell silent together, it is not this member. */
+/* Half of a stall: when all members fell silent together, the fault is not
+ * this member's. */
 static int others_answer(const lbs_stall_news_t *news, apr_uint64_t now)
 {
     return news->others_heard + (apr_uint64_t)news->stall_us / 2 >= now;
@@ -72,8 +74,8 @@ int lbs_stall_found(const lbs_stall_t *record, const lbs_gauge_t *gauge,
     if (stall == 0 || silent < stall || !others_answer(news, now)) {
         return 0;
     }
-    /* The first of them may have waited, and the member have been asked, for
-     * longer than the last. */
+    /* The first waiting attempt may have waited, and the member have been
+     * asked, for longer than the last one. */
     since = later(later(lbs_atomic_load64_relaxed(&record->idle_at), heard),
                   alive_at(news));
     return is_asked(news, since, now) || silent / LBS_STALL_UNASKED >= stall;

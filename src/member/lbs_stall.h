@@ -7,7 +7,7 @@
  * same, so the member is asked (lbs_probe.h). Any answer is a sign of life.
  *
  * A stall: three wait for the whole of that time, and neither a visitor nor a
- * probe was answered. Where the member cannot be asked, or nobody did, it
+ * probe was answered. Where the member cannot be asked, or was not asked, it
  * takes three times as long.
  *
  * Pure arithmetic on a few words; one process writes them, at every tick.
@@ -28,7 +28,7 @@
 /* Shared, one per member; all zero when new. Private to lbs_stall.c. */
 typedef struct lbs_stall_t {
     lbs_atomic64_t calm_at; /* when last fewer than three waited */
-    lbs_atomic64_t idle_at; /* when last nobody waited */
+    lbs_atomic64_t idle_at; /* when last no attempt waited */
     lbs_atomic64_t tick_at; /* the last tick */
 } lbs_stall_t;
 
@@ -58,8 +58,8 @@ void lbs_stall_tick(lbs_stall_t *record, const lbs_stall_news_t *news,
 int lbs_stall_found(const lbs_stall_t *record, const lbs_gauge_t *gauge,
                     const lbs_stall_news_t *news, apr_uint64_t now);
 
-/** @return 1: it looks as if a stall will be found: ask the member, and send
- * nothing there that would be lost with it */
+/** @return 1: a stall seems to begin: ask the member, and send only requests
+ * there that can be repeated */
 int lbs_stall_suspected(const lbs_stall_t *record, const lbs_gauge_t *gauge,
                         const lbs_stall_news_t *news, apr_uint64_t now);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_state.h - the states of a member, as people see them.
  *
- * A state is one word, the first that holds of a list. What a member really
- * has is a set of flags, because reasons add up: a disabled member may be
- * down as well, and is still down when it is enabled. Each flag has one owner
- * who sets and clears it, and tells of it when lbs_gauge_set() or
- * lbs_gauge_clear() says that it was the one to change it:
+ * A state is one word, the first that holds of a list. In shared memory a
+ * member has a set of flags, because reasons add up: a disabled member may be
+ * down as well, and is still down when it is enabled. Each flag has one owner,
+ * which sets and clears it, and reports the change when lbs_gauge_set() or
+ * lbs_gauge_clear() says that this call made it:
  *
  *     flag                    owner            sets      clears
  *     stopped, disabled,      administrator    disable   enable, reset
@@ -41,8 +41,8 @@ typedef enum lbs_state_t {
 } lbs_state_t;
 
 /**
- * @param flags     of the gauge, as they are: one whose check is ignored is
- *                  down all the same
+ * @param flags  of the gauge, unmasked: a member whose check is ignored is
+ * shown as down
  * @param inflight  attempts in flight
  * @param limit     0: none
  * @param ramp      permille

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_window.h - how many of a member's latest events were bad ones.
+/* lbs_window.h - how many of a member's latest events were bad.
  *
  * A window of time in eight cells that take turns. Every process counts, at
  * the end of an attempt; each cell is one word and each change of it one
  * compare-and-swap, so nothing is torn by a process that is killed. After a
- * few lost races an event is dropped: that takes as many others in the same
- * instant, and they say the same.
+ * few lost races an event is dropped; that takes as many other events in the
+ * same instant, and those are counted.
  *
  *     cell    its time, in eighths of the window 24 | bad 20 | all 20
  */
@@ -50,7 +50,7 @@ lbs_window_sum_t lbs_window_sum(const lbs_window_t *window,
 void lbs_window_parts(const lbs_window_t *window, apr_int64_t length_us,
                       apr_uint64_t now, lbs_window_sum_t *sum);
 
-/** Forget all events. One that is counted at the same moment may stay. */
+/** Forget all events. An event that is counted at the same moment may stay. */
 void lbs_window_clear(lbs_window_t *window);
 
 #endif

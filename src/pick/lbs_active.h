@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_active.h - who is to be chosen from, by mod_proxy's rules.
+/* lbs_active.h - which members are chosen from, by mod_proxy's rules.
  *
- * Of the lowest lbset that has anybody usable: its ordinary members that are
+ * Of the lowest lbset with a usable member: its ordinary members that are
  * usable, and for each ordinary one that is not, one usable spare, in the
- * order of the configuration. If that is nobody: its usable standbys. Else
- * the next lbset.
+ * order of the configuration. If there are none, its usable standbys; else the
+ * next lbset.
  */
 #ifndef LBS_ACTIVE_H
 #define LBS_ACTIVE_H
@@ -28,15 +28,16 @@ typedef struct lbs_active_order_t {
 /**
  * @param chosen  out: room for n indexes
  * @param state   per index: LBS_ACTIVE_*
- * @return how many were chosen; 0: nobody is usable
+ * @return how many were chosen; 0: no member is usable
  */
 apr_uint32_t lbs_active_choose(apr_uint16_t *chosen,
                                const lbs_active_order_t *order,
                                const unsigned char *state);
 
 /**
- * Whose the keys are while everybody is usable: the ordinary members of the
- * lowest lbset that has one, usable or not; all if nobody is ordinary.
+ * The members that keys belong to while all are usable: the ordinary members
+ * of the lowest lbset that has one, usable or not; all members if none is
+ * ordinary.
  *
  * @param home   out: per index 1 or 0; at least one is 1
  * @param state  per index: LBS_ACTIVE_*

@@ -45,7 +45,8 @@ void lbs_alias_build(apr_uint64_t *entry, const apr_uint16_t *item,
             work[small++] = rich;
         }
     }
-    /* The sums are exact: whoever is left owns exactly one whole entry. */
+    /* The sums are exact: an item that is left owns exactly one whole
+     * entry. */
     for (i = 0; i < small; i++) {
         entry[work[i]] = entry_of(item[work[i]], item[work[i]], 1, 1);
     }

@@ -95,8 +95,8 @@ static void make_room(const apr_uint16_t *own, const lbs_maglev_set_t *set,
     }
 }
 
-/* When those who may serve are a small part of all, the table over all seldom
- * leads to one: then the highest product of hash and weight wins. */
+/* When few members may serve, the table over all members seldom leads to one
+ * of them: then the highest product of hash and weight wins. */
 static apr_uint32_t highest(apr_uint32_t slot, const lbs_maglev_set_t *set,
                             const apr_uint32_t *room)
 {

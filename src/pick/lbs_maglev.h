@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_maglev.h - which member a key belongs to, whoever is down.
+/* lbs_maglev.h - which member a key belongs to, whichever members are down.
  *
  * A table of 65537 slots; a key's hash names a slot, the slot a member. The
  * table over all configured members is a Maglev table (Eisenbud et al., NSDI
  * 2016): every member fills the free slots it likes most, in turns given by
- * its weight. Nobody's slots move when a member is down: only its own are
- * detoured, each on its own, and they are home again when it is.
+ * its weight. When a member is down only its own slots are detoured, each by
+ * itself, and they return when the member does. No other slot moves.
  *
  * All results depend on identities, weights and flags alone: neither on the
  * order of the configuration nor on byte order or floating point.
@@ -24,7 +24,7 @@
 
 /* The members a table is about; all arrays have n entries. */
 typedef struct lbs_maglev_set_t {
-    const apr_uint64_t *identity; /* hash of who a member is */
+    const apr_uint64_t *identity; /* hash of the member's identity */
     const apr_uint32_t *weight;   /* none 0 */
     const apr_uint16_t *rank;     /* all indexes, by ascending identity */
     apr_uint32_t n;

@@ -3,11 +3,12 @@
  *
  * One function; the method of the pool decides which file answers. A pick
  * reads the plan and a handful of gauges, writes nothing but round-robin's
- * ticket, never waits and does not cost more with more members. Only when
- * everybody it drew turns out closed, full or tried does it walk the pool.
+ * ticket, never waits and does not cost more with more members. Only when all
+ * members drawn turn out closed, full or tried does it walk the pool.
  *
- * Whatever the plan says, the gauges are asked at the moment of the pick:
- * nobody is returned who is down, drained, of weight 0, full or removed.
+ * Whatever the plan says, the gauges are asked at the moment of the pick: a
+ * member that is down, drained, of weight 0, full or removed is never
+ * returned.
  */
 #ifndef LBS_PICK_H
 #define LBS_PICK_H
@@ -40,7 +41,7 @@ typedef struct lbs_pick_ask_t {
     apr_uint64_t hash;         /* hash: of the key, keyed; others: unused */
     lbs_rand_t *rand;          /* of this thread; hash does not use it */
     apr_int64_t now;           /* microseconds; no method asks for it today:
-                                  what ages is aged by the plan's builder */
+                                  the plan's builder lets estimates decay */
     const apr_uint16_t *tried; /* indexes not to be chosen again */
     unsigned ntried;           /* how many; 0: tried may be NULL */
     int steady;                /* least-load: 1 when the request should not be
@@ -51,8 +52,8 @@ typedef struct lbs_pick_ask_t {
 } lbs_pick_ask_t;
 
 /**
- * Choose a member. Cost: below 300 instructions for least-load; linear in
- * the number of members only if nobody drawn was open.
+ * Choose a member. Cost: below 300 instructions for least-load; linear in the
+ * number of members only if no member drawn was open.
  *
  * A member that is warming up is taken with the probability its ramp gives,
  * by hash for the part of its keys the ramp gives; if only such members are
@@ -62,7 +63,7 @@ typedef struct lbs_pick_ask_t {
  *               lbs_plan_format() was given
  * @return APR_SUCCESS; APR_EBUSY: there are open members not yet tried, and
  *         every one is at its limit (or half-open and being tried): wait;
- *         APR_NOTFOUND: nobody is open
+ *         APR_NOTFOUND: no member is open
  */
 apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,
                              const lbs_pick_ask_t *ask, apr_uint32_t *index);
@@ -71,7 +72,7 @@ apr_status_t lbs_pick_member(const lbs_pick_pool_t *pool,
 enum {
     LBS_PICK_STANDS_OPEN,      /* it may be chosen */
     LBS_PICK_STANDS_CLOSED,    /* to new sessions, by its state or weight */
-    LBS_PICK_STANDS_FULL,      /* or half-open, and somebody tries it */
+    LBS_PICK_STANDS_FULL,      /* or half-open, and a request tries it */
     LBS_PICK_STANDS_TRIED,     /* by this request, before */
     LBS_PICK_STANDS_IN_RESERVE /* others are there: a spare, a standby, or a
                                   member of a higher lbset */
@@ -79,7 +80,8 @@ enum {
 
 /**
  * Say of every member how it stands with this pick, by the walk that a pick
- * makes when the plan knows nobody. Cost: linear in the number of members.
+ * makes when the plan has no member for it. Cost: linear in the number of
+ * members.
  *
  * @param stands  out: LBS_PICK_STANDS_*, one per member
  */

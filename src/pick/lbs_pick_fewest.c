@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What least-busy and least-sessions have in common: all members of a small
- * front are compared, of a large one a sample, so that no pick grows with the
- * pool. */
+/* Shared by least-busy and least-sessions: all members of a small front are
+ * compared, of a large one a sample, so that no pick grows with the pool. */
 #include <string.h>
 
 #include "src/pick/lbs_alias.h"
@@ -17,7 +16,8 @@ typedef struct best_t {
     int accepted; /* its ramp let it through */
     lbs_pick_count_t count;
     apr_uint64_t weight;
-    apr_uint64_t equals; /* weights of all that are as good as it, with it */
+    apr_uint64_t equals; /* weights of all equally good ones, this one
+                            included */
 } best_t;
 
 /* @return 1 if the member is open */

@@ -65,8 +65,8 @@ static double bound_of(const hash_t *h)
                              / (double)weight;
 }
 
-/* @return 1 if the member takes this request; remembers the least busy one
- * that only the bound speaks against */
+/* @return 1 if the member takes this request; remembers the least busy member
+ * that is over the bound and otherwise open */
 static int takes(hash_t *h, apr_uint32_t index)
 {
     const lbs_gauge_t *g = lbs_pick_open(h->pool, h->ask, index);
@@ -122,8 +122,8 @@ static apr_uint32_t wander(hash_t *h, apr_uint32_t slot)
     return LBS_PICK_NONE;
 }
 
-/* Somebody is under the bound unless the sum it came from is old; then the
- * least busy one will do. */
+/* A member is always under the bound unless the sum is old; then the least
+ * busy one is taken. */
 static apr_uint32_t walk_front(hash_t *h, apr_uint32_t slot)
 {
     apr_uint32_t i;

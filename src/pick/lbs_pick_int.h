@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_pick_int.h - what the methods share.
  *
- * A method is one exported function with lbs_pick_planned() around one that
- * chooses from the tables. That one need not be thorough: when it finds
- * nobody, or the plan was rebuilt meanwhile, it is asked again or the pool is
- * walked.
+ * A method is one exported function: lbs_pick_planned() around a function that
+ * chooses from the tables. The inner function need not be thorough: when it
+ * finds no member, or the plan was rebuilt meanwhile, it is asked again or the
+ * pool is walked.
  */
 #ifndef LBS_PICK_INT_H
 #define LBS_PICK_INT_H
@@ -12,7 +12,7 @@
 #include "src/pick/lbs_pick.h"
 #include "src/pick/lbs_plan_int.h"
 
-#define LBS_PICK_NONE 0xffffffffu /* no index: nobody was found */
+#define LBS_PICK_NONE 0xffffffffu /* no index: no member was found */
 #define LBS_PICK_READS 3 /* of a plan being rebuilt; it takes 100 ms */
 #define LBS_PICK_INLINE inline __attribute__((always_inline))
 
@@ -116,7 +116,7 @@ static LBS_PICK_INLINE apr_status_t lbs_pick_planned(
         found = choose(pool, ask, reading.side, reading.front);
         if (lbs_plan_whole(pool->plan, &reading)) {
             if (found >= pool->plan->members) {
-                break; /* nobody, or a damaged table */
+                break; /* no member, or a damaged table */
             }
             *index = found;
             return APR_SUCCESS;
@@ -139,7 +139,7 @@ static inline int lbs_pick_tried(const lbs_pick_ask_t *ask, apr_uint32_t index)
 }
 
 /** @return the gauge if the member takes this request now, its ramp aside;
- * else NULL. Index may be anything: it was read from shared memory. */
+ * else NULL. Any index is allowed: it was read from shared memory. */
 static inline const lbs_gauge_t *lbs_pick_open(const lbs_pick_pool_t *pool,
                                                const lbs_pick_ask_t *ask,
                                                apr_uint32_t index)

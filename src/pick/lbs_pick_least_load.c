@@ -8,8 +8,9 @@
  * visitors one after the other, three equal members got 4, 47 and 9.
  *
  * Guards, each of which a simulation without it showed to be needed:
- * - Who has more in flight per weight than 84 % of the pool comes second: a
- *   response time that is not yet known to have risen cannot hide a queue.
+ * - A member with more in flight per weight than 84 % of the pool comes
+ *   second: a response time that is not yet known to have risen cannot hide a
+ *   queue.
  * - No silent member's response time is believed to fall under half the
  *   pool's median. The plan's builder sees to it, and to the decay, so that
  *   a pick does not compute it four times; see lbs_plan_build.c.
@@ -112,8 +113,8 @@ static LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
             lbs_alias_draw(pick->alias, pick->front, random) & pick->mask);
 }
 
-/* Who was never heard of counts as average; 1 in a pool that knows nothing,
- * where in flight alone decides. */
+/* A member that has never answered counts as average; 1 in a pool that knows
+ * nothing, where in flight alone decides. */
 static apr_uint64_t unknown_time(apr_uint32_t median)
 {
     return median != 0 ? (apr_uint64_t)median << LBS_EWMA_SHIFT : 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* least-sessions: the fewest live sessions per weight.
  *
- * Who binds a session brings the gauge's count up to date at once, which is
- * what makes a burst of first visits spread. Among equals the fewest in flight
- * decide, which covers visits whose session is not yet bound. */
+ * The process that binds a session updates the gauge's count at once; so a
+ * burst of first visits spreads. Among equals the fewest in flight decide,
+ * which covers visits whose session is not yet bound. */
 #include "src/pick/lbs_pick_int.h"
 
 static lbs_pick_count_t sessions(const lbs_gauge_t *g)

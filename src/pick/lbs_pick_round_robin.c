@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* round-robin: the next place in a precomputed smooth order.
  *
- * All processes draw tickets from one counter, so the order holds for the
- * pool as a whole. Who finds its place closed draws the next ticket instead
- * of moving on to the neighbour: the neighbour has a place and would get the
- * closed member's share on top of its own. */
+ * All processes draw tickets from one counter, so the order holds for the pool
+ * as a whole. A pick that finds its place closed draws the next ticket instead
+ * of moving on to the neighbour, which would get the closed member's share on
+ * top of its own. */
 #include "src/pick/lbs_pick_int.h"
 
 #define TICKETS_MAX 8

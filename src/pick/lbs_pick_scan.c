@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The walk for when the plan knows nobody: everybody drawn was closed, full
- * or tried, or a member changed within the last 100 ms. It sees what the
- * gauges say now, so its answer is right where the plan's is only likely. */
+/* The walk for when the plan has no member: all members drawn were closed,
+ * full or tried, or a member changed within the last 100 ms. It reads the
+ * gauges now, so its answer is right where the plan's is only likely. */
 #include "src/pick/lbs_pick_int.h"
 
 #define ENOUGH 16
@@ -14,7 +14,7 @@ typedef struct scan_t {
     unsigned char *stands;    /* for a survey; NULL: it is a pick */
     apr_uint64_t start;
 
-    int busy; /* somebody usable and not tried was passed: no place left */
+    int busy; /* a usable member, not tried yet, had no place left */
 
     apr_uint32_t passed;   /* members of the kind walked last */
     apr_uint32_t unusable; /* of these, not fully */
@@ -34,7 +34,8 @@ static apr_uint32_t kind_of(const lbs_gauge_t *g)
     return (flags & LBS_F_SPARE) != 0 ? LBS_F_SPARE : flags & LBS_F_STANDBY;
 }
 
-/* As the plan counts: who is half-open takes one request and needs a spare. */
+/* As the plan counts: a half-open member takes one request and needs a
+ * spare. */
 static int is_sound(const lbs_gauge_t *g)
 {
     return lbs_plan_usable(g) && (lbs_gauge_flags(g) & LBS_F_HALF_OPEN) == 0;

@@ -26,8 +26,8 @@ static apr_size_t take(apr_size_t *used, apr_size_t count, apr_size_t each)
     return at;
 }
 
-/* The address of a table; NULL if it has no entries: whoever picks with a
- * method that the plan was not made for shall not read what lies there. */
+/* The address of a table; NULL if it has no entries: a pick with a method that
+ * the plan was not made for must not read beyond. */
 static void *table_at(char *base, apr_size_t at, apr_size_t count)
 {
     return count != 0 ? base + at : NULL;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_plan.h - what can be known before the request comes.
+/* lbs_plan.h - the tables for picks, made before requests come.
  *
- * Which members of a pool are to be chosen from, and the tables that make
- * choosing cheap, are computed by one process every 100 ms and published in
- * shared memory; a pick only reads. Work that grows with the number of
- * members is done here and nowhere else.
+ * One process computes every 100 ms which members of a pool are to be chosen
+ * from, and the tables that make choosing cheap, and publishes them in shared
+ * memory; a pick only reads. Work that grows with the number of members is
+ * done here and nowhere else.
  *
- * Who is to be chosen from is mod_proxy's rule: of the lowest lbset that has
- * anybody open, the members that are neither spare nor standby, and for each
- * of those that is not usable one spare; if that is nobody, the standbys of
- * the lbset; else the next lbset. That group is the *front*.
+ * Members are chosen from by mod_proxy's rule: of the lowest lbset with an
+ * open member, the members that are neither spare nor standby, and for each of
+ * those that is not usable one spare; if there are none, the standbys of the
+ * lbset; else the next lbset. That group is the *front*.
  *
  *     line 0  epoch     format stamp 32 | rebuilds 32; the low bit chooses
  *                       the side that is in force
@@ -43,7 +43,7 @@
 
 /* What does not change while a configuration lives. */
 typedef struct lbs_plan_member_t {
-    apr_uint64_t identity; /* hash of who it is; the same on every server */
+    apr_uint64_t identity; /* hash of its identity; the same on every server */
     apr_uint32_t slot;     /* its gauge in the array of gauges */
     apr_uint32_t weight;   /* as configured, 1/100; the gauge has today's */
     apr_uint32_t lbset;
@@ -82,10 +82,10 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
                              apr_pool_t *pool);
 
 /**
- * Look at the gauges and publish new tables if who is to be chosen from, or a
- * weight, has changed. In any case refresh the stats, and let the response
- * time of members that are silent for a second decay in their gauges, down to
- * half the median.
+ * Look at the gauges and publish new tables if the members to be chosen from,
+ * or a weight, have changed. In any case refresh the stats, and let the
+ * response time of members that are silent for a second decay in their gauges,
+ * down to half the median.
  *
  * To be called every 100 ms, by one process and in it by one thread at a
  * time. Two processes that both believe it is their turn do no harm: one
@@ -125,8 +125,8 @@ int lbs_plan_wants(const lbs_plan_t *plan, apr_uint32_t index);
 
 /**
  * @return microseconds, the median response time of the front's members that
- * answered in the last second (heard_at), or as it was when somebody did;
- * 0: nobody did yet. To be given to lbs_ewma_set() when a member returns.
+ * answered in the last second (heard_at), or as it was when one did; 0: none
+ * did yet. To be given to lbs_ewma_set() when a member returns.
  */
 apr_uint32_t lbs_plan_median(const lbs_plan_t *plan);
 
@@ -146,8 +146,8 @@ apr_uint32_t lbs_plan_failure(const lbs_plan_t *plan, apr_uint32_t in_row);
 /**
  * @return microseconds, what lbs_ewma_update() should be told of an answer of
  * 5xx, at least: the median, and more the more the member is to blame; 64
- * times the median where it alone answers nothing else. Who fails at once
- * never counts as quick, or every new visitor would be sent there.
+ * times the median where it alone answers nothing else. A member that fails at
+ * once never counts as quick, or every new visitor would be sent there.
  *
  * @param blame  permille, see lbs_evidence_blame()
  */

@@ -162,8 +162,8 @@ static int look(const lbs_plan_t *plan, const lbs_gauge_t *gauges)
 
 /* Computing -------------------------------------------------------------- */
 
-/* A member of weight 0 takes no new sessions but keeps its place in the
- * table: its keys shall find the way back. */
+/* A member of weight 0 takes no new sessions but keeps its place in the table:
+ * its keys must find the way back. */
 static void weigh_homes(const lbs_plan_t *plan)
 {
     lbs_plan_builder_t *b = plan->builder;
@@ -326,9 +326,9 @@ static apr_uint64_t publish(const lbs_plan_t *plan)
     return lbs_atomic_cas64(&head->epoch, &epoch, next) ? next : 0;
 }
 
-/* Compute, and publish what the gauges still call for when nobody else can
- * publish: so whoever changed a gauge before publishes later, or finds it
- * done.
+/* Compute, and publish what the gauges still call for once no other process
+ * can publish: so a process that changed a gauge before publishes later, or
+ * finds it done.
  *
  * @param changed  out: 1 when new tables were published
  * @return as lbs_plan_follow() */
@@ -442,8 +442,8 @@ static apr_uint32_t collect_times(const lbs_plan_t *plan,
     return known;
 }
 
-/* If nobody answered lately, the last one stands: what is stored decays, and
- * its median would sink with a pool that is idle. */
+/* If no member answered lately, the last median stands: stored estimates
+ * decay, and their median would sink with an idle pool. */
 static apr_uint32_t median_of(const lbs_plan_t *plan,
                               const lbs_gauge_t *gauges, apr_int64_t now)
 {
@@ -480,11 +480,12 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
             && lbs_gauge_open_new(g)) {
             trial = b->front[i] + 1u;
         }
-        /* Rounded up: who is at the percentile is not above it. */
+        /* Rounded up: a member at the percentile is not above it. */
         b->rest[i] = (inflight * LBS_PLAN_PER_WEIGHT + weight - 1) / weight;
     }
-    /* Of few members that is the busiest, and who has more in flight than it
-     * had at the last look is not hot, but has had one request since. */
+    /* With few members the percentile is the busiest one, and a member with
+     * more in flight than that had at the last look is not hot, it has had one
+     * request since. */
     if (b->count > HOT_LEAST) {
         hot = smallest(b->rest, b->count, (b->count * HOT_PERCENTILE) / 100);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_plan_int.h - how the plan lies in memory, for who builds and reads it.
+/* lbs_plan_int.h - how the plan lies in memory, for its builder and its
+ * readers.
  *
  * Words of a side are stored with release and loaded with acquire, so that a
  * reader that sees a word of a later build also sees that the epoch moved.
@@ -26,8 +27,8 @@ typedef struct lbs_plan_head_t {
     lbs_atomic32_t hot;      /* the 84th percentile of in flight per weight,
                                 in LBS_PLAN_PER_WEIGHT */
     lbs_atomic32_t median;   /* of the response times, microseconds */
-    lbs_atomic32_t trial;    /* index + 1 of a half-open member that nobody
-                                tries out, 0: none */
+    lbs_atomic32_t trial;    /* index + 1 of a half-open member without a
+                                trial, 0: none */
     lbs_atomic32_t lbset;    /* of the front, plus 1; 0: not known */
     lbs_atomic64_t unused0[3];
     lbs_atomic64_t ticket; /* round-robin: turns taken */
@@ -52,8 +53,8 @@ typedef struct lbs_plan_side_t {
 
 typedef struct lbs_plan_builder_t lbs_plan_builder_t;
 
-/* One process's view. All but the shared block is set by lbs_plan_format()
- * and not changed later; the builder belongs to who calls rebuild. */
+/* One process's view. All but the shared block is set by lbs_plan_format() and
+ * not changed later; the builder belongs to the caller of rebuild. */
 struct lbs_plan_t {
     lbs_plan_head_t *head;
     lbs_plan_side_t side[2];
@@ -93,7 +94,7 @@ static inline int lbs_plan_usable(const lbs_gauge_t *g)
  * Begin to read.
  *
  * @return 1; 0: there is no plan to go by: none was built yet, the block was
- *         formatted anew, nobody is open, or the side is being overwritten
+ * formatted anew, no member is open, or the side is being overwritten
  */
 static inline int lbs_plan_begin(const lbs_plan_t *plan,
                                  lbs_plan_reading_t *reading)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_sequence.h - an order of turns that is smooth and honours weights.
  *
- * Smooth means that whoever is furthest behind its share goes next: weights
- * 5, 1, 1 give a a b a c a a, the order nginx uses, and not a a a a a b c.
+ * Smooth means that the item furthest behind its share goes next: weights 5,
+ * 1, 1 give a a b a c a a, the order nginx uses, and not a a a a a b c.
  */
 #ifndef LBS_SEQUENCE_H
 #define LBS_SEQUENCE_H

@@ -23,7 +23,8 @@ void lbs_busy_note(lbs_busy_t *busy, apr_uint64_t key, apr_uint64_t now)
         return;
     }
     hits += is_it ? 1 : 0;
-    /* Bounded, so that who was busy for an hour is not for the next one. */
+    /* Bounded, so that a key that was busy for an hour is not called busy for
+     * the next hour. */
     votes = !is_it ? votes - 1 : votes < LBS_BUSY_LEAST ? votes + 1 : votes;
     if (seen >= LBS_BUSY_HALVE) {
         seen /= 2;
@@ -44,6 +45,7 @@ int lbs_busy_percent(const lbs_busy_t *busy, apr_uint64_t now)
         || hits <= seen / 2) {
         return -1;
     }
-    /* Read one after the other while they change: never more than all. */
+    /* The two are read one after the other while they change; the share never
+     * exceeds the whole. */
     return hits < seen ? (int)(hits * 100 / seen) : 100;
 }

@@ -4,8 +4,8 @@
  *     word = tag 32 | slot 13 | time 19
  *
  * The time counts hundredths of a second and wraps after 87 minutes; an entry
- * nobody asked for in that time may come back to life for one window, which
- * costs nothing but a pick that is shared with somebody of the same tag.
+ * that was not read in that time may come back to life for one window; then a
+ * client with the same tag shares a pick, and nothing else happens.
  */
 #include "src/table/lbs_first.h"
 
@@ -66,8 +66,8 @@ apr_uint32_t lbs_first_claim(lbs_atomic64_t *words, apr_uint64_t key,
                         | ((apr_uint32_t)(now / TICK) & TIME_MASK);
     int tries;
 
-    /* Two rounds are enough: whoever is in the way twice is somebody else
-     * with the same place, and the cache is only a hint. */
+    /* Two rounds are enough: a word that is in the way twice belongs to
+     * another client with the same place, and the cache is only a hint. */
     for (tries = 0; tries < 2; tries++) {
         if (holds(word, key, now, window) && slot_of(word) != stale) {
             return slot_of(word);

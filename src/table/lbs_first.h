@@ -30,7 +30,7 @@
  * Cost: one cache line.
  *
  * @param words  LBS_FIRST_WORDS words, zero at first
- * @param key  keyed hash of who asks, and of the pool
+ * @param key  keyed hash of the client and the pool
  * @param now  microseconds on the monotonic clock, the same for all processes
  * @param window  microseconds an entry holds
  * @param slot  out: member slot; written only on APR_SUCCESS

@@ -22,8 +22,9 @@ void lbs_forgotten_add_session(lbs_forgotten_t *forgotten, apr_uint64_t hash)
 int lbs_forgotten_has_member(const lbs_forgotten_t *forgotten,
                              apr_uint32_t slot, apr_uint32_t issued)
 {
-    /* A token of the very second may be younger. Its visitor then gets a new
-     * one once more, and nobody else's is kept by accident. */
+    /* A token of this very second may be younger than the order. Its visitor
+     * gets a new token once more; the other way round, an older token would be
+     * kept by accident. */
     return slot < LBS_TABLE_SLOTS
            && issued <= lbs_atomic_load32_relaxed(&forgotten->until[slot]);
 }

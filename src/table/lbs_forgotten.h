@@ -4,9 +4,10 @@
  *
  * A token is good without an entry in the table, so removing the entry alone
  * forgets nothing. Beside the table stands, for each member, up to when its
- * tokens are forgotten, and the last so many single sessions. It is asked only
- * for sessions that the table does not know. Shared memory, all zero when new;
- * every word stands for itself, nothing locks. A state file keeps it.
+ * tokens are forgotten, and the latest LBS_FORGOTTEN_SESSIONS single sessions.
+ * Only sessions that the table does not know are looked up here. Shared
+ * memory, all zero when new; every word stands for itself, nothing locks. A
+ * state file keeps it.
  */
 #ifndef LBS_FORGOTTEN_H
 #define LBS_FORGOTTEN_H
@@ -47,8 +48,8 @@ void lbs_forgotten_add_session(lbs_forgotten_t *forgotten, apr_uint64_t hash);
 int lbs_forgotten_has(const lbs_forgotten_t *forgotten, apr_uint32_t slot,
                       apr_uint32_t issued, apr_uint64_t hash);
 
-/** The same for what only its member and date are known of: a session in a
- * store, whose key may well begin anew. */
+/** The same where only member and date are known: a session in a store, whose
+ * key may begin a new session. */
 int lbs_forgotten_has_member(const lbs_forgotten_t *forgotten,
                              apr_uint32_t slot, apr_uint32_t issued);
 

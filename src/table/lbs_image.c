@@ -168,8 +168,9 @@ static void drop(adopt_t *adopt, apr_uint64_t index)
     adopt->report->kept--;
 }
 
-/* A session that moved while it was saved may be there twice. In one bucket
- * the first copy stays; of two in different buckets, the one in its first. */
+/* A session that moved while it was saved may be there twice. Within one
+ * bucket the first copy stays; of copies in different buckets, the one in the
+ * key's first bucket. */
 static int is_twin(const lbs_table_t *table, apr_uint64_t index,
                    apr_uint64_t word)
 {
@@ -219,8 +220,9 @@ static void drop_twins(adopt_t *adopt)
     }
 }
 
-/* A version of this module that took "sessions" for a hint saved more than
- * the table holds. Those never used again go first. */
+/* An older version of this module took "sessions" for a hint and may have
+ * saved more sessions than the table holds. Sessions never used again are
+ * dropped first. */
 static void drop_surplus(adopt_t *adopt)
 {
     lbs_table_t *table = adopt->table;

@@ -2,9 +2,9 @@
 /* lbs_ongoing.c - see lbs_ongoing.h.
  *
  * The owner is written first and taken back last, so a place with an owner may
- * be read at any time. A place that is given back and taken again while it is
- * read may have one of its new sessions renewed by the idle time of the old
- * ones: it ends too late once, and then only if pools have other idle times.
+ * be read at any time. If a place is given back and taken again while it is
+ * read, one of its new sessions may be renewed by the old idle time: it ends
+ * too late once, and only where pools have different idle times.
  */
 #include "src/table/lbs_ongoing.h"
 

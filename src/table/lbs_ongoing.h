@@ -2,10 +2,10 @@
 /* lbs_ongoing.h - sessions that have a request in flight: they are not idle.
  *
  * A WebSocket, a stream or an upload may last longer than the idle time, and
- * nothing that passes through it need be seen by this module. So every request
- * with keys takes a place here while it is in flight, and one process at a
- * time renews the sessions of all places, also for children of an older
- * generation, which have no tick of their own any more.
+ * this module may see nothing of what passes through it. So every request with
+ * keys takes a place here while it is in flight, and one process at a time
+ * renews the sessions of all places, also for children of an older generation,
+ * which have no tick of their own any more.
  *
  * A block in shared memory, all zero when new; the number of places and of
  * keys in each is bounded. A request that finds no place is served all the
@@ -76,8 +76,9 @@ void lbs_ongoing_each(lbs_ongoing_t *ongoing, apr_uint32_t place,
 void lbs_ongoing_leave(lbs_ongoing_t *ongoing, apr_uint32_t place);
 
 /**
- * Is it this process that renews? Of all that ask within a time one is. So
- * nothing depends on which process does other work, as during a reload.
+ * Is it this process that renews? Of all processes that ask within a time, one
+ * is told so. So renewing does not depend on which process ticks, as during a
+ * reload.
  *
  * @param every  that time, microseconds
  * @return 1: call lbs_ongoing_renew() now; 0: another one does

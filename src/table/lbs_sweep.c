@@ -50,9 +50,9 @@ static void begin(lbs_sweep_t *sweep)
     memset(sweep->counted, 0, sizeof(sweep->counted));
 }
 
-/* By how much a slot's count is too high, for certain. Every change that
- * began during the pass may have been made before or behind it, so each
- * explains a difference of one. */
+/* By how much a slot's count is certainly too high. A change that began during
+ * the pass may have been made before or behind it, so each change explains a
+ * difference of one. */
 static apr_int64_t surplus_of(apr_uint64_t has, apr_uint64_t counted,
                               apr_uint64_t changes)
 {
@@ -66,7 +66,7 @@ static apr_int64_t surplus_of(apr_uint64_t has, apr_uint64_t counted,
 }
 
 /* Correct a counter. A change that began before the pass may still be under
- * way, hence only what two passes agree on. */
+ * way, so only the surplus that two passes agree on is corrected. */
 static apr_uint64_t correct(lbs_sweep_t *sweep, int which,
                             lbs_atomic64_t *counter)
 {
@@ -126,7 +126,7 @@ static void visit(lbs_sweep_t *sweep, lbs_atomic64_t *at, apr_time_t now,
 {
     apr_uint64_t word = lbs_atomic_load64_acquire(at);
 
-    /* Again only when somebody used the session in this very moment. */
+    /* The swap fails only when the session was used at this very moment. */
     while ((word & LBS_WORD_VALID) != 0) {
         apr_uint64_t *counter =
             verdict(sweep, word, now, filter, data, report);
@@ -151,7 +151,7 @@ static void visit(lbs_sweep_t *sweep, lbs_atomic64_t *at, apr_time_t now,
 }
 
 /* Visit up to so many buckets of the table the sweep is in.
- * @return how many it were */
+ * @return how many were visited */
 static apr_uint64_t visit_some(lbs_sweep_t *sweep, apr_uint64_t buckets,
                                apr_time_t now, lbs_sweep_filter_t *filter,
                                void *data, lbs_sweep_report_t *report)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_sweep.h - the slow walk over a table and its chain.
  *
- * Removes what is over, what the caller's filter names, and what died in mid
- * insert; recounts the sessions of every slot. It runs beside the requests
- * and takes no lock. The expiry clock wraps: every bucket must be visited
- * within 32 idle times of the shortest-lived pool. One sweep per block is
- * enough; two at once are harmless.
+ * Removes sessions that are over or named by the caller's filter, and
+ * unfinished inserts of dead processes; recounts the sessions of every slot.
+ * It runs beside the requests and takes no lock. The expiry clock wraps: every
+ * bucket must be visited within 32 idle times of the shortest-lived pool. One
+ * sweep per block is enough; two at once are harmless.
  */
 #ifndef LBS_SWEEP_H
 #define LBS_SWEEP_H

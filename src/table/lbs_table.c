@@ -148,7 +148,7 @@ apr_uint64_t lbs_table_sessions(const lbs_table_slots_t *slots,
 {
     apr_uint64_t count = lbs_atomic_load64_relaxed(&slots->sessions[slot]);
 
-    /* Below zero when a process died before it counted what it had bound. */
+    /* Below zero when a process died between binding and counting. */
     return count >> 63 != 0 ? 0 : count;
 }
 
@@ -215,8 +215,9 @@ apr_status_t lbs_table_find(const lbs_table_t *table, apr_uint64_t key,
          view = view->older) {
         rv = find_in(view, key, now, hit);
     }
-    /* It may have moved over behind our back: it is copied first and then
-     * taken away, so who missed both finds the copy now. */
+    /* The session may have moved to the newer table meanwhile. It is copied
+     * first and then taken away, so a look-up that missed both finds the copy
+     * now. */
     if (rv == APR_INCOMPLETE && table->older != NULL) {
         rv = find_in(table, key, now, hit);
     }
@@ -286,7 +287,7 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
                lbs_word_used(word, now, idle,
                              lbs_clock_time(now, life.left, life.shift)));
     /* While its slot is converted the next use will refresh it. Asking again
-     * whether it still is would tell nothing of the unit found before. */
+     * would say nothing about the unit that was read before. */
     if (next != word && !life.held) {
         if (!lbs_atomic_cas64_total(at, &word, next)) {
             return APR_EAGAIN;
@@ -343,8 +344,8 @@ static apr_status_t forget_in(const lbs_table_t *table, apr_uint64_t key,
     apr_status_t rv = APR_NOTFOUND;
     int round;
 
-    /* Nobody else keeps a session that is being forgotten alive for longer
-     * than a few rounds; if somebody did, it is a new session. */
+    /* Requests under way can keep the session alive for a few rounds only;
+     * after that it is a new session. */
     for (round = 0; round < ROUNDS * LBS_PAIR; round++) {
         apr_uint64_t word;
         int i = lbs_place_find(&place, &word);

@@ -11,10 +11,10 @@
  * not kept whole: an unknown key is taken for a known one 2 times in 10^9.
  *
  * Times are microseconds of one monotonic clock for all processes. "now" may
- * jump about between callers by what a race makes of it; it should not be
- * staler than a millisecond, or an insert may lose to others and be repeated.
+ * differ between callers as much as a race makes it; it should not be staler
+ * than a millisecond, or an insert may lose to others and be repeated.
  *
- * A table holds so many sessions as it was made for, and no more. When it is
+ * A table holds as many sessions as it was made for, and no more. When it is
  * full a new session takes the place of an expired one, else of one never used
  * again, else of one used again only at once, else of the one idle for
  * longest. Only some of the sessions are looked at, so of each kind it is
@@ -108,7 +108,7 @@ apr_size_t lbs_table_marks_bytes(apr_uint32_t sessions);
 
 /**
  * From now on note which words change, for lbs_image.h. Every process that
- * works on the table must do so; those that do not are not noticed.
+ * works on the table must do so; those that do not are not noted.
  *
  * @param marks  lbs_table_marks_bytes(), zero at first, shared as the block;
  *               must outlive the view
@@ -138,8 +138,7 @@ apr_uint64_t lbs_table_count(const lbs_table_t *table);
 /**
  * The unit for a slot's expiry clock: fine enough that a session ends less
  * than 1/256 of idle late, coarse enough that the longest life takes half of
- * what the clock can tell: an end is still known for one when it is as long
- * past.
+ * what the clock can tell: an end that is past can be told for as long again.
  *
  * @param idle_us     idle time of the sessions
  * @param longest_us  longest life a bind may ask for; 0: idle_us
@@ -185,16 +184,16 @@ apr_status_t lbs_table_renew(lbs_table_t *table, apr_uint64_t key,
                              lbs_table_hit_t *hit);
 
 /**
- * Bind a session to a slot, whoever had it before. Of two processes that
- * bind one key at the same time the last wins, and there is one entry. For a
- * session that the slot has already this is a renewal and costs no more.
+ * Bind a session to a slot, whichever slot had it before. Of two processes
+ * that bind one key at the same time the last wins, and there is one entry.
+ * For a session that the slot has already this is a renewal and costs no more.
  *
  * @param slot     in use; others are refused
  * @param idle_us  as given to renew
- * @param old      out, NULL allowed: who had it, slot LBS_TABLE_NONE if
- *                 nobody; written on APR_SUCCESS
- * @return APR_SUCCESS; APR_EINVAL: slot unused; APR_EAGAIN: others were at
- *         it all the time, nothing is remembered, go on without
+ * @param old  out, NULL allowed: the owner before, slot LBS_TABLE_NONE if
+ * none; written on APR_SUCCESS
+ * @return APR_SUCCESS; APR_EINVAL: slot unused; APR_EAGAIN: others changed the
+ * same words all the time, nothing is remembered, go on without
  */
 apr_status_t lbs_table_bind(lbs_table_t *table, apr_uint64_t key,
                             apr_uint32_t slot, apr_time_t now,
@@ -215,8 +214,8 @@ apr_status_t lbs_table_claim(lbs_table_t *table, apr_uint64_t key,
 /**
  * Forget a session, in the whole chain.
  *
- * @param hit  out, NULL allowed: who had it; written on APR_SUCCESS
- * @return APR_SUCCESS; APR_NOTFOUND: nobody had it, or it had expired
+ * @param hit  out, NULL allowed: the owner before; written on APR_SUCCESS
+ * @return APR_SUCCESS; APR_NOTFOUND: it had no owner, or had expired
  */
 apr_status_t lbs_table_forget(lbs_table_t *table, apr_uint64_t key,
                               apr_time_t now, lbs_table_hit_t *hit);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_table_bind.c - inserts, in a table that nobody locks.
+/* lbs_table_bind.c - inserts, in a table without a lock.
  *
  * The danger is two processes that both find a key missing and both insert
  * it, in two of its sixteen words. So an insert takes three steps:
@@ -8,28 +8,28 @@
  *     2. look at the key's other fifteen words
  *     3. swap the tentative word for a valid one
  *
- * In step 2 a valid twin makes the insert withdraw. Of two tentative twins
- * the one in the lower word goes on, after it has cleared the other; the
- * other withdraws, or finds its step 3 refused. Whoever went back starts
- * again and finds the entry.
+ * In step 2 a valid twin makes the insert withdraw. Of two tentative twins the
+ * one in the lower word goes on, after it has cleared the other; the other
+ * withdraws, or finds its step 3 refused. A process that withdrew starts again
+ * and finds the entry.
  *
  * Why there is never a second entry: say A and B both get through step 3.
  * Their steps 1 and reads in step 2 are sequentially consistent, so one of
- * them, say A, did step 1 before the other's step 2 read A's word: B saw it.
- * B then withdrew, or saw it valid and withdrew, or cleared it, and then A's
- * step 3 failed, because no two tentative words are the same and nobody can
- * have put an equal one back. All three contradict. It does not matter who
- * clears whose tentative word when: that costs its owner another try only.
- * So a word that its owner left for dead is simply cleared, and nobody ever
- * waits for anybody.
+ * them, say A, did step 1 before the other's step 2 read A's word: B saw it. B
+ * then withdrew, or saw it valid and withdrew, or cleared it, and then A's
+ * step 3 failed, because no two tentative words are the same and no process
+ * can have put an equal one back. All three contradict. Any process may clear
+ * any tentative word at any time: that costs the word's owner another try,
+ * nothing else. So a word left behind by a dead process is simply cleared, and
+ * no process ever waits for another.
  */
 #include "src/table/lbs_table.h"
 
 #include "src/table/lbs_table_int.h"
 
-/* Each failed try means that another process got on with the same sixteen
- * words. After PATIENCE tries, twins that were not yet old are taken for
- * dead, wherever they are. */
+/* Each failed try means that another process made progress with the same
+ * sixteen words. After PATIENCE tries, twins that were not yet old are taken
+ * for dead, wherever they are. */
 #define TRIES 16
 #define PATIENCE 4
 
@@ -48,7 +48,7 @@
 #define FURTHER 8
 
 typedef struct wish_t {
-    int claim;            /* only if nobody has it now */
+    int claim;            /* only if it has no owner now */
     apr_uint32_t slot;    /* slot it shall have */
     apr_uint64_t quantum; /* of that slot, when load was made */
     apr_uint64_t load;    /* slot, expiry and seen of a new entry */
@@ -135,7 +135,8 @@ static int choose_victim(const lbs_table_t *table, const lbs_place_t *place,
             lbs_atomic_load64_acquire(lbs_place_word(place, i));
         int rank = rank_of(table, here, now);
 
-        /* Who has just bound the same key must not be its victim. */
+        /* A word that has just been bound to the same key must not be the
+         * victim. */
         if (lbs_place_holds(place, i, here)) {
             return 0;
         }
@@ -174,7 +175,8 @@ static int kind_of(int rank)
     return rank >= RANK_AGAIN ? RANK_AGAIN : RANK_ONCE;
 }
 
-/* Evict one that ranks below from a bucket. @return 0: there is none */
+/* Evict a session that ranks below `rank` from a bucket. @return 0: there is
+ * none */
 static int evict_from(const lbs_table_t *table, lbs_atomic64_t *line,
                       apr_time_t now, int below)
 {
@@ -234,8 +236,8 @@ static int choose(const lbs_table_t *table, const lbs_place_t *place,
         if (!*placed && victim->at >= 0) {
             return 1;
         }
-        /* Nobody near has a place: processes that died took them along, until
-         * the next sweep. */
+        /* No place is left near by: processes that died have taken places with
+         * them, until the next sweep. */
         if (!*placed) {
             lbs_atomic_add64_relaxed(&table->head->live, 1);
             *placed = 1;
@@ -291,8 +293,9 @@ static int alone(const lbs_place_t *place, int mine, const wish_t *wish,
 }
 
 /* After an entry was written: if the slot's quantum changed since its expiry
- * was worked out, the conversion may have passed the word before it was
- * there. Losing the swap means somebody refreshed it with the right one. */
+ * was worked out, the conversion may have passed the word before it was there.
+ * A lost swap means that another process refreshed the word with the right
+ * expiry. */
 static void confirm(const lbs_table_t *table, lbs_atomic64_t *at,
                     apr_uint64_t word, const wish_t *wish)
 {
@@ -332,7 +335,7 @@ static int displace(const lbs_table_t *table, lbs_atomic64_t *at,
     return 1;
 }
 
-/* Steps 1 to 3. @return APR_EAGAIN: somebody else got on with the words */
+/* Steps 1 to 3. @return APR_EAGAIN: another process changed the words */
 static apr_status_t insert(const lbs_table_t *table, const lbs_place_t *place,
                            const wish_t *wish, int patient)
 {
@@ -355,7 +358,7 @@ static apr_status_t insert(const lbs_table_t *table, const lbs_place_t *place,
         return no_insert(table, placed);
     }
     if (!alone(place, i, wish, patient)) {
-        /* If this fails somebody else has cleared it already. */
+        /* If this fails, another process has cleared the word already. */
         (void)lbs_atomic_cas64(at, &mine, 0);
         return no_insert(table, placed);
     }
@@ -446,8 +449,8 @@ static apr_status_t bind_in(const lbs_table_t *table, apr_uint64_t key,
 }
 
 /* Copy a session into the newest table, then take it from the older one. A
- * process that dies between leaves the older copy, which nobody looks at any
- * more and which expires. @return 0: it has to stay where it is */
+ * process that dies in between leaves the older copy, which is never looked at
+ * again and expires. @return 0: it has to stay where it is */
 static int move_over(const lbs_table_t *table, const lbs_table_t *older,
                      apr_uint64_t key, lbs_atomic64_t *at, apr_uint64_t word,
                      apr_time_t now)
@@ -468,7 +471,8 @@ static int move_over(const lbs_table_t *table, const lbs_table_t *older,
     if (bind_in(table, key, &wish, &hit) == APR_EAGAIN) {
         return 0;
     }
-    /* Changed meanwhile: an older process uses it still, leave it its copy. */
+    /* Changed meanwhile: a process of the older generation still uses the
+     * copy, so it stays. */
     (void)lbs_table_drop_word(older, at, word);
     return 1;
 }

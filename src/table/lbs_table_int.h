@@ -65,8 +65,9 @@
 /* Set in a slot's quantum while its words are converted to another one. */
 #define LBS_QUANTUM_HOLD (APR_UINT64_C(1) << 63)
 
-/* A tentative word this old (units of 1.024 ms) belongs to the dead; one up
- * to a second from the future to somebody whose clock reading raced ours. */
+/* A tentative word this old (units of 1.024 ms) belongs to the dead; one from
+ * up to a second in the future belongs to a process whose clock was read a
+ * moment later than ours. */
 #define LBS_BIRTH_SHIFT 10
 #define LBS_BIRTH_MASK 0xfffu
 #define LBS_BIRTH_OLD 2
@@ -93,7 +94,7 @@ _Static_assert(sizeof(lbs_table_head_t) == 2 * LBS_TABLE_ALIGN,
 struct lbs_table_t {
     lbs_table_head_t *head;
     lbs_atomic64_t *words;
-    lbs_atomic64_t *marks; /* NULL: nobody wants to know */
+    lbs_atomic64_t *marks; /* NULL: changes are not noted */
     lbs_table_slots_t *slots;
     apr_uint64_t buckets; /* 2 .. 2^32 - 2, even */
     apr_uint32_t sessions;
@@ -101,11 +102,11 @@ struct lbs_table_t {
     apr_time_t move_after;
 };
 
-/* A word was changed by a swap with a place in the total order. Whoever takes
- * marks does that before he reads the words, in the same order: either the
- * mark is found, or the word was read as it is now. A process that dies
- * between its swap and its mark leaves a word unmarked, which the next full
- * state file has. */
+/* A word was changed by a swap with a place in the total order. The reader
+ * takes marks before it reads the words, in the same order: either it finds
+ * the mark, or it read the word as it is now. A process that dies between its
+ * swap and its mark leaves a word unmarked, which the next full state file
+ * has. */
 static inline void lbs_table_mark(const lbs_table_t *table,
                                   const lbs_atomic64_t *at)
 {
@@ -278,7 +279,7 @@ static inline apr_uint32_t lbs_word_used(apr_uint64_t word, apr_time_t now,
     return seen == LBS_SEEN_ONCE || seen == turn ? turn : LBS_SEEN_LONG;
 }
 
-/* Is this word, which is not valid, nobody's any more? */
+/* Has this word, which is not valid, been left behind by a dead process? */
 static inline int lbs_word_orphan(apr_uint64_t word, apr_time_t now)
 {
     apr_uint32_t born = (apr_uint32_t)(word >> 20) & LBS_BIRTH_MASK;
@@ -320,7 +321,8 @@ static inline lbs_word_state_t lbs_word_left(const lbs_table_t *table,
     }
     life->shift = shift;
     life->held = (quantum & LBS_QUANTUM_HOLD) != 0;
-    /* Half-converted, nobody knows in which unit: better late than lost. */
+    /* Half-converted, so the unit is unknown: too late an end is better than a
+     * lost session. */
     life->left =
         life->held ? 1 : lbs_clock_left(lbs_word_expiry(word), now, shift);
     return life->left > 0 ? LBS_WORD_LIVE : LBS_WORD_EXPIRED;
