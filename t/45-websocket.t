@@ -219,4 +219,30 @@ subtest 'the child that holds a tunnel is killed' => sub {
     $_->close for @open;
 };
 
+subtest 'a member without upgrade= gets no WebSocket: the log says what to write' => sub {
+    my @web = LBS::Backend->many(2);
+    my %pool = (app => 'LBSticky cookie', other => 'LBSticky cookie',
+        ok => "LBSticky cookie\n" . join "\n", map {
+            qq(BalancerMember "http://\@B$_\@" upgrade=websocket) } 1, 2);
+    my $h = governed(\@web, %pool);
+    $h->announce(qr/LBS3501/);
+    my $lines = sub { $h->error_log(qr/LBS3501/) };
+    my $ask = sub ($uri) {
+        my ($c, $r) = open_ws($h, $uri);
+        $c->close;
+        return $r->status;
+    };
+    is $ask->('/app/?status=403'), 403, 'an application that refuses by itself';
+    is $h->get('/app/?status=400')->status, 400, 'and an error of a page';
+    is $ask->('/ok/?status=400'), 400, 'and of a member that has upgrade=';
+    is scalar($lines->()), 0, 'are no reason to say anything';
+    is $ask->('/app/?status=400'), 400, 'a handshake that arrives without Upgrade';
+    ok wait_for(sub { $lines->() == 1 }), 'is';
+    like(($lines->())[0], qr{LBS3501: pool app: a client asked for a WebSocket at /app/ and got 400.*write BalancerMember "http://127\.0\.0\.1:\d+" upgrade=websocket},
+        'with the line to write');
+    $ask->("/app/?status=$_") for 400, 404, 426;
+    is $ask->('/other/?status=426'), 426, 'the same of another pool';
+    ok wait_for(sub { $lines->() == 2 }), 'is said once for each pool';
+};
+
 done_testing;

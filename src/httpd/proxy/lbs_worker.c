@@ -354,6 +354,16 @@ int lbs_worker_speaks(const proxy_worker *worker, const char *scheme)
     return strcmp(worker->s->scheme, scheme) == 0;
 }
 
+int lbs_worker_drops_websocket(const proxy_worker *worker)
+{
+    const char *upgrade = worker->s->upgrade;
+
+    return (lbs_worker_speaks(worker, "http")
+            || lbs_worker_speaks(worker, "https"))
+           && ap_cstr_casecmp(upgrade, "websocket") != 0
+           && ap_cstr_casecmp(upgrade, "any") != 0;
+}
+
 apr_size_t lbs_worker_most_line(const proxy_worker *worker)
 {
     return worker->s->response_field_size_set

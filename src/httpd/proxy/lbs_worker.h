@@ -151,6 +151,10 @@ int lbs_worker_is_unwritten(const proxy_worker *worker);
 /** @return 1 when the member's scheme is this one, in lower case */
 int lbs_worker_speaks(const proxy_worker *worker, const char *scheme);
 
+/** @return 1 when mod_proxy_http takes Upgrade: websocket out of requests to
+ * the member, for want of upgrade= */
+int lbs_worker_drops_websocket(const proxy_worker *worker);
+
 /** @return bytes that httpd takes of a line in the head of its answer */
 apr_size_t lbs_worker_most_line(const proxy_worker *worker);
 

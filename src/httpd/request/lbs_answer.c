@@ -11,6 +11,7 @@
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/request/lbs_retry.h"
 #include "src/httpd/request/lbs_reverse.h"
+#include "src/httpd/request/lbs_upgrade.h"
 #include "src/httpd/request/lbs_verdict.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
@@ -80,6 +81,7 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
     lbs_reverse_map(r, req);
     lbs_backend_answered(&req->attempt.backend);
     lbs_verdict_answered(r, req);
+    lbs_upgrade_look(r, req);
     lbs_request_count(req);
     lbs_request_settle(r, req);
     return 1;

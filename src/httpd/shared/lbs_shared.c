@@ -23,6 +23,7 @@ typedef struct lbs_shared_notes_t {
     lbs_recent_most_t ahead; /* seconds: tokens dated in the future */
     lbs_lease_t tick;        /* of the process that ticks */
     lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS3500 */
+    lbs_atomic64_t upgrade_at[LBS_REGISTRY_POOLS];  /* last warning LBS3501 */
     lbs_ongoing_t ongoing;
 } lbs_shared_notes_t;
 
@@ -193,6 +194,7 @@ void lbs_shared_notes(const lbs_shared_t *shared, lbs_notes_t *notes)
         .ahead = &at->ahead,
         .tick = &at->tick,
         .own_name_at = at->own_name_at,
+        .upgrade_at = at->upgrade_at,
         .ongoing = &at->ongoing,
     };
 }

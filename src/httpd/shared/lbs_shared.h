@@ -43,7 +43,8 @@ typedef struct lbs_notes_t {
     lbs_recent_most_t *ahead;    /* seconds: tokens dated in the future */
     lbs_lease_t *tick;           /* of the process that ticks */
     lbs_atomic64_t
-        *own_name_at; /* last warning LBS3500, by slot of the pool */
+        *own_name_at;           /* last warning LBS3500, by slot of the pool */
+    lbs_atomic64_t *upgrade_at; /* the same of LBS3501 */
     lbs_ongoing_t *ongoing;
 } lbs_notes_t;
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_upgrade.c - see lbs_upgrade.h. */
+#include "src/httpd/request/lbs_upgrade.h"
+
+#include <apr_strings.h>
+
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/proxy/lbs_worker.h"
+#include "src/httpd/shared/lbs_runtime.h"
+
+#define WARN_EVERY apr_time_from_sec(3600)
+
+/* How servers answer a handshake that arrives without its Upgrade: Node,
+ * Tomcat and Go 400, the RFC's word is 426, ASGI servers look for a page. */
+static int is_refusal(int status)
+{
+    return status == HTTP_BAD_REQUEST || status == HTTP_NOT_FOUND
+           || status == HTTP_METHOD_NOT_ALLOWED
+           || status == HTTP_UPGRADE_REQUIRED
+           || status == HTTP_NOT_IMPLEMENTED;
+}
+
+static int asks_for_websocket(const request_rec *r)
+{
+    const char *upgrade = apr_table_get(r->headers_in, "Upgrade");
+
+    return upgrade != NULL && ap_cstr_casecmp(upgrade, "websocket") == 0;
+}
+
+/* Of all processes one, once in a while. */
+static int may_warn(const lbs_pool_t *pool)
+{
+    lbs_atomic64_t *at = &lbs_runtime()->notes.upgrade_at[pool->slot];
+    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t last = lbs_atomic_load64_relaxed(at);
+
+    return (last == 0 || now - last >= (apr_uint64_t)WARN_EVERY)
+           && lbs_atomic_cas64(at, &last, now);
+}
+
+void lbs_upgrade_look(request_rec *r, const lbs_request_t *req)
+{
+    const lbs_member_t *m;
+
+    if (!is_refusal(r->status) || !asks_for_websocket(r) || req->local.here) {
+        return;
+    }
+    m = &req->pool->member[req->choice.member];
+    if (lbs_worker_drops_websocket(m->worker) && may_warn(req->pool)) {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            LBSNO(3501) "pool %s: a client asked for a WebSocket at %s and "
+                        "got %d: mod_proxy_http passes none on to a member "
+                        "without upgrade=; write BalancerMember \"%s\" "
+                        "upgrade=websocket, and so for each member",
+            req->pool->name, r->uri, r->status, m->name);
+    }
+}
