@@ -177,8 +177,16 @@ subtest 'a directory that is not there, or not for writing' => sub {
     for my $path ($h->root . '/no/such/dir/state', '/proc/lbsticky.state') {
         my $other = governed(\@web, pools(), start => 0,
             server => "${SERVER}LBStickyPersist \"$path\"");
-        is +($other->configtest)[0], 0, "$path passes -t";
-        $other->announce(qr/LBS1702/);
+        my ($status, $said) = $other->configtest;
+        is $status, 0, "$path passes -t";
+        my $dir = $path =~ s{/[^/]*$}{}r;
+        if (-d $dir) {
+            unlike $said, qr/LBS3312/, 'without a word';
+        } else {
+            like $said, qr/LBS3312: LBStickyPersist \Q$path\E: .*make it: install -d -m 700 \Q$dir\E$/m,
+                'which says what to make';
+        }
+        $other->announce(qr/LBS1702|LBS3312/);
         $other->start;
         my @lines = $other->error_log(qr/LBS1702/);
         is scalar @lines, 1, 'a warning at the start';
@@ -195,7 +203,7 @@ subtest 'a directory that is not there, or not for writing' => sub {
 subtest 'the directory appears while it runs' => sub {
     my $other = governed(\@web, pools(), start => 0,
         server => "${SERVER}LBStickyPersist \@ROOT\@/late/state");
-    $other->announce(qr/LBS1702/);
+    $other->announce(qr/LBS1702|LBS3312/);
     $other->start;
     mkdir $other->root . '/late' or die $!;
     visit($other, 1);
