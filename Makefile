@@ -11,6 +11,7 @@ MINUTES = 5
 FAULTS  = 20000
 DESTDIR =
 PREFIX  = /usr/local
+STATE   = /var/lib/apache2/lbsticky
 VERSION = 1.0
 NAME    = mod_lbsticky-$(VERSION)
 SELF    = $(MAKE) --no-print-directory
@@ -227,11 +228,12 @@ fuzz-built: $(FUZZ_BIN)
 format:                        ## clang-format, in place
 	clang-format -i $(C_FILES)
 
-install: all                   ## into httpd's module directory; DESTDIR
+install: all                   ## module, lbctl, directory of the state file; DESTDIR
 	install -D -m 644 -t '$(DESTDIR)$(HTTPD_MODULES)' $(SO)
 	install -D -m 644 -t '$(DESTDIR)$(HTTPD_HEADERS)' mod_lbsticky.h
 	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/bin' bin/lbctl
 	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/man/man1' docs/lbctl.1
+	install -d -m 700 '$(DESTDIR)$(STATE)'
 	@echo 'Load it with:' \
 	    'LoadModule lbsticky_module $(HTTPD_MODULES)/mod_lbsticky.so'
 
