@@ -13,7 +13,7 @@ use LBS::Source qw(slurp);
 my @DEBIAN = qw(authn_core authz_core authz_host alias dir env mime setenvif
     status unixd log_config logio watchdog);
 my %DEPENDS = (
-    lbsticky => [qw(lbsticky)],
+    lbsticky => [qw(lbsticky)], md => [qw(watchdog md)],
     proxy_balancer => [qw(proxy slotmem_shm proxy_balancer)],
     proxy_http => [qw(proxy proxy_http)], ssl => [qw(socache_shmcb ssl)],
 );
@@ -43,6 +43,7 @@ sub localize ($text) {
     $text =~ s{/srv/site/public}{\@ROOT\@/htdocs}g;
     $text =~ s{/srv/site\b}{\@ROOT\@/site}g;
     $text =~ s{/etc/apache2/(lbsticky\.secret)}{\@ROOT\@/conf/$1}g;
+    $text =~ s{/var/lib/apache2/lbsticky\b}{\@ROOT\@/state}g;
     $text =~ s{\$\{APACHE_LOG_DIR\}}{\@ROOT\@/logs}g;
     return $text;
 }
@@ -105,28 +106,69 @@ subtest 'lbsticky.load and lbsticky.conf' => sub {
     like $load, qr/^LoadModule lbsticky_module \/usr\/lib\/apache2\/modules\/mod_lbsticky\.so$/m,
         'loads the module';
     my $conf = slurp('conf/lbsticky.conf');
-    is_deeply [grep { !/^#|^$/ } split /\n/, $conf], [], 'all is a comment';
+    is_deeply [grep { !/^#|^$/ } split /\n/, $conf], ['LBStickyPersist '
+        . '/var/lib/apache2/lbsticky/state', '<Location "/lb-status">',
+        '    SetHandler lb-status', '    Require local', '</Location>'],
+        'all is a comment but the state file and the status page';
     my %in_doc = map { $_ => 1 }
         slurp('docs/directives.md') =~ /^### (LBSticky\w*)$/mg;
-    my %in_conf = map { $_ => 1 } $conf =~ /^#(LBSticky\w*) /mg;
+    my %in_conf = map { $_ => 1 } $conf =~ /^#?(LBSticky\w*) /mg;
     is_deeply [sort keys %in_conf], [sort keys %in_doc], 'each directive';
 
     my $pool = qq(<VirtualHost *:80>\nServerName v\nLBSticky none\n)
         . qq(<Proxy "balancer://app">\nBalancerMember "http://127.0.0.1:9"\n)
         . qq(</Proxy>\n</VirtualHost>\n);
-    my $open = $conf =~ s/^#(?=LBSticky|<|    [A-Z])//mgr;
+    my $open = $conf =~ s/^#(?=LBSticky)//mgr;
     my @said = map {
-        my $h = LBS::Httpd->new(modules_of(''), conf => $_);
+        my $h = LBS::Httpd->new(modules_of(''), conf => localize($_));
+        mkdir $h->root . '/state';
         my ($status, $out) = $h->configtest('-DDUMP_LBSTICKY');
         is $status, 0, 'httpd -t' or diag $out;
         $out =~ s/\Q@{[$h->root]}//gr
     } $conf . $pool, $open . $pool;
-    like $open, qr/^LBStickyTable.*^<Location.*^    SetHandler/ms,
+    like $open, qr/^LBStickyTable.*^LBStickyAdmin/ms,
         'when the comment signs are taken away';
     is $said[1], $said[0], 'nothing changes: those are the defaults';
 };
 
 my @web = LBS::Backend->many(2);
+
+# As on a fresh Debian: its own site is the first virtual host, lbsticky.conf is
+# read before all of them, and nobody has told lbctl anything.
+subtest 'lbsticky.conf is enough for lbctl, and for a reboot' => sub {
+    my $h = LBS::Httpd->new(backends => \@web, modules_of(''),
+        conf => localize(slurp('conf/lbsticky.conf') . <<'CONF'));
+<VirtualHost 127.0.0.1:@PORT@>
+    DocumentRoot "@ROOT@/htdocs"
+</VirtualHost>
+<VirtualHost 127.0.0.1:@PORT@>
+    ServerName www.example.com
+    LBSticky   cookie
+    <Proxy "balancer://app">
+        BalancerMember "http://@B1@" route=web1
+        BalancerMember "http://@B2@" route=web2
+    </Proxy>
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+CONF
+    mkdir $h->root . '/state', 0700;
+    $h->start;
+    my ($r, $jar) = stays($h, 'www.example.com');
+    my $said = qx(bin/lbctl -u http://localhost:@{[$h->port]}/lb-status status 2>&1);
+    is $?, 0, 'lbctl status' or diag $said;
+    like $said, qr/^app of www\.example\.com.*^  web1 .*^  web2 /ms, 'shows the pool';
+    is $h->json('/lb-status/json', host => 'www.example.com')->{pools}[0]{name},
+        'app', 'and so does the page of the site, in spite of ProxyPass "/"';
+    $h->stop;
+    # What a reboot leaves: no run directory, no shared memory.
+    File::Path::remove_tree($h->root . '/run', {keep_root => 1});
+    $h->start;
+    is $h->get('/', host => 'www.example.com', jar => $jar)->member, $r->member,
+        'a visitor stays after a reboot';
+    is $h->json('/lb-status/json', host => 'www.example.com')->{pools}[0]{decisions}{kept},
+        5, 'and is known';
+    done($h);
+};
 
 subtest 'balancer.conf serves' => sub {
     my $h = httpd_for('balancer.conf', backends => \@web);
@@ -270,13 +312,111 @@ PY
     done($_) for @h;
 };
 
+# Two machines, their certificates from mod_md, whose authority does not answer.
+sub https_pair () {
+    my @tls = map { LBS::Ports::free() } 1, 2;
+    my @plain = map { LBS::Ports::free() } 1, 2;
+    my @each_other = map { bless {addr => "127.0.0.1:$_"}, 'Machine' } @tls, @plain;
+    my @h = map {
+        my $h = httpd_for('two-machines-https.conf', backends => \@each_other,
+            ports => {1 => $plain[$_ - 1], 2 => $tls[$_ - 1]},
+            edit => sub ($text) {
+                $text =~ s{http://\@B1\@}{http://\@B3\@}r =~ s{http://\@B2\@}{http://\@B4\@}r
+                    =~ s{^(MDomain .*)}{$1\nMDStoreDir \@ROOT\@/md\nMDCertificateAuthority http://127.0.0.1:\@FREE\@/\nMDPortMap http:\@PORT\@ https:\@PORT2\@}mr
+                    =~ s{SSLEngine    on}{SSLEngine on\nSSLCertificateFile \@CERT\@\nSSLCertificateKeyFile \@KEY\@}r
+            });
+        $h->announce(qr/\[md:|\[ssl:warn\]/);
+        $h->write('conf/lbsticky.secret', "a secret for the examples\n", 0600);
+        $h->write('htdocs/static/site.css', "css\n");
+        $h->write('site/mysite/name.py', "NAME = 'web$_'\n");
+        $h->write('site/mysite/wsgi.py', <<'PY');
+from mysite.name import NAME
+def application(environ, start_response):
+    start_response("200 OK", [("X-Backend", NAME)])
+    return [" ".join([environ["wsgi.url_scheme"], environ["HTTP_HOST"],
+                      environ["REMOTE_ADDR"]]).encode()]
+PY
+        $h->start
+    } 1, 2;
+    return @h;
+}
+
+subtest 'two-machines-https.conf serves' => sub {
+    my @h = https_pair();
+    my %site = (host => 'www.example.com');
+    for my $h (@h) {
+        my $r = $h->get('/a?b=c', %site);
+        is $r->status . ' ' . $r->header('Location'),
+            '301 https://www.example.com/a?b=c', 'http goes to https';
+        my %seen;
+        for (1 .. 12) {
+            ($r, my $jar) = stays($h, 'www.example.com', n => 2, tls => 1,
+                                  headers => [['User-Agent', "visitor $_"]]);
+            is $r->body, 'https www.example.com 127.0.0.1', 'it is https for the site';
+            like(($r->set_cookies)[0], qr/; Secure/, 'the cookie is Secure');
+            $seen{$r->member} = $jar;
+            last if keys %seen == 2;
+        }
+        is join(' ', sort keys %seen), 'web1 web2', 'both serve';
+        is $h[1]->get('/', n => 2, tls => 1, %site, jar => $seen{$_})->member, $_,
+            "$_ also with the other machine in front" for sort keys %seen;
+        is $h->get('/static/site.css', n => 2, tls => 1, %site)->body, "css\n",
+            'files come from here';
+    }
+    my $file = 'md/challenges/www.example.com/acme-http-01.txt';
+    $h[0]->write($file, 'key of the first');
+    chmod 0755, $h[0]->root . '/md/challenges', $h[0]->root . '/md';
+    $h[0]->write('htdocs/.well-known/acme-challenge/certbot', 'of certbot');
+    for my $n (0, 1) {
+        my @got = map { $h[$n]->get("/.well-known/acme-challenge/$_", %site) }
+            qw(token certbot);
+        is $got[0]->status . ' ' . $got[0]->body, '200 key of the first',
+            'a challenge of mod_md is answered by machine ' . ($n + 1);
+    }
+    $h[0]->stop;
+    $h[1]->announce(qr/AH00957: http: attempt|AH01114: HTTP: failed/);
+    is $h[1]->get('/.well-known/acme-challenge/token', %site)->status, 404,
+        'one that nobody knows by none';
+    done($_) for @h;
+};
+
 subtest 'ha-pair' => sub {
     my $conf = slurp('conf/examples/ha-pair/keepalived.conf');
     my $check = 'conf/examples/ha-pair/check-site';
-    like $conf, qr{/etc/keepalived/check-site www\.example\.com},
-        'keepalived asks for the site';
+    like $conf, qr{/etc/keepalived/check-site https://www\.example\.com/},
+        'keepalived asks for the site, by https';
     ok -x $check, 'by a program';
     unlike slurp($check), qr/pidof|pgrep|kill -0/, 'not for a process';
+
+    my ($site) = LBS::Backend->new;
+    my $h = LBS::Httpd->new(backends => [$site], modules => ['ssl'],
+                            conf => <<'CONF');
+<VirtualHost 127.0.0.1:@PORT@>
+    ServerName www.example.com
+    RedirectMatch permanent "^/(?!plain)(.*)" "https://www.example.com:@PORT2@/$1"
+</VirtualHost>
+<VirtualHost 127.0.0.1:@PORT2@>
+    ServerName www.example.com
+    SSLEngine  on
+    SSLCertificateFile @CERT@
+    SSLCertificateKeyFile @KEY@
+    ProxyPass "/" "http://@B1@/"
+</VirtualHost>
+CONF
+    $h->announce(qr/ssl:warn.*AH01(?:882|873|906|909):|\[proxy(?:_http)?:error\]/);
+    $h->write('htdocs/plain', 'x');
+    $h->start;
+    my $good = sub ($url) { return system($check, $url) == 0 ? 'good' : 'bad' };
+    my ($http, $https) = map { "www.example.com:" . $h->port($_) } 1, 2;
+    is $good->("https://$https/login/"), 'good', 'a page by https is good';
+    is $good->("http://$http/plain"), 'good', 'so is one of a site without';
+    is $good->("http://$http/login/"), 'bad', 'a redirect is not';
+    is $good->("https://$https/login/?status=302"), 'bad', 'of the site, neither';
+    is $good->("https://$https/login/?status=500"), 'bad', 'nor is an error';
+    $site->refuse;
+    is $good->("https://$https/login/"), 'bad', 'a site that is down is bad';
+    $h->stop;
+    is $good->("https://$https/login/"), 'bad', 'an httpd that is down is bad';
 };
 
 subtest 'vhosts.conf serves' => sub {
