@@ -12,9 +12,15 @@ like $formatter, qr/version \d+/, 'clang-format is there'
     or diag 'run tools/bootstrap check';
 
 my @c = files(qr{^(?:mod_lbsticky|src/.*|t/unit/.*|fuzz/.*|bench/.*)\.[ch]$});
-my @wrong = map { /^(\S+?:\d+):/ ? "$1: not as clang-format wants it" : () }
-    qx(clang-format --dry-run @c 2>&1);
-none_of('C is formatted', scalar @c, @wrong);
+# Each version of clang-format breaks some lines elsewhere.
+SKIP: {
+    my ($major) = $formatter =~ /version (\d+)/;
+    skip 'the C is formatted with clang-format 14, here is '
+        . ($major // 'none'), 1 if ($major // 0) != 14;
+    my @wrong = map { /^(\S+?:\d+):/ ? "$1: not as clang-format wants it" : () }
+        qx(clang-format --dry-run @c 2>&1);
+    none_of('C is formatted', scalar @c, @wrong);
+}
 
 # Everything that is a program or a source; data, pages and text are not.
 my @code = files(qr{\.(?:[ch]|t|pm|pl|py|js|css|sh)$|^(?:tools|bin|\.ci)/[^.]+$|^Makefile$|^demo/[a-z][^./]*$});
