@@ -110,15 +110,23 @@ CONF
 
 # --- TLS and HTTP/2 -----------------------------------------------------------
 
+# How long a certificate holds; for less than a day: until long ago. Newer
+# OpenSSLs make none that ends before it begins, older ones have no -not_after.
+sub validity ($days) {
+    return "-days $days" if $days > 0 || qx(openssl x509 -help 2>&1) !~ /-not_after/;
+    return '-not_before 20200101000000Z -not_after 20200102000000Z';
+}
+
 # A key pair that signs itself: certificate, key, both in one file.
 sub certificate ($root, $name, $subject, $days, $names = '') {
+    my $valid = validity($days);
     my ($crt, $key, $pem, $csr, $ext)
         = map { "$root/conf/$name.$_" } qw(crt key pem csr ext);
     my $said = qx(exec 2>&1; set -e; umask 077
         openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \\
             -batch -subj /CN=$subject -keyout $key -out $csr
         echo '$names' >$ext
-        openssl x509 -req -in $csr -signkey $key -days $days -extfile $ext \\
+        openssl x509 -req -in $csr -signkey $key $valid -extfile $ext \\
             -out $crt
         cat $key $crt >$pem);
     die "openssl: $said" if $? != 0;
