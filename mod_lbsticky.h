@@ -29,7 +29,7 @@ typedef struct lbsticky_answer_t {
     const char *member;   /* route, else URL, of the member chosen; "" */
     const char *decision; /* new, kept, moved, refused, local or none */
     const char *reason;   /* first, expired, down ...; "" when it needs none */
-    const char *source;   /* the source that decided, such as cookie; "" */
+    const char *source;   /* that decided, such as cookie or haproxy:SRV; "" */
     int attempts;         /* members the request was sent to so far */
 } lbsticky_answer_t;
 

@@ -75,6 +75,7 @@ for my $word (@WORDS) {
             for my $value ($COOKIES{$word}->($n)) {
                 my $r = $h->get("/$pool/", headers => cookie_of(other => 1, $name => $value));
                 is verdict($r) . ' ' . $r->member, "new adopted web$n", "$value: stays with web$n";
+                is source_of($r), $word, 'for the log, too';
                 is seen_by_member($r), "other=1; $name=$value", 'which sees the cookie as it is';
                 my $token = token_in($r, "LBSTICKY_$pool");
                 ok $token, 'and is given ours';

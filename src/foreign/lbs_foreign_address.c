@@ -29,7 +29,21 @@ static int longest_run(const unsigned char *bytes, int *length)
     return best;
 }
 
-/* RFC 5952, as nginx and inet_ntop() print it. */
+static const char *text_of_v4(apr_pool_t *pool, const char *before,
+                              const unsigned char *b)
+{
+    return apr_psprintf(pool, "%s%u.%u.%u.%u", before, b[0], b[1], b[2], b[3]);
+}
+
+/* Does it end as an IPv4 address? */
+static int has_v4(const unsigned char *bytes, int run, int length)
+{
+    return run == 0
+           && (length == 6 || (length == 5 && group_at(bytes, 5) == 0xffff)
+               || (length == 7 && bytes[14] != 0 && bytes[15] != 1));
+}
+
+/* As nginx prints it: RFC 5952, and inet_ntop() but for odd addresses. */
 static const char *text_of_v6(apr_pool_t *pool, const unsigned char *bytes)
 {
     int length;
@@ -37,6 +51,9 @@ static const char *text_of_v6(apr_pool_t *pool, const unsigned char *bytes)
     const char *text = "";
     int i;
 
+    if (has_v4(bytes, run, length)) {
+        return text_of_v4(pool, length == 5 ? "::ffff:" : "::", bytes + 12);
+    }
     for (i = 0; i < GROUPS; i++) {
         if (i == run) {
             text = apr_pstrcat(pool, text, "::", NULL);
@@ -53,9 +70,6 @@ static const char *text_of_v6(apr_pool_t *pool, const unsigned char *bytes)
 const char *lbs_foreign_address_text(apr_pool_t *pool,
                                      const lbs_foreign_address_t *address)
 {
-    const unsigned char *b = address->bytes;
-
-    return address->is_v6
-               ? text_of_v6(pool, b)
-               : apr_psprintf(pool, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+    return address->is_v6 ? text_of_v6(pool, address->bytes)
+                          : text_of_v4(pool, "", address->bytes);
 }

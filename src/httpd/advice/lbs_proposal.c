@@ -91,9 +91,11 @@ static void propose_source(const proposal_t *p)
                         "        LBSticky cookie route=%s\n"
                         "    remove %s: Header %s\n"
                         "        (the module's own cookie takes its place; "
-                        "route=%s keeps visitors of today where they are)\n",
+                        "route=%s keeps visitors of today where they are; "
+                        "LBStickyForeign mod_proxy:%s in its place counts "
+                        "them, so that one knows when they all have it)\n",
                         sticky, lbs_line_place(p->pool, header), header->args,
-                        sticky);
+                        sticky, sticky);
     }
     else if (sticky != NULL && has_routes(p->walk)) {
         apr_file_printf(p->out, "        LBSticky%s\n", routes_of(p));

@@ -121,6 +121,17 @@ int lbs_request_decide_again(lbs_request_t *req, lbs_reason_t reason)
     return lbs_decide_again(&ask, &req->visit, &req->choice, reason);
 }
 
+/* What decided: a source, or a reader of LBStickyForeign. */
+static const char *source_of(const lbs_request_t *req)
+{
+    if (req->choice.source >= 0) {
+        return req->pool->set.sticky->source[req->choice.source].spelling;
+    }
+    return req->choice.reason == LBS_REASON_ADOPTED
+               ? req->visit.named.reader->word.spelling
+               : "";
+}
+
 int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
 {
     const lbs_request_t *req = lbs_request_of(r);
@@ -137,10 +148,7 @@ int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
     }
     answer->decision = lbs_decision_name(req->choice.decision);
     answer->reason = lbs_reason_name(req->choice.reason);
-    answer->source =
-        req->choice.source >= 0
-            ? req->pool->set.sticky->source[req->choice.source].spelling
-            : "";
+    answer->source = source_of(req);
     answer->attempts = req->attempts;
     return OK;
 }

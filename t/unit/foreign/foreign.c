@@ -127,6 +127,8 @@ static void nginx(void)
         member(3, "", "http://app/", "app", 80),
         member(4, "", "http://[::1]:8000", "::1", 8000),
         member(5, "", "http://unknown:80", "unknown", 80),
+        member(6, "", "http://[::ffff:a00:1]", "::ffff:10.0.0.1", 80),
+        member(7, "", "http://six", "2001:db8:0:1:0:0:2:0", 80),
     };
     static const golden_t golden[] = {
         {"69f2c294c70c3520dd1204c138edbce5", 0}, /* 10.0.0.11:8000 */
@@ -135,6 +137,8 @@ static void nginx(void)
         {"ef38625b646c94d9d18f689a1718dee5", 2}, /* [2001:db8::1]:8000 */
         {"939db79304b0f599c2c20969650359ab", 3}, /* unix:/run/app.sock */
         {"42cb6b9d20b69c4a8277838add95924f", 4}, /* [::1]:8000 */
+        {"0e3de2726fd2ff7417c8e25e6e2c90fa", 6}, /* [::ffff:10.0.0.1]:80 */
+        {"cbebce8b3cd5bd055cf9349a6ea18c47", 7}, /* [2001:db8:0:1::2:0]:80 */
         {"69F2C294C70C3520DD1204C138EDBCE5", -1},
         {"69f2c294c70c3520dd1204c138edbce", -1},
         {"69f2c294c70c3520dd1204c138edbce5 ", -1},
@@ -143,7 +147,7 @@ static void nginx(void)
     };
 
     m[3].socket = "/run/app.sock";
-    check("nginx:srv_id", m, 6, golden);
+    check("nginx:srv_id", m, 8, golden);
 }
 
 /* Traefik: pkg/server/service/loadbalancer/sticky.go; sha256sum, and Go's

@@ -190,6 +190,30 @@ static void test_follow(void)
     pool_destroy(pool);
 }
 
+/* Whoever is picked from decides whose lbset is in demand. */
+static void test_wants(void)
+{
+    pool_t *pool = pool_create(3, LBS_PICK_LEAST_LOAD);
+
+    pool->member[1].lbset = 1;
+    pool->member[2].lbset = 2;
+    pool_format(pool);
+    ok(lbs_plan_wants(pool->plan, 2), "before the first rebuild: everybody");
+    (void)pool_rebuild(pool);
+    ok(lbs_plan_wants(pool->plan, 0), "the lowest lbset is");
+    ok(!lbs_plan_wants(pool->plan, 1), "the next one is not");
+    gauge_of(pool, 0)->flags = LBS_F_DOWN;
+    is_int(lbs_plan_follow(pool->plan, pool->gauges, pool->now), APR_SUCCESS,
+           "the lowest one has nobody");
+    ok(lbs_plan_wants(pool->plan, 1), "the next one is");
+    ok(!lbs_plan_wants(pool->plan, 2), "and not the one behind it");
+    gauge_of(pool, 1)->flags = LBS_F_DRAIN;
+    gauge_of(pool, 2)->flags = LBS_F_DRAIN;
+    (void)pool_rebuild(pool);
+    ok(lbs_plan_wants(pool->plan, 2), "where nobody is open: everybody");
+    pool_destroy(pool);
+}
+
 /* Readers beside a builder ------------------------------------------------ */
 
 /* Of members 0 to 7 either the first or the last four are usable. A reading
@@ -402,6 +426,7 @@ int main(void)
     test_older_generation();
     test_two_builders();
     test_follow();
+    test_wants();
     test_threads();
     test_killed();
     apr_terminate();

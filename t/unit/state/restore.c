@@ -385,8 +385,7 @@ static void not_ours(void)
     is_str(refused(bytes, len, &now, 0), NULL, "a day ahead is taken");
 }
 
-/* Version 1 did not say how much is in a record. */
-static void the_version_before(void)
+static void the_version_before(int version)
 {
     apr_size_t len;
     unsigned char *bytes = file_of_abc(&len, 300);
@@ -396,8 +395,8 @@ static void the_version_before(void)
     lbs_registry_t *reg;
     lbs_table_t *table;
 
-    len = as_version_1(bytes, len);
-    is_str(refused(bytes, len, &now, 0), NULL, "a file of version 1 is taken");
+    len = as_before(bytes, len, version);
+    is_str(refused(bytes, len, &now, 0), NULL, "version %d is taken", version);
     restore = open_saved(bytes, len, &now);
     reg = start(restore, "cab", 100, &now);
     table = new_table(reg, 1000);
@@ -579,7 +578,8 @@ int main(void)
     counters_and_ejection_survive();
     not_ours();
     the_first_bytes_tell();
-    the_version_before();
+    the_version_before(1);
+    the_version_before(2);
     secrets_in_rotation();
     every_byte_flipped_and_each_truncation();
     sealed_nonsense();

@@ -140,28 +140,35 @@ TAP_FUNC lbs_restore_t *open_saved(const unsigned char *bytes, apr_size_t len,
     return restore;
 }
 
-/* The file without "dims", its one pool as long as it was in version 1. */
-TAP_FUNC apr_size_t as_version_1(unsigned char *bytes, apr_size_t len)
+/* The file as it was written before, with one pool: in version 1 there was no
+ * "dims", and the first ones of version 2 knew nothing of readers. */
+TAP_FUNC apr_size_t as_before(unsigned char *bytes, apr_size_t len,
+                              int version)
 {
     static unsigned char old[4096];
-    apr_size_t dims = 12 + 6 * 4;
+    apr_size_t dims = 12 + 4 * LBS_RECORD_DIMS;
+    apr_size_t kept = version == 1 ? 0 : dims - 4;
+    lbs_record_dims_t had = lbs_record_dims;
     unsigned char *section = bytes + LBS_RESTORE_HEAD;
     lbs_reader_t r = {section + dims + 16, len, 0};
     lbs_writer_t w = {old, sizeof(old), 0};
     lbs_codec_t in = {NULL, &r, &lbs_record_dims};
-    lbs_codec_t out = {&w, NULL, &lbs_record_dims_v1};
+    lbs_codec_t out = {&w, NULL, version == 1 ? &lbs_record_dims_v1 : &had};
     lbs_saved_pool_t pool;
     apr_size_t rest;
 
+    had.readers = 0;
     lbs_record_code_pool(&in, &pool);
     lbs_record_code_pool(&out, &pool);
     rest = (apr_size_t)(bytes + len - r.at);
-    memmove(section, section + dims, 16);
+    lbs_bytes_put64(section + 4, 4 * LBS_RECORD_DIMS_LEAST);
+    memmove(section + kept, section + dims, 16);
+    section += kept;
     lbs_bytes_put64(section + 4, 4 + w.len);
     memcpy(section + 16, old, w.len);
     memmove(section + 16 + w.len, r.at, rest);
-    len = LBS_RESTORE_HEAD + 16 + w.len + rest;
-    bytes[8] = 1;
+    len = LBS_RESTORE_HEAD + kept + 16 + w.len + rest;
+    bytes[8] = (unsigned char)version;
     lbs_bytes_put64(bytes + 16, len);
     lbs_snapshot_seal(bytes, len);
     return len;
