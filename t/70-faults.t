@@ -11,7 +11,7 @@ use LBS::Test timeout => 300 + ($ENV{FAULTS} // 0) / 5;
 use LBS::Fault;
 
 my $seed = $ENV{SEED} // 1;
-my $all = $ENV{FAULTS} // 3000;
+my $all = $ENV{FAULTS} // 2000;
 my %share = (http => 0.5, https => 0.06, h2c => 0.12, ajp => 0.1, fcgi => 0.1,
              scgi => 0.06, uwsgi => 0.06);
 my @cases = $ENV{CASE}

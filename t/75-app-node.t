@@ -110,10 +110,8 @@ subtest 'gRPC' => sub {
     my $errors = grep { $_->{code} =~ /^(?:2|13|14)$/ } @$after;
     my $corrupted = grep { $_->{odd} || $_->{code} !~ /^(?:0|2|13|14)$/
         || ($_->{code} == 0 && $_->{read} != 150) } @$after;
-    if ($ENV{FAULTS_HELD}) {
-        is $errors, $victims, 'their streams break, nobody else\'s' or diag(explain($after));
-        row(app => 'gRPC, killed', scheme => 'h2c', errors => $errors, corrupted => $corrupted);
-    }
+    is $errors, $victims, 'their streams break, nobody else\'s' or diag(explain($after));
+    row(app => 'gRPC, killed', scheme => 'h2c', errors => $errors, corrupted => $corrupted);
     row(app => 'gRPC', scheme => 'h2c', kept => stayed(@$before), of => scalar @$before);
     quiet($h);
 };

@@ -25,7 +25,7 @@ use v5.36;
 use LBS::Fault::Client;
 use LBS::Fault::Wire;
 
-use constant LIMIT => 150_000;    # LimitRequestBody
+use constant LIMIT => 1_000_000;    # LimitRequestBody
 my @FIELDS = qw(scheme method frame size proto conn last side kind at end form asize);
 
 sub id ($case) { return join ':', map { $_ // '-' } @$case{@FIELDS} }
@@ -99,7 +99,7 @@ sub client_fault ($case) {
                                 one_of('cl', 'te'));
         $case->{size} ||= 5;
     }
-    elsif ($kind eq 'over') { $case->{size} = LIMIT + 1 + int rand 50_000 }
+    elsif ($kind eq 'over') { $case->{size} = LIMIT + 1 + int rand 40_000 }
     elsif ($kind eq 'leave') {
         @$case{qw(method frame size asize)} =
             ('GET', 'none', 0, $case->{scheme} eq 'h2c' ? 50_000 : 1_000_000);
@@ -159,7 +159,11 @@ sub member_fault ($case) {
         $case->{at} = one_of(@ends);
     }
     elsif ($kind eq 'garbage') { $case->{at} = one_of(sort keys %GARBAGE) }
-    elsif ($kind eq 'early') { $case->{at} = one_of(413, 401, 405, 200) }
+    elsif ($kind eq 'early') {
+        $case->{at} = one_of(413, 401, 405, 200);
+        $case->{size} = one_of(300, 20_000, 100_000, 300_000, 900_000)
+            if $case->{proto} eq 'h1';
+    }
     elsif ($kind eq 'interim') { $case->{at} = one_of(100, 102, 103, 199) }
     elsif ($kind eq 'late') { $case->{at} = one_of(100, 102, 103) }
     $case->{conn} = 'fresh' if $kind eq 'accept';
@@ -182,10 +186,8 @@ sub answer_body ($from, $size) {
 }
 
 # What this module does not do right yet, by id; FAULTS_HELD=1 draws it, too.
-my @HELD = (
-    qr/^(?:ajp|fcgi|scgi):.*:member:cut:/, qr/^ajp:.*:stale:/, qr/:h2:.*:member:cut:/,
-    qr/^h2c:.*:h2:.*:stall:/, qr/^h2c:.*:kept:.*:member:(?:cut|rststream):/,
-);
+my @HELD = (qr/^ajp:.*:stale:/, qr/^ajp:.*:member:cut:\d+:stall:/,
+    qr/^h2c:.*:kept:.*:member:(?:cut|rststream):/);
 
 sub is_held ($case) {
     my $id = id($case);
