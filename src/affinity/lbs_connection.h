@@ -2,11 +2,11 @@
 /* lbs_connection.h - the Connection field of a request.
  *
  * It names header fields that end at this server (RFC 9110 7.6.1), and
- * mod_proxy takes those out of what a member gets. A client must not get rid
- * of fields that way which this module writes or relies on. mod_proxy's own
- * reading of the field differs from version to version (blanks, quotes,
- * semicolons), so what it is given here is always the plain form: tokens with
- * one comma between them.
+ * mod_proxy takes those out of what a member gets. A client must not be able
+ * to remove fields that way which this module writes or relies on. mod_proxy's
+ * own reading of the field differs from version to version (blanks, quotes,
+ * semicolons), so it always gets the plain form: tokens with one comma between
+ * them.
  */
 #ifndef LBS_CONNECTION_H
 #define LBS_CONNECTION_H
@@ -35,7 +35,7 @@ int lbs_connection_is_forwarded(lbs_slice_t name);
 int lbs_connection_is_usual(lbs_slice_t name);
 
 /**
- * The next token. All that is no character of a token separates two.
+ * The next token. Any other character separates two tokens.
  *
  * @param at    where to go on; moved behind the token
  * @param name  out, when there is one

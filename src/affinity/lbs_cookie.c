@@ -134,7 +134,7 @@ int lbs_cookie_next(lbs_cookie_iter_t *it, lbs_slice_t *name,
     return 0;
 }
 
-/* What is left of a header while crumbs are taken out of it. */
+/* The rest of a header while crumbs are taken out of it. */
 typedef struct rest_t {
     char *text;  /* NULL until something was taken out */
     char *out;   /* where the next crumb goes */

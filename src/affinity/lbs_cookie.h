@@ -12,8 +12,8 @@
  *                 another cookie's value must not be taken for ours.
  *
  * Names are whole and case-sensitive. Blanks around names and values do not
- * count. A crumb without `=`, or without a name, is nobody's.
- * All of it is linear in the length of the header.
+ * count. A crumb without `=`, or without a name, is ignored. All of it is
+ * linear in the length of the header.
  */
 #ifndef LBS_COOKIE_H
 #define LBS_COOKIE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_cookie_conf.h - what LBStickyCookie says about the module's cookie.
+/* lbs_cookie_conf.h - LBStickyCookie: settings of the module's cookie.
  *
  * Setters return NULL on success, else a phrase that says what was wanted;
  * the settings are then as they were.

@@ -9,14 +9,14 @@
  *
  * The address is 8 digits (IPv4), 32 (IPv6), or empty: no visitor, a check.
  *
- * The MAC is made with a key that servers share. It covers the text before
- * it, method, request target and what the member is told of the scheme, so a
+ * The MAC is made with a key that servers share. It covers the text before it,
+ * method, request target and what the member is told of the scheme, so a
  * marker fits that request alone. An attacker who reads one off the network
- * can send the same request once more, within LBS_HOP_AGE, and it is judged
- * by the address of the visitor who sent it first: nothing else. Body,
- * cookies and credentials are not covered: the attacker has read those, too.
+ * can send the same request once more, within LBS_HOP_AGE, and nothing else;
+ * it is judged by the address of the visitor who sent it first. Body, cookies
+ * and credentials are not covered: the attacker has read those, too.
  *
- * Text that nobody signed means nothing at all.
+ * Text without a valid signature means nothing.
  *
  * Pure: time and keys are arguments.
  */
@@ -32,7 +32,7 @@
 #define LBS_HOP_ADDR 16 /* bytes at most */
 #define LBS_HOP_AGE 60  /* seconds a marker is good for, either way */
 
-/* What a marker says. */
+/* The contents of a marker. */
 typedef struct lbs_hop_t {
     apr_uint32_t made;                /* Unix seconds */
     apr_uint64_t pool;                /* lbs_token_pool_id() */
@@ -41,7 +41,7 @@ typedef struct lbs_hop_t {
     apr_size_t addr_len;              /* bytes: 0, 4 or 16 */
 } lbs_hop_t;
 
-/* What the request says that a marker is bound to. NULL counts as "". */
+/* The parts of a request that a marker is bound to. NULL counts as "". */
 typedef struct lbs_hop_about_t {
     const char *method;
     const char *target; /* path and query as they stand in the request line */
@@ -53,7 +53,7 @@ typedef struct lbs_hop_about_t {
  * Write a marker.
  *
  * @param out  the text, with a NUL
- * @param key  what the servers share, derived for this purpose
+ * @param key  from the servers' secret, derived for this purpose
  */
 void lbs_hop_write(char out[LBS_HOP_MAX + 1], const lbs_hash_key_t *key,
                    const lbs_hop_t *hop, const lbs_hop_about_t *about);

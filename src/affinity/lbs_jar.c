@@ -78,8 +78,8 @@ void lbs_jar_open(lbs_jar_t *jar, const char *host, const char *target)
     jar->path = path_of(target);
 }
 
-/* Where a cookie goes: to the one it replaces, behind the last, or in place of
- * one that is of less use. NULL: nowhere. */
+/* Where a cookie goes: in place of the one it replaces, behind the last, or in
+ * place of one that does not cover the request. NULL: nowhere. */
 static lbs_jar_cookie_t *place_for(lbs_jar_t *jar,
                                    const lbs_jar_cookie_t *cookie)
 {

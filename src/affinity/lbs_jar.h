@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_jar.h - what one answer does to the browser's cookies of one name.
+/* lbs_jar.h - the browser's cookies of one name, after one answer.
  *
- * A browser keeps one cookie for each name, domain and path (RFC 6265 5.3),
- * so an answer may set a name for `/` and end it for `/old` in one go, and
- * only what covers the request is shown with it again. A jar collects the
- * Set-Cookie lines of one name in the order of the answer; later lines replace
- * earlier ones of the same domain and path.
+ * A browser keeps one cookie for each name, domain and path (RFC 6265 5.3), so
+ * an answer may set a name for `/` and end it for `/old` in one go, and only a
+ * cookie that covers a request is sent with it. A jar collects the Set-Cookie
+ * lines of one name in the order of the answer; later lines replace earlier
+ * ones of the same domain and path.
  *
  * The number of cookies is bounded: beyond it, a cookie that covers the
  * request takes the place of one that does not, and others are left out.
@@ -23,7 +23,7 @@ typedef struct lbs_jar_cookie_t {
     lbs_slice_t path;   /* never empty */
     lbs_slice_t domain; /* of the host where the line names none */
     int deletes;
-    int covers; /* the browser shows it with a request like this one */
+    int covers; /* the browser sends it with a request like this one */
 } lbs_jar_cookie_t;
 
 typedef struct lbs_jar_t {
@@ -34,8 +34,8 @@ typedef struct lbs_jar_t {
 } lbs_jar_t;
 
 /**
- * Begin with the request as the browser sent it. What is pointed to must
- * outlive the jar.
+ * Begin with the request as the browser sent it. The strings must outlive the
+ * jar.
  *
  * @param host    without a port; NULL or empty: not known
  * @param target  the request target: a path or a URL, with or without a query

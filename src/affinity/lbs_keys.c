@@ -4,8 +4,8 @@
 #define V4_BYTES 4
 #define V6_BYTES 16
 
-/* What stands behind `NAME=` at p, NULL if something else stands there.
- * strncmp() does not look behind a NUL, and a name holds none. */
+/* The text behind `NAME=` at p; NULL if p does not begin so. strncmp() does
+ * not look behind a NUL, and a name holds none. */
 static const char *value_of(const char *p, lbs_slice_t name)
 {
     if (name.n == 0 || strncmp(p, name.p, name.n) != 0 || p[name.n] != '=') {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_secret.h - what servers share that accept each other's tokens.
+/* lbs_secret.h - the secret of servers that accept each other's tokens.
  *
  * A secret is a line of text, at least LBS_SECRET_MIN bytes. Lines may be of
  * any length, so a line is first digested to one master key: the first 16
- * bytes of SHA-1 over a fixed prefix and the line. (Nobody but the
- * administrator chooses the line, so SHA-1's collisions are of no use to
- * anybody.) From the master key one key for each purpose is derived, so that
- * what is signed for one use means nothing to another.
+ * bytes of SHA-1 over a fixed prefix and the line. (Only the administrator
+ * chooses the line, so SHA-1's collisions help no attacker.) From the master
+ * key one key for each purpose is derived, so that a signature for one use is
+ * not valid for another.
  *
  * The first secret signs, the others still verify: to change a secret, put
  * the new one before the old, and take the old one out when `idle` has gone
@@ -50,7 +50,7 @@ const char *lbs_secret_parse(lbs_secret_t *secret, const char *text,
                              apr_size_t len);
 
 /**
- * Make one secret of random bytes: what `LBStickySecret random` is.
+ * Make one secret of random bytes, for `LBStickySecret random`.
  *
  * @param secret  out
  * @param bytes   at least LBS_SECRET_MIN of them; the same bytes make the

@@ -6,7 +6,7 @@
 #include "src/affinity/lbs_cookie.h"
 #include "src/affinity/lbs_cookie_date.h"
 
-/* What the attributes say about the end of a cookie. */
+/* The end of a cookie, by its attributes. */
 typedef struct lifetime_t {
     int by_max_age; /* 1: over at once, 0: not, -1: not said */
     int by_expires; /* the same */
@@ -49,7 +49,7 @@ static int is_over_by_max_age(lbs_slice_t text)
     return negative || over;
 }
 
-/* RFC 6265 5.2.3: without its first dot; an empty one is not there. */
+/* RFC 6265 5.2.3: without its first dot; an empty one does not count. */
 static void read_domain(lbs_slice_t value, lbs_setcookie_t *set)
 {
     if (value.n > 0) {
@@ -59,7 +59,8 @@ static void read_domain(lbs_slice_t value, lbs_setcookie_t *set)
     }
 }
 
-/* RFC 6265 5.2.4: what begins with no slash means the default path. */
+/* RFC 6265 5.2.4: a path without a slash at its beginning means the default
+ * path. */
 static void read_path(lbs_slice_t value, lbs_setcookie_t *set)
 {
     set->path = value.n > 0 && value.p[0] == '/' ? value : lbs_slice_of(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_setcookie.h - the Set-Cookie field: read an application's, write ours,
- * and keep what is written out of shared caches.
+ * and keep its answer out of shared caches.
  */
 #ifndef LBS_SETCOOKIE_H
 #define LBS_SETCOOKIE_H
@@ -12,7 +12,7 @@
 #include "src/affinity/lbs_cookie_conf.h"
 #include "src/base/lbs_slice.h"
 
-/* What one Set-Cookie says; the slices point into its line. */
+/* The contents of one Set-Cookie; the slices point into its line. */
 typedef struct lbs_setcookie_t {
     lbs_slice_t value;  /* as the Cookie header will give it back, so without
                            quotes around it; may be empty */
@@ -25,8 +25,8 @@ typedef struct lbs_setcookie_t {
 /**
  * Look whether one Set-Cookie sets, or deletes, the cookie of a name. Reads
  * what a browser would read (RFC 6265 5.2): Max-Age wins over Expires, of
- * several attributes of a name the last one counts, and what cannot be read is
- * not there. Cost: linear in the line.
+ * several attributes of a name the last one counts, and attributes that cannot
+ * be read are ignored. Cost: linear in the line.
  *
  * @param line  the value of one Set-Cookie field
  * @param name  compared whole and with regard to case
@@ -51,12 +51,12 @@ char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
                            lbs_slice_t name, const char *value, int secure);
 
 /**
- * The Cache-Control for an answer that carries the cookie: no shared cache
- * may keep it. Everything else the application said stays, except `public`,
- * which would contradict.
+ * The Cache-Control for an answer that carries the cookie: no shared cache may
+ * keep it. Other words of the application's field stay, except `public`, which
+ * would contradict.
  *
  * @param pool     owns the result
- * @param control  what the application said; NULL: nothing
+ * @param control  the application's field; NULL: none
  * @return control itself when it has `private` or `no-store` already
  */
 const char *lbs_setcookie_private(apr_pool_t *pool, const char *control);

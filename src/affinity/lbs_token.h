@@ -7,14 +7,14 @@
  *          | MAC        | issued | created | sid | member   |
  *                       '------- encrypted ---------------- '
  *
- * MAC     96 bits: SipHash-2-4 under two keys of the secret, 64 bits of the
- *         first and 32 of the second, over the pool and the four fields.
- *         Who does not know the secret has one chance in 2^96 a try, however
- *         many tokens it has seen; SipHash is made for exactly this.
- * fields  numbers, least significant byte first, XORed with SipHash in
- *         counter mode under a third key. Its nonce is the MAC, so no two
- *         different tokens use one stream, and nobody has to keep a counter.
- *         To a client the whole token is 36 random bytes.
+ * MAC 96 bits: SipHash-2-4 under two keys of the secret, 64 bits of the first
+ *         and 32 of the second, over the pool and the four fields. Without the
+ *         secret a forgery has one chance in 2^96 per try, however many tokens
+ *         the forger has seen; SipHash is made for exactly this. fields
+ *         numbers, least significant byte first, XORed with SipHash in counter
+ *         mode under a third key. Its nonce is the MAC, so no two different
+ *         tokens use one stream, and no counter has to be kept. To a client
+ *         the whole token is 36 random bytes.
  *
  * Member and pool are 64-bit identities. They are hashed without a secret:
  * the pool is never sent and the member only encrypted. So they stay
@@ -47,8 +47,8 @@ void lbs_token_sign(char out[LBS_TOKEN_LEN + 1], const lbs_token_t *token,
                     const lbs_secret_t *secret, apr_uint64_t pool);
 
 /**
- * Read a token. Every secret is tried, in order. How long a wrong token
- * takes tells nothing about the right one.
+ * Read a token. Every secret is tried, in order. The time a wrong token takes
+ * says nothing about the right one.
  *
  * @param token  out
  * @param p, n   the cookie's value; any bytes, need not end with a NUL

@@ -9,7 +9,7 @@
 
 #include "src/base/lbs_text.h"
 
-/* What else a value may be, for the sentence. */
+/* The other words that a value may be, for the sentence. */
 static const char *or_words(lbs_arg_kind_t kind)
 {
     switch (kind) {

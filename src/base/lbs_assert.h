@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_assert.h - what must hold unless this module itself has a bug.
+/* lbs_assert.h - conditions that only a bug of this module can break.
  *
  * Never for input, configuration, the network or the contents of shared
  * memory: those are wrong every day and are answered with a status. Always

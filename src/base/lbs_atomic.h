@@ -2,8 +2,8 @@
 /* lbs_atomic.h - C11 atomics on shared memory, with the order in the name.
  *
  * The fields live in memory that several processes map. A lock-free atomic
- * works there whatever the address; one that falls back to a lock would take
- * a lock private to each process and guard nothing, hence the asserts.
+ * works there whatever the address; an atomic with a lock inside would use a
+ * lock private to each process and guard nothing, hence the asserts.
  *
  * relaxed  counters and hints: no other memory hangs on the value
  * acquire  reads a value somebody released: what they wrote before is seen

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_frames.h - the frames of one direction of an HTTP/2 connection.
  *
- * mod_proxy_http2 does not say why a stream ended. The frames do: what passes
- * is cut into frames here, and the first bytes of each are shown to whoever
- * asked. Nothing is kept beyond them, nothing is changed. Source: RFC
- * 9113, 4.1.
+ * mod_proxy_http2 does not say why a stream ended. The frames do: this file
+ * cuts the bytes of a connection into frames and shows the first bytes of each
+ * to the caller's function. It keeps nothing else and changes nothing. Source:
+ * RFC 9113, 4.1.
  */
 #ifndef LBS_FRAMES_H
 #define LBS_FRAMES_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_hash.h - the one hash of the module: SipHash-2-4, always keyed.
  *
- * Keys that a client chose are hashed only with a key it cannot know, so
- * nobody can aim at a bucket. Every result is the same on every machine,
+ * Keys that a client chose are hashed only with a key it cannot know, so no
+ * client can aim at a bucket. Every result is the same on every machine,
  * whatever its byte order or word size: servers that share a secret agree.
  */
 #ifndef LBS_HASH_H
@@ -20,22 +20,22 @@ typedef struct lbs_hash_key_t {
  * Hash one string of bytes. Cost: linear in len.
  *
  * @param data  may be NULL if len is 0
- * @return 64 bits, each as good as random to who does not know the key
+ * @return 64 bits, random to a reader without the key
  */
 apr_uint64_t lbs_hash_bytes(const lbs_hash_key_t *key, const void *data,
                             apr_size_t len);
 
 /**
- * Hash an ordered pair of strings. ("ab","c") and ("a","bc") differ, and so
- * do ("","x") and ("x",""): the lengths are part of what is hashed.
+ * Hash an ordered pair of strings. ("ab","c") and ("a","bc") differ, and so do
+ * ("","x") and ("x",""): the lengths are hashed, too.
  *
  * @param a, b  may be NULL if their length is 0
  */
 apr_uint64_t lbs_hash_two(const lbs_hash_key_t *key, const void *a,
                           apr_size_t alen, const void *b, apr_size_t blen);
 
-/* What lbs_hash_two() makes of its first string: for many pairs that begin
- * alike. */
+/* The state of lbs_hash_two() after its first string: for many pairs that
+ * begin alike. */
 typedef struct lbs_hash_head_t {
     apr_uint64_t hash;
     apr_uint64_t len;
@@ -49,7 +49,7 @@ apr_uint64_t lbs_hash_tail(const lbs_hash_key_t *key, lbs_hash_head_t head,
 
 /**
  * Make a key of its own for one purpose, so that a value hashed for one use
- * tells nothing about another.
+ * says nothing about another.
  *
  * @param out      the new key; may be the same object as master
  * @param master   the key to derive from; cannot be found from out
@@ -59,8 +59,8 @@ void lbs_hash_derive(lbs_hash_key_t *out, const lbs_hash_key_t *master,
                      const char *purpose);
 
 /**
- * Spread a number over 64 bits (the finaliser of splitmix64). A bijection,
- * not keyed: for numbers of our own only, never for what a client chose.
+ * Spread a number over 64 bits (the finaliser of splitmix64). A bijection, not
+ * keyed: for numbers of our own only, never for values that a client chose.
  */
 static inline apr_uint64_t lbs_hash_mix(apr_uint64_t x)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_slice.h - a piece of somebody else's text, not NUL-terminated.
+/* lbs_slice.h - a piece of a text owned by others, not NUL-terminated.
  *
- * Parsers hand out slices of what they were given instead of copies: a slice
- * lives exactly as long as the text it points into. The bytes may be any,
- * also NUL and above 0x7f; nothing here depends on the locale.
+ * Parsers hand out slices of their input instead of copies: a slice lives
+ * exactly as long as the text it points into. The bytes may be any, also NUL
+ * and above 0x7f; nothing here depends on the locale.
  */
 #ifndef LBS_SLICE_H
 #define LBS_SLICE_H

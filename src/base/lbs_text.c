@@ -51,8 +51,8 @@ static int is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Read one digit or more. NULL if there is none or they do not fit, else
- * what stands behind them. */
+/* Read one digit or more. NULL if there is none or they do not fit, else the
+ * text behind them. */
 static const char *read_uint(const char *s, apr_uint64_t *u)
 {
     apr_uint64_t sum = 0;
@@ -235,7 +235,7 @@ const char *lbs_text_switch(const char *s, int *on)
     return NULL;
 }
 
-/* Read `404`, `200-399` or `5xx`. NULL, or what stands behind it. */
+/* Read `404`, `200-399` or `5xx`. NULL, or the text behind it. */
 static const char *read_statuses(const char *s, apr_uint64_t *from,
                                  apr_uint64_t *to)
 {

@@ -17,7 +17,7 @@
 
 #define LBS_TEXT_SECOND APR_INT64_C(1000000) /* microseconds */
 
-/* The longest duration anybody may ask for: ten years, in microseconds. */
+/* The longest duration that may be written: ten years, in microseconds. */
 #define LBS_TEXT_DURATION_MAX (APR_INT64_C(3650) * 86400 * LBS_TEXT_SECOND)
 
 #define LBS_TEXT_DURATION_LEN 24 /* bytes of a written duration, with NUL */
@@ -34,8 +34,8 @@ typedef struct lbs_statuses_auto_t {
 } lbs_statuses_auto_t;
 
 /**
- * A number with one of the units ms, s, min, h, d; without unit, seconds.
- * Zero is a duration; whoever cannot use it refuses it.
+ * A number with one of the units ms, s, min, h, d; without unit, seconds. Zero
+ * is a duration; a caller that cannot use it refuses it.
  *
  * @param usec  out: microseconds, at most LBS_TEXT_DURATION_MAX
  */
@@ -55,7 +55,7 @@ const char *lbs_text_durations(const char *s, apr_int64_t *min,
  * is exact: `90min`, not `5400s`.
  *
  * @param out   LBS_TEXT_DURATION_LEN bytes
- * @param usec  whole milliseconds; what is below them is cut off
+ * @param usec  whole milliseconds; a rest is cut off
  */
 void lbs_text_duration_write(char *out, apr_int64_t usec);
 

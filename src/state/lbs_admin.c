@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The value in force stands in the member's gauge; its seat keeps which
- * fields are overrides and what the file said of every field last time. */
+/* The value in force stands in the member's gauge. The member's seat keeps
+ * which fields are overrides, and the value that the file had for each field
+ * last time. */
 #include "src/state/lbs_admin.h"
 
 #include <apr_strings.h>
@@ -52,8 +53,8 @@ static apr_uint32_t value_of(const subject_t *s, lbs_admin_field_t field)
     return lbs_atomic_load32_relaxed(&s->gauge->flags) & LBS_ADMIN_FLAGS;
 }
 
-/* All flags of the state change in one step: nobody sees a member that is
- * neither what it was nor what it becomes. What a drain led to ends with it,
+/* All flags of the state change in one step: no process sees a member halfway
+ * between two states. The flag of a drain that is over goes with the drain,
  * and a new drain begins anew. */
 static void set_flags(const subject_t *s, apr_uint32_t flags)
 {
@@ -312,8 +313,8 @@ static int keep_deadline(const subject_t *s, apr_uint32_t flags)
     return 1;
 }
 
-/* A request that begins a session binds it before it ends: whoever looks at
- * what is in flight first never misses both. */
+/* A request that begins a session binds it before it ends: looking at the
+ * requests in flight first never misses both. */
 static int is_empty(const subject_t *s, int is_over)
 {
     return lbs_gauge_inflight(s->gauge) == 0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_admin.h - what an operator changed, beside what the file says.
+/* lbs_admin.h - an operator's changes, beside the values of the file.
  *
  * Two fields of a member have a value in the configuration and may be changed
  * at run time: its state (stopped, disabled, drain, standby, spare) and its
@@ -36,10 +36,10 @@ typedef enum lbs_admin_field_t {
 typedef enum lbs_admin_action_t {
     LBS_ADMIN_ENABLE,  /* open again; a standby that is open becomes active */
     LBS_ADMIN_DRAIN,   /* no new sessions */
-    LBS_ADMIN_DISABLE, /* nobody at all */
+    LBS_ADMIN_DISABLE, /* closed to all visitors */
     LBS_ADMIN_STANDBY, /* only when no other is left */
     LBS_ADMIN_SET_WEIGHT,
-    LBS_ADMIN_SET_FLAGS, /* the state is exactly this, says somebody else */
+    LBS_ADMIN_SET_FLAGS, /* the state is exactly this: from balancer-manager */
     LBS_ADMIN_RESET      /* back to what the file says */
 } lbs_admin_action_t;
 
@@ -52,7 +52,7 @@ typedef struct lbs_admin_change_t {
     const char *reason;           /* for the event; NULL: none */
 } lbs_admin_change_t;
 
-/* What the configuration says of a member. */
+/* A member's values in the configuration. */
 typedef struct lbs_admin_values_t {
     apr_uint32_t flags;  /* of LBS_ADMIN_FLAGS */
     apr_uint32_t weight; /* hundredths */
@@ -68,8 +68,8 @@ typedef struct lbs_admin_drain_t {
 const char *lbs_admin_field_name(lbs_admin_field_t field);
 
 /**
- * Make a change, and tell it in the events. A change to what already is
- * changes nothing and tells nothing, so a value may be reported again.
+ * Make a change, and tell it in the events. A change to the value in force
+ * does nothing and writes no event, so a value may be reported again.
  *
  * Not done here, because they need the pool's settings: after ENABLE the
  * caller begins the slow start, after RESET it lifts an ejection.
@@ -83,7 +83,7 @@ const char *lbs_admin_apply(lbs_registry_t *reg, apr_uint32_t slot,
                             const lbs_clock_t *now);
 
 /**
- * Say what the configuration says of a member: once per member and
+ * Report the configuration's values of a member: once per member and
  * configuration pass, after lbs_registry_member() and after a state file was
  * read. Where there is no override the value takes effect; an override whose
  * field the configuration changed is dropped and told in the events.
@@ -94,12 +94,12 @@ void lbs_admin_reconcile(lbs_registry_t *reg, apr_uint32_t slot,
 
 /**
  * Close a draining member to its sessions when its deadline is over, and open
- * it again when the deadline was put off. Tell when nobody is left, once for
- * each drain that was asked for: nothing is in flight, and the table knows no
- * session or the deadline is over. One process, at every tick; and whoever
- * made a change.
+ * it again when the deadline was put off. Write the event "drained" once for
+ * each drain: nothing is in flight, and the table knows no session or the
+ * deadline is over. One process, at every tick; and the process that made a
+ * change.
  *
- * @return 1 when nobody is left since now; the event is told
+ * @return 1 when the member is drained since this call; the event is written
  */
 int lbs_admin_tick(lbs_registry_t *reg, apr_uint32_t slot,
                    const lbs_clock_t *now);
@@ -107,7 +107,7 @@ int lbs_admin_tick(lbs_registry_t *reg, apr_uint32_t slot,
 /** @return the fields an operator changed, one bit each: 1u << field */
 apr_uint32_t lbs_admin_overrides(const lbs_registry_t *reg, apr_uint32_t slot);
 
-/** What an operator asked of the sessions of a draining member. */
+/** How long the sessions of a draining member may stay. */
 void lbs_admin_drain(const lbs_registry_t *reg, apr_uint32_t slot,
                      lbs_admin_drain_t *drain);
 

@@ -32,7 +32,7 @@
 
 #define LBS_SEAT_FIELDS 2 /* that an operator may change, lbs_admin.h */
 
-#define LBS_SEAT_FREE 0u    /* all zero, nobody's */
+#define LBS_SEAT_FREE 0u    /* all zero, free */
 #define LBS_SEAT_CLAIMED 1u /* one process fills or clears it */
 #define LBS_SEAT_LIVE 2u    /* configured */
 #define LBS_SEAT_REMOVED 3u /* no longer configured, sessions may name it */
@@ -63,7 +63,7 @@ typedef struct lbs_member_seat_t {
     lbs_atomic64_t drain_since;            /* Unix microseconds, 0: no drain */
     lbs_atomic64_t drain_deadline; /* monotonic microseconds, 0: none */
     lbs_atomic64_t drain_idle;     /* microseconds, 0: none */
-    lbs_atomic32_t drain_told;     /* 1: an event said that nobody is left */
+    lbs_atomic32_t drain_told;     /* 1: the event "drained" was written */
     char route[LBS_REGISTRY_ROUTE_LEN + 1];
     char url[LBS_REGISTRY_URL_LEN + 1];
 } lbs_member_seat_t;
@@ -101,7 +101,7 @@ struct lbs_registry_t {
     apr_uint32_t naming; /* pass that is open, 0: none */
 };
 
-/** @return 1 when the slot belongs to somebody, removed or not */
+/** @return 1 when the slot belongs to a pool or member, removed or not */
 static inline int lbs_seat_taken(const lbs_seat_t *seat)
 {
     apr_uint32_t state = lbs_atomic_load32_acquire(&seat->state);
@@ -126,7 +126,8 @@ static inline apr_uint32_t lbs_seat_members_end(const lbs_registry_t *reg)
     return end < LBS_REGISTRY_MEMBERS ? end : LBS_REGISTRY_MEMBERS;
 }
 
-/** Take one arrow. @return 1 when this caller took it, 0: it was elsewhere */
+/** Take one arrow. @return 1 when this caller took it; 0: the slot was in
+ * another state */
 static inline int lbs_seat_turn(lbs_seat_t *seat, apr_uint32_t from,
                                 apr_uint32_t to)
 {

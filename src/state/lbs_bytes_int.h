@@ -9,8 +9,8 @@
 
 #include "src/base/lbs_bytes.h"
 
-/* Writing: counts also what did not fit, so that a first run with no room
- * tells how much a second one needs. */
+/* Writing: bytes that do not fit are counted, too, so that a first run without
+ * room tells how much room a second one needs. */
 typedef struct lbs_writer_t {
     unsigned char *bytes;
     apr_size_t room;

@@ -6,7 +6,7 @@
 _Static_assert(LBS_REASONS <= 32, "reasons fit into a mask");
 
 /* One row per decision: its name, the reasons it is counted under, and the
- * one that stands for all that are not among them. */
+ * reason that stands for all others. */
 static const struct {
     const char *name;
     apr_uint32_t reasons;

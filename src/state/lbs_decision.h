@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_decision.h - what was decided for a request, and why.
+/* lbs_decision.h - the decision made for a request, and why.
  *
  * The names appear in the environment of the request, in JSON and in the
  * metrics; they are written in one place, here, and never change.
@@ -14,7 +14,7 @@ typedef enum lbs_decision_t {
     LBS_DECISION_NEW,     /* a pick: no session, or none that is known */
     LBS_DECISION_KEPT,    /* sent to the member of its session */
     LBS_DECISION_MOVED,   /* its member could not take it: another did */
-    LBS_DECISION_REFUSED, /* nobody could take it: 503 */
+    LBS_DECISION_REFUSED, /* no member could take it: 503 */
     LBS_DECISION_LOCAL,   /* served by this httpd itself */
     LBS_DECISIONS
 } lbs_decision_t;
@@ -22,7 +22,7 @@ typedef enum lbs_decision_t {
 typedef enum lbs_reason_t {
     LBS_REASON_NONE,
     LBS_REASON_FIRST,    /* new: it showed no key */
-    LBS_REASON_UNKNOWN,  /* new: its key names nobody */
+    LBS_REASON_UNKNOWN,  /* new: its key names no member */
     LBS_REASON_EXPIRED,  /* new: the session was idle too long */
     LBS_REASON_FORGED,   /* new: no known secret signed its token */
     LBS_REASON_DOWN,     /* moved, refused: the member's check fails */

@@ -2,11 +2,11 @@
 /* lbs_events.h - the last 256 things that happened to members and pools.
  *
  * A ring in shared memory. Any number of processes add to it at once, none
- * waits, and no lock exists that a dying one could keep: adding takes a number
- * and fills the place of that number. Every record carries a check over its
- * number and contents, and a reader takes a record only if the check fits, so
- * it never sees a torn one. A writer killed in the middle costs its record; a
- * writer stopped for 256 others' records may cost one more.
+ * waits, and there is no lock that a dying process could keep: adding takes a
+ * number and fills the place of that number. Every record carries a check over
+ * its number and contents, and a reader takes a record only if the check fits,
+ * so it never sees a torn one. A writer killed in the middle costs its record;
+ * a writer stopped for 256 others' records may cost one more.
  */
 #ifndef LBS_EVENTS_H
 #define LBS_EVENTS_H
@@ -43,7 +43,7 @@ typedef enum lbs_event_kind_t {
 } lbs_event_kind_t;
 
 /* Texts are NUL-terminated and cut where they do not fit: the event is for
- * people; what belongs together is told by the slots and the id. */
+ * people; slots and the id tell which events belong together. */
 typedef struct lbs_event_t {
     apr_time_t at;          /* Unix time, microseconds */
     apr_uint64_t member_id; /* 0 when it is about no member */
@@ -52,7 +52,7 @@ typedef struct lbs_event_t {
     apr_uint32_t kind; /* lbs_event_kind_t */
     char pool[100];
     char member[288]; /* route, else URL */
-    char reason[96];  /* what a member sent may stand here: escape it */
+    char reason[96];  /* may hold text that a member sent: escape it */
 } lbs_event_t;
 
 typedef struct lbs_events_t lbs_events_t; /* opaque, in shared memory */

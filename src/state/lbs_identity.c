@@ -11,7 +11,7 @@
 /* Public and fixed for ever: ids are the same on every server. */
 static const lbs_hash_key_t id_key = {"lbs identity 1."};
 
-/* 0 stands for nobody. */
+/* 0 means none. */
 static apr_uint64_t not_zero(apr_uint64_t id)
 {
     return id != 0 ? id : 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_identity.h - who a pool or a member is: a number made of its names.
+/* lbs_identity.h - the identity of a pool or a member: a number made of its
+ * names.
  *
  * A pool is (server name, pool name); a member is (pool, route), or without a
  * route (pool, URL). The names are hashed whole, with a public key, so the

@@ -9,10 +9,10 @@
 #include "src/state/lbs_snapshot_int.h"
 #include "src/table/lbs_image.h"
 
-/* What 64 changed words take at most: five bytes say where each is. */
+/* The most that 64 changed words take: five bytes give the place of each. */
 #define GROUP_MOST (64 * (5 + 8))
 
-/* What may still have to be written behind a group of words. */
+/* Room for the part that may follow a group of words. */
 #define TAIL_MOST                                                             \
     (LBS_SNAPSHOT_TABLES * LBS_SNAPSHOT_SECTION_HEAD + LBS_SNAPSHOT_CHECK_LEN)
 

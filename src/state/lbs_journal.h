@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_journal.h - writing what has changed behind the image of a state file.
+/* lbs_journal.h - writes changes behind the image of a state file.
  *
  *     lbs_snapshot_encode()   the image, open for changes
  *     lbs_journal_begin()     they follow that one
  *     lbs_journal_encode()    every few seconds: a change, to be appended
  *
  * A change that could not be written whole ends the journal: another image is
- * needed. Of pools and members the journal knows what was last written, of the
- * tables the marks tell (lbs_image.h): so there is one journal per registry.
+ * needed. For pools and members the journal remembers the last record written;
+ * for the tables it reads the marks (lbs_image.h). So there is one journal per
+ * registry.
  *
- * Pure: bytes in memory; the caller does the file. Reading is in
+ * Pure: bytes in memory; the caller writes the file. Reading is in
  * lbs_restore.h.
  */
 #ifndef LBS_JOURNAL_H
@@ -21,8 +22,8 @@
 
 #include "src/state/lbs_snapshot.h"
 
-/* Bytes of one change are enough with this much room. Where more has changed
- * there are several. Memory that is not needed is not touched. */
+/* Bytes of one change are enough with this much room. More changes make
+ * several of them. Memory that is not needed is not touched. */
 #define LBS_JOURNAL_ROOM ((apr_size_t)8 << 20)
 
 typedef struct lbs_journal_t lbs_journal_t; /* opaque, of one thread */

@@ -4,7 +4,7 @@
 #define PID_OF(word) ((apr_uint32_t)((word) >> 32))
 #define SAID_MS_OF(word) ((apr_uint32_t)(word))
 
-/* Wraps every 49 days: one that says so that seldom is silent for long. */
+/* Wraps every 49 days; a holder that seldom renews counts as silent. */
 static int is_silent(apr_uint64_t word, apr_uint32_t now_ms)
 {
     apr_uint32_t age = now_ms - SAID_MS_OF(word);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_lease.h - which process does what one process does for all.
+/* lbs_lease.h - which process does the work that one does for all.
  *
- * One word in shared memory names the holder and when it last said so. Who
- * finds it free, or its holder silent for too long, takes it; a process that
- * dies, or is stopped, loses it by itself. Nobody waits and nothing is locked.
+ * One word in shared memory names the holder and the time of its last renewal.
+ * A process that finds the lease free, or not renewed for too long, takes it;
+ * a process that dies or is stopped loses it by itself. No process waits, and
+ * nothing is locked.
  *
  * A holder that sleeps for longer than a lease and wakes up does at most one
- * more step beside its successor: what is done under a lease must bear that.
+ * more step beside its successor: work done under a lease must bear that.
  */
 #ifndef LBS_LEASE_H
 #define LBS_LEASE_H
@@ -16,9 +17,11 @@
 
 #include "src/base/lbs_atomic.h"
 
-#define LBS_LEASE_US APR_INT64_C(1000000) /* silent so long: it is free */
+#define LBS_LEASE_US                                                          \
+    APR_INT64_C(1000000) /* not renewed for so long: it is                    \
+                            free */
 
-/* Shared; zero: nobody's. Private to lbs_lease.c. */
+/* Shared; zero: free. Private to lbs_lease.c. */
 typedef struct lbs_lease_t {
     lbs_atomic64_t word; /* pid 32 | said so at, milliseconds 32 */
 } lbs_lease_t;
@@ -32,8 +35,8 @@ typedef struct lbs_lease_t {
  */
 int lbs_lease_hold(lbs_lease_t *lease, apr_uint32_t pid, apr_time_t now);
 
-/** Give it up if that process holds it: by itself, or by whoever knows that
- * it is dead. */
+/** Give the lease up if that process holds it. Called by the process itself,
+ * or by one that knows that it is dead. */
 void lbs_lease_drop(lbs_lease_t *lease, apr_uint32_t pid);
 
 #endif

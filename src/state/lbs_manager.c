@@ -4,8 +4,9 @@
 #include "src/base/lbs_assert.h"
 #include "src/state/lbs_block_int.h"
 
-/* Is this value of a field somebody's change? It is if it is neither what was
- * written last nor what is in force, and was there at the last tick already.
+/* Did somebody change this field in balancer-manager? Yes if its value is
+ * neither the one written last nor the one in force, and was there at the last
+ * tick already.
  */
 static int is_news(lbs_member_seat_t *seat, lbs_admin_field_t field,
                    apr_uint32_t shown, apr_uint32_t in_force)

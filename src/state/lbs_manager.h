@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_manager.h - keeping step with mod_proxy's own record of a member.
  *
- * balancer-manager changes mod_proxy's record and tells nobody. So one
- * process looks at it at every tick. What it must not do is take its own
- * side's change, not yet written there, for one made there, nor believe what
- * stands there for a moment while a restart copies the configuration over it.
- * Hence it remembers what was written there last, and a value that is not
- * that counts when it is found there twice.
+ * balancer-manager changes mod_proxy's record without notice, so one process
+ * looks at the record at every tick. It must not mistake this module's change,
+ * not yet written there, for one made there; nor believe a value that stands
+ * there for a moment while a restart copies the configuration over it. So it
+ * remembers the value that was written last, and another value counts when it
+ * is found twice.
  */
 #ifndef LBS_MANAGER_H
 #define LBS_MANAGER_H
@@ -14,12 +14,12 @@
 #include "src/state/lbs_admin.h"
 
 /**
- * Compare, and take over what somebody changed in balancer-manager: through
+ * Compare, and take over a change made in balancer-manager: through
  * lbs_admin_apply(), so it becomes an override and an event. One process, at
  * every tick.
  *
- * @param shown  what mod_proxy's record says now
- * @param want   out, when 1 is returned: what it should say
+ * @param shown  the values in mod_proxy's record now
+ * @param want  out, when 1 is returned: the values it should have
  * @return 1: write *want into the record, then call lbs_manager_wrote();
  *         0: nothing to do
  */

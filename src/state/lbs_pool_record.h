@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_pool_record.h - what is counted per pool, in shared memory.
+/* lbs_pool_record.h - counters of one pool, in shared memory.
  *
  * One record per pool slot of the registry, all zero when new. Every field
  * stands for itself and is changed by every process with relaxed atomics: the
@@ -20,7 +20,7 @@
 typedef enum lbs_panic_t {
     LBS_PANIC_NONE,
     LBS_PANIC_IGNORED, /* checks are ignored where connections are accepted */
-    LBS_PANIC_DEAD,    /* no member accepts one: nothing to be done */
+    LBS_PANIC_DEAD,    /* no member accepts a connection: checks are right */
     LBS_PANIC_LAST     /* no checks; visitors may try their luck */
 } lbs_panic_t;
 

@@ -17,7 +17,8 @@ static apr_uint32_t minute_in(apr_uint64_t word)
     return (apr_uint32_t)(word >> 32);
 }
 
-/* The word as it is read in a minute: what is older than one has no part. */
+/* The word as it is read in a minute, without what is older than one
+ * minute. */
 static apr_uint64_t moved_to(apr_uint64_t word, apr_uint32_t minute)
 {
     apr_uint64_t before = 0;

@@ -10,9 +10,9 @@
 /* A request that binds a session does so before it is counted out.
  *
  * Accepted: a process that sleeps in here while reloads bring the member back
- * and remove it again would judge by what it saw before. That takes minutes
- * of sleep in a few instructions; exactness would take a generation in every
- * word of the table. */
+ * and remove it again would judge by the old state. That takes minutes of
+ * sleep in a few instructions; exactness would take a generation in every word
+ * of the table. */
 static int nobody_means(const lbs_registry_t *reg, apr_uint32_t slot,
                         apr_time_t sweep_began, apr_uint32_t words,
                         apr_time_t now)
@@ -33,9 +33,9 @@ static int nobody_means(const lbs_registry_t *reg, apr_uint32_t slot,
     return quiet_at != 0 && quiet_at < (apr_uint64_t)sweep_began && words == 0;
 }
 
-/* Forget all about a slot that is CLAIMED. The identity goes first: nobody
- * shall find a member that is half cleared. The gauge stays closed until the
- * next one gets it. */
+/* Clear a slot that is CLAIMED. The identity goes first, so that no process
+ * finds a member that is half cleared. The gauge stays closed until the next
+ * member gets it. */
 static void clear_member(lbs_registry_t *reg, apr_uint32_t slot)
 {
     lbs_member_seat_t *seat = &reg->seats[slot];

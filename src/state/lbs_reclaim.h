@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_reclaim.h - when the slot of a removed member may go to another one.
  *
- * A slot is what a word of the session table names: given away too early, it
- * would send the sessions of one member to another. A removed member takes no
- * new requests, so once its last one has left nobody can bind a session to it
+ * The words of the session table name slots: given away too early, it would
+ * send the sessions of one member to another. A removed member takes no new
+ * requests, so once its last request has left no session can be bound to it
  * any more. A sweep that began after that and found no word of it proves that
  * there is none.
  */
@@ -13,7 +13,7 @@
 #include "src/state/lbs_registry.h"
 
 /**
- * Free the slots of removed members that nobody can mean any more. One
+ * Free the slots of removed members that no session names any more. One
  * process does this, after each complete sweep of the table and its chain.
  *
  * @param sweep_began  monotonic microseconds: when that sweep began

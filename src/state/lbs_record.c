@@ -231,8 +231,9 @@ void lbs_record_give_pool(const lbs_saved_pool_t *record,
     }
 }
 
-/* A deadline on the monotonic clock means nothing after a restart: kept is
- * what is left of it. Plus 1, because a deadline that is over is still one. */
+/* A deadline on the monotonic clock means nothing after a restart: the time
+ * that is left of it is kept. Plus 1, because a deadline that is over is still
+ * one. */
 static apr_uint64_t left_of(apr_uint64_t deadline, apr_time_t now)
 {
     if (deadline == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_record_int.h - what a state file keeps of one pool or member.
+/* lbs_record_int.h - one pool's or member's part of a state file.
  *
- * Two steps each way: shared memory <-> plain record <-> bytes. The second is
- * one function for both directions, so that what is written is what is read.
+ * Two steps each way: shared memory <-> plain record <-> bytes. The second
+ * step is one function for both directions, so that reading and writing agree.
  */
 #ifndef LBS_RECORD_INT_H
 #define LBS_RECORD_INT_H
@@ -10,7 +10,7 @@
 #include "src/state/lbs_block_int.h"
 #include "src/state/lbs_bytes_int.h"
 
-/* What is kept of a pool. */
+/* The record of a pool. */
 typedef struct lbs_saved_pool_t {
     apr_uint64_t id;
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
@@ -24,19 +24,19 @@ typedef struct lbs_saved_pool_t {
     } readers[LBS_POOL_READERS];
 } lbs_saved_pool_t;
 
-/* What became of a member beside what its operator said. */
+/* A member's state beside its operator's overrides. */
 #define LBS_SAVED_DRAINED 1u /* its drain was over */
 #define LBS_SAVED_DOWN 2u    /* its check failed */
-#define LBS_SAVED_TOLD 4u    /* an event said that its drain left nobody */
+#define LBS_SAVED_TOLD 4u    /* the event "drained" was written */
 
-/* What is kept of a member. */
+/* The record of a member. */
 typedef struct lbs_saved_member_t {
     apr_uint64_t id;
     apr_uint32_t slot; /* its number in the words of this file */
     apr_uint64_t quantum_us;
     apr_uint32_t overrides;
-    apr_uint32_t file[LBS_SEAT_FIELDS];  /* what the configuration said */
-    apr_uint32_t value[LBS_SEAT_FIELDS]; /* what was in force */
+    apr_uint32_t file[LBS_SEAT_FIELDS];  /* the values in the configuration */
+    apr_uint32_t value[LBS_SEAT_FIELDS]; /* the values in force */
     apr_uint32_t closed;                 /* LBS_SAVED_* */
     apr_uint64_t drain_since;            /* Unix microseconds */
     apr_uint64_t drain_left;             /* until the deadline, plus 1 */

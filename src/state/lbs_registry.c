@@ -258,8 +258,8 @@ static void raise_to(lbs_atomic32_t *high, apr_uint32_t value)
     }
 }
 
-/* The field's last byte stays 0, so that a reader who comes in between finds
- * an end. The caller has checked that the text fits. */
+/* The field's last byte stays 0, so that a reader in between finds an end. The
+ * caller has checked that the text fits. */
 static void put_text(char *field, const char *text)
 {
     memcpy(field, text, strlen(text) + 1);
@@ -287,8 +287,8 @@ static apr_status_t name_seat(const lbs_registry_t *reg, lbs_seat_t *seat,
     return APR_SUCCESS;
 }
 
-/* The URL is no identity where there is a route. Who reads it just now may
- * see half of each, once, on a page. */
+/* Where there is a route the URL is no identity. A reader at this moment may
+ * see half of each URL, once, on a page. */
 static void update_url(lbs_member_seat_t *seat, const char *url)
 {
     if (strcmp(seat->url, url) != 0) {
@@ -340,7 +340,7 @@ static apr_status_t add_pool(lbs_registry_t *reg, apr_uint64_t id,
     lbs_atomic_store32_relaxed(&seat->seat.came, reg->naming);
     lbs_atomic_store32_relaxed(&seat->seat.named, reg->naming);
     lbs_atomic_store64_relaxed(&reg->pool_ids[at], id);
-    /* Naming is one at a time: nobody else takes a claimed seat. */
+    /* One process at a time names slots: no other takes a claimed seat. */
     (void)lbs_seat_turn(&seat->seat, LBS_SEAT_CLAIMED, LBS_SEAT_LIVE);
     *slot = at;
     return APR_SUCCESS;
@@ -457,10 +457,10 @@ apr_status_t lbs_registry_member(lbs_registry_t *reg, apr_uint32_t pool_slot,
 
 typedef enum verdict_t { STAYS, CAME, WENT } verdict_t;
 
-/* What the pass means for one slot. One left CLAIMED by a process that died,
- * or that is just being cleared, goes the way of the removed ones, without a
- * name: it may have another slot by now. A member is closed before it counts
- * as removed: lbs_reclaim.c relies on it. */
+/* What a configuration pass does to one slot. A slot left CLAIMED by a process
+ * that died, or just being cleared, becomes REMOVED without a name: its member
+ * may have another slot by now. A member is closed before it counts as
+ * removed: lbs_reclaim.c relies on it. */
 static verdict_t judge(lbs_seat_t *seat, lbs_atomic64_t *id,
                        lbs_gauge_t *gauge, apr_uint32_t pass)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_registry.h - who the pools and members are, and where their state lies.
+/* lbs_registry.h - identities of pools and members, and where their state
+ * lies.
  *
  * All of it is one flat block without pointers: anonymous shared memory that
  * outlives graceful restarts. The block is all zero when new and touched
@@ -13,10 +14,10 @@
  * remove as it likes. A name too long for its field is refused, never cut, so
  * no two names ever become equal.
  *
- * Who may call what: naming (begin, pool, member, commit) is done by the
- * parent while it starts or restarts; a member added at run time is named by
- * whoever holds the caller's own mutex for that. Everything else runs in any
- * process and any thread at any time, without locks.
+ * Callers: the parent names (begin, pool, member, commit) while it starts or
+ * restarts; a member added at run time is named by the holder of the caller's
+ * own mutex. All other functions run in any process and thread at any time,
+ * without locks.
  */
 #ifndef LBS_REGISTRY_H
 #define LBS_REGISTRY_H
@@ -51,10 +52,10 @@
 /* Both clocks, read at the same moment. */
 typedef struct lbs_clock_t {
     apr_time_t mono; /* microseconds, never goes back: all intervals */
-    apr_time_t wall; /* Unix microseconds: what people and files read */
+    apr_time_t wall; /* Unix microseconds: for people and files */
 } lbs_clock_t;
 
-/* What a new block is given. */
+/* The keys and clocks of a new block. */
 typedef struct lbs_registry_seed_t {
     lbs_clock_t started;
     lbs_hash_key_t table_key;                      /* random */
@@ -63,9 +64,9 @@ typedef struct lbs_registry_seed_t {
 
 typedef struct lbs_registry_t lbs_registry_t; /* opaque, private */
 
-/* What the registry knows of a pool or member. The texts lie in the block:
- * they do not change as long as the slot belongs to this identity, and are
- * terminated whatever happens. */
+/* A pool or member in the registry. The texts lie in the block: they do not
+ * change as long as the slot belongs to this identity, and are terminated
+ * whatever happens. */
 typedef struct lbs_registry_pool_info_t {
     apr_uint64_t id;
     const char *vhost; /* server name as configured, with port if any */
@@ -118,12 +119,13 @@ apr_status_t lbs_registry_open(lbs_registry_t **reg, void *block,
 /** @return a hash of how a block is laid out in this build */
 apr_uint64_t lbs_registry_layout(void);
 
-/* Naming what is configured ---------------------------------------------- */
+/* Naming the pools and members of a configuration
+ * ---------------------------------------------- */
 
 /**
- * Begin a configuration pass: what is not named until the commit is removed.
- * A pass that is never committed removes nothing; what it added is removed
- * by the next one that does not name it.
+ * Begin a configuration pass: pools and members that are not named until the
+ * commit are removed. A pass that is never committed removes nothing; a later
+ * pass removes its additions if it does not name them.
  */
 void lbs_registry_begin(lbs_registry_t *reg);
 
@@ -144,8 +146,8 @@ apr_status_t lbs_registry_pool(lbs_registry_t *reg, const char *vhost,
                                int *created);
 
 /**
- * Name a member: find its slot, or give it one. A member that comes back
- * finds its slot and all that was counted, as long as it was not reused.
+ * Name a member: find its slot, or give it one. A member that comes back finds
+ * its slot and its counters, as long as the slot was not reused.
  *
  * Cost: linear in the members there are.
  *
@@ -165,9 +167,10 @@ apr_status_t lbs_registry_member(lbs_registry_t *reg, apr_uint32_t pool_slot,
                                  apr_uint32_t *slot, int *created);
 
 /**
- * End a configuration pass. What it did not name becomes removed: the members
- * get LBS_F_REMOVED and keep their slot until lbs_reclaim_slots(). What
- * came or went is told in the events, except at the first commit of a block.
+ * End a configuration pass. Pools and members that it did not name become
+ * removed: the members get LBS_F_REMOVED and keep their slot until
+ * lbs_reclaim_slots(). Events tell what was added and removed, except at the
+ * first commit of a block.
  */
 void lbs_registry_commit(lbs_registry_t *reg, const lbs_clock_t *now);
 
@@ -219,7 +222,8 @@ const lbs_hash_key_t *lbs_registry_table_key(const lbs_registry_t *reg);
 const unsigned char *lbs_registry_secret(const lbs_registry_t *reg);
 
 /**
- * Take the keys of an earlier run. Only before anybody has used the others.
+ * Take the keys of an earlier run. Only before the registry's own keys were
+ * used.
  */
 void lbs_registry_set_keys(lbs_registry_t *reg,
                            const lbs_hash_key_t *table_key,
@@ -236,17 +240,17 @@ lbs_gauge_t *lbs_registry_gauges(const lbs_registry_t *reg);
 lbs_member_record_t *lbs_registry_member_record(const lbs_registry_t *reg,
                                                 apr_uint32_t slot);
 
-/** @return what the session table keeps per member slot */
+/** @return the session table's array of member slots */
 lbs_table_slots_t *lbs_registry_slots(const lbs_registry_t *reg);
 
 /** @return this process's view of the children's rows */
 const lbs_rows_t *lbs_registry_rows(const lbs_registry_t *reg);
 
-/** @return what a pool did lately; slot below LBS_REGISTRY_POOLS */
+/** @return the pool's time series; slot below LBS_REGISTRY_POOLS */
 lbs_ring_t *lbs_registry_pool_ring(const lbs_registry_t *reg,
                                    apr_uint32_t slot);
 
-/** @return what a member did lately; slot below LBS_REGISTRY_MEMBERS */
+/** @return the member's time series; slot below LBS_REGISTRY_MEMBERS */
 lbs_ring_t *lbs_registry_ring(const lbs_registry_t *reg, apr_uint32_t slot);
 
 /** @return the ring of events */

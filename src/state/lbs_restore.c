@@ -13,7 +13,7 @@ _Static_assert(LBS_RESTORE_HEAD == LBS_SNAPSHOT_HEAD_LEN,
 
 /* Is it ours? ------------------------------------------------------------ */
 
-/* Does the image take so much of the file as it may? */
+/* Does the image fit the file? */
 static int fits_into(const unsigned char *head, apr_uint64_t len)
 {
     apr_uint64_t image = lbs_bytes_get64(head + 16);
@@ -188,7 +188,7 @@ int lbs_restore_check_members(const lbs_restore_t *restore, lbs_reader_t r,
     return !r.short_of && r.left == 0;
 }
 
-/* What there is of it lies in the section whole, and nothing else does. */
+/* The section holds all of its records and nothing else. */
 int lbs_restore_check_forgotten(lbs_reader_t r)
 {
     apr_uint32_t members = lbs_reader_get32(&r);

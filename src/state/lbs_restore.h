@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_restore.h - reading the bytes of a state file.
  *
- * An image is taken whole or refused whole, with a sentence for the log; it is
- * never believed. Of the changes behind it those are taken that are whole, up
- * to the first that is not: that is what a crash leaves. What it says is given
- * to who has the same identity now; identities that are not configured any
- * more are forgotten. A start goes:
+ * An image is taken whole or refused whole, with a sentence for the log;
+ * nothing in it is believed unchecked. Changes behind it are taken up to the
+ * first that is not whole, which is what a crash leaves. Saved state goes to
+ * the pool or member with the same identity; identities that are not
+ * configured any more are forgotten. A start goes:
  *
- *     lbs_restore_open()      is it a state file, and ours?
- *     lbs_registry_begin(), lbs_registry_pool(), lbs_registry_member() ...
- *     set quantum_us of the member's slots
- *     lbs_restore_registry()  keys, counters, operators' changes
- *     lbs_admin_reconcile()   for each member, also if that was done before:
- *                             the configuration may have been edited
- *     lbs_restore_forgotten() what an administrator wanted forgotten
- *     lbs_restore_table()     each into one formatted for as many sessions
- *     lbs_registry_commit()
+ *     lbs_restore_open() is it a state file, and ours? lbs_registry_begin(),
+ *     lbs_registry_pool(), lbs_registry_member() ... set quantum_us of the
+ *     member's slots lbs_restore_registry() keys, counters, operators' changes
+ *     lbs_admin_reconcile() for each member, also if that was done before: the
+ *     configuration may have been edited lbs_restore_forgotten() sessions that
+ *     an administrator had forgotten lbs_restore_table() each into one
+ *     formatted for as many sessions lbs_registry_commit()
  */
 #ifndef LBS_RESTORE_H
 #define LBS_RESTORE_H
@@ -40,7 +38,7 @@
 
 typedef struct lbs_restore_t lbs_restore_t; /* opaque, private */
 
-/* What a file says of itself. */
+/* The head of a file. */
 typedef struct lbs_restore_info_t {
     apr_time_t saved;            /* Unix microseconds */
     apr_interval_time_t elapsed; /* since then, never negative */
@@ -52,15 +50,15 @@ typedef struct lbs_restore_info_t {
     apr_uint32_t sessions[LBS_SNAPSHOT_TABLES]; /* each was formatted for */
 } lbs_restore_info_t;
 
-/* What became of it. */
+/* Counts of what was restored. */
 typedef struct lbs_restore_report_t {
     apr_uint32_t pools;   /* records that found their pool */
     apr_uint32_t members; /* records that found their member */
 } lbs_restore_report_t;
 
 /**
- * Could a file be ours, as far as its first bytes tell? Whatever else lies
- * there may be of any size: it is not to be read to its end.
+ * Could a file be ours, as far as its first bytes tell? Another file may be of
+ * any size and is not to be read to its end.
  *
  * @param bytes  have of them: LBS_RESTORE_HEAD, all of a shorter file, or more
  * @param len    of the whole file
@@ -70,8 +68,8 @@ const char *lbs_restore_head(const unsigned char *bytes, apr_size_t have,
                              apr_uint64_t len);
 
 /**
- * Look at the bytes of a file and see whether they can be used at all. Cost:
- * linear in len, whatever the bytes are.
+ * Check whether the bytes of a file can be used at all. Cost: linear in len,
+ * whatever the bytes are.
  *
  * @param restore       out: lives as long as pool; written only on success
  * @param bytes         len of them; must outlive the view
@@ -86,16 +84,16 @@ const char *lbs_restore_open(lbs_restore_t **restore,
                              const apr_uint64_t *fingerprints, int count,
                              apr_pool_t *pool);
 
-/** What the file says of itself. */
+/** The file's head. */
 void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info);
 
 /**
  * Give the registry its keys, and every pool and member that was named by now
  * its counters and overrides. Nobody else uses the registry yet.
  *
- * @param eject   by pool slot, LBS_REGISTRY_POOLS of them: what makes members
- *                of that pool be ejected; NULL where ejection is off: then
- *                nobody comes back ejected
+ * @param eject  by pool slot, LBS_REGISTRY_POOLS of them: what makes members
+ *                of that pool be ejected; NULL where ejection is off: then no
+ *                member comes back ejected
  * @param report  out
  */
 void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
@@ -103,7 +101,7 @@ void lbs_restore_registry(lbs_restore_t *restore, lbs_registry_t *reg,
                           lbs_restore_report_t *report);
 
 /**
- * Have forgotten what was to be forgotten, in a block that is all zero. After
+ * Restore the list of forgotten sessions into a block that is all zero. After
  * lbs_restore_registry(), which knows the members.
  */
 void lbs_restore_forgotten(const lbs_restore_t *restore,

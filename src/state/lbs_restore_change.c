@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_restore_change.c - what stands behind the image of a state file; see
+/* lbs_restore_change.c - the changes behind the image of a state file; see
  * lbs_restore_int.h. */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_restore_give.c - what a state file holds, back into shared memory; see
- * lbs_restore_int.h. */
+/* lbs_restore_give.c - puts the contents of a state file back into shared
+ * memory; see lbs_restore_int.h. */
 #include <string.h>
 
 #include "src/state/lbs_restore_int.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_restore_int.h - a state file that is being read, for its three parts:
- * lbs_restore.c opens it, lbs_restore_change.c reads what stands behind the
- * image, lbs_restore_give.c gives it back.
+ * lbs_restore.c opens it, lbs_restore_change.c reads the changes behind the
+ * image, lbs_restore_give.c puts all of it back.
  */
 #ifndef LBS_RESTORE_INT_H
 #define LBS_RESTORE_INT_H
@@ -15,8 +15,8 @@ typedef struct lbs_saved_table_t {
     lbs_reader_t chunks; /* they were read once and are sound */
 } lbs_saved_table_t;
 
-/* One change, or the image as the first of them. Readers of what is not in it
- * are empty; all that is was read once and is sound. */
+/* One change, or the image as the first of them. Readers of missing sections
+ * are empty; all sections that are there were checked once. */
 typedef struct lbs_saved_change_t {
     apr_time_t wall;
     apr_time_t mono;
@@ -72,7 +72,7 @@ int lbs_restore_check_forgotten(lbs_reader_t r);
  *
  * @param map    out: which of them are not zero
  * @param words  out: the bytes of those
- * @return how many; 0: they are not all there, or more than that
+ * @return how many; 0: some are missing, or there are more than that
  */
 apr_uint64_t lbs_restore_chunk(lbs_reader_t *r, apr_uint64_t left,
                                apr_uint64_t *map, const unsigned char **words);

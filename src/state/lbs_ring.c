@@ -172,7 +172,7 @@ static void read_last(const lbs_atomic64_t *words, apr_uint64_t count,
     }
 }
 
-/* Where to end: at what was booked last, as long as somebody books; he may be
+/* Where to end: at the last step booked, as long as a process books; it may be
  * a step behind the reader. */
 static apr_uint64_t end_of(apr_uint64_t next, apr_uint64_t now)
 {

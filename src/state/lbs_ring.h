@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_ring.h - what a member or pool did lately, for the plots of the page.
+/* lbs_ring.h - time series of a member or pool, for the plots of the page.
  *
  * Two rings of samples in shared memory: one per 5 seconds for 5 minutes, one
  * per 5 minutes for a day. One process feeds them from counters that only
- * grow; anybody reads. A sample is one word, so none is ever seen torn; its
- * four numbers keep 10 bits, more than a plot shows.
+ * grow; any process reads. A sample is one word, so none is ever seen torn;
+ * its four numbers keep 10 bits, more than a plot shows.
  */
 #ifndef LBS_RING_H
 #define LBS_RING_H
@@ -31,7 +31,7 @@ typedef struct lbs_ring_t {
 
 _Static_assert(sizeof(lbs_ring_t) == 2816, "44 cache lines");
 
-/* What is fed: two counters, and two figures of the moment. */
+/* The input: two counters, and two figures of the moment. */
 typedef struct lbs_ring_totals_t {
     apr_uint64_t requests; /* ever */
     apr_uint64_t errors;   /* ever */
@@ -40,7 +40,7 @@ typedef struct lbs_ring_totals_t {
 } lbs_ring_totals_t;
 
 typedef struct lbs_ring_sample_t {
-    int known;             /* 0: nobody was there to count; the rest is 0 */
+    int known;             /* 0: no process counted; the rest is 0 */
     apr_uint64_t requests; /* in that time */
     apr_uint64_t errors;
     apr_uint64_t p50_us; /* 0: no answers */
@@ -48,10 +48,10 @@ typedef struct lbs_ring_sample_t {
 } lbs_ring_sample_t;
 
 /**
- * Take what was counted so far. To be called about once a second, by one
- * process at a time; what it finds is booked when a step is over. After a
- * pause (another process took over) it is spread over the steps missed, after
- * five minutes it is dropped.
+ * Take the counters. To be called about once a second, by one process at a
+ * time; the difference is booked when a step is over. After a pause (another
+ * process took over) it is spread over the steps missed, after five minutes it
+ * is dropped.
  *
  * @param now  monotonic microseconds
  */

@@ -112,7 +112,7 @@ static void put_members(lbs_writer_t *w, const lbs_registry_t *reg,
     while ((slot = lbs_registry_next_member(reg, LBS_REGISTRY_NONE, slot))
            != LBS_REGISTRY_NONE) {
         lbs_record_take_member(&record, reg, slot, now);
-        /* One that was just freed is not: nothing names it. */
+        /* A slot that was just freed is left out: no session names it. */
         if (lbs_record_member_is_sound(&record)) {
             lbs_record_code_member(&codec, &record);
             count++;

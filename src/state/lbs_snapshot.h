@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_snapshot.h - writing the bytes of a state file: an image of everything.
- * What changes later is written behind it, by lbs_journal.h.
+ * lbs_journal.h writes later changes behind it.
  *
  * Everything is saved under identities; slots are numbers that mean something
  * inside one file only. Others go on working meanwhile: every number and
  * every session that is written was right at some moment of the writing.
  * Reading is in lbs_restore.h.
  *
- * Pure: bytes in memory; the caller does the file.
+ * Pure: bytes in memory; the caller writes the file.
  */
 #ifndef LBS_SNAPSHOT_H
 #define LBS_SNAPSHOT_H
@@ -21,7 +21,7 @@
 
 #define LBS_SNAPSHOT_TABLES (1 + LBS_TABLE_CHAIN) /* at most */
 
-/* What is saved; the caller's. */
+/* The state to be saved; the caller's. */
 typedef struct lbs_snapshot_t {
     const lbs_registry_t *reg;
     /* The chain, each table by itself, the newest first. */
@@ -52,8 +52,7 @@ apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from);
  * @param bytes  out, room bytes of the caller's
  * @param len    out: how many were written; written only on APR_SUCCESS
  * @return APR_SUCCESS; APR_ENOSPC: room was less than lbs_snapshot_room()
- *         says; APR_EINTR: it was given up. Then what is in the buffer is of
- *         no use
+ *         says; APR_EINTR: it was given up. Then the buffer is of no use
  */
 apr_status_t lbs_snapshot_encode(const lbs_snapshot_t *from,
                                  const lbs_clock_t *now, unsigned char *bytes,

@@ -46,7 +46,7 @@
  *     check       8, over everything from "more" on
  *
  * A change that is not whole, or does not follow from what stands before it,
- * is the end: what a crash in mid-writing leaves.
+ * is the end: a crash while writing leaves such a change.
  *
  * Version 1 had no flags, no "dims" (they were lbs_record_dims_v1), and
  * nothing behind the image. It is read.
@@ -99,7 +99,7 @@ void lbs_snapshot_end_section(lbs_writer_t *w, apr_size_t start);
 void lbs_snapshot_put_count(lbs_writer_t *w, apr_size_t at,
                             apr_uint32_t count);
 
-/** Write the section of what is forgotten; nothing where nothing is. */
+/** Write the section of forgotten sessions; none, if nothing was forgotten. */
 void lbs_snapshot_put_forgotten(lbs_writer_t *w,
                                 const lbs_forgotten_t *forgotten);
 

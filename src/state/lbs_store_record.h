@@ -2,9 +2,9 @@
 /* lbs_store_record.h - a session as it is kept in a store that servers share.
  *
  * A store (any socache provider) holds names and values. The name is a keyed
- * hash: who reads the store learns neither addresses nor session ids. The
+ * hash: a reader of the store learns neither addresses nor session ids. The
  * value names a member by identity, never by number, and carries a MAC over
- * itself and its name: who can write to the store can drop sessions, but can
+ * itself and its name: a writer without the secret can drop sessions, but can
  * neither make one, nor give one visitor's record to another. Every server
  * with the same secret reads and writes the same bytes.
  *
@@ -21,7 +21,7 @@
 #define LBS_STORE_RECORD_NAME_LEN 32  /* characters, without the NUL */
 #define LBS_STORE_RECORD_VALUE_LEN 48 /* bytes */
 
-/* What is derived from one secret; plain data, copy it freely. */
+/* Keys derived from one secret; plain data, copy it freely. */
 typedef struct lbs_store_record_secret_t {
     lbs_hash_key_t name[2];
     lbs_hash_key_t mac[2];
@@ -34,7 +34,7 @@ typedef struct lbs_store_record_t {
 } lbs_store_record_t;
 
 /**
- * Derive what names and values are made with.
+ * Derive the keys for names and values.
  *
  * @param out     the caller's
  * @param master  the secret that the servers share, already hashed to a key
@@ -74,10 +74,10 @@ void lbs_store_record_encode(const lbs_store_record_secret_t *secret,
  * @param value   what the store gave, any len bytes
  * @param now     Unix seconds
  * @param record  out: written only on APR_SUCCESS
- * @return APR_SUCCESS; APR_TIMEUP: over, a session that expired;
- *         APR_EINVAL: no value of this version; APR_EGENERAL: made by nobody
- *         with this secret, or for another name: try an older secret, else
- *         treat it as never seen
+ * @return APR_SUCCESS; APR_TIMEUP: over, a session that expired; APR_EINVAL:
+ *         no value of this version; APR_EGENERAL: not made with this secret,
+ *         or for another name: try an older secret, else treat it as never
+ *         seen
  */
 apr_status_t lbs_store_record_decode(const lbs_store_record_secret_t *secret,
                                      const char *name, const void *value,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_alert.c - what an operator should know first, in sentences. */
+/* lbs_alert.c - alerts: problems that an operator should see first. */
 #include "src/view/lbs_alert.h"
 
 #include <apr_strings.h>
@@ -154,7 +154,8 @@ static const char *append(apr_pool_t *memory, const char *list,
                              lbs_human_count(memory, count), " ", what, NULL);
 }
 
-/* "2 disabled, 1 of weight 0": why nobody is left who takes new visitors. */
+/* "2 disabled, 1 of weight 0": why no member is left that takes new
+ * visitors. */
 static const char *closed_by(apr_pool_t *memory, const lbs_view_pool_t *pool)
 {
     const char *list = "";
@@ -310,8 +311,8 @@ static void look_at_table(list_t *list)
 {
     const lbs_view_table_t *table = &list->view->table;
 
-    /* After the table was made larger, or the flood is over, what was lost
-     * long ago is still in the numbers, but no longer news. */
+    /* After the table was made larger, or the flood is over, old losses are
+     * still in the numbers, but no longer news. */
     if (table->evicted_live > 0
         && table->entries > table->capacity - table->capacity / 10) {
         add(list, LBS_ALERT_ATTENTION, LBS_ALERT_TABLE_FULL, NULL,

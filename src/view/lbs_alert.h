@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_alert.h - what an operator should know first, in sentences.
+/* lbs_alert.h - alerts: problems that an operator should see first.
  *
  * One list for the page's banner, JSON, metrics, mod_status and `lbctl
- * doctor`, so that they agree on what is wrong.
+ * doctor`, so that they agree.
  */
 #ifndef LBS_ALERT_H
 #define LBS_ALERT_H
@@ -20,7 +20,7 @@ typedef enum lbs_alert_level_t {
 
 /* In order of gravity, within a level. */
 typedef enum lbs_alert_code_t {
-    LBS_ALERT_NO_MEMBER,      /* nobody takes visitors, or new ones */
+    LBS_ALERT_NO_MEMBER,      /* no member takes visitors, or new ones */
     LBS_ALERT_PANIC,          /* every check fails */
     LBS_ALERT_MEMBER_DEAD,    /* it accepts no connections */
     LBS_ALERT_MEMBER_OUT,     /* its check fails, or it is ejected */
@@ -48,8 +48,8 @@ typedef struct lbs_alert_t {
 /** @return "act", "attention" or "note" */
 const char *lbs_alert_level_name(lbs_alert_level_t level);
 
-/* The first so many; with more pools than that in trouble the page lists them
- * below anyway. */
+/* The most alerts that are kept; with more pools in trouble the page lists
+ * them below anyway. */
 #define LBS_ALERTS_MAX 64
 
 typedef struct lbs_alerts_t {
@@ -57,11 +57,11 @@ typedef struct lbs_alerts_t {
     lbs_alert_t alert[LBS_ALERTS_MAX];
 } lbs_alerts_t;
 
-/** @return members that take visitors who have no session yet */
+/** @return members that take visitors without a session */
 apr_uint32_t lbs_alert_open(const lbs_view_pool_t *pool);
 
-/** @return what is wrong, gravest first: by level, then by code; lives as long
- * as the pool */
+/** @return the alerts, gravest first: by level, then by code; lives as long as
+ * the pool */
 const lbs_alerts_t *lbs_alert_list(apr_pool_t *pool, const lbs_view_t *view);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_change.c - what somebody wants changed, checked and in numbers. */
+/* lbs_change.c - a change asked for by a form, checked and in numbers. */
 #include "src/view/lbs_change.h"
 
 #include <string.h>
@@ -131,8 +131,8 @@ static const char *check_values(apr_pool_t *pool, const lbs_form_t *form,
     if (out->key != NULL && out->cookie != NULL) {
         return "there is a key and a cookie, wanted is one of them";
     }
-    /* A page's form has both fields always; in a script's an empty one is a
-     * variable that was not set, and all sessions were not meant. */
+    /* A page's form has both fields always; in a script's form an empty field
+     * is a variable that was not set, so all sessions were not meant. */
     if (out->key == NULL && out->cookie == NULL && out->nonce == NULL
         && (lbs_form_get(form, "key") != NULL
             || lbs_form_get(form, "cookie") != NULL)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_change.h - what somebody wants changed, checked and in numbers. */
+/* lbs_change.h - a change asked for by a form, checked and in numbers. */
 #ifndef LBS_CHANGE_H
 #define LBS_CHANGE_H
 
@@ -44,7 +44,7 @@ lbs_change_action_t lbs_change_action_find(const char *name);
  * @param form  parsed; a field it does not know, one that does not belong to
  *              the action and a value out of range are refused
  * @param out   out: strings as in form; not to be used on failure
- * @return NULL; else a sentence naming field, value and what was wanted
+ * @return NULL; else a sentence naming field, value and the values allowed
  */
 const char *lbs_change_check(apr_pool_t *pool, const lbs_form_t *form,
                              lbs_change_t *out);

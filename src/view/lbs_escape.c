@@ -80,7 +80,7 @@ static const char *for_label(char c)
     }
 }
 
-/* One bit for each way of escaping that has something to do about a byte. */
+/* One bit for each way of escaping that changes a byte. */
 #define ALL_BITS                                                              \
     (1u << LBS_OUT_PLAIN | 1u << LBS_OUT_HTML | 1u << LBS_OUT_LABEL)
 

@@ -7,8 +7,8 @@
  * pool have the same keys in the same order, and so have all events: one
  * object is made for them and gets the values of one after the other.
  *
- * Whatever there is no memory for fails the document at once, so an object
- * with a part missing is never handed on.
+ * When memory runs out the document fails at once, so an object with a part
+ * missing is never handed on.
  */
 #include "src/view/lbs_json.h"
 
@@ -98,7 +98,7 @@ static void put_count(frame_t *frame, const char *key, apr_uint64_t value)
                 value < APR_INT64_MAX ? (json_int_t)value : APR_INT64_MAX);
 }
 
-/* Seconds; what would be negative never was. */
+/* Seconds; a negative number means never. */
 static void put_seconds(frame_t *frame, const char *key, apr_int64_t value)
 {
     put_integer(frame, key, value > 0 ? value : 0);
@@ -106,7 +106,7 @@ static void put_seconds(frame_t *frame, const char *key, apr_int64_t value)
 
 #define MOST 9200000000000000000.0 /* that an integer surely holds */
 
-/* Three decimals; what is no number is 0. */
+/* Three decimals; not-a-number becomes 0. */
 static void put_real(frame_t *frame, const char *key, double value)
 {
     double rounded = value > 0 ? value * 1000 + 0.5 : 0;
@@ -349,7 +349,7 @@ static void dump(lbs_out_t *out, const json_t *value, size_t flags)
     char text[4096]; /* most members have less than 1000 */
     size_t len;
 
-    /* 15 digits are what a double surely holds: 0.1 stays 0.1. */
+    /* A double surely holds 15 digits: 0.1 stays 0.1. */
     flags |= JSON_REAL_PRECISION(15);
     len = json_dumpb(value, text, sizeof(text), flags);
     if (len > 0 && len <= sizeof(text)) {

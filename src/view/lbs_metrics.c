@@ -33,7 +33,7 @@ typedef struct metrics_t {
     apr_uint32_t count;
 } metrics_t;
 
-/* What a series is called, and the number that is its value. */
+/* The name of a series, and the number that is its value. */
 typedef struct gauge_t {
     const char *name, *help;
     double (*value)(const lbs_view_member_t *member);

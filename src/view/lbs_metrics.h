@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_metrics.h - the state for Prometheus: its own text format 0.0.4, or
- * OpenMetrics 1.0 for who asks for that. */
+ * OpenMetrics 1.0 for clients that ask for it. */
 #ifndef LBS_METRICS_H
 #define LBS_METRICS_H
 
@@ -12,7 +12,8 @@ typedef enum lbs_metrics_format_t {
     LBS_METRICS_OPEN
 } lbs_metrics_format_t;
 
-/** @return what an Accept field asks for; NULL or another type: the text */
+/** @return the format that an Accept field asks for; NULL or another type: the
+ * text */
 lbs_metrics_format_t lbs_metrics_accepted(const char *accept);
 
 /** @return the Content-Type of a format */

@@ -2,9 +2,9 @@
 /* lbs_nonce.h - proof that a form came from our own page.
  *
  * Another site can make a browser send a form here, but it cannot read our
- * page, and so does not know the nonce that the form must hold. A nonce is
- * the time it was made and a keyed hash over it: nothing is kept, every child
- * and the next generation can tell a good one.
+ * page, and so does not know the nonce that the form must hold. A nonce is the
+ * time it was made and a keyed hash over it: nothing is kept, and every child,
+ * also of the next generation, can check it.
  */
 #ifndef LBS_NONCE_H
 #define LBS_NONCE_H
@@ -15,7 +15,7 @@
 #define LBS_NONCE_LIFE_S 7200 /* a form may be filled in that late */
 
 /**
- * @param key    nobody else knows it; for this purpose alone
+ * @param key  secret, for this purpose alone
  * @param scope  where it is to be good: the virtual host's name
  * @param now    Unix seconds
  * @param nonce  out: hex digits and a NUL

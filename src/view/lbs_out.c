@@ -169,7 +169,7 @@ static void put_number(lbs_out_t *out, const char *spec, int longs, char kind,
     lbs_out_write(out, text, (apr_size_t)len);
 }
 
-/* fmt stands behind a '%'. @return what stands behind the conversion */
+/* fmt stands behind a '%'. @return the text behind the conversion */
 static const char *put_one(lbs_out_t *out, const char *fmt, va_list *args)
 {
     char spec[16] = "%";

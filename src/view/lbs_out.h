@@ -2,9 +2,9 @@
 /* lbs_out.h - where a document is written to, escaped by default.
  *
  * A document has one way of escaping, fixed when it is opened: every %s that
- * is put into it is escaped that way, so a name somebody chose cannot leave
- * the place it was written to. What is to stand as it is goes through
- * lbs_out_raw(), which takes only literals and text made here.
+ * is put into it is escaped that way, so no name can leave the place it was
+ * written to. Text that must not be escaped goes through lbs_out_raw(), which
+ * takes only literals and text made here.
  *
  * The bytes are collected and handed on in pieces. The first failure to hand
  * them on is kept, later writes do nothing: the writer of a document asks
@@ -23,7 +23,7 @@ typedef apr_status_t lbs_out_sink_t(void *ctx, const char *data,
                                     apr_size_t len);
 
 typedef struct lbs_out_t {
-    apr_pool_t *pool; /* for what the writers of the document need */
+    apr_pool_t *pool; /* memory for the writers of the document */
     lbs_out_sink_t *sink;
     void *ctx; /* the sink's own */
     lbs_out_escape_t escape;
@@ -39,7 +39,7 @@ lbs_out_t *lbs_out_open(apr_pool_t *pool, lbs_out_escape_t escape,
 /** Write len bytes as they are. */
 void lbs_out_write(lbs_out_t *out, const char *data, apr_size_t len);
 
-/** Write a string as it is; never one that came from outside. */
+/** Write a string unescaped; never one that came from outside. */
 void lbs_out_raw(lbs_out_t *out, const char *text);
 
 /**
@@ -59,18 +59,18 @@ void lbs_out_count(lbs_out_t *out, apr_uint64_t count);
  * Write a number with a point: 1.0, 0.25, 87.5. At least one decimal, no more
  * than are needed.
  *
- * @param value     what is no number is written as 0.0, what is too large as
- *                  the largest that can be: 9.2e18 without the decimals
+ * @param value  not-a-number is written as 0.0, a number that is too large as
+ * the largest: 9.2e18 without the decimals
  * @param decimals  at most, 1 to 9
  */
 void lbs_out_real(lbs_out_t *out, double value, int decimals);
 
-/** Give the document up: what is written from now on is dropped. An earlier
- *  failure stays the one that is reported. */
+/** Give the document up: later writes are dropped. An earlier failure stays
+ * the one that is reported. */
 void lbs_out_fail(lbs_out_t *out, apr_status_t why);
 
 /**
- * Hand on what is left.
+ * Hand on the rest.
  *
  * @return APR_SUCCESS: all of the document was taken; else the sink's first
  *         failure, after which it was not called again

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_page.c - the frame of the page: what stands above and below it, and
- * which of its parts are asked for. */
+/* lbs_page.c - the frame of the page: head and foot, and which of its parts
+ * are asked for. */
 #include "src/view/lbs_page_int.h"
 
 #include <string.h>
@@ -173,7 +173,7 @@ static void put_alert(const lbs_part_t *part, const lbs_alert_t *alert)
     lbs_out_put(out, "%s</li>", alert->text);
 }
 
-/* All is well, which is no reason to forget who was closed by hand. */
+/* All is well; members closed by an operator are listed all the same. */
 static void put_well(const lbs_part_t *part)
 {
     apr_pool_t *memory = part->out->pool;
@@ -193,7 +193,7 @@ static void put_well(const lbs_part_t *part)
                                   " without new visitors", NULL));
 }
 
-/* The one place to look at: what is wrong, or that nothing is. */
+/* The one place to look at: the problems, or that there are none. */
 static void put_alerts(const lbs_part_t *part)
 {
     const lbs_alerts_t *alerts = part->alerts;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_page.h - the page for people.
  *
- * Whole without scripts; app.js only fetches it again and puts what changed
- * in place. What is shown is named by the query: everything, one pool, one
- * member, or an action of the administrator to be confirmed.
+ * Whole without scripts; app.js only fetches it again and puts what changed in
+ * place. The query names what is shown: everything, one pool, one member, or
+ * an action of the administrator to be confirmed.
  */
 #ifndef LBS_PAGE_H
 #define LBS_PAGE_H

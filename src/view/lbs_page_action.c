@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_page_action.c - what an administrator may do: offering it, saying what
- * it will do, and saying what it did.
+/* lbs_page_action.c - actions of an administrator: offers each, says what it
+ * will do, and what it did.
  *
  * An action is a link to a page that says what will happen and has the one
- * form that does it. What it did is read from the state and from the events,
- * never from the link: a link can claim anything.
+ * form that does it. The result is read from the state and the events, never
+ * from the link: a link can claim anything.
  */
 #include "src/view/lbs_page_int.h"
 
@@ -15,7 +15,7 @@
 #include "src/view/lbs_change.h"
 #include "src/view/lbs_human.h"
 
-/* What is asked, around the member's name, and what agrees to it. */
+/* The question, around the member's name, and the button that agrees. */
 static const struct {
     const char *before, *after, *answer;
 } questions[LBS_CHANGE_ACTIONS] = {
@@ -123,7 +123,7 @@ static void say_nobody(const lbs_part_t *part)
     }
 }
 
-/* What the action is going to do, in words. */
+/* The effect of the action, in words. */
 static void say_before(const lbs_part_t *part, lbs_change_action_t action)
 {
     lbs_out_t *out = part->out;

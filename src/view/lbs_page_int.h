@@ -39,7 +39,7 @@ void lbs_page_state(const lbs_part_t *part, lbs_state_t state);
 void lbs_page_fact(const lbs_part_t *part, const char *css, const char *name,
                    const char *value);
 
-/** A section with all there is to know of one pool. */
+/** The section of one pool. */
 void lbs_page_pool(const lbs_part_t *part, const lbs_view_pool_t *pool);
 
 /** The list of a pool's members with its filter and its pages. */
@@ -55,10 +55,11 @@ void lbs_page_member(const lbs_part_t *part);
 /** The form that confirms the action asked for. @return 200, 400 or 403 */
 int lbs_page_confirm(const lbs_part_t *part);
 
-/** What became of the action just carried out, from the state as it is now. */
+/** The result of the action just carried out, from the state as it is now. */
 void lbs_page_done(const lbs_part_t *part);
 
-/** What happened, the newest first: to all, or to what was asked for. */
+/** Events, the newest first: of all pools, or of the pool or member asked
+ * for. */
 void lbs_page_events(const lbs_part_t *part);
 
 #endif

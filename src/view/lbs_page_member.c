@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_page_member.c - one member on the page, and what happened. */
+/* lbs_page_member.c - one member on the page, and the events. */
 #include "src/view/lbs_page_int.h"
 
 #include <string.h>

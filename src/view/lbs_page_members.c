@@ -92,7 +92,7 @@ static const char *weight_of(apr_pool_t *memory,
                                  : apr_pstrcat(memory, now, " of ", set, NULL);
 }
 
-/* What a state alone does not tell: how long, how far, how long to go. */
+/* Details of a state: how long, how far, how long to go. */
 static const char *note_of(const lbs_part_t *part,
                            const lbs_view_member_t *member)
 {

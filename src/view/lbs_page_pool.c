@@ -158,7 +158,7 @@ static void put_decisions(const lbs_part_t *part, const lbs_view_pool_t *pool)
     lbs_out_raw(part->out, "</tbody></table>");
 }
 
-/* LBStickyForeign: is there still anybody with a cookie of before? */
+/* LBStickyForeign: are there still visitors with a cookie of before? */
 static void put_readers(const lbs_part_t *part, const lbs_view_pool_t *pool)
 {
     apr_pool_t *memory = part->out->pool;

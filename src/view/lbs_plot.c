@@ -15,7 +15,7 @@
 #define HIGH 200
 #define MARGIN 4 /* a line at the edge is seen whole */
 
-/* One of the three plots: what it shows and how its values are written. */
+/* One of the three plots: its lines and how its values are written. */
 typedef struct kind_t {
     const char *title, *css;
     const char *columns; /* of the table, from 0, that hold its numbers */
@@ -112,7 +112,7 @@ static void put_run(lbs_out_t *out, const lbs_view_plot_t *plot,
     }
 }
 
-/* The points of a plot as one path; where nothing is known it is broken.
+/* The points of a plot as one path; broken where there is no value.
  *
  * @param filled  the area below the line, instead of the line */
 static void put_path(lbs_out_t *out, const lbs_view_plot_t *plot,

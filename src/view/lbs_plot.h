@@ -12,11 +12,11 @@
 
 /**
  * Draw requests, latency and errors side by side, each with its scale, and
- * below them, folded away, the same numbers as a table: for those who cannot
- * see a plot, or want to copy it.
+ * below them, folded away, the same numbers as a table: for readers who cannot
+ * see a plot, or want to copy the numbers.
  *
  * @param out   opened with LBS_OUT_HTML
- * @param plot  may know nothing: then a sentence says so
+ * @param plot  may be empty: then a sentence says so
  * @param id    unique within the page; letters, digits and dashes
  * @param of    what is plotted, for screen readers
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_query.h - which part of the page is asked for, from its query string.
+/* lbs_query.h - the part of the page that a query string asks for.
  *
  * Everything the page shows is named by its URL, so that it can be reloaded,
- * sent to a colleague and used without scripts. What makes no sense falls
- * back to the default: a page is better than an error.
+ * sent to a colleague and used without scripts. A value that makes no sense
+ * falls back to the default: a page is better than an error.
  */
 #ifndef LBS_QUERY_H
 #define LBS_QUERY_H

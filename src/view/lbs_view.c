@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_view.c - names, sums and look-ups in what is shown. */
+/* lbs_view.c - names, sums and look-ups in the view. */
 #include "src/view/lbs_view.h"
 
 #include <string.h>

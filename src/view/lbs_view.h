@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_view.h - all that is shown, as plain values of one moment.
+/* lbs_view.h - the values of lb-status at one moment.
  *
  * The page, JSON, metrics, mod_status and the explanation of a decision are
  * all written from this tree. Nothing in it points into shared memory or into
- * the configuration: it is copied once, member by member, and stays what it
- * is while members come and go. Strings are as configured, not escaped and
- * never NULL unless said so. Times are Unix seconds, 0 for never.
+ * the configuration: it is copied once, member by member, and does not change
+ * when members come and go. Strings are as configured, not escaped and never
+ * NULL unless said so. Times are Unix seconds, 0 for never.
  */
 #ifndef LBS_VIEW_H
 #define LBS_VIEW_H
@@ -16,9 +16,9 @@
 #include "src/member/lbs_member_record.h"
 #include "src/state/lbs_decision.h"
 
-/* What happened within one step of a plot. */
+/* One step of a plot. */
 typedef struct lbs_view_point_t {
-    int known; /* 0: nobody was there to count, the rest is 0 */
+    int known; /* 0: no process counted, the rest is 0 */
     apr_uint64_t requests;
     apr_uint64_t errors;
     double p50_ms; /* 0: there were no answers */
@@ -143,13 +143,13 @@ typedef struct lbs_view_table_t {
     apr_uint64_t expired;
     const char *persist; /* path of the state file, or "off" */
     apr_int64_t age_s;   /* since it was written; -1: never, or not known */
-    /* How much later than that the last request was: what a crash now would
-     * lose. The file is written only when something happened. */
+    /* How much later than that the last request was: a crash now would lose
+     * that time. The file is written only when something happened. */
     apr_int64_t unsaved_s;
     int is_volatile; /* the file system of that path is memory */
 } lbs_view_table_t;
 
-/* What httpd -t says is wrong in the configuration in force. */
+/* The findings of httpd -t for the configuration in force. */
 typedef struct lbs_view_finding_t {
     const char *code; /* a word: "pool-unused" */
     const char *pool; /* "" if it is about none */
@@ -174,7 +174,7 @@ typedef struct lbs_view_t {
     const lbs_view_event_t *events; /* the newest first */
 } lbs_view_t;
 
-/** @return what a member is called: its route, else its URL */
+/** @return the member's name on pages: its route, else its URL */
 const char *lbs_view_member_label(const lbs_view_member_t *member);
 
 /** @return failed attempts of all kinds */
