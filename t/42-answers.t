@@ -6,9 +6,13 @@
 use lib 't/lib';
 use LBS::Test timeout => 300;
 
+use IO::Socket::SSL ();
+use POSIX ();
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use LBS::Framed;
 use LBS::Gateway;
 use LBS::Governed;
+use LBS::Ports;
 use LBS::State qw(pool_state);
 
 my @TOLD = (qr/\[(?:proxy\w*|http2?|core|ssl):(?:error|warn)\]/);
@@ -162,6 +166,48 @@ subtest 'an early answer to a long upload' => sub {
     my ($first, $second) = @{pool_state($h, 'app')->{members}};
     is "$first->{failures} $first->{state} $second->{requests}", '0 up 0', 'no failure';
     is $h->get('/app/', headers => at(1))->status, 200, 'the next one is fine';
+};
+
+# A member with TLS that answers the head of a request and closes.
+sub deaf_with_tls ($port, @files) {
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+    $SIG{$_} = 'DEFAULT' for qw(TERM INT);
+    alarm 60;
+    my $listener = IO::Socket::SSL->new(LocalAddr => '127.0.0.1', LocalPort => $port,
+        Listen => 16, ReuseAddr => 1, SSL_cert_file => $files[0], SSL_key_file => $files[1]);
+    while ($listener) {
+        my $c = $listener->accept or next;
+        setsockopt $c, IPPROTO_TCP, TCP_NODELAY, 1;
+        my $head = '';
+        while ($head !~ /\r\n\r\n/) {
+            sysread $c, $head, 4096, length $head or last;
+        }
+        syswrite $c, "HTTP/1.1 413 No\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnay\n";
+        close $c;
+    }
+    POSIX::_exit(1);
+}
+
+subtest 'the same from a member with TLS' => sub {
+    my $port = LBS::Ports::free();
+    my $h = governed([], children => 1, modules => ['ssl'], start => 0,
+        server => "SSLProxyEngine on\nSSLProxyVerify none\nSSLProxyCheckPeerName off\n",
+        app => "LBSticky none\nLBStickyEject failures=3\n"
+            . qq(BalancerMember "https://127.0.0.1:$port" route=r1));
+    my $pid = deaf_with_tls($port, map { $h->certificate($_) } qw(cert key));
+    $h->start;
+    $h->announce(@TOLD);
+    for my $size (1000, 200_000, 5_000_000) {
+        for my $chunked (0, 1) {
+            my $r = $h->request('POST', '/app/x', body => 'z' x $size, chunked => $chunked);
+            is $r->status . ' ' . $r->body, "413 nay\n",
+                "$size bytes" . ($chunked ? ' in chunks' : '');
+        }
+    }
+    is pool_state($h, 'app')->{members}[0]{failures}, 0, 'no failure';
+    kill KILL => $pid;
+    waitpid $pid, 0;
 };
 
 done_testing;

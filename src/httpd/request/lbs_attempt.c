@@ -228,6 +228,7 @@ static void watch(lbs_request_t *req)
 
     req->attempt.backend = (lbs_backend_t){
         .repeatable = lbs_request_is_repeatable(req),
+        .secured = lbs_worker_is_tls(worker),
         .framed = lbs_worker_is_framed(worker),
         .unwritten = lbs_worker_is_unwritten(worker),
         .most = lbs_worker_most_line(worker),

@@ -46,12 +46,14 @@ typedef struct connection_t {
     apr_time_t used_at; /* monotonic */
     unsigned number;    /* of all this process has opened, from 1 */
     int used;           /* something was sent on it */
+    int through;        /* something of this attempt was sent */
     int deaf;           /* the member reads no more of what it is sent */
     int owes_blank;     /* the line after a 100 that we say */
     lbs_frames_t out, in;
 } connection_t;
 
 static ap_filter_rec_t *out_filter;
+static ap_filter_rec_t *sink_filter;
 static ap_filter_rec_t *in_filter;
 static ap_filter_rec_t *wait_filter;
 
@@ -156,24 +158,36 @@ static int is_sent_again(const connection_t *connection)
     return 0;
 }
 
-/* A write failed. What the member said before it closed may still be there to
- * be read: mod_proxy is told that all is well, and goes on to the answer.
- *
- * @param begun  a write before it came through */
-static apr_status_t write_failed(ap_filter_t *f, apr_status_t rv, int begun)
+/* A write failed after others had come through. What the member said before
+ * it closed may still be there to be read: mod_proxy is told that all is well,
+ * and goes on to the answer. With TLS that has to happen beneath TLS, which
+ * does not read where it could not write. */
+static apr_status_t write_failed(ap_filter_t *f, apr_status_t rv)
 {
     connection_t *connection = f->ctx;
 
-    current->unshaken = !is_shaken(f->c);
     current->lost = !APR_STATUS_IS_TIMEUP(rv);
-    if (!current->lost || current->unshaken || !begun || current->received
+    if (!current->lost || !connection->through || current->received
         || current->framed) {
         return rv;
     }
     connection->deaf = 1;
-    f->c->aborted = 0; /* else TLS would not read either */
+    f->c->aborted = 0; /* else nobody would read it either */
     current->asks->on_deaf(current->baton);
     return APR_SUCCESS;
+}
+
+static apr_status_t backend_sink(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    const connection_t *connection = f->ctx;
+    apr_status_t rv;
+
+    if (connection->deaf) {
+        apr_brigade_cleanup(bb);
+        return APR_SUCCESS;
+    }
+    rv = ap_pass_brigade(f->next, bb);
+    return rv == APR_SUCCESS || current == NULL ? rv : write_failed(f, rv);
 }
 
 static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
@@ -181,7 +195,6 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
     connection_t *connection = f->ctx;
     apr_time_t now = lbs_runtime_now();
     apr_status_t rv;
-    int begun;
 
     if (connection->deaf) {
         apr_brigade_cleanup(bb);
@@ -200,13 +213,20 @@ static apr_status_t backend_out(ap_filter_t *f, apr_bucket_brigade *bb)
     if (current->framed) {
         feed(&connection->out, bb, frame_out);
     }
-    begun = current->sent;
-    current->sent = 1;
+    if (!current->sent) {
+        connection->through = 0;
+        current->sent = 1;
+    }
     current->sent_at = now;
     connection->used_at = now;
     connection->used = 1;
     rv = ap_pass_brigade(f->next, bb);
-    return rv == APR_SUCCESS ? rv : write_failed(f, rv, begun);
+    if (rv == APR_SUCCESS) {
+        connection->through = 1;
+        return rv;
+    }
+    current->unshaken = !is_shaken(f->c);
+    return write_failed(f, rv);
 }
 
 /* Receiving -------------------------------------------------------------- */
@@ -483,6 +503,9 @@ static int pre_connection(conn_rec *c, void *socket)
     ap_add_input_filter_handle(in_filter, connection, NULL, c);
     ap_add_input_filter_handle(wait_filter, connection, NULL, c);
     ap_add_output_filter_handle(out_filter, connection, NULL, c);
+    if (current->secured) {
+        ap_add_output_filter_handle(sink_filter, connection, NULL, c);
+    }
     return OK;
 }
 
@@ -527,6 +550,8 @@ void lbs_backend_register(void)
 {
     out_filter = ap_register_output_filter("LBS_BACKEND_OUT", backend_out,
                                            NULL, SEE_TYPE);
+    sink_filter = ap_register_output_filter("LBS_BACKEND_SINK", backend_sink,
+                                            NULL, WAIT_TYPE);
     in_filter =
         ap_register_input_filter("LBS_BACKEND_IN", backend_in, NULL, SEE_TYPE);
     wait_filter = ap_register_input_filter("LBS_BACKEND_WAIT", backend_wait,

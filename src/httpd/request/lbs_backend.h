@@ -56,6 +56,7 @@ typedef struct lbs_backend_t {
     apr_status_t told;   /* what the scheme's module wrote into the log */
     /* In. */
     int repeatable; /* the attempt may be made elsewhere */
+    int secured;    /* by TLS */
     int framed;     /* HTTP/2: much is read before there is an answer */
     int unwritten;  /* uwsgi: what is sent passes no filter, the answer does */
     apr_size_t most; /* bytes that a line of a head may have */
