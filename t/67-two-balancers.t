@@ -126,6 +126,24 @@ subtest 'requests of one visitor at both balancers in the same moment' => sub {
     $_->no_unexpected_log for @h;
 };
 
+subtest 'a member that one of the two alone takes out' => sub {
+    my @h = balancers("LBSticky cookie\nLBStickySlowStart off\nLBStickyCookie first=off");
+    my @visitors = begin(\@h, 'cookie');
+    for my $how ('disable', 'drain') {
+        admin($h[0], 'app', 'r1', $how, $how eq 'drain' ? (deadline => 0) : ());
+        my @at = map { $_->($h[0])->member } @visitors;
+        is scalar(grep { $_ eq 'web1' } @at), 0, "$how: nobody is there";
+        my @follow = map { $_->($h[1])->member } @visitors;
+        is_deeply \@follow, \@at, 'the other one follows, though it has them there';
+        is restless(\@h, \@visitors, 6), 0, 'each is in one place';
+        admin($h[0], 'app', 'r1', 'enable');
+        is restless(\@h, \@visitors, 4), 0, 'enabled: nobody moves again';
+        @visitors = begin(\@h, 'cookie');
+    }
+    $_->stop for @h;
+    $_->no_unexpected_log for @h;
+};
+
 subtest 'a client that goes on showing its old cookie follows the move' => sub {
     my ($h, $other) = balancers("LBSticky cookie\nLBStickySlowStart off");
     my $jar = LBS::Jar->new;

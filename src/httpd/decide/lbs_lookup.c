@@ -258,21 +258,20 @@ static void note_ahead(const look_t *look, const lbs_token_t *token)
 
 /* Was the token made after the session was last used here? Then it was made by
  * another server: our own are never newer than the table's word, however long
- * a client goes on showing an old one. Two servers that move a session in the
- * same moment make words of about the same age; of these each server takes the
- * same one, once it is over that they were made. */
+ * a client goes on showing an old one. Of words of about the same age the
+ * token's is the newer one, for the session was used here before its client
+ * had that token: the other server moved it, perhaps because it cannot use the
+ * member that is well here. A word this server has just made itself stands,
+ * so that requests that were under way with the old token follow it. */
 static int is_newer(const lbs_pool_t *pool, const lbs_token_t *token,
-                    const lbs_key_t *key, apr_uint64_t table_member)
+                    const lbs_key_t *key)
 {
     lbs_clock_t started = lbs_registry_started(lbs_runtime()->registry);
     apr_time_t made = apr_time_from_sec((apr_time_t)token->issued)
                       - started.wall + started.mono;
     apr_time_t used = key->expires - pool->set.timeout->idle;
 
-    return made > used
-           || (made > used - SAME_AGE && !is_moving(key)
-               && lbs_hash_mix(token->member ^ token->sid)
-                      > lbs_hash_mix(table_member ^ token->sid));
+    return made > used || (made > used - SAME_AGE && !is_moving(key));
 }
 
 /* The table knows the session, and the token may know better. */
@@ -287,7 +286,7 @@ static void weigh_token(const lbs_pool_t *pool, const lbs_token_t *token,
     if (token->member != ours
         && read_token(pool, token, key->hash, &slot) == LBS_REASON_NONE
         && slot >= 0) {
-        add_word(key, slot, is_newer(pool, token, key, ours));
+        add_word(key, slot, is_newer(pool, token, key));
     }
 }
 
