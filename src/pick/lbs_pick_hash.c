@@ -6,7 +6,7 @@
  * another server can know, the slot's candidates are tried in their order.
  * Nothing here is drawn at random. */
 #include "src/pick/lbs_alias.h"
-#include "src/pick/lbs_pick_int.h"
+#include "src/pick/lbs_pick_planned_int.h"
 
 #define EXACT_MAX 16 /* members up to which in flight is summed at once */
 

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_pick_int.h - what the methods share.
- *
- * A method is one exported function: lbs_pick_planned() around a function that
- * chooses from the tables. The inner function need not be thorough: when it
- * finds no member, or the plan was rebuilt meanwhile, it is asked again or the
- * pool is walked.
- */
+/* lbs_pick_int.h - what the methods share: how members are compared, and the
+ * walk that needs no plan. */
 #ifndef LBS_PICK_INT_H
 #define LBS_PICK_INT_H
 
@@ -13,7 +8,6 @@
 #include "src/pick/lbs_plan_int.h"
 
 #define LBS_PICK_NONE 0xffffffffu /* no index: no member was found */
-#define LBS_PICK_READS 3 /* of a plan being rebuilt; it takes 100 ms */
 #define LBS_PICK_INLINE inline __attribute__((always_inline))
 
 /* As lbs_pick_member(). */
@@ -26,15 +20,6 @@ lbs_pick_method_fn lbs_pick_least_busy;
 lbs_pick_method_fn lbs_pick_least_sessions;
 lbs_pick_method_fn lbs_pick_round_robin;
 lbs_pick_method_fn lbs_pick_hash;
-
-/* Choose from the tables of one side.
- *
- * @param front  entries of the alias table, not 0
- * @return an index or LBS_PICK_NONE */
-typedef apr_uint32_t lbs_pick_planned_fn(const lbs_pick_pool_t *pool,
-                                         const lbs_pick_ask_t *ask,
-                                         const lbs_plan_side_t *side,
-                                         apr_uint32_t front);
 
 /* What a member has of what the method looks at; see lbs_pick_score(). */
 typedef double lbs_pick_score_fn(const lbs_pick_pool_t *pool,
@@ -91,39 +76,6 @@ apr_uint32_t lbs_pick_fewest(const lbs_pick_pool_t *pool,
 apr_status_t lbs_pick_scan(const lbs_pick_pool_t *pool,
                            const lbs_pick_ask_t *ask, lbs_pick_count_fn *count,
                            apr_uint32_t *index);
-
-/**
- * Choose from the plan, and without it if that fails. Inlined into each
- * method: a call through a pointer would cost a tenth of a pick.
- *
- * @param choose  the method's own part
- * @param count   as for lbs_pick_scan()
- * @return as lbs_pick_member()
- */
-static LBS_PICK_INLINE apr_status_t lbs_pick_planned(
-    const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
-    lbs_pick_planned_fn *choose, lbs_pick_count_fn *count, apr_uint32_t *index)
-{
-    lbs_plan_reading_t reading;
-    int reads;
-
-    for (reads = 0; reads < LBS_PICK_READS; reads++) {
-        apr_uint32_t found;
-
-        if (!lbs_plan_begin(pool->plan, &reading)) {
-            break;
-        }
-        found = choose(pool, ask, reading.side, reading.front);
-        if (lbs_plan_whole(pool->plan, &reading)) {
-            if (found >= pool->plan->members) {
-                break; /* no member, or a damaged table */
-            }
-            *index = found;
-            return APR_SUCCESS;
-        }
-    }
-    return lbs_pick_scan(pool, ask, count, index);
-}
 
 /** @return 1 if the request was at this member before */
 static inline int lbs_pick_tried(const lbs_pick_ask_t *ask, apr_uint32_t index)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* least-busy: the fewest requests in flight per weight. An idle pool is
  * nothing but equals, so there requests spread by weight. */
-#include "src/pick/lbs_pick_int.h"
+#include "src/pick/lbs_pick_planned_int.h"
 
 lbs_pick_count_t lbs_pick_in_flight(const lbs_gauge_t *g)
 {

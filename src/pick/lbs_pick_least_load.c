@@ -24,7 +24,7 @@
  */
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_alias.h"
-#include "src/pick/lbs_pick_int.h"
+#include "src/pick/lbs_pick_planned_int.h"
 
 #define ROUNDS_MAX 3
 #define LOOKS_MAX 16 /* instead of draws, where the best was charged */

@@ -4,7 +4,7 @@
  * The process that binds a session updates the gauge's count at once; so a
  * burst of first visits spreads. Among equals the fewest in flight decide,
  * which covers visits whose session is not yet bound. */
-#include "src/pick/lbs_pick_int.h"
+#include "src/pick/lbs_pick_planned_int.h"
 
 static lbs_pick_count_t sessions(const lbs_gauge_t *g)
 {

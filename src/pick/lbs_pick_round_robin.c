@@ -5,7 +5,7 @@
  * as a whole. A pick that finds its place closed draws the next ticket instead
  * of moving on to the neighbour, which would get the closed member's share on
  * top of its own. */
-#include "src/pick/lbs_pick_int.h"
+#include "src/pick/lbs_pick_planned_int.h"
 
 #define TICKETS_MAX 8
 

@@ -2,6 +2,7 @@
 /* lbs_health.c - see lbs_health.h. */
 #include "src/httpd/health/lbs_health.h"
 
+#include "src/httpd/health/lbs_series.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_ewma.h"
@@ -315,94 +316,19 @@ int lbs_health_tick(const lbs_pool_t *pool)
 /* Once a second -------------------------------------------------------------
  */
 
-/* What went wrong for whoever asked: no answer, or one that says so. */
-static apr_uint64_t errors_of(const lbs_member_record_t *m)
-{
-    apr_uint64_t errors = lbs_atomic_load64_relaxed(
-        &m->counts[LBS_COUNT_RESPONSES + LBS_RESPONSES - 1]);
-    int kind;
-
-    for (kind = 0; kind < LBS_FAILS; kind++) {
-        /* One that answered a status is counted by its status. */
-        if (kind != LBS_FAIL_STATUS) {
-            errors += lbs_atomic_load64_relaxed(
-                &m->counts[LBS_COUNT_FAILURES + kind]);
-        }
-    }
-    return errors;
-}
-
-static void fill_times(const lbs_latency_recent_t *recent,
-                       lbs_ring_totals_t *totals)
-{
-    totals->p50_us = lbs_latency_percentile(recent, 500);
-    totals->p99_us = lbs_latency_percentile(recent, 990);
-}
-
-/* A pool's requests are its decisions; it errs where a member did, and where
- * none was left. */
-static void feed_pool(const lbs_pool_t *pool, apr_uint64_t errors,
-                      const lbs_latency_recent_t *recent, apr_time_t now)
-{
-    lbs_ring_totals_t totals = {
-        .requests = lbs_atomic_load64_relaxed(&pool->record->requests),
-        .errors = errors};
-    int reason;
-
-    for (reason = 0; reason < LBS_REASONS; reason++) {
-        totals.errors += lbs_pool_record_count(
-            pool->record, LBS_DECISION_REFUSED, (lbs_reason_t)reason);
-    }
-    fill_times(recent, &totals);
-    lbs_ring_feed(lbs_registry_pool_ring(lbs_runtime()->registry, pool->slot),
-                  &totals, now);
-}
-
-static void feed_member(const lbs_member_t *m, apr_uint64_t errors,
-                        const lbs_latency_recent_t *recent, apr_time_t now)
-{
-    lbs_ring_totals_t totals = {.requests = lbs_atomic_load64_relaxed(
-                                    &m->record->counts[LBS_COUNT_REQUESTS]),
-                                .errors = errors};
-
-    fill_times(recent, &totals);
-    lbs_ring_feed(lbs_registry_ring(lbs_runtime()->registry, m->slot), &totals,
-                  now);
-}
-
-static void add_recent(lbs_latency_recent_t *sum,
-                       const lbs_latency_recent_t *more)
-{
-    int i;
-
-    sum->count += more->count;
-    for (i = 0; i < LBS_LATENCY_CELLS; i++) {
-        sum->cells[i] += more->cells[i];
-    }
-}
-
 void lbs_health_second(lbs_pool_t *pool)
 {
     apr_time_t now = lbs_runtime_now();
     lbs_latency_recent_t all = {0};
-    apr_uint64_t errors = 0;
     apr_size_t i;
 
+    lbs_series_feed(pool, now, &all);
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
-        apr_uint64_t own_errors = errors_of(m->record);
-        lbs_latency_recent_t own = {0};
-
-        lbs_latency_collect(&m->record->latency, (apr_uint64_t)now, &own);
-        lbs_queue_tick(&m->record->queue, (apr_uint64_t)now);
-        feed_member(m, own_errors, &own, now);
-        add_recent(&all, &own);
-        errors += own_errors;
+        lbs_queue_tick(&pool->member[i].record->queue, (apr_uint64_t)now);
     }
     if (pool->count > EVIDENCE_NOW) {
         weigh_evidence(pool, (apr_uint64_t)now);
     }
     pool->stall_us = lbs_stall_after(pool->eject_conf.stall_us,
                                      lbs_latency_percentile(&all, 990));
-    feed_pool(pool, errors, &all, now);
 }

@@ -15,7 +15,7 @@
  * Give each member a clock that tells the longest life any pool gives its
  * sessions, and the lowest limit that any sets; and find out whose
  * LBStickyEject and LBStickySlowStart hold. Parent, in post_config,
- * between lbs_pools_build() and lbs_persist_load().
+ * between lbs_pools_build_all() and lbs_persist_load().
  *
  * Cost: a walk over the session table for each member whose clock changes.
  */

@@ -13,7 +13,7 @@
 #include <httpd.h>
 
 /** Note in every pool which of its members is this httpd. Parent, in
- * post_config, after lbs_pools_build(). */
+ * post_config, after lbs_pools_build_all(). */
 void lbs_own_find(apr_pool_t *ptemp);
 
 /**

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_pools.c - see lbs_pools.h. */
-#include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/pool/lbs_pools_int.h"
 
 #include <apr_strings.h>
 
-#include "src/affinity/lbs_token.h"
 #include "src/httpd/config/lbs_config.h"
-#include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
-#include "src/httpd/shared/lbs_shm.h"
-#include "src/httpd/config/lbs_walk.h"
 #include "src/state/lbs_identity.h"
-#include "src/state/lbs_reclaim.h"
 
 /* Every virtual host has a table of its own; a pool that hosts inherit from
  * the main server stands in each of them. */
 typedef struct pools_t {
-    apr_array_header_t *all;      /* lbs_pool_t *, one per pool and settings */
-    apr_hash_t *by_server;        /* server_rec * -> hash of name -> pool */
-    apr_array_header_t *left_out; /* left_out_t */
+    apr_array_header_t *all; /* lbs_pool_t *, one per pool and settings */
+    apr_hash_t *by_server;   /* server_rec * -> hash of name -> pool */
     apr_uint16_t member_at[LBS_REGISTRY_MEMBERS]; /* slot -> index + 1 */
 } pools_t;
 
@@ -62,406 +56,34 @@ int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
     return index;
 }
 
-/* Slots ------------------------------------------------------------------
- *
- * `httpd -t` has counted what is configured. What is no longer configured has
- * slots, too, until nothing names it; where a reload finds none, those of the
- * members and pools that were removed first give way. If that is not enough,
- * what came last has to wait for another reload: httpd goes on without.
- */
+/* For who builds them ---------------------------------------------------- */
 
-/* So many at a time: each costs a walk over the table. */
-#define GIVE_WAY_MEMBERS 2048
-#define GIVE_WAY_POOLS 128
-
-static int make_room(apr_uint32_t members, apr_uint32_t pool_slots)
+void lbs_pools_begin(apr_pool_t *pconf)
 {
-    lbs_runtime_t *rt = lbs_runtime();
-    apr_pool_t *scratch;
-    apr_uint32_t freed;
-
-    apr_pool_create(&scratch, rt->pool);
-    freed = lbs_reclaim_oldest(rt->registry, rt->table, members, pool_slots,
-                               lbs_runtime_now(), scratch);
-    apr_pool_destroy(scratch);
-    return freed != 0;
-}
-
-static apr_status_t find_slot(const lbs_pool_t *pool, const char *route,
-                              const char *url, apr_uint32_t *slot,
-                              int *created)
-{
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    apr_status_t rv =
-        lbs_registry_member(registry, pool->slot, route, url, slot, created);
-
-    if (APR_STATUS_IS_ENOSPC(rv) && make_room(GIVE_WAY_MEMBERS, 0)) {
-        rv = lbs_registry_member(registry, pool->slot, route, url, slot,
-                                 created);
-    }
-    return rv;
-}
-
-/* What found no slot, for an event. It is told when the pass is committed,
- * behind what came and went with it. */
-typedef struct left_out_t {
-    apr_uint32_t pool_slot;
-    const char *what;
-} left_out_t;
-
-static void note_left_out(apr_uint32_t pool_slot, const char *what)
-{
-    left_out_t *entry = apr_array_push(pools->left_out);
-
-    entry->pool_slot = pool_slot;
-    entry->what = what;
-}
-
-void lbs_pools_tell_left_out(void)
-{
-    lbs_runtime_t *rt = lbs_runtime();
-    lbs_clock_t now = lbs_runtime_clock();
-    int i;
-
-    for (i = 0; i < pools->left_out->nelts; i++) {
-        const left_out_t *entry =
-            &APR_ARRAY_IDX(pools->left_out, i, left_out_t);
-
-        lbs_registry_tell(
-            rt->registry, &now, entry->pool_slot, LBS_REGISTRY_NONE,
-            LBS_EVENT_REMOVED,
-            apr_pstrcat(rt->pool, "no place for ", entry->what, NULL));
-    }
-}
-
-/* Members ---------------------------------------------------------------- */
-
-/* @param first  the first of those that found no place */
-static void tell_left_out(const lbs_pool_t *pool, int count, const char *first)
-{
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->server,
-                 LBSNO(1101) "pool %s: there is no place for %d of its "
-                             "members, %s the first of them, which get "
-                             "nothing; all pools together have at most %d, "
-                             "removed ones of the last minutes included: "
-                             "reload again in some minutes, or take some out",
-                 pool->name, count, first, LBS_REGISTRY_MEMBERS);
-    note_left_out(pool->slot, first);
-}
-
-/* The next one. @param i  of mod_proxy's */
-static apr_status_t build_member(lbs_pool_t *pool, int i)
-{
-    lbs_runtime_t *rt = lbs_runtime();
-    lbs_member_t *m = &pool->member[pool->count];
-    apr_status_t rv;
-
-    m->worker = lbs_worker_at(pool->balancer, i);
-    /* Copies: balancer-manager may write to what mod_proxy has. */
-    m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
-    m->route = apr_pstrdup(rt->pool, lbs_worker_route(m->worker));
-    rv = find_slot(pool, m->route, m->name, &m->slot, &m->created);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    m->token_id =
-        lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
-    m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
-    m->record = lbs_registry_member_record(rt->registry, m->slot);
-    lbs_worker_govern(m->worker);
-    pools->member_at[m->slot] = (apr_uint16_t)(++pool->count);
-    if (*m->route) {
-        apr_hash_set(pool->by_route, m->route, APR_HASH_KEY_STRING, m);
-    }
-    apr_hash_set(pool->by_token_id, &m->token_id, sizeof(m->token_id), m);
-    return APR_SUCCESS;
-}
-
-static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
-{
-    int n = lbs_worker_count(pool->balancer);
-    const char *first = NULL;
-    int left_out = 0;
-    int i;
-
-    pool->member = apr_pcalloc(pconf, sizeof(*pool->member) * (apr_size_t)n);
-    pool->by_route = apr_hash_make(pconf);
-    pool->by_token_id = apr_hash_make(pconf);
-    for (i = 0; i < n; i++) {
-        apr_status_t rv = build_member(pool, i);
-
-        if (APR_STATUS_IS_ENOSPC(rv)) {
-            first = left_out++ == 0 ? pool->member[pool->count].name : first;
-        }
-        else if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                         LBSNO(1108) "pool %s: member %s cannot be named",
-                         pool->name, pool->member[pool->count].name);
-            return rv;
-        }
-    }
-    if (left_out != 0) {
-        tell_left_out(pool, left_out, first);
-    }
-    return pool->count != 0 ? APR_SUCCESS : APR_ENOSPC;
-}
-
-/* LBStickyTimeout max= keeps a second word per session that is never renewed;
- * a pseudo-member of the pool owns those words, so that no member's count of
- * sessions contains them. */
-static apr_status_t build_max(lbs_pool_t *pool)
-{
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    apr_uint32_t slot;
-    apr_status_t rv;
-
-    pool->max_slot = -1;
-    if (pool->set.timeout->max == 0) {
-        return APR_SUCCESS;
-    }
-    rv = find_slot(pool, NULL, LBS_POOLS_MAX_URL, &slot, NULL);
-    if (rv == APR_EEXIST) {
-        /* Virtual hosts that inherit the pool share the words, too. */
-        slot = lbs_registry_find_member(
-            registry,
-            lbs_identity_member(lbs_identity_pool(pool->vhost, pool->name),
-                                NULL, LBS_POOLS_MAX_URL));
-        rv = APR_SUCCESS;
-    }
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, pool->server,
-                     LBSNO(1106) "pool %s: there is no place for "
-                                 "LBStickyTimeout max=, which takes that of a "
-                                 "member and is not in force; all pools "
-                                 "together have at most %d: reload again in "
-                                 "some minutes, or take some out",
-                     pool->name, LBS_REGISTRY_MEMBERS);
-        note_left_out(pool->slot, "LBStickyTimeout max=");
-        return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
-    }
-    pool->max_slot = (int)slot;
-    return APR_SUCCESS;
-}
-
-/* The plan --------------------------------------------------------------- */
-
-static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
-                               lbs_pool_t *pool)
-{
-    lbs_plan_member_t *facts =
-        apr_pcalloc(ptemp, sizeof(*facts) * pool->count);
-    apr_uint32_t with = lbs_pick_method_needs(pool->set.method->method);
-    apr_size_t bytes = lbs_plan_bytes((apr_uint32_t)pool->count, with);
-    apr_status_t rv;
-    void *block;
-    apr_size_t i;
-
-    for (i = 0; i < pool->count; i++) {
-        facts[i].identity = pool->member[i].token_id;
-        facts[i].slot = pool->member[i].slot;
-        facts[i].weight = lbs_worker_weight(pool->member[i].worker);
-        facts[i].lbset =
-            (apr_uint32_t)lbs_worker_lbset(pool->member[i].worker);
-    }
-    rv = lbs_shm_create(&block, bytes, pconf);
-    if (rv == APR_SUCCESS) {
-        rv = lbs_plan_format(&pool->plan, block, bytes, facts,
-                             (apr_uint32_t)pool->count, with, pconf);
-    }
-    pool->pick.method = pool->set.method->method;
-    pool->pick.plan = pool->plan;
-    pool->pick.gauges = lbs_registry_gauges(lbs_runtime()->registry);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                     LBSNO(1102) "pool %s: no shared memory for its picks, "
-                                 "wanted %" APR_SIZE_T_FMT " bytes; raise the "
-                                 "system's limit, or write another "
-                                 "LBStickyMethod: hash takes most",
-                     pool->name, bytes);
-    }
-    return rv;
-}
-
-/* Pools ------------------------------------------------------------------ */
-
-static void build_ejection(lbs_pool_t *pool)
-{
-    const lbs_set_eject_t *set = pool->set.eject;
-    const apr_array_header_t *theirs =
-        lbs_worker_pool_statuses(pool->balancer);
-    int i;
-
-    pool->eject_conf.failures = set->failures;
-    pool->eject_conf.cap_percent = set->cap;
-    pool->eject_conf.window_us = set->window;
-    pool->eject_conf.hold_min_us = set->hold[0];
-    pool->eject_conf.hold_max_us = set->hold[1];
-    pool->eject_conf.stall_us = set->stall;
-    pool->eject_conf.errors = set->status.is_auto;
-    pool->eject_status = set->status.listed;
-    for (i = 0; theirs != NULL && i < theirs->nelts; i++) {
-        lbs_statuses_add(&pool->eject_status, APR_ARRAY_IDX(theirs, i, int));
-    }
-}
-
-/* mod_proxy's own parameters of a balancer, and what is in force of them. */
-static void build_parameters(lbs_pool_t *pool)
-{
-    int most = lbs_worker_pool_maxattempts(pool->balancer);
-
-    build_ejection(pool);
-    pool->max_members = most < 0 ? 0 : most + 1;
-    pool->failover = *pool->set.failover;
-    if (pool->set.failover == lbs_settings_defaults()->failover
-        && lbs_worker_pool_nofailover(pool->balancer)) {
-        pool->failover = 0;
-    }
-}
-
-static apr_status_t name_pool(lbs_pool_t *pool)
-{
-    lbs_registry_t *registry = lbs_runtime()->registry;
-    apr_status_t rv = lbs_registry_pool(registry, pool->vhost, pool->name,
-                                        &pool->slot, NULL);
-
-    if (APR_STATUS_IS_ENOSPC(rv) && make_room(0, GIVE_WAY_POOLS)) {
-        rv = lbs_registry_pool(registry, pool->vhost, pool->name, &pool->slot,
-                               NULL);
-    }
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, pool->server,
-                     LBSNO(1105) "there is no place for pool %s of %s, which "
-                                 "mod_proxy_balancer alone serves; removed "
-                                 "ones of the last minutes take all: reload "
-                                 "again in some minutes, or let virtual hosts "
-                                 "share the main server's",
-                     pool->name, pool->vhost);
-        note_left_out(
-            LBS_REGISTRY_NONE,
-            apr_pstrcat(lbs_runtime()->pool, "pool ", pool->name, NULL));
-    }
-    return rv;
-}
-
-/* What depends on the directives in force, not on who the members are. */
-static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
-                                   lbs_pool_t *pool)
-{
-    apr_status_t rv;
-
-    pool->cookie_name =
-        lbs_slice_of(pool->set.cookie->name != NULL
-                         ? pool->set.cookie->name
-                         : lbs_cookie_name_for(pconf, pool->name));
-    rv = build_max(pool);
-    return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
-}
-
-static apr_status_t build_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
-                               lbs_pool_t *pool)
-{
-    char *host = apr_pstrdup(ptemp, pool->server->server_hostname);
-    apr_status_t rv;
-
-    ap_str_tolower(host); /* the same server, however its name is written */
-    pool->vhost = lbs_config_vhost(pconf, pool->server);
-    rv = name_pool(pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    pool->record =
-        lbs_registry_pool_record(lbs_runtime()->registry, pool->slot);
-    pool->token_pool = lbs_token_pool_id(host, pool->name);
-    rv = build_members(pconf, pool);
-    return rv == APR_SUCCESS ? build_settings(pconf, ptemp, pool) : rv;
-}
-
-/* A pool that was built already for another server: virtual hosts inherit
- * the main server's. They share members and counters, but each may have
- * directives of its own. */
-static lbs_pool_t *find_twin(const proxy_balancer *balancer)
-{
-    int i;
-
-    for (i = 0; i < pools->all->nelts; i++) {
-        lbs_pool_t *pool = APR_ARRAY_IDX(pools->all, i, lbs_pool_t *);
-
-        if (lbs_worker_same_pool(pool->balancer, balancer)) {
-            return pool;
-        }
-    }
-    return NULL;
-}
-
-static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
-                               lbs_pool_t *pool, const lbs_pool_t *twin)
-{
-    pool->vhost = twin->vhost;
-    pool->slot = twin->slot;
-    pool->record = twin->record;
-    pool->token_pool = twin->token_pool;
-    pool->count = twin->count;
-    pool->member = twin->member;
-    pool->by_route = twin->by_route;
-    pool->by_token_id = twin->by_token_id;
-    return build_settings(pconf, ptemp, pool);
-}
-
-/* @param names  name -> pool, of the server; its own come first */
-static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
-                             const lbs_walk_t *walk, apr_hash_t *names)
-{
-    const lbs_pool_t *twin = find_twin(walk->balancer);
-    lbs_pool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
-    apr_status_t rv;
-
-    pool->name = walk->name;
-    pool->server = walk->owner;
-    pool->balancer = walk->balancer;
-    pool->set = walk->set;
-    build_parameters(pool);
-    rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
-                      : build_pool(pconf, ptemp, pool);
-    if (rv == APR_SUCCESS) {
-        apr_hash_set(names, pool->name, APR_HASH_KEY_STRING, pool);
-        APR_ARRAY_PUSH(pools->all, lbs_pool_t *) = pool;
-    }
-    return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
-}
-
-static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
-                                 server_rec *s, server_rec *main_server)
-{
-    lbs_walk_t walk = lbs_walk_server(pconf, s, main_server);
-    apr_hash_t *names = apr_hash_make(pconf);
-    apr_status_t rv = APR_SUCCESS;
-
-    apr_hash_set(pools->by_server, apr_pmemdup(pconf, &s, sizeof(s)),
-                 sizeof(s), names);
-    while (rv == APR_SUCCESS && lbs_walk_next(&walk)) {
-        if (walk.set.sticky->on && lbs_worker_count(walk.balancer) > 0
-            && apr_hash_get(names, walk.name, APR_HASH_KEY_STRING) == NULL) {
-            rv = add_pool(pconf, ptemp, &walk, names);
-        }
-    }
-    return rv;
-}
-
-apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
-                             server_rec *main_server)
-{
-    apr_status_t rv = APR_SUCCESS;
-    server_rec *s;
-
     pools = apr_pcalloc(pconf, sizeof(*pools));
     pools->all = apr_array_make(pconf, 8, sizeof(lbs_pool_t *));
     pools->by_server = apr_hash_make(pconf);
-    pools->left_out = apr_array_make(pconf, 4, sizeof(left_out_t));
-    lbs_registry_begin(lbs_runtime()->registry);
-    for (s = main_server; s != NULL && rv == APR_SUCCESS; s = s->next) {
-        rv = build_server(pconf, ptemp, s, main_server);
-    }
-    return rv;
+}
+
+apr_hash_t *lbs_pools_add_server(const server_rec *s)
+{
+    apr_pool_t *pconf = pools->all->pool;
+    apr_hash_t *names = apr_hash_make(pconf);
+
+    apr_hash_set(pools->by_server, apr_pmemdup(pconf, &s, sizeof(s)),
+                 sizeof(s), names);
+    return names;
+}
+
+void lbs_pools_add(apr_hash_t *names, lbs_pool_t *pool)
+{
+    apr_hash_set(names, pool->name, APR_HASH_KEY_STRING, pool);
+    APR_ARRAY_PUSH(pools->all, lbs_pool_t *) = pool;
+}
+
+void lbs_pools_set_member(apr_uint32_t slot, apr_size_t index)
+{
+    pools->member_at[slot] = (apr_uint16_t)(index + 1);
 }
 
 /* The table's key -------------------------------------------------------- */

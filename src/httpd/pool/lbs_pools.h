@@ -80,23 +80,11 @@ typedef struct lbs_pool_t {
 } lbs_pool_t;
 
 /**
- * Build the pools of a configuration. Parent only.
- *
- * @param pconf  they live as long as the configuration
- * @return APR_SUCCESS; anything else was logged and the start must fail
- */
-apr_status_t lbs_pools_build(apr_pool_t *pconf, apr_pool_t *ptemp,
-                             server_rec *main_server);
-
-/**
  * The table's key is known, once a state file was read: hash what is the same
- * for all keys of a source. Parent, in post_config, after lbs_pools_build().
+ * for all keys of a source. Parent, in post_config, after
+ * lbs_pools_build_all().
  */
 void lbs_pools_take_key(void);
-
-/** Tell in the events what found no place in the registry; it was logged.
- * After the pass was committed. Parent only. */
-void lbs_pools_tell_left_out(void);
 
 /** Pool of a server by its name, or NULL when it is not governed. */
 lbs_pool_t *lbs_pools_find(const server_rec *s, const char *name);

@@ -19,8 +19,8 @@
 
 /**
  * Read the state file, if this start found no shared memory. Between
- * lbs_pools_build() and lbs_operator_reconcile(). A file that is refused is
- * logged once and kept aside as FILE.refused.
+ * lbs_pools_build_all() and lbs_operator_reconcile(). A file that is refused
+ * is logged once and kept aside as FILE.refused.
  *
  * @return APR_SUCCESS, also without the file; anything else: there is no
  *         memory for a table either, it was logged and the start must fail

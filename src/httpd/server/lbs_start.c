@@ -12,6 +12,7 @@
 #include "src/httpd/server/lbs_persist.h"
 #include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/pool/lbs_pools_build.h"
 #include "src/httpd/pool/lbs_readers.h"
 #include "src/httpd/check/lbs_checker.h"
 #include "src/httpd/config/lbs_require.h"
@@ -85,7 +86,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         return OK;
     }
     if (lbs_runtime_start(pconf, main_server) != APR_SUCCESS
-        || lbs_pools_build(pconf, ptemp, main_server) != APR_SUCCESS) {
+        || lbs_pools_build_all(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     lbs_common_settle(ptemp);
@@ -100,7 +101,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     lbs_pools_take_key();
     lbs_readers_build(pconf, ptemp);
     lbs_operator_reconcile();
-    lbs_pools_tell_left_out();
+    lbs_pools_build_tell();
     lbs_checker_prepare(pconf);
     if (lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
