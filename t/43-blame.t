@@ -210,7 +210,8 @@ sub impatient () {
 
 subtest 'a client that takes an answer too slowly for the member' => sub {
     my ($pid, $port) = impatient();
-    my $h = governed([], children => 1, app => "LBSticky none\nLBStickyEject failures=3\n"
+    my $h = governed([], children => 1, server => "MinSpareThreads 1\n",
+        app => "LBSticky none\nLBStickyEject failures=3\n"
         . qq(BalancerMember "http://127.0.0.1:$port" route=r1));
     $h->announce(@TOLD);
     for (1 .. 4) {
