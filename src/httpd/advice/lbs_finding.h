@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_finding.h - what is silently wrong in a configuration.
+/* lbs_finding.h - silent mistakes in a configuration.
  *
  * httpd accepts all of it and says nothing; visitors get 404, 503 or another
- * member. What is certainly wrong is a warning of `httpd -t` and of each
- * start, and stands among the alerts of lb-status; what may be meant so is
- * told by `httpd -t -D LBSTICKY_ADVICE` alone.
+ * member. A certain mistake is a warning of `httpd -t` and of each start, and
+ * stands among the alerts of lb-status; a line that may be meant so is told by
+ * `httpd -t -D LBSTICKY_ADVICE` alone.
  */
 #ifndef LBS_FINDING_H
 #define LBS_FINDING_H
@@ -20,7 +20,7 @@ typedef struct lbs_finding_t {
     int certain;
 } lbs_finding_t;
 
-/* What the rules look at, and where they put what they find. */
+/* The input of the rules, and the list of their findings. */
 typedef struct lbs_findings_t {
     apr_pool_t *pool; /* texts live in it */
     server_rec *main_server;
@@ -33,7 +33,7 @@ typedef struct lbs_findings_t {
 lbs_findings_t *lbs_finding_all(apr_pool_t *pool, apr_pool_t *ptemp,
                                 server_rec *main_server);
 
-/** Note one. The format's first argument names it in words. */
+/** Note a finding. The format's first argument names it in words. */
 void lbs_finding_add(lbs_findings_t *findings, const server_rec *server,
                      const char *pool, const char *code, int certain,
                      const char *format, ...)

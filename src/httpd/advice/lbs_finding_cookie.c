@@ -6,9 +6,9 @@
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/config/lbs_walk.h"
 
-/* The cookie is sent again when it is older than half of idle=. One that ends
- * before that leaves even the busiest visitor without a member, unless max=
- * does so anyway. */
+/* The cookie is sent again when it is older than half of idle=. A cookie that
+ * ends before that leaves even the busiest visitor without a member, unless
+ * max= does so anyway. */
 static int ends_early(const lbs_settings_t *set)
 {
     apr_int64_t maxage = apr_time_from_sec(set->cookie->maxage);
@@ -19,8 +19,8 @@ static int ends_early(const lbs_settings_t *set)
            && (timeout->max == 0 || timeout->max > maxage);
 }
 
-/* A virtual host with nothing of its own to say about this is not told what
- * the main server is told. */
+/* A virtual host without such a directive of its own is not warned of what the
+ * main server is warned of. */
 static int is_told(const lbs_walk_t *walk)
 {
     lbs_settings_t outer;

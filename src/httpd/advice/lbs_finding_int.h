@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_finding_int.h - the rules, a file for each subject. Each looks through
- * the whole configuration and adds what it finds. */
+ * the whole configuration and adds its findings. */
 #ifndef LBS_FINDING_INT_H
 #define LBS_FINDING_INT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_finding_paths.c - ProxyPass lines that cannot do what they say: one
- * that an earlier line always wins over, and slashes too many or too few. */
+/* lbs_finding_paths.c - ProxyPass lines that cannot do what they say: lines
+ * that an earlier one always wins over, and slashes too many or too few. */
 #include <apr_strings.h>
 #include <string.h>
 

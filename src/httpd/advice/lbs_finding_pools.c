@@ -66,7 +66,7 @@ static int is_any_used(const lbs_findings_t *findings)
     return 0;
 }
 
-/* The pool with members whose name was meant, perhaps. */
+/* The pool with members whose name was perhaps meant. */
 static const char *find_alike(const lbs_findings_t *findings,
                               const lbs_walk_t *empty)
 {

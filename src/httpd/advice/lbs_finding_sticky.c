@@ -10,7 +10,7 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/proxy/lbs_log.h"
 
-/* What is said once for the server, with or without a governed pool. */
+/* Findings of a server, with or without a governed pool. */
 static int is_for_server(const lbs_line_t *line)
 {
     static const char *const names[] = {"LBSticky",      "LBStickySecret",

@@ -7,7 +7,7 @@
 
 #include "src/httpd/config/lbs_config.h"
 
-/* What a line inherits from the sections around it. */
+/* Settings that a line inherits from the sections around it. */
 typedef struct place_t {
     apr_pool_t *ptemp;
     server_rec *main_server;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_lines.h - the lines of the configuration that concern balancers.
  *
- * httpd keeps the whole configuration as a tree, with file and line. What
- * mod_proxy made of it (its balancers and members) says what is in force; the
- * tree says where it was written. This is the tree made flat, in the order of
- * the files, with the server and the section of each line.
+ * httpd keeps the whole configuration as a tree, with file and line.
+ * mod_proxy's balancers and members are what is in force; the tree says where
+ * it was written. This is the tree made flat, in the order of the files, with
+ * the server and the section of each line.
  */
 #ifndef LBS_LINES_H
 #define LBS_LINES_H
@@ -53,7 +53,7 @@ const char *lbs_line_place(apr_pool_t *ptemp, const lbs_line_t *line);
 const char *lbs_line_path(apr_pool_t *ptemp, const lbs_line_t *line);
 
 /** Of ProxyPass, ProxyPassMatch, RewriteRule with [P], SetHandler "proxy:...":
- * what it sends requests to. @return NULL: the line is none of them */
+ * the target of its requests. @return NULL: the line is none of them */
 const char *lbs_line_target(apr_pool_t *ptemp, const lbs_line_t *line);
 
 /** @return 1 when the line's first word is this one, quoted or not */

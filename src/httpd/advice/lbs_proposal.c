@@ -75,8 +75,8 @@ static const char *routes_of(const proposal_t *p)
                              NULL);
 }
 
-/* Who writes the route: a Header line of this httpd, the application, or
- * nobody. */
+/* The writer of the route: a Header line of this httpd, the application, or
+ * none. */
 static void propose_source(const proposal_t *p)
 {
     const char *sticky = lbs_worker_pool_sticky(p->walk->balancer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_proposal.h - the lines that hand a balancer to this module, and what
- * changes with them.
+/* lbs_proposal.h - the lines that hand a balancer to this module, and their
+ * effect.
  *
  * Today's stickysession=, lbmethod=, hc*, retry= and Header lines say what an
  * administrator wanted; the proposal says the same in this module's words.
@@ -13,7 +13,7 @@
 #include "src/httpd/advice/lbs_finding.h"
 #include "src/httpd/config/lbs_walk.h"
 
-/** Print what concerns one balancer. */
+/** Print the proposal for one balancer. */
 void lbs_proposal_print(apr_file_t *out, const lbs_findings_t *findings,
                         const lbs_walk_t *walk);
 

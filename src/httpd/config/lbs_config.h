@@ -25,7 +25,7 @@ typedef enum lbs_secret_source_t {
     LBS_SECRET_GIVEN   /* file: or exec:, read already */
 } lbs_secret_source_t;
 
-/* What can be said once, in the main server. */
+/* Settings of the main server alone. */
 typedef struct lbs_main_conf_t {
     lbs_secret_source_t secret_source;
     const lbs_secret_t *secret; /* for LBS_SECRET_GIVEN */
@@ -53,7 +53,7 @@ void *lbs_config_merge(apr_pool_t *pool, void *outer, void *inner);
  * The name a pool is known by, as mod_proxy folds it: lower case, without
  * `balancer://` and without a path.
  *
- * @param url  what stands in <Proxy>, ProxyPass or a request's proxy URL
+ * @param url  the URL of <Proxy>, ProxyPass or a request
  * @return allocated from pool; NULL if this is no balancer URL
  */
 const char *lbs_config_pool_name(apr_pool_t *pool, const char *url);
@@ -73,8 +73,8 @@ const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s);
 apr_hash_t *lbs_config_sections(const server_rec *s, int inherited);
 
 /**
- * What is in force for a pool: its own <Proxy> section, then the server, then
- * the main server, then the documented defaults.
+ * The settings in force for a pool: its own <Proxy> section, then the server,
+ * then the main server, then the documented defaults.
  *
  * @param out  all pointers set
  * @param s  the server whose requests are meant

@@ -174,8 +174,8 @@ static const char *set_failback(cmd_parms *cmd, void *dir, int argc,
                                     cmd->cmd->errmsg);
         }
         error = lbs_setter_read(cmd, keys, argc, argv, set);
-        /* How long a session was idle is known within a second or so: no time
-         * at all could be less than that, and is what return says. */
+        /* How long a session was idle is known within about a second; a time
+         * of 0 would mean the same as `return`. */
         set->mode = set->idle != 0 ? LBS_FAILBACK_IDLE : LBS_FAILBACK_RETURN;
     }
     return lbs_setter_hang(cmd, error, set);
@@ -473,7 +473,8 @@ static const char *set_table(cmd_parms *cmd, void *dir, int argc,
                            lbs_config_of(cmd->server)->main);
 }
 
-/* Writing replaces what has the name: never a directory or a device. */
+/* Writing replaces the file of that name, so it must not be a directory or a
+ * device. */
 static int is_no_file(const char *path, apr_pool_t *pool)
 {
     apr_finfo_t info;
@@ -515,7 +516,7 @@ static const char *set_persist(cmd_parms *cmd, void *dir, const char *arg)
 #define V RSRC_CONF
 #define S RSRC_CONF
 
-/* Where lbs_setter_hang() puts what the setter made. */
+/* Where lbs_setter_hang() puts the setter's struct. */
 #define FIELD(name) ((void *)offsetof(lbs_settings_t, name))
 
 const command_rec lbs_directives[] = {

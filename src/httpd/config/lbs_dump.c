@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_dump.c - see lbs_dump.h.
  *
- * One writer for each directive turns its struct back into words. They are
- * what an administrator compares with the file, and what the tests compare
- * with docs/directives.md.
+ * One writer for each directive turns its struct back into words. An
+ * administrator compares them with the file, the tests compare them with
+ * docs/directives.md.
  */
 #include "src/httpd/config/lbs_dump.h"
 
@@ -314,7 +314,7 @@ static const struct {
 
 static void dump_main(apr_file_t *out, const lbs_main_conf_t *conf)
 {
-    /* A secret is nobody's to read here. */
+    /* A secret is never printed. */
     apr_file_printf(out, "LBStickySecret %s\n",
                     conf->secret_source == LBS_SECRET_RANDOM
                         ? "random"

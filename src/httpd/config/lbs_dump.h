@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_dump.h - `httpd -t -D DUMP_LBSTICKY`: what is in force, and where. */
+/* lbs_dump.h - `httpd -t -D DUMP_LBSTICKY`: the settings in force, and
+ * where. */
 #ifndef LBS_DUMP_H
 #define LBS_DUMP_H
 

@@ -13,7 +13,7 @@
 /* A module that is needed, and by which scheme; NULL: always. */
 static const struct {
     const char *scheme;
-    const char *file;    /* source name: what httpd knows a module by */
+    const char *file;    /* source name: how httpd names a module */
     const char *load;    /* what follows LoadModule */
     const char *or_file; /* does as well; NULL: nothing else does */
 } needed[] = {
@@ -55,7 +55,7 @@ static const struct {
 
 #define NEEDED (sizeof(needed) / sizeof(needed[0]))
 
-/* What the configuration's tree says, read without any module's help. */
+/* The configuration's tree, read without any module's help. */
 typedef struct use_t {
     int sticky;
     unsigned char scheme[NEEDED]; /* 1: a member has needed[i].scheme */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_require.h - the modules this one stands on. */
+/* lbs_require.h - the modules that this one needs. */
 #ifndef LBS_REQUIRE_H
 #define LBS_REQUIRE_H
 
 #include <httpd.h>
 
 /**
- * Are the modules there that the configuration needs? Only asked where it
- * says LBSticky, and more than `off`. Every one that is missing is logged
- * with the LoadModule line to add.
+ * Are the modules loaded that the configuration needs? Checked only where
+ * LBSticky has a value other than `off`. Each missing module is logged with
+ * the LoadModule line to add.
  *
  * Called in pre_config: all LoadModule lines are read then, wherever they
  * stand, and no directive of a missing module has been refused yet.

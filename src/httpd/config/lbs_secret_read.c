@@ -22,7 +22,8 @@ static const char *failed(apr_pool_t *pool, const char *wanted,
                         apr_strerror(rv, text, sizeof(text)));
 }
 
-/* One byte more than a secret may have shows that there is more. */
+/* One byte more than a secret may have: if it is read, the secret is too
+ * long. */
 #define ROOM (LBS_SECRET_TEXT_MAX + 1)
 
 static const char *read_file(apr_pool_t *pool, apr_pool_t *temp,
@@ -70,8 +71,9 @@ static apr_status_t run(apr_pool_t *temp, const char *command,
     return rv;
 }
 
-/* All that a command prints; one that never falls silent has no more time than
- * others. @return APR_SUCCESS; APR_TIMEUP; else as apr_file_read() */
+/* All output of a command; a command that never stops printing has the same
+ * time-out as others. @return APR_SUCCESS; APR_TIMEUP; else as
+ * apr_file_read() */
 static apr_status_t read_output(apr_file_t *out, apr_time_t until, char *text,
                                 apr_size_t *len)
 {

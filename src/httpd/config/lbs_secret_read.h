@@ -14,11 +14,11 @@
  * most.
  *
  * @param pool  owns the secret and the sentence
- * @param temp  for what is read
+ * @param temp  for the bytes read
  * @param from  file:PATH, relative to ServerRoot, or exec:COMMAND with
  *        arguments
  * @param secret  out: written only on success
- * @return NULL; or what is wanted instead
+ * @return NULL; or the phrase that says what is wanted
  */
 const char *lbs_secret_read(apr_pool_t *pool, apr_pool_t *temp,
                             const char *from, const lbs_secret_t **secret);

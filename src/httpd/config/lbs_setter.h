@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_setter.h - what the setters of all directives share: the sentence that
+/* lbs_setter.h - shared by the setters of all directives: the sentence that
  * refuses, and the place where a value is hung.
  *
  * httpd prints the sentence below "Syntax error on line N of FILE:"; it names
- * the directive, what was written and what was wanted.
+ * the directive, the value and the values allowed.
  */
 #ifndef LBS_SETTER_H
 #define LBS_SETTER_H
@@ -16,15 +16,15 @@
 /**
  * The sentence that refuses a value.
  *
- * @param value   what was written; "" when there was nothing
+ * @param value  the value written; "" when there was none
  * @param wanted  completes "wanted ..."
  */
 const char *lbs_setter_wants(cmd_parms *cmd, const char *value,
                              const char *wanted);
 
 /**
- * Where the directive stands, for what can only be checked when all of the
- * configuration is read: httpd names the line of what a setter refuses only.
+ * Where the directive stands, for checks that need the whole configuration:
+ * httpd names the line only when a setter refuses.
  *
  * @return "line N of FILE", from the configuration's pool
  */
@@ -52,7 +52,7 @@ const char *lbs_setter_switch(cmd_parms *cmd, int argc, char *const argv[],
                               int **set);
 
 /**
- * Hang what a setter made where the directive stands: in the settings of the
+ * Hang a setter's struct where the directive stands: in the settings of the
  * <Proxy "balancer://..."> section, else of the server; there in the field
  * whose offset the directive's row has as its data.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_settings.h - what the administrator wrote, as plain values.
+/* lbs_settings.h - the directives' values.
  *
  * One struct per directive, filled once while the configuration is read and
  * never changed. lbs_settings_t points to them; NULL means that the directive
@@ -126,7 +126,7 @@ typedef struct lbs_set_store_t {
     const char *where; /* the directive stands: file and line */
 } lbs_set_store_t;
 
-/* What can be said for a server and, most of it, for a pool. */
+/* Settings of a server and, most of them, of a pool. */
 typedef struct lbs_settings_t {
     const lbs_set_sticky_t *sticky;
     const lbs_set_method_t *method;
@@ -147,7 +147,7 @@ typedef struct lbs_settings_t {
     const int *admin;
 } lbs_settings_t;
 
-/** Fill what `inner` leaves open from `outer`. */
+/** Fill the settings that `inner` leaves open from `outer`. */
 void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
                         const lbs_settings_t *outer);
 

@@ -181,7 +181,7 @@ static const server_rec *find_server(const server_rec *s,
     return s;
 }
 
-/* @param s  whose directives these are; NULL: of nobody we know */
+/* @param s server of these directives; NULL: unknown */
 static int check_tree(const lines_t *lines, const server_rec *s,
                       const ap_directive_t *node)
 {
@@ -201,7 +201,7 @@ static int check_tree(const lines_t *lines, const server_rec *s,
     return status;
 }
 
-/* What takes a slot in the registry. */
+/* Pools and members that take a slot in the registry. */
 typedef struct counted_t {
     apr_hash_t *seen; /* "vhost pool" -> the balancer of that name */
     int pools;
@@ -262,7 +262,7 @@ static int check_counts(const counted_t *counted, const server_rec *s)
     return status;
 }
 
-/* <Proxy "balancer://typo"> does nothing, and nobody would notice. */
+/* <Proxy "balancer://typo"> does nothing, and httpd says nothing about it. */
 static void check_sections(apr_pool_t *ptemp, const server_rec *s,
                            apr_hash_t *names, apr_hash_t *inherited)
 {

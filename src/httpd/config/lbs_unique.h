@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_unique.h - whatever has a state of its own has a name of its own. */
+/* lbs_unique.h - refuses two pools or members of one name: their state is kept
+ * by name. */
 #ifndef LBS_UNIQUE_H
 #define LBS_UNIQUE_H
 
@@ -9,8 +10,8 @@
  * Sessions, counters and an operator's changes belong to ServerName, pool and
  * member by name. Are all names of governed pools different?
  *
- * Called in check_config, so that `httpd -t` refuses what a reload would
- * fail on. What is wrong is logged with what to change.
+ * Called in check_config, so that `httpd -t` refuses a configuration on which
+ * a reload would fail. The error is logged with the line to change.
  *
  * @return OK; or an HTTP status, and httpd must not start
  */

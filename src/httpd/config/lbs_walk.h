@@ -21,10 +21,11 @@
 
 typedef struct lbs_walk_t {
     /* Where it stands; valid after lbs_walk_next() said 1. */
-    server_rec *server; /* whose requests are meant */
+    server_rec *server; /* server that gets the requests */
     proxy_balancer *balancer;
     const char *name;  /* as lbs_config_pool_name() has it */
-    server_rec *owner; /* who defines the pool: this server, or the main one */
+    server_rec *owner; /* server that defines the pool: this one, or the main
+                          one */
     lbs_settings_t
         set; /* no pointer NULL; sticky->on says if it is governed */
 

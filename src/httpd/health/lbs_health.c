@@ -8,7 +8,8 @@
 #include "src/member/lbs_ewma.h"
 #include "src/member/lbs_latency.h"
 
-/* Up to so many members exchange evidence at every tick, more once a second.
+/* Pools with up to this many members exchange evidence at every tick, larger
+ * ones once a second.
  */
 #define EVIDENCE_NOW 64
 
@@ -71,7 +72,7 @@ void lbs_health_turned(const lbs_pool_t *pool, const lbs_member_t *m,
     }
 }
 
-/* Who served visitors all the time, because of a panic, is warm. */
+/* A member that kept serving through a panic needs no slow start. */
 static void warm_up_unless_panic(const lbs_pool_t *pool, const lbs_member_t *m)
 {
     if ((lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_PANIC) == 0) {
@@ -153,8 +154,8 @@ void lbs_health_recount(const lbs_pool_t *pool)
                       available, ejected);
 }
 
-/* @return of those who are available, if all are ejected, the one whose turn
- * is next; NULL: somebody else is there, or nobody is to be had */
+/* @return if all available members are ejected, the one whose hold ends first;
+ * NULL: another member is there, or none is available */
 static const lbs_member_t *find_last(const lbs_pool_t *pool)
 {
     const lbs_member_t *last = NULL;
@@ -198,7 +199,7 @@ static void lift_last(const lbs_pool_t *pool, apr_uint64_t now)
     }
 }
 
-/* What failed lately, or answered 5xx, is given another chance. */
+/* A member that failed lately, or answered 5xx, gets another chance. */
 static void end_charge(const lbs_pool_t *pool, const lbs_member_t *m,
                        apr_uint64_t now)
 {
@@ -229,7 +230,7 @@ static int tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
     return every != 0;
 }
 
-/* What all members answered, in the latest parts of the window. */
+/* Answers of all members, in the latest parts of the window. */
 static void add_parts(lbs_window_sum_t *all, const lbs_window_sum_t *more)
 {
     int i;
@@ -252,9 +253,8 @@ static void take_parts(lbs_window_sum_t *others, const lbs_window_sum_t *all,
     }
 }
 
-/* Tell each member what the others answered, and judge it by that. Beside
- * some hundred others one more second makes no difference, so for large pools
- * that is soon enough. */
+/* Judge each member by the answers of the others. In a large pool once a
+ * second is soon enough. */
 static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
 {
     apr_int64_t window = pool->eject_conf.window_us;
@@ -279,7 +279,7 @@ static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
     }
 }
 
-/* For who has nothing in flight the rows need not be read. */
+/* For a member with nothing in flight the rows need not be read. */
 static apr_uint32_t waiting_for(const lbs_member_t *m)
 {
     return lbs_gauge_inflight(m->gauge) == 0

@@ -23,12 +23,12 @@ void lbs_health_checked(const lbs_pool_t *pool, const lbs_member_t *m,
                         lbs_check_turn_t turn, const char *text);
 
 /** A member is back: its estimate of the response time begins again at the
- * pool's median, and what came before is no longer held against it. Also for
- * one that is found to be well after a failure that ejected it not. */
+ * pool's median, and earlier failures no longer count. Also for a member that
+ * is found to be well after a failure that did not eject it. */
 void lbs_health_begin_anew(const lbs_pool_t *pool, const lbs_member_t *m);
 
-/** Begin the slow start of a member, as LBStickySlowStart says, and anew what
- * is known of it. */
+/** Begin the slow start of a member, as LBStickySlowStart says, and begin its
+ * estimate anew. */
 void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m);
 
 /** Tell the cap on ejections how large the pool is: at every tick, and after
@@ -36,12 +36,12 @@ void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m);
 void lbs_health_recount(const lbs_pool_t *pool);
 
 /** Ends of holds, stalls, ramps. One process, every 100 ms.
- * @return members that are to be asked how they are, see lbs_probe.h */
+ * @return members that are to be probed, see lbs_probe.h */
 int lbs_health_tick(const lbs_pool_t *pool);
 
-/** What need not be looked at more often: how long a stall is, forgotten
- * places in queues, the plots' samples. Same process; before the first tick,
- * too. Cost: some hundred reads per member. */
+/** Work of once a second: how long a stall is, places in queues past their
+ * deadline, the plots' samples. Same process; before the first tick, too.
+ * Cost: some hundred reads per member. */
 void lbs_health_second(lbs_pool_t *pool);
 
 #endif

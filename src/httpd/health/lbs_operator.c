@@ -23,8 +23,8 @@ static void mirror(const lbs_member_t *m)
 
 /* In force --------------------------------------------------------------- */
 
-/* The tables of one pool follow. Whoever builds takes a millisecond; one that
- * died in the middle of it is overruled after a second. */
+/* The tables of one pool follow. A builder takes a millisecond; a builder that
+ * died in the middle is overruled after a second. */
 static void follow_plan(const lbs_pool_t *pool)
 {
     apr_time_t until = lbs_runtime_now() + FOLLOW_WITHIN;

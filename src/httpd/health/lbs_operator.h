@@ -2,8 +2,8 @@
 /* lbs_operator.h - an operator's change of a member takes effect.
  *
  * It comes from the page or from lbctl, from balancer-manager, or from the
- * configuration file at a reload. Whatever it was, mod_proxy's own record
- * shows afterwards what is in force.
+ * configuration file at a reload. In each case mod_proxy's own record shows
+ * the values in force afterwards.
  */
 #ifndef LBS_OPERATOR_H
 #define LBS_OPERATOR_H
@@ -12,9 +12,9 @@
 #include "src/state/lbs_admin.h"
 
 /**
- * Make a change that was asked for, and what it brings along: an ejection ends
- * with a reset, and a member that takes new sessions again begins slowly. It
- * is in force when this returns: the next pick of any process goes by it.
+ * Make a change and all that follows from it: an ejection ends with a reset,
+ * and a member that takes new sessions again begins slowly. It is in force
+ * when this returns: the next pick of any process goes by it.
  *
  * Cost: new tables for the picks of each pool with these members; a
  * millisecond or a few, in which the caller may sleep.
@@ -25,13 +25,13 @@ const char *lbs_operator_apply(const lbs_pool_t *pool, const lbs_member_t *m,
                                const lbs_admin_change_t *change);
 
 /**
- * What balancer-manager changed becomes an operator's change, and what others
- * changed is shown there. One process, at every tick.
+ * A change made in balancer-manager becomes an operator's change, and changes
+ * made elsewhere are shown there. One process, at every tick.
  */
 void lbs_operator_follow(const lbs_member_t *m, const lbs_clock_t *now);
 
 /**
- * Give all members what the configuration file says, unless an operator's
+ * Give all members the values of the configuration file, unless an operator's
  * change outlives the restart, and commit the pass: the configuration is in
  * force. Parent, in post_config, after a state file was read.
  */

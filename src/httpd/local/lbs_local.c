@@ -30,8 +30,8 @@ static lbs_pool_t *pool_of(const request_rec *r)
     return lbs_pools_of_url(r->server, r->filename + PROXY_LEN);
 }
 
-/* The request this one goes on from, if that is served here: an internal
- * redirect, an error page, an include stays where it began. */
+/* The request from which this one goes on, if it is served here: an internal
+ * redirect, an error page or an include stays where it began. */
 static lbs_request_t *find_origin(const request_rec *r, const lbs_pool_t *pool)
 {
     while ((r = r->prev != NULL ? r->prev : r->main) != NULL) {
@@ -102,7 +102,7 @@ static void warn_rule(request_rec *r, const lbs_pool_t *pool)
     }
 }
 
-/* What this server cannot serve goes nowhere else. */
+/* A request that this server cannot serve goes nowhere else. */
 static int serve_marked(request_rec *r, lbs_request_t *req)
 {
     lbs_local_map_t undo;
@@ -131,9 +131,9 @@ static int has_own(const lbs_pool_t *pool)
     return i < pool->count;
 }
 
-/* A request that came back ends where it was before: with the own member,
- * whatever state that is in, if this server is a member at all. The server
- * that sent it could not sign what it says, so that is replaced. */
+/* A request that came back ends where it was before: with the own member, in
+ * any state, if this server is a member at all. The marker of the server that
+ * sent it is not signed with our secret, so it is replaced. */
 static int end_ring(request_rec *r, lbs_pool_t *pool)
 {
     lbs_request_t *req;
@@ -166,7 +166,7 @@ static int map_to_storage(request_rec *r)
     }
     switch (lbs_hop_header_find(r, pool)) {
     case LBS_HOP_HEADER_OURS:
-        /* What a peer sent here is served here. */
+        /* A request from a peer is served here. */
         return serve_marked(
             r, lbs_request_begin(r, pool, r->filename + PROXY_LEN));
     case LBS_HOP_HEADER_RING:

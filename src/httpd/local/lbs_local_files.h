@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_local_files.h - LBStickyLocal files: what this httpd has as a file is
- * served from there, everything else goes to the pool.
+/* lbs_local_files.h - LBStickyLocal files: requests that match a file of this
+ * httpd are served from it, all others go to the pool.
  *
  * Only GET and HEAD, only regular files, only where no name begins with a
  * dot, be it in the URL or in the file that it is mapped to. Whether a file

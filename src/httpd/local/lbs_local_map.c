@@ -34,7 +34,7 @@ int lbs_local_map_is_same(const request_rec *r)
            == 0;
 }
 
-/* What the core does to a path before it is translated. */
+/* As the core does to a path before it is translated. */
 static int decode(request_rec *r)
 {
     const core_dir_config *conf = ap_get_core_module_config(r->per_dir_config);

@@ -4,9 +4,9 @@
  *
  * By the time map_to_storage runs, mod_proxy has written proxy:balancer://...
  * into the request. Here that is taken back, and the URL is translated once
- * more as if there were no ProxyPass. What comes out may be kept, and then
- * the core's own map_to_storage walks the directories as for any request; or
- * it is undone, and the request goes to the pool as if nothing had been.
+ * more as if there were no ProxyPass. The result may be kept, and then the
+ * core's own map_to_storage walks the directories as for any request; or it is
+ * undone, and the request goes to the pool as if nothing had been.
  */
 #ifndef LBS_LOCAL_MAP_H
 #define LBS_LOCAL_MAP_H
@@ -20,8 +20,8 @@ typedef struct lbs_local_map_t {
 
 /**
  * Is the URL that a member would be sent the URL that the client sent? If a
- * ProxyPass with a path or a rewriting is between them, what a member would
- * answer and what stands here under the client's URL are two things.
+ * ProxyPass with a path or a rewriting is between them, a member's answer and
+ * this httpd's file for the client's URL are two things.
  */
 int lbs_local_map_is_same(const request_rec *r);
 
@@ -31,7 +31,7 @@ int lbs_local_map_is_same(const request_rec *r);
  * Cost: copies of three tables and a run of the translate_name hooks.
  *
  * @param undo  out: always filled
- * @return OK: r->filename and r->handler say what it is here; DECLINED:
+ * @return OK: r->filename and r->handler are those of this httpd; DECLINED:
  *         another rule sends it to a proxy all the same; or the HTTP status
  *         that a rule of this server answers, a redirect for example. Unless
  *         that answer is wanted, lbs_local_map_undo() is due after all but OK

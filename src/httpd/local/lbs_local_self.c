@@ -29,7 +29,7 @@ static apr_status_t leave(void *baton)
     return APR_SUCCESS;
 }
 
-/* Decide until somebody else is chosen or the own member takes it.
+/* Decide until another member is chosen or the own member takes the request.
  * @return 1: it has entered the own member's row */
 static int enter(request_rec *r, lbs_request_t *req)
 {
@@ -64,7 +64,7 @@ int lbs_local_self_map(request_rec *r, lbs_pool_t *pool)
     }
     req->local.here = 1;
     apr_pool_cleanup_register(r->pool, req, leave, apr_pool_cleanup_null);
-    /* The rules of this server see what a member would be sent. */
+    /* The rules of this server see the request as a member would get it. */
     lbs_headers_here(r, req);
     if (lbs_local_map_map(r, &undo) == OK) {
         req->attempts++;
@@ -128,8 +128,8 @@ int lbs_local_self_handler(request_rec *r)
         return DECLINED;
     }
     if (req->local.started) {
-        /* A handler redirects internally: what comes out of there is the
-         * answer, and passes other filters than r's. */
+        /* A handler redirects internally: the answer comes from there, and
+         * passes other filters than r's. */
         if (req->attempt.forwarding && req->local.serving != r) {
             lbs_answer_attach(r);
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_local_self.h - LBStickyLocal self: this httpd is a member of its own
- * pool, and answers in process what is decided for that member.
+ * pool, and answers requests for that member in process.
  *
  * The decision has to fall before directories are walked, so it falls in
  * map_to_storage. If it falls on the own member, the request enters its row
@@ -11,8 +11,8 @@
  *
  * Where that is not possible, the own member is reached as any other, over a
  * connection, and the marker of lbs_hop_header.h makes this httpd serve it:
- *   - ProxyPass or a rule maps the URL to another one than was asked for;
- *   - a source is expr=, which may need what authentication finds out;
+ *   - ProxyPass or a rule maps the URL to another one than the client's;
+ *   - a source is expr=, which may need the result of authentication;
  *   - LBStickyRetry status= may ask a second member after an answer;
  *   - the own member is the second that is tried.
  */

@@ -6,8 +6,9 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/table/lbs_sweep.h"
 
-/* A drain may ask at any time who was idle for some seconds: sessions that
- * live for longer than this are told apart as finely as those that do. */
+/* A drain may ask at any time which sessions were idle for some seconds: idle
+ * times of sessions that live longer than this are kept as finely as those
+ * that live so long. */
 #define FINE_LIFE apr_time_from_sec(128)
 
 /* The unit of the table's expiry clock for this pool's sessions. How long one
@@ -30,7 +31,7 @@ static apr_uint64_t quantum_of(const lbs_pool_t *pool)
 }
 
 typedef struct common_t {
-    apr_uint64_t quantum[LBS_REGISTRY_MEMBERS]; /* by slot; 0: nobody's */
+    apr_uint64_t quantum[LBS_REGISTRY_MEMBERS]; /* by slot; 0: unused */
     apr_uint32_t limit[LBS_REGISTRY_MEMBERS];   /* 0: none */
 } common_t;
 

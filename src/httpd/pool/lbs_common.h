@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_common.h - what a member can have only one of.
+/* lbs_common.h - settings that pools with the same members must share.
  *
  * Virtual hosts that inherit a pool of the main server have its members in
  * common, and each may have directives of its own. The words of a member's
@@ -13,8 +13,8 @@
 
 /**
  * Give each member a clock that tells the longest life any pool gives its
- * sessions, and the lowest limit that any sets; and find out whose
- * LBStickyEject and LBStickySlowStart hold. Parent, in post_config,
+ * sessions, and the lowest limit that any sets; and find the pool whose
+ * LBStickyEject and LBStickySlowStart are in force. Parent, in post_config,
  * between lbs_pools_build_all() and lbs_persist_load().
  *
  * Cost: a walk over the session table for each member whose clock changes.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_key.h - one source's key in a request, and what is known of it. */
+/* lbs_key.h - one source's key in a request, and its session. */
 #ifndef LBS_KEY_H
 #define LBS_KEY_H
 

@@ -28,7 +28,7 @@ const char *lbs_marker_target(const char *url);
 /**
  * Sign a marker, dated now.
  *
- * @param visitor  whose request it is; NULL: nobody's, a check
+ * @param visitor  the visitor who sent the request; NULL: none, a check
  * @param out      LBS_HOP_MAX + 1 bytes
  */
 void lbs_marker_sign(const lbs_pool_t *pool, const lbs_member_t *m,

@@ -15,10 +15,10 @@
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/config/lbs_walk.h"
 
-/* What a member's address is to this process. */
+/* How a member's address relates to this process. */
 typedef enum where_t {
     ELSEWHERE,
-    THIS_MACHINE, /* but nobody of us listens there */
+    THIS_MACHINE, /* but no process of this httpd listens there */
     THIS_HTTPD
 } where_t;
 
@@ -83,8 +83,8 @@ static int is_listened_to(const apr_sockaddr_t *addr, int here)
     return 0;
 }
 
-/* The port of a member's URL by its scheme; 0: no server like this one can be
- * reached by that. */
+/* The port of a member's URL by its scheme; 0: the scheme does not lead to a
+ * server like this one. */
 static apr_port_t usual_port(const char *scheme)
 {
     static const struct {
@@ -116,7 +116,7 @@ static where_t find_where(apr_pool_t *ptemp, const char *url)
     if (uri.port == 0) {
         uri.port = usual_port(uri.scheme);
     }
-    /* A name that cannot be resolved is nobody's of this machine. */
+    /* A name that cannot be resolved does not mean this machine. */
     if (apr_sockaddr_info_get(&addr, uri.hostname, APR_UNSPEC, uri.port, 0,
                               ptemp)
         != APR_SUCCESS) {
@@ -157,8 +157,8 @@ void lbs_own_find(apr_pool_t *ptemp)
             m->own = find_where(ptemp, m->name) == THIS_HTTPD;
             own |= m->own;
         }
-        /* An expression may read what mapping finds, and an answer that is to
-         * be repeated elsewhere has to be one of a hop. */
+        /* An expression may read the result of mapping, and an answer that may
+         * be repeated elsewhere must come over a connection. */
         pool->own_early =
             own && !lbs_settings_has_source(pool->set.sticky, LBS_SOURCE_EXPR)
             && !has_retry_status(pool);
@@ -170,8 +170,9 @@ void lbs_own_find(apr_pool_t *ptemp)
 /* Where the members of all pools with `self` are. */
 typedef struct found_t {
     int httpd;         /* one is this httpd */
-    const char *here;  /* one is this machine, and nobody listens */
-    const char *pool;  /* whose that is */
+    const char *here;  /* one is this machine, and this httpd does not listen
+                          there */
+    const char *pool;  /* server of that member */
     const char *where; /* its LBStickyLocal */
     const server_rec *server;
 } found_t;

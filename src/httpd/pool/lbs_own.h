@@ -17,11 +17,11 @@
 void lbs_own_find(apr_pool_t *ptemp);
 
 /**
- * Refuse what LBStickyLocal cannot do: `self` without a secret that servers
- * share, or where a member is this machine and no member of any pool is this
- * httpd. In check_config.
+ * Refuse settings that LBStickyLocal cannot fulfil: `self` without a secret
+ * that servers share, or where a member is this machine and no member of any
+ * pool is this httpd. In check_config.
  *
- * @return OK; or an HTTP status, and it was logged what to write instead
+ * @return OK; or an HTTP status, and the log says what to write instead
  */
 int lbs_own_check(apr_pool_t *ptemp, server_rec *main_server);
 

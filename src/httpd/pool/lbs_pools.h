@@ -2,8 +2,8 @@
 /* lbs_pools.h - the governed pools as one configuration has them.
  *
  * Built by the parent in post_config from mod_proxy's balancers and this
- * module's directives, inherited by the children, read-only afterwards. What
- * changes at run time lives in shared memory behind the pointers.
+ * module's directives, inherited by the children, read-only afterwards. State
+ * that changes at run time lives in shared memory behind the pointers.
  */
 #ifndef LBS_POOLS_H
 #define LBS_POOLS_H
@@ -27,7 +27,8 @@
  * no URL of a member, and views leave it out. */
 #define LBS_POOLS_MAX_URL "max:"
 
-/* So many connections to a member are told apart, the others are one. */
+/* Idle times are kept for this many connections per member; further ones share
+ * the last entry. */
 #define LBS_POOLS_DEPTHS 32
 
 typedef struct lbs_member_t {
@@ -52,7 +53,7 @@ typedef struct lbs_pool_t {
     const char *vhost;        /* of the server that defines it: name:port */
     const server_rec *server; /* the server that defines it */
     proxy_balancer *balancer;
-    lbs_settings_t set; /* what is in force, no pointer NULL */
+    lbs_settings_t set; /* the settings in force, no pointer NULL */
     int failover;    /* LBStickyFailover, or nofailover= where that is unset */
     int max_members; /* maxattempts= + 1; 0: as many as there are */
     apr_uint32_t slot; /* in the registry */
@@ -80,8 +81,8 @@ typedef struct lbs_pool_t {
 } lbs_pool_t;
 
 /**
- * The table's key is known, once a state file was read: hash what is the same
- * for all keys of a source. Parent, in post_config, after
+ * The table's key is known, once a state file was read: hash the part that is
+ * the same for all keys of a source. Parent, in post_config, after
  * lbs_pools_build_all().
  */
 void lbs_pools_take_key(void);

@@ -116,7 +116,7 @@ static void read_marker(request_rec *r, const char *text,
     }
 }
 
-/* Does Connection name a field that may be somebody's? */
+/* Does Connection name a field that a server or this module uses? */
 static int names_fields(const request_rec *r)
 {
     const char *field = apr_table_get(r->headers_in, "Connection");
@@ -158,8 +158,8 @@ static int receive(request_rec *r)
     return DECLINED;
 }
 
-/* mod_remoteip has been. The PROXY protocol tells it of the peer; and it may
- * know whose a late request is, if it trusts the peer. */
+/* mod_remoteip has run. The PROXY protocol gives it the peer's address; and
+ * for a late request it may know the visitor's, if it trusts the peer. */
 static int settle(request_rec *r)
 {
     const lbs_received_t *received = lbs_received_of(r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_received.h - what a request said when it came in.
+/* lbs_received.h - marker and trail of a request that came in.
  *
  * As soon as the header has been read, before any other module looks at it,
  * the marker and the trail of a peer (lbs_marker.h) are taken out of it. A
@@ -14,7 +14,7 @@
  * A visitor at a server's own loopback address is, at another server, a
  * visitor at that server: there the address of the connection stays.
  *
- * A marker that nobody signed changes nothing.
+ * A marker without a valid signature changes nothing.
  */
 #ifndef LBS_RECEIVED_H
 #define LBS_RECEIVED_H
@@ -43,8 +43,8 @@ typedef struct lbs_received_t {
 /** Register the hooks. Once, in register_hooks. */
 void lbs_received_register(void);
 
-/** What came in for this request: of a subrequest or an internal redirect,
- * with the request that it began with. Cost: one look-up. */
+/** Marker and trail of this request; for a subrequest or an internal redirect,
+ * those of the request that it began with. Cost: one look-up. */
 const lbs_received_t *lbs_received_of(const request_rec *r);
 
 /** The PROXY protocol (RemoteIPProxyProtocol) names the client of this

@@ -324,8 +324,8 @@ void lbs_worker_govern(proxy_worker *worker)
     shared->method = NONE;
     shared->status &=
         ~(unsigned)(PROXY_WORKER_IN_ERROR | PROXY_WORKER_HC_FAIL);
-    /* A machine without power refuses nothing: it is silent. Unless
-     * connectiontimeout= says otherwise, nobody waits a minute for it. */
+    /* A machine without power refuses nothing: it is silent. Without
+     * connectiontimeout= an attempt must not wait a minute for it. */
     if (!shared->conn_timeout_set) {
         shared->conn_timeout = CONNECT_TIME;
         if (shared->timeout_set && shared->timeout > 0

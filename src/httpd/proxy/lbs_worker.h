@@ -15,7 +15,7 @@
 /* Bytes of the longest route, with its NUL. */
 #define LBS_WORKER_ROUTE_SIZE PROXY_WORKER_MAX_ROUTE_SIZE
 
-/* What this module does inside of mod_proxy. */
+/* The functions that mod_proxy's hooks call. */
 typedef struct lbs_worker_hooks_t {
     proxy_HOOK_pre_request_t *pre_request;
     proxy_HOOK_post_request_t *post_request;
@@ -121,7 +121,7 @@ void lbs_worker_set_counters(proxy_worker *worker, apr_uint64_t requests,
 /** @return 1 when mod_proxy_hcheck is told to check the member. */
 int lbs_worker_is_checked(const proxy_worker *worker);
 
-/* What mod_proxy_hcheck is told of a member. */
+/* The settings of mod_proxy_hcheck for a member. */
 typedef struct lbs_worker_check_t {
     int http;         /* it asks for a page; 0: it connects, or AJP's CPING */
     const char *path; /* of the page */
@@ -193,7 +193,7 @@ void lbs_worker_ready(request_rec *r, proxy_worker *worker,
  * Run the scheme's own handler: send the request and bring its answer.
  *
  * @param proxyhost  and port: of ProxyRemote, NULL without
- * @return what the handler returns: OK, or an HTTP status
+ * @return the handler's status: OK, or an HTTP status
  */
 int lbs_worker_run(request_rec *r, proxy_worker *worker,
                    proxy_server_conf *conf, char *url, const char *proxyhost,

@@ -23,7 +23,8 @@ void lbs_children_join(apr_pool_t *pchild, server_rec *main_server)
     }
 }
 
-/* What else a dead child may hold: checks, probes, places in queues. */
+/* The other things that a dead child may hold: checks, probes, places in
+ * queues. */
 static void abandon(const lbs_inflight_t *row)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_kept.h - what one httpd keeps whatever build of this module it loads.
+/* lbs_kept.h - data that httpd keeps across builds of this module.
  *
  * A reload may load another build than the one before, whose blocks of shared
- * memory are laid out differently. What is here is not: it is found by its
- * name, may grow at its end only, and is private to httpd's parent.
+ * memory are laid out differently. This struct is laid out the same in every
+ * build: it is found by its name, may grow at its end only, and is private to
+ * httpd's parent.
  */
 #ifndef LBS_KEPT_H
 #define LBS_KEPT_H
@@ -28,8 +29,8 @@ typedef struct lbs_kept_thread_t {
 typedef struct lbs_kept_t {
     apr_uint64_t owner;  /* layout of the blocks in use; 0: none yet */
     lbs_atomic32_t disk; /* 1: a thread is writing the state file */
-    lbs_atomic64_t left; /* hash of the path of the one that the configuration
-                          * before left with all that had happened; 0: none */
+    lbs_atomic64_t left; /* hash of the path of the file that the last
+                            configuration left complete; 0: none */
     lbs_kept_thread_t threads[LBS_KEPT_THREADS];
     int started; /* a configuration has been served: the next is a reload */
 } lbs_kept_t;

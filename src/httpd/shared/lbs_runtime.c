@@ -97,8 +97,8 @@ static apr_status_t open_tables(lbs_runtime_t *rt, const lbs_shared_t *shared,
     return rv;
 }
 
-/* Older tables that hold nothing more are given back, and one of the wanted
- * size stands in front. */
+/* Give back older tables that hold no session, and put a table of the wanted
+ * size in front. */
 static apr_status_t fit_tables(lbs_runtime_t *rt, apr_uint32_t sessions,
                                server_rec *s)
 {
@@ -151,8 +151,8 @@ static apr_status_t open_views(lbs_runtime_t *rt)
     return rv;
 }
 
-/* Views of what an earlier configuration left. Where that does not fit, which
- * another build may leave under the same name, the state file is begun from.
+/* Views of the blocks that an earlier configuration left. Where they do not
+ * fit, as those of another build, the state file is read instead.
  */
 static apr_status_t open_or_renew(lbs_runtime_t *rt, server_rec *s)
 {
@@ -170,7 +170,7 @@ static apr_status_t open_or_renew(lbs_runtime_t *rt, server_rec *s)
     return lbs_shared_renew(rt->shared, lbs_runtime_clock(), s);
 }
 
-/* Where dlclose() keeps a module, what is static here outlives pconf. */
+/* Where dlclose() keeps a module, static variables outlive pconf. */
 static apr_status_t forget(void *unused)
 {
     (void)unused;

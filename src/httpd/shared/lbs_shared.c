@@ -13,7 +13,7 @@
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_first.h"
 
-/* What processes tell each other beside the registry. */
+/* State that processes share beside the registry. */
 typedef struct lbs_shared_notes_t {
     lbs_atomic64_t saved_at; /* Unix microseconds of the state file; 0: none */
     lbs_forgotten_t forgotten;
@@ -28,7 +28,7 @@ typedef struct lbs_shared_notes_t {
 } lbs_shared_notes_t;
 
 /* Another build of the module, loaded by a reload, makes blocks of its own and
- * finds in the state file what was in these. Their name is this and a hash of
+ * reads their contents from the state file. Their name is this and a hash of
  * how they are laid out. */
 #define RETAINED "mod_lbsticky " LBSTICKY_VERSION
 
@@ -121,9 +121,9 @@ static lbs_shared_t *find_retained(apr_uint64_t of)
                           : ap_retained_data_create(name, sizeof(*shared));
 }
 
-/* Blocks that are not those in use: another build had its own meanwhile. What
- * children have of them they keep; the parent does not give back what a thread
- * of its own may still look at. */
+/* Blocks that are not those in use: another build had its own meanwhile.
+ * Children keep their mappings; the parent does not give back a block that a
+ * thread of its own may still read. */
 static void forget_blocks(lbs_shared_t *shared)
 {
     while (shared->table[0].pool != NULL) {
@@ -287,7 +287,8 @@ static void refuse(apr_status_t rv, apr_uint32_t sessions, server_rec *s)
     complain(rv, s, "session table", bytes, "LBStickyTable sessions=");
 }
 
-/* There is one of another size: that can wait, sessions must not be lost. */
+/* There is a table of another size: the new size can wait, sessions must not
+ * be lost. */
 static void put_off(apr_status_t rv, apr_uint32_t sessions, apr_uint32_t stays,
                     server_rec *s)
 {

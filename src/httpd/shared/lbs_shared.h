@@ -2,10 +2,10 @@
 /* lbs_shared.h - the blocks of shared memory, and how long they live.
  *
  * Made by the parent in the process pool and found again by every later
- * configuration, so that children of the old and of the new generation work
- * on the same words. A session table of another size is put in front of the
- * ones there are; an older one is given back when it holds nothing more. What
- * is in it cannot be poured into another one: words do not hold their keys.
+ * configuration, so that children of the old and of the new generation work on
+ * the same words. A session table of another size is put in front of the ones
+ * there are; an older one is given back when it holds nothing more. Sessions
+ * cannot be copied into another table: words do not hold their keys.
  */
 #ifndef LBS_SHARED_H
 #define LBS_SHARED_H
@@ -31,8 +31,8 @@ typedef struct lbs_shared_table_t {
     apr_uint32_t sessions;
 } lbs_shared_table_t;
 
-/* What processes tell each other beside the registry. How it lies in memory is
- * lbs_shared.c's affair. */
+/* What processes tell each other beside the registry. Its layout is private to
+ * lbs_shared.c. */
 typedef struct lbs_notes_t {
     lbs_atomic64_t
         *saved_at; /* Unix microseconds of the state file; 0: none */
@@ -59,17 +59,18 @@ typedef struct lbs_shared_t {
 } lbs_shared_t;
 
 /**
- * Find the blocks, or make them: those of another build of this module are
- * none. Parent, in post_config.
+ * Find the blocks, or make them; blocks of another build of this module are
+ * not used. Parent, in post_config.
  *
- * @param now  a registry that is made is as old as that
+ * @param now  the time from which a new registry counts
  * @return APR_SUCCESS; anything else was logged with what to change
  */
 apr_status_t lbs_shared_find(lbs_shared_t **shared, lbs_clock_t now,
                              server_rec *main_server);
 
 /**
- * Make them anew: what there is cannot be used. Parent, in post_config.
+ * Make the blocks anew, where the old ones cannot be used. Parent, in
+ * post_config.
  *
  * @return APR_SUCCESS; anything else was logged with what to change
  */
@@ -89,11 +90,11 @@ apr_status_t lbs_shared_add_table(lbs_shared_t *shared, apr_uint32_t sessions);
 
 /**
  * Have a table for so many sessions in front: the one there is, one that was
- * in front before, or a new one. Where there is no room for that the one in
- * front stays, which is logged: a size can wait, sessions must not be lost.
+ * in front before, or a new one. If a new table cannot be made, the current
+ * one stays and a warning is logged.
  *
- * @return APR_SUCCESS; anything else: there is none at all, and it was logged
- *         what to change
+ * @return APR_SUCCESS; anything else: there is no table at all; the log says
+ * what to change
  */
 apr_status_t lbs_shared_want_table(lbs_shared_t *shared, apr_uint32_t sessions,
                                    server_rec *main_server);

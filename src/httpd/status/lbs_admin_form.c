@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_admin_form.c - /admin: changing a member on an administrator's behalf.
  *
- * In order: may anybody (LBStickyAdmin), may this browser or script (nonce or
- * header), is it a sensible form, is there such a member, may it be changed
- * from here; then it is done. Who may ask at all is httpd's own business.
+ * In order: are changes allowed (LBStickyAdmin), may this browser or script
+ * make them (nonce or header), is the form sensible, is there such a member,
+ * may it be changed from here; then the change is made. Access to the location
+ * is httpd's own business.
  */
 #include "src/httpd/status/lbs_admin_form.h"
 
@@ -40,7 +41,7 @@ typedef struct apply_t {
     const lbs_view_member_t *view_member;
 } apply_t;
 
-/* May they --------------------------------------------------------------- */
+/* May it be changed ------------------------------------------------------ */
 
 static void nonce_key(lbs_hash_key_t *key)
 {
@@ -81,9 +82,9 @@ static lbs_slice_t host_of(const char *text)
     return lbs_slice_span(from, end);
 }
 
-/* Browsers say where a form comes from, and no page can make them lie. What
- * they say is compared by host alone: a proxy in front may have changed port
- * and scheme, and it says which host it was asked for. */
+/* Browsers say where a form comes from, and no page can make them lie. The
+ * host alone is compared: a proxy in front may have changed port and scheme,
+ * and it says which host it was asked for. */
 static int is_cross_site(request_rec *r)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
@@ -126,7 +127,7 @@ static const char *why_forbidden(apply_t *a)
                : "the form is too old, or not from this page: load it again";
 }
 
-/* What they want --------------------------------------------------------- */
+/* The form --------------------------------------------------------------- */
 
 static int is_urlencoded(request_rec *r)
 {
@@ -162,8 +163,8 @@ static int read_body(request_rec *r, char *to, apr_size_t *len)
     return *len > LBS_FORM_BYTES ? HTTP_REQUEST_ENTITY_TOO_LARGE : OK;
 }
 
-/* The path of the page, one above us. A proxy in front may have another one
- * for it: then what is relative to the form leads there. */
+/* The path of the page, one above us. A proxy in front may have another path
+ * for it: then a path relative to the form leads there. */
 static const char *page_of(request_rec *r)
 {
     const char *last = strrchr(r->uri, '/');
@@ -198,7 +199,7 @@ static int refuse(apply_t *a, int status, const char *sentence)
     return lbs_reply_send(a->r, out, status, "text/html; charset=utf-8");
 }
 
-/* What there is to change; on success a->pool and a->member are set. */
+/* Find the member to change; on success a->pool and a->member are set. */
 static int find_member(apply_t *a, const lbs_view_t *view, const char **wrong)
 {
     int status = lbs_change_find(a->r->pool, &a->change, view, &a->view_pool,
@@ -249,7 +250,7 @@ static const char *who(request_rec *r)
                : apr_pstrcat(r->pool, "from ", r->useragent_ip, NULL);
 }
 
-/* The values of a change as they were given, for whoever reads of it. */
+/* The values of a change as they were given, for events and the log. */
 static const char *values_of(const apply_t *a)
 {
     static const struct {
@@ -331,7 +332,7 @@ static const char *do_it(apply_t *a)
 
 /* Answering -------------------------------------------------------------- */
 
-/* Back to the member, which says what it is now. */
+/* Back to the member's page, which shows its new state. */
 static int redirect(apply_t *a)
 {
     apr_pool_t *memory = a->r->pool;

@@ -11,8 +11,8 @@
 const char *lbs_admin_form_nonce(request_rec *r);
 
 /**
- * Serve a POST to /admin. What is refused changes nothing: everything is
- * checked before the first thing is done.
+ * Serve a POST to /admin. A refused form changes nothing: everything is
+ * checked before the first change.
  *
  * @return for the handler to return: OK after a document was sent, or the
  *         status of a refusal

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_collect.c - filling the view.
  *
- * Reads shared memory with relaxed loads while it changes. What was read is
- * never read twice for one number, so sums shown add up to what is shown
- * beside them.
+ * Reads shared memory with relaxed loads while it changes. No number is read
+ * twice, so the sums shown are those of the parts shown.
  */
 #include "src/httpd/advice/lbs_advice.h"
 #include "src/httpd/status/lbs_collect.h"
@@ -23,7 +22,7 @@
 #include "src/state/lbs_ring.h"
 #include "src/table/lbs_table.h"
 
-/* What is needed to fill any part. */
+/* Arguments for filling any part. */
 typedef struct collect_t {
     apr_pool_t *pool;
     const lbs_runtime_t *rt;
@@ -88,8 +87,8 @@ static void fill_member_plots(const collect_t *c, apr_uint32_t slot,
 
 /* Members ---------------------------------------------------------------- */
 
-/* One bucket of an answer's time for each upper end; what is shown is how
- * many fell in between. */
+/* One bucket of an answer's time for each upper end; the number shown is that
+ * of the range between two ends. */
 static void fill_durations(const collect_t *c, const lbs_latency_total_t *from,
                            lbs_view_histogram_t *to)
 {
@@ -167,8 +166,8 @@ static void fill_overrides(const collect_t *c, apr_uint32_t slot,
     }
 }
 
-/* Past its deadline a member serves nobody any more: whoever is still bound to
- * it moves when he comes. */
+/* Past its deadline a member serves no session any more: sessions still bound
+ * to it move with their next request. */
 static void fill_drain(const collect_t *c, apr_uint32_t slot,
                        apr_uint32_t flags, lbs_view_member_t *m)
 {
@@ -216,7 +215,8 @@ static void fill_member(const collect_t *c, const lbs_member_t *from,
     fill_check(c, &numbers.check, &m->check);
     m->ignored = numbers.ignored && numbers.check.connected;
     if (m->state == LBS_STATE_DOWN && !m->ignored) {
-        m->effective_weight = 0; /* only those who find nobody else try it */
+        m->effective_weight = 0; /* only requests that find no other member try
+                                    it */
     }
     fill_overrides(c, from->slot, m);
     fill_drain(c, from->slot, numbers.flags, m);
@@ -255,10 +255,10 @@ static int has_pools(const server_rec *s)
     return 0;
 }
 
-/* A server changes the pools it uses. Those of others it changes only from
- * the outside: the main server, or a virtual host kept for administration,
- * without a pool of its own; and only where LBStickyAdmin is on for them
- * too. So whoever may administrate one site does not reach another. */
+/* A server changes the pools it uses. Those of others it changes only from the
+ * outside: the main server, or a virtual host kept for administration, without
+ * a pool of its own; and only where LBStickyAdmin is on for them too. So the
+ * administrator of one site cannot change another. */
 static int may_change(const collect_t *c, const lbs_pool_t *pool)
 {
     if (!lbs_collect_admin(c->server)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_collect.h - filling the view: the one place that knows both what is
- * shown and where it comes from. */
+/* lbs_collect.h - filling the view: the one place that knows both the view and
+ * the sources of its values. */
 #ifndef LBS_COLLECT_H
 #define LBS_COLLECT_H
 
@@ -9,7 +9,7 @@
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/view/lbs_view.h"
 
-/* What a document needs beside the numbers. */
+/* Parts of the view that a document needs beside the numbers. */
 typedef struct lbs_collect_t {
     int plots;          /* of the last minutes, and of pools of the day */
     const char *day_of; /* id, route or URL of the member whose day is shown;

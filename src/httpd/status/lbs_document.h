@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_document.h - which document of lb-status a URL means.
+/* lbs_document.h - the document of lb-status that a URL means.
  *
  * A handler does not know which location it was set for. The documents are
  * directly below that location and nowhere else, so that access control for
@@ -15,7 +15,7 @@
 int lbs_document_is_ours(request_rec *r, const char *handler);
 
 /**
- * The name of the document that is asked for.
+ * The name of the document asked for.
  *
  * A location of its own may be set for one document: <Location
  * "/lb-status/json">, <LocationMatch "^/ops/(json|metrics)$">. A plain

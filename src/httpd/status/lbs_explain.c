@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_explain.c - /explain: what would be decided for a visitor, and why. */
+/* lbs_explain.c - /explain: the decision that a visitor would get, and why. */
 #include "src/httpd/status/lbs_explain.h"
 
 #include <string.h>

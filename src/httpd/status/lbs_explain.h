@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_explain.h - /explain: what would be decided for a visitor, and why. */
+/* lbs_explain.h - /explain: the decision that a visitor would get, and why. */
 #ifndef LBS_EXPLAIN_H
 #define LBS_EXPLAIN_H
 
@@ -8,7 +8,7 @@
 /**
  * Serve /explain?pool=P with cookie=TOKEN, ip=ADDRESS or key=SOURCE:VALUE, or
  * none of them for a visitor without a key; vhost= where two have the pool.
- * Reads what a request would read, and changes nothing: no count, no table
+ * Reads all that a request would read, and changes nothing: no count, no table
  * entry, no turn of round-robin.
  *
  * @return for the handler to return

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_modstatus.c - a section of mod_status's page, and its ?auto form.
  *
- * Short on purpose: who looks at /server-status wants to know whether the
- * load balancer is well, and where the rest is to be found. The ?auto form
- * has one line for each number, as mod_status has.
+ * Short on purpose: a reader of /server-status wants to know whether the load
+ * balancer is well, and where to find the rest. The ?auto form has one line
+ * for each number, as mod_status has.
  */
 #include "src/httpd/status/lbs_modstatus.h"
 

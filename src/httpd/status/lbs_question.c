@@ -40,8 +40,8 @@ static int find_source(const lbs_pool_t *pool, const char *word,
 
 /* Its value -------------------------------------------------------------- */
 
-/* An address as a request from there would have it. @return NULL, or what is
- * wrong with it */
+/* An address as a request from there would have it. @return NULL, or the
+ * reason why it is none */
 static const char *read_address(const lbs_ask_t *ask, int index,
                                 lbs_slice_t text, lbs_slice_t *value)
 {

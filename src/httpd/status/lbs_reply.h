@@ -28,8 +28,9 @@ int lbs_reply_send(request_rec *r, lbs_out_t *out, int status,
                    const char *type);
 
 /**
- * Open a document that is sent while it is written, so that one of thousands
- * of members takes no more memory than one of two. Its status is 200.
+ * Open a document that is sent while it is written, so that a document of
+ * thousands of members takes no more memory than one of two. Its status is
+ * 200.
  *
  * @param type  for Content-Type
  */
@@ -39,8 +40,8 @@ lbs_out_t *lbs_reply_stream(request_rec *r, lbs_out_escape_t escape,
 /**
  * Send the rest of it.
  *
- * @return for the handler to return: OK, also when the document failed and
- *         what was sent of it was cut off; 500 when nothing was sent yet
+ * @return for the handler to return: OK, also when the document failed and was
+ * cut off behind the part already sent; 500 when nothing was sent yet
  */
 int lbs_reply_finish(lbs_out_t *out);
 

@@ -51,8 +51,8 @@ static int serve_metrics(request_rec *r)
     return lbs_reply_finish(out);
 }
 
-/* "lb-status" on /lb-status, "." on /lb-status/. What the client asked for
- * counts: mod_dir may have made /index.html of it. */
+/* "lb-status" on /lb-status, "." on /lb-status/. The client's own path counts:
+ * mod_dir may have made /index.html of it. */
 static const char *here_of(request_rec *r)
 {
     const char *path = r->parsed_uri.path != NULL ? r->parsed_uri.path : "";
@@ -152,7 +152,7 @@ int lbs_status_fixup(request_rec *r)
     return DECLINED;
 }
 
-/* Nothing to show is an answer, too: what it takes for there to be something.
+/* Without pools the answer says how to get one.
  */
 static int serve_nothing(request_rec *r)
 {
@@ -194,8 +194,8 @@ int lbs_status_handler(request_rec *r)
     if (lbs_runtime() == NULL) {
         return serve_nothing(r);
     }
-    /* A peer passes on what a visitor asked of it: nothing of this server's
-     * own. */
+    /* A peer forwards a visitor's request: such a request gets nothing of this
+     * server's own. */
     if (lbs_received_of(r)->from != LBS_RECEIVED_CLIENT) {
         return HTTP_FORBIDDEN;
     }

@@ -14,8 +14,8 @@
 int lbs_status_translate(request_rec *r);
 
 /**
- * httpd's hooks behind the mapping of the URL: what a RewriteRule with [P]
- * took is taken back, one of the server and one of a directory.
+ * httpd's hooks behind the mapping of the URL: takes back a URL that a
+ * RewriteRule with [P] took, of the server or of a directory.
  *
  * @return DECLINED; or HTTP_NOT_FOUND: the URL cannot be mapped
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_store.h - LBStickyStore: learned sessions that servers share.
  *
- * Any socache provider of httpd is the store. What a session looks like there
- * is src/state/lbs_store_record.h; how calls are kept short and a dead store
- * from being asked is lbs_store_call.h. A store never decides whether a
- * request is answered: without it, sessions are known to one server only.
+ * Any socache provider of httpd is the store. src/state/lbs_store_record.h has
+ * the format of a session there; lbs_store_call.h keeps calls short and leaves
+ * a dead store alone. A store never decides whether a request is answered:
+ * without it, sessions are known to one server only.
  */
 #ifndef LBS_STORE_H
 #define LBS_STORE_H
@@ -15,7 +15,7 @@
 #include "src/httpd/pool/lbs_pools.h"
 
 /** Refuse stores that do not exist. In check_config.
- * @return OK; or an HTTP status, and it was logged what to write */
+ * @return OK; or an HTTP status, and the log says what to write */
 int lbs_store_check(apr_pool_t *ptemp, server_rec *main_server);
 
 /**
@@ -37,10 +37,10 @@ apr_status_t lbs_store_start(apr_pool_t *pconf, apr_pool_t *ptemp,
 const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
                            const void *value, apr_size_t len);
 
-/* What one request may wait for the store: timeout= for all that it asks
- * before it is sent, and once more for all that it tells before the answer is
- * released. Where asking took longer than that, telling waits for nothing. All
- * zero when the request begins. */
+/* How long one request may wait for the store: timeout= for all look-ups
+ * before it is sent, and once more for all writes before the answer is
+ * released. Where look-ups took longer than that, writes are not waited for.
+ * All zero when the request begins. */
 typedef struct lbs_store_wait_t {
     apr_time_t ask_until;  /* monotonic; 0: nothing was asked yet */
     apr_time_t tell_until; /* 0: nothing was told yet */
@@ -53,7 +53,7 @@ typedef struct lbs_store_wait_t {
  * Cost: one call to the store for each secret, within the request's time.
  *
  * @param key  its name is set, or NULL; on success known, slot and expires are
- * @return 1 when the store knows it; 0: it does not, or cannot be asked
+ * @return 1 when the store has it; 0: it has not, or cannot be asked
  */
 int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
                    lbs_store_wait_t *wait);

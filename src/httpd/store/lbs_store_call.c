@@ -49,7 +49,7 @@ typedef struct call_t {
     int abandoned;
 } call_t;
 
-/* Of this process. The lock protects what stands below it, and done and
+/* Of this process. The lock protects the fields below it, and done and
  * abandoned of all calls. */
 static struct {
     apr_thread_pool_t *threads;
@@ -121,9 +121,9 @@ apr_status_t lbs_store_call_open(lbs_store_t **store,
 
 /* This process ends. Calls under a store's mutex are short as a rule, and it
  * should not be left locked: they have a second. All others may wait for a
- * server that hangs, for longer than anybody wants to wait for a process: they
- * are left where they are. Nothing that they use goes before the process does:
- * httpd destroys pchild, not pconf, when a child ends. */
+ * server that hangs, for longer than a child may take to end: they are left
+ * where they are. All that they use lives as long as the process: httpd
+ * destroys pchild, not pconf, when a child ends. */
 static apr_status_t leave_calls(void *unused)
 {
     apr_time_t until = lbs_runtime_now() + LEAVE_WITHIN;
@@ -143,7 +143,8 @@ static apr_status_t leave_calls(void *unused)
     return APR_SUCCESS;
 }
 
-/* In a pool that nobody destroys: who does that waits for all threads. */
+/* In a pool that is never destroyed: destroying it would wait for all
+ * threads. */
 static apr_status_t create_threads(apr_pool_t *pchild)
 {
     apr_pool_t *memory;
@@ -261,7 +262,7 @@ static void worked(const lbs_store_t *store)
 }
 
 /* Redis and memcached that are known to be dead are reported as "not found":
- * only what is written tells that they live. */
+ * only a write shows that they live. */
 static void judge(lbs_store_t *store, lbs_store_op_t op, apr_status_t rv)
 {
     if (rv == APR_SUCCESS) {
@@ -403,8 +404,8 @@ static call_t *make_call(lbs_store_t *store, const lbs_store_call_t *what)
     return call;
 }
 
-/* Calls for which nobody waits may not pile up before those for which somebody
- * does. */
+/* Calls that no request waits for must not pile up before those that one waits
+ * for. */
 static int is_in_the_way(const lbs_store_call_t *what)
 {
     return what->timeout == 0

@@ -2,9 +2,9 @@
 /* lbs_store_call.h - one call to a store, bounded in time.
  *
  * Providers block as long as they like, so each call runs in a thread of a
- * small pool while the request waits at most timeout=. A call that fails or
- * is late counts against the store; after three in a row it is left alone for
- * a while, by all processes, but for one call now and then that tries it.
+ * small pool while the request waits at most timeout=. A call that fails or is
+ * late counts against the store; after three in a row all processes leave the
+ * store alone for a while, except for one call now and then that tries it.
  */
 #ifndef LBS_STORE_CALL_H
 #define LBS_STORE_CALL_H
@@ -57,7 +57,7 @@ typedef struct lbs_store_call_t {
  * Call a store.
  *
  * @return APR_SUCCESS; APR_NOTFOUND: it is not there; APR_EAGAIN: the store is
- *         being left alone, or nobody waits; APR_TIMEUP or another error: the
+ *         left alone, or no request waits; APR_TIMEUP or another error: the
  *         store failed
  */
 apr_status_t lbs_store_call(lbs_store_t *store, const lbs_store_call_t *what);
