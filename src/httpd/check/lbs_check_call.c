@@ -16,6 +16,7 @@ struct lbs_check_call_t {
     const lbs_check_conf_t *conf;
     lbs_check_call_heard_t *heard;
     void *baton;
+    int connected;   /* a handshake of TLS has begun */
     int status;      /* of the answer; 0: its head is not yet here */
     apr_size_t head; /* bytes read */
     apr_size_t body;
@@ -76,10 +77,24 @@ static void set_blob(CURL *curl, CURLoption option, lbs_slice_t bytes)
     }
 }
 
+/* Of a libcurl with OpenSSL, when TLS begins on a connection that is there. */
+static CURLcode note_connection(CURL *curl, void *context, void *baton)
+{
+    (void)curl;
+    (void)context;
+    ((lbs_check_call_t *)baton)->connected = 1;
+    return CURLE_OK;
+}
+
 static void set_tls(lbs_check_call_t *call)
 {
     const lbs_check_tls_t *tls = call->request->tls;
 
+    SET(CURLOPT_SSL_CTX_FUNCTION, note_connection);
+    SET(CURLOPT_SSL_CTX_DATA, call);
+    /* A session that is taken up again shows no certificate, and may be that
+     * of a member's namesake, with its certificate for the client. */
+    SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, (long)tls->verify);
     SET(CURLOPT_SSL_VERIFYHOST, tls->check_name ? 2L : 0L);
     /* The system's CAs are none of mod_ssl's. */
@@ -224,13 +239,13 @@ static int is_past(const lbs_check_call_t *call, CURLINFO when)
     return curl_easy_getinfo(call->curl, when, &us) == CURLE_OK && us > 0;
 }
 
-/* To libcurl a connection by TLS is one after the handshake, but it knows
- * whom it is connected to before. */
+/* To libcurl a connection by TLS is one after the handshake; its versions
+ * until 8.11 know whom they are connected to before. */
 int lbs_check_call_is_connected(const lbs_check_call_t *call)
 {
     const char *peer = NULL;
 
-    return is_past(call, CURLINFO_CONNECT_TIME_T)
+    return call->connected || is_past(call, CURLINFO_CONNECT_TIME_T)
            || (curl_easy_getinfo(call->curl, CURLINFO_PRIMARY_IP, &peer)
                    == CURLE_OK
                && peer != NULL && *peer != '\0');
