@@ -266,4 +266,36 @@ subtest 'what goes wrong' => sub {
 };
 
 $h->no_unexpected_log(qr/AH01630: client denied/, qr/AH01617|AH01618|AH01797/);
+subtest 'a pool of two virtual hosts: the option to write is named' => sub {
+    my $two = LBS::Httpd->new(backends => \@web, conf => join '', "LBStickyAdmin on\n\@STATUS\@\n",
+        map { <<"CONF" } qw(one two));
+<VirtualHost 127.0.0.1:\@PORT\@>
+    ServerName $_.example.com
+    LBSticky   cookie
+    <Proxy "balancer://app">
+        BalancerMember "http://\@B1\@" route=web1
+    </Proxy>
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+CONF
+    $two->start;
+    my @at = ('-u', 'http://127.0.0.1:' . $two->port . '/lb-status');
+    my $one = qr/--vhost (?:one|two)\.example\.com:\d+/;
+    for my $command ([qw(drain app web1)], [qw(explain app)], [qw(roll app -- true)]) {
+        my ($status, undef, $err) = lbctl(@at, @$command);
+        isnt $status, 0, "$command->[0] does nothing";
+        like $err, qr/several virtual hosts have a pool app, say which: $one or $one/,
+            'and says what to write';
+    }
+};
+
+subtest 'the page before a drain, where nobody else is left' => sub {
+    my ($pool) = grep { $_->{name} eq 'tight' } @{$h->json->{pools}};
+    for my $action (qw(drain disable)) {
+        my $page = $h->get("/lb-status?pool=tight&member=only&action=$action&vhost=$pool->{vhost}")->body;
+        like $page, qr/No other member can take over: visitors will get 503/, "$action: it says so";
+        unlike $page, qr/nobody else|will move/, 'and nobody moves to nobody';
+    }
+};
+
 done_testing;

@@ -80,7 +80,7 @@ class Web(Machine):
 
     def answers(self):
         return self.call(str(EXAMPLE / "check-site"),
-                         HOSTS["cookie"]).returncode == 0
+                         f"http://{HOSTS['cookie']}/login/").returncode == 0
 
     def start_httpd(self):
         self.start("httpd", "/usr/sbin/apache2", "-DFOREGROUND", "-f",
@@ -96,7 +96,7 @@ class Web(Machine):
         text = (EXAMPLE / "keepalived.conf").read_text()
         for old, new in (("10.0.0.10", ADDRESS),
                          ("/etc/keepalived/check-site", str(script)),
-                         ("www.example.com", HOSTS["cookie"]),
+                         ("https://www.example.com", f"http://{HOSTS['cookie']}"),
                          ("priority          100",
                           f"priority          {self.priority}")):
             if old not in text:

@@ -92,9 +92,6 @@ static apr_uint32_t count_others(const lbs_part_t *part)
 
 static const char *others_of(const lbs_part_t *part)
 {
-    if (count_others(part) == 0) {
-        return "nobody else";
-    }
     return lbs_human_of(part->out->pool, count_others(part), "other member",
                         "other members");
 }
@@ -107,6 +104,11 @@ static const char *sessions_of(const lbs_part_t *part)
 
 static void say_move(const lbs_part_t *part, const char *when)
 {
+    if (count_others(part) == 0) {
+        lbs_out_put(part->out, "<p><b>%s have nowhere to go.</b></p>",
+                    sessions_of(part));
+        return;
+    }
     lbs_out_put(part->out,
                 "<p><b>%s will move</b> to %s, %s. Where the application "
                 "keeps sessions in its own memory these visitors have to log "
@@ -135,16 +137,20 @@ static void say_before(const lbs_part_t *part, lbs_change_action_t action)
                          "LBStickySlowStart. Nobody moves.</p>");
         break;
     case LBS_CHANGE_DRAIN:
-        lbs_out_put(
-            out,
-            "<p>It takes no new visitors. <b>%s</b> and %s stay until "
-            "they end by themselves.</p><p>With a deadline, those that "
-            "are left then <b>will move</b> to %s. With an idle time, "
-            "sessions idle for longer than that move at once.</p>",
-            sessions,
-            lbs_human_of(out->pool, part->member->inflight,
-                         "request in flight", "requests in flight"),
-            others_of(part));
+        lbs_out_put(out,
+                    "<p>It takes no new visitors. <b>%s</b> and %s stay until "
+                    "they end by themselves.</p>",
+                    sessions,
+                    lbs_human_of(out->pool, part->member->inflight,
+                                 "request in flight", "requests in flight"));
+        if (count_others(part) != 0) {
+            lbs_out_put(
+                out,
+                "<p>With a deadline, those that are left then <b>will "
+                "move</b> to %s. With an idle time, sessions idle for longer "
+                "than that move at once.</p>",
+                others_of(part));
+        }
         say_nobody(part);
         break;
     case LBS_CHANGE_DISABLE:
