@@ -101,7 +101,7 @@ subtest 'what members speak' => sub {
         'mod_proxy_wstunnel does as well';
 };
 
-subtest 'who does not ask for stickiness needs nothing' => sub {
+subtest 'a configuration without LBSticky needs no module' => sub {
     is_deeply asked_for(['lbsticky'], ''), [], 'loaded only';
     is_deeply asked_for(['lbsticky'], "LBSticky off\nLBStickyTimeout 1h\n"
         =~ s/1h/idle=1h/r), [], 'off';

@@ -296,7 +296,7 @@ POOL
     $b->no_unexpected_log;
 };
 
-subtest 'nobody answered, nobody gets a cookie' => sub {
+subtest 'an answer of httpd itself carries no cookie' => sub {
     $h->announce(qr/refused|failed to make connection|LBS\d+/);
     $_->refuse for @web;
     my $r = $h->get('/app/');

@@ -102,7 +102,7 @@ subtest 'failures are hidden' => sub {
     $h->no_unexpected_log;
 };
 
-subtest 'who fails is ejected, and comes back' => sub {
+subtest 'a failing member is ejected, and comes back' => sub {
     my $h = start(none => "LBSticky none\nLBStickyEject failures=2 hold=1s-1s");
     $web[2]->set(reset => 'before');
     $h->get('/none/') for 1 .. 6;

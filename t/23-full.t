@@ -55,7 +55,7 @@ subtest 'never more than inflight=, over all processes' => sub {
     is $pool->{requests}, 20, 'each counts once';
 };
 
-subtest 'nobody else, no queue' => sub {
+subtest 'one full member without a queue: 503' => sub {
     my $c = occupy('sharp', 1.5);
     my $r = $h->get('/sharp/');
     is $r->status, 503, 'full';

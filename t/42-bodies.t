@@ -82,7 +82,7 @@ my %bad = (
 );
 
 for my $scheme (qw(http h2c ajp fcgi scgi uwsgi)) {
-    subtest "$scheme: a body that httpd refuses reaches nobody as a whole" => sub {
+    subtest "$scheme: no member gets a refused body as if it were whole" => sub {
         my @web = members($scheme);
         my $h = start(\@web, $scheme, app => 'LBStickyEject failures=3');
         my %was;

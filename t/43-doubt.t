@@ -88,7 +88,7 @@ subtest 'a member that refuses connections is down for all to see' => sub {
         'nobody connects any more';
 };
 
-subtest 'both dead: nobody is called well, and the first one back is found' => sub {
+subtest 'both members dead: none is called well, and the first one back is found' => sub {
     my @web = LBS::Backend->many(2);
     my $h = start(\@web, app => 'LBSticky cookie');
     $_->refuse for @web;
@@ -351,7 +351,7 @@ subtest 'no visitor is the first to try a member that was ejected' => sub {
     cmp_ok time - $from, '<', 2, 'within two seconds';
 };
 
-subtest 'a POST never is the trial; nobody goes home before home has answered' => sub {
+subtest 'a POST is never the trial; no session goes home before its member has answered' => sub {
     my @web = LBS::Backend->many(2);
     my $h = start(\@web, app =>
         "LBSticky route=R cookie\nLBStickyFailback return\nLBStickyEject failures=1 hold=1s-60s");

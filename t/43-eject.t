@@ -170,7 +170,7 @@ subtest 'the cap, and the last one' => sub {
     }
 };
 
-subtest 'who is the last one, and becomes it' => sub {
+subtest 'the last member is not ejected, nor a member that becomes the last' => sub {
     my @web = LBS::Backend->many(2);
     my $eject = 'LBStickyEject failures=3 hold=30s-60s';
     my $h = start(\@web, zero => $eject, close => $eject);
@@ -350,7 +350,7 @@ subtest 'a slow trial is a trial, and a POST is none' => sub {
     is state_of($h, 'app', 1), 'up', 'a POST was no trial';
 };
 
-subtest 'nobody is there: an answer at once, and no spinning' => sub {
+subtest 'all members gone: an answer at once, and no spinning' => sub {
     my @web = LBS::Backend->many(3);
     my $h = start(\@web, app => 'LBStickyEject failures=1 cap=100');
     $_->refuse for @web;

@@ -146,7 +146,7 @@ subtest 'a trial that is answered 500 has failed' => sub {
     }, 20), 'and is back when a trial is answered well';
 };
 
-subtest 'nobody is ejected for what is not the fault of a member' => sub {
+subtest 'no member is ejected for errors that are not its fault' => sub {
     my @web = LBS::Backend->many(3);
     my $h = governed(\@web, (map { $_ => turns() } qw(alike page lonely)),
                      keyless => "LBSticky none\nLBStickyMethod round-robin",

@@ -66,7 +66,7 @@ subtest 'no more than the limit, over all processes' => sub {
     is scalar(grep { $_->[0] == 200 } @r), 16, 'off: all at once';
 };
 
-subtest 'who waits is served in the order of arrival' => sub {
+subtest 'waiting requests are served in the order of arrival' => sub {
     my @web = LBS::Backend->many(1);
     my $h = start(\@web,
         app => "LBSticky none\nLBStickyLimit inflight=1 queue=10 wait=5s\n$ONE");

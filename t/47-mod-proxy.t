@@ -82,7 +82,7 @@ subtest 'a virtual host has a say in a pool that it inherits' => sub {
     is $ask->('firm')->status, 503, 'the other does not';
 };
 
-subtest 'who ejects nobody does not bring back whom another ejected' => sub {
+subtest 'a pool that ejects no member does not bring back a member that another pool ejected' => sub {
     my @web = LBS::Backend->many(2);
     my $hosts = hosts(off => "LBStickyEject off\nLBStickySlowStart off", on => '');
     my $h = governed(\@web, more => $hosts, mount => 0,
@@ -153,7 +153,7 @@ POOL
     }
 };
 
-subtest 'bytes of an answer whose length nobody says are counted' => sub {
+subtest 'bytes of an answer of unknown length are counted' => sub {
     my $member = LBS::Gateway->new(scheme => 'scgi');
     my $h = governed([$member], modules => ['proxy_scgi'],
         app => qq(LBSticky none\nBalancerMember "scgi://\@B1\@"));

@@ -92,7 +92,7 @@ subtest 'a time-out is one attempt, one failure and a 504' => sub {
     }
 };
 
-subtest 'who waits at a member that hangs is served elsewhere' => sub {
+subtest 'requests waiting at a hung member are served elsewhere' => sub {
     my $h = start(app => 'LBStickyEject stall=1s hold=30s-60s');
     clear();
     $h->get('/app/', headers => at($_)) for 1, 2;

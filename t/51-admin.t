@@ -350,7 +350,7 @@ CONF
     $two->no_unexpected_log;
 };
 
-subtest 'a pool of the main server belongs to all who inherit it' => sub {
+subtest 'a pool of the main server belongs to all hosts that inherit it' => sub {
     my $host = sub ($name, $more) { <<"CONF" };
 <VirtualHost *:\@PORT\@>
     ServerName $name

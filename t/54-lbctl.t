@@ -187,7 +187,7 @@ subtest 'enable --wait' => sub {
     is state_of('patient'), 'up', 'open';
 };
 
-subtest 'who is left out' => sub {
+subtest 'doctor names members that take no new visitors' => sub {
     lbctl('disable', 'app', 'web1');
     lbctl('weight', 'app', 'web2', '0');
     my ($status, $out) = lbctl('doctor');

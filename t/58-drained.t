@@ -132,7 +132,7 @@ subtest 'a visitor that only a cookie knows' => sub {
     $h->no_unexpected_log;
 };
 
-subtest 'where nobody is counted' => sub {
+subtest 'pools whose sessions are not counted' => sub {
     my $h = start(app => 'LBSticky route=R', none => 'LBSticky none');
     for my $pool (qw(app none)) {
         $h->get("/$pool/");

@@ -132,7 +132,7 @@ subtest 'markup and line ends in every parameter' => sub {
     is scalar(grep { /\e|^<|^X-Evil/ } $h->error_log), 0, 'nor the log forged';
 };
 
-subtest 'who may look may not change' => sub {
+subtest 'access to the page alone allows no change' => sub {
     my $before = state_hash();
     my %form = (pool => 'app', member => 'web1', action => 'drain');
     my $post = sub (@headers) {

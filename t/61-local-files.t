@@ -108,7 +108,7 @@ subtest 'files' => sub {
         '<Directory> adds its headers';
 };
 
-subtest 'what is none' => sub {
+subtest 'requests that match no file go to the pool' => sub {
     is_sent($h->get('/missing.txt'), 'a missing file');
     is_sent($h->get('/dir'), 'a directory');
     is_sent($h->get('/dir/'), 'with its index');

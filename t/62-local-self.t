@@ -138,7 +138,7 @@ sub member_json ($h, $route) {
     return (grep { $_->{route} eq $route } @{$json->($h)->{members}})[0];
 }
 
-subtest 'who serves' => sub {
+subtest 'the member that serves: this httpd, or another' => sub {
     my $r = $m1->get('/wsgi/one', headers => [cookie_for('m1')]);
     is $r->json->{backend}, 'm1', 'a session of this httpd';
     is $decided->($r, 1), 'kept m1', 'is kept here';

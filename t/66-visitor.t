@@ -183,7 +183,7 @@ subtest 'a peer that mod_remoteip trusts' => sub {
     is $r->json->{address}, '127.0.0.9', 'and cannot claim an address';
 };
 
-subtest 'a marker that somebody writes' => sub {
+subtest 'a marker that a client writes' => sub {
     my $seen = sub { LBS::Proc::slurp($m2->root . '/logs/hops') =~ /^(1-\S+) / };
     $m2->graceful(LBS::Pair::again($m2, more => $RULES
         . qq(CustomLog "\@ROOT\@/logs/hops" "%{lbsticky-hop}n %U"\n)));

@@ -60,7 +60,7 @@ subtest 'one member answers more 5xx than the others' => sub {
     $web[0]->set;
 };
 
-subtest 'nobody answers' => sub {
+subtest 'no member answers' => sub {
     my $h = governed(\@web, app => 'LBSticky cookie');
     $h->announce(qr/proxy|lbsticky/);
     $_->refuse for @web;

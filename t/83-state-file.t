@@ -80,7 +80,7 @@ subtest 'not ours' => sub {
     refused($later, 'a later version', qr/later version/);
 };
 
-subtest "somebody else's" => sub {
+subtest "a file that other users may write" => sub {
     for my $mode (0620, 0602) {
         refused($good, sprintf('mode %04o', $mode),
                 qr/others than its owner may write/, sub { chmod $mode, $FILE });

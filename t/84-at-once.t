@@ -62,7 +62,7 @@ subtest 'a virtual host that inherits the pool' => sub {
     is_deeply \@wrong, [], 'goes by the change, too';
 };
 
-subtest 'one client who asks without a cookie' => sub {
+subtest 'parallel requests of one client without a cookie' => sub {
     my @wrong;
     for my $round (1 .. 6) {
         my $at = member_of($h->get('/page/'));

@@ -58,7 +58,7 @@ subtest 'LBStickyFailback stay, return and idle=' => sub {
     $h->no_unexpected_log;
 };
 
-subtest 'slow start: who is new, not who was there' => sub {
+subtest 'slow start: new members only, not those that were there' => sub {
     my $lines = sub (@n) {
         return pools(app => "LBStickySlowStart 30s\nLBStickyMethod least-sessions\n"
             . join '', map { qq(BalancerMember "http://\@B$_\@" route=r$_\n) } @n);

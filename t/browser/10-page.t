@@ -84,7 +84,7 @@ JS
         . ".filter((e) => e.initiatorType === 'fetch').length > $count"), 'at once when shown';
 };
 
-subtest 'it outlives a graceful restart, and tells when nobody answers' => sub {
+subtest 'it outlives a graceful restart, and says when httpd does not answer' => sub {
     $p->open;
     $h->graceful;
     ok $p->wait_js(<<'JS'), 'the second generation is shown';
