@@ -3,6 +3,7 @@
 # The harness itself: a backend that misbehaves on request, a client that
 # reports what it saw, a jar that keeps cookies as browsers do. What the other
 # tests conclude is worth no more than this.
+# Not under tsan: the harness alone, without the module.
 use lib 't/lib';
 use LBS::Test;
 

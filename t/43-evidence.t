@@ -4,6 +4,7 @@
 # beside theirs.
 #
 #   LBS_VISITORS=600 prove -It/lib t/43-evidence.t     the long form
+# Not under tsan: windows of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 300;
 
