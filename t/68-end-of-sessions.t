@@ -7,6 +7,7 @@
 use lib 't/lib';
 use LBS::Governed;
 use LBS::Ports;
+use LBS::Proc;
 use LBS::Test timeout => 120;
 use List::Util qw(max);
 
@@ -18,7 +19,7 @@ my %POOLS = (
     addr => "LBSticky ip\n$TIMES", both => "LBSticky cookie session=sid\n$TIMES");
 
 sub site (%o) {
-    my $h = governed(\@web, %POOLS, modules => ['socache_redis'],
+    my $h = governed(\@web, %POOLS, %{$o{pools} // {}}, modules => ['socache_redis'],
                      server => $SECRET . ($o{server} // ''), start => 0);
     $h->write('conf/secret', "one secret for all of them\n", 0600);
     return $h->start;
@@ -59,6 +60,43 @@ subtest 'of a busy visitor' => sub {
     ends_in_time($pools[$_], $got[$_]) for 0 .. $#pools;
     $h->stop;
     $h->no_unexpected_log;
+};
+
+subtest 'max= comes in force when sessions are there already' => sub {
+    for my $how ('graceful', 'restart') {
+        my $h = site(pools => {map { $_ => $POOLS{$_} =~ s/ max=5s//r } keys %POOLS});
+        my $file = $h->root . '/conf/httpd.conf';
+        my $with = LBS::Proc::slurp($file) =~ s/idle=3s/idle=3s max=5s/gr;
+        my @jar = map { LBS::Jar->new } 1, 2;
+        my $ask = sub ($pool, $n = 1) {
+            return verdict($pool eq 'session' ? $h->get('/session/', headers => cookie_of(sid => "before$n"))
+                : $h->get("/$pool/", jar => $jar[$n - 1]));
+        };
+        $ask->($_) for qw(cookie session addr);
+        if ($how eq 'graceful') {
+            $h->write('conf/httpd.conf', $with);
+            $h->graceful;
+        }
+        else {
+            $h->stop;
+            $h->write('conf/httpd.conf', $with);
+            $h->start;
+        }
+        my ($began, %ended) = (time);
+        while (time < $began + 7 && keys %ended < 2) {
+            for my $pool (qw(session addr)) {
+                my $said = $ask->($pool);
+                $ended{$pool} //= time - $began if $said ne 'kept';
+            }
+            sleep 0.1;
+        }
+        for my $pool (qw(session addr)) {
+            my $after = $ended{$pool} // 0;
+            ok $after > 4 && $after < 7, sprintf '%s, %s: it ends after %.1f s', $how, $pool, $after;
+        }
+        $h->stop;
+        $h->no_unexpected_log;
+    }
 };
 
 subtest 'whose requests pass two servers in turn' => sub {

@@ -199,6 +199,7 @@ void lbs_member_record_load(lbs_member_record_t *m, const lbs_eject_on_t *on,
     for (i = 0; i < LBS_COUNTS; i++) {
         lbs_atomic_store64_relaxed(&m->counts[i], saved->counts[i]);
     }
+    lbs_atomic_store64_relaxed(&m->since, 0);
     lbs_latency_load(&m->latency, &saved->latency);
     lbs_eject_load(on, &saved->eject, now);
 }

@@ -45,9 +45,20 @@ typedef enum word_t {
     WORD_OVER   /* LBStickyTimeout max= has ended the session */
 } word_t;
 
+/* A session that began before a reload wrote max= has no word of its end; it
+ * is given one as it is used. So it is for as long as max= says, after which
+ * no such session is left that has not been used. */
+static int is_without_end(const lbs_pool_t *pool, apr_time_t now)
+{
+    apr_time_t since =
+        (apr_time_t)lbs_atomic_load64_relaxed(&pool->max_record->since);
+
+    return since != 0 && now - since < pool->set.timeout->max;
+}
+
 /* LBStickyTimeout max=. The word that says when a session ends may be lost,
  * where many others begin: then only its token knows. */
-static word_t ask_max(const look_t *look, apr_uint64_t hash, apr_time_t now)
+static word_t ask_max(const look_t *look, lbs_key_t *key, apr_time_t now)
 {
     const lbs_pool_t *pool = look->ask->pool;
     lbs_table_hit_t hit;
@@ -56,10 +67,15 @@ static word_t ask_max(const look_t *look, apr_uint64_t hash, apr_time_t now)
     if (pool->max_slot < 0) {
         return WORD_KNOWN;
     }
-    rv = lbs_table_find(lbs_runtime()->table, lbs_place_max(hash), now, &hit);
+    rv = lbs_table_find(lbs_runtime()->table, lbs_place_max(key->hash), now,
+                        &hit);
     if (rv == APR_NOTFOUND
         && pool->set.sticky->source[look->index].kind == LBS_SOURCE_COOKIE) {
         return WORD_NONE;
+    }
+    if (rv == APR_NOTFOUND && is_without_end(pool, now)) {
+        key->endless = 1;
+        return WORD_KNOWN;
     }
     return rv == APR_SUCCESS ? WORD_KNOWN : WORD_OVER;
 }
@@ -70,8 +86,7 @@ static word_t look_up(look_t *look, lbs_key_t *key)
     lbs_table_hit_t hit;
     apr_status_t rv =
         lbs_table_find(lbs_runtime()->table, key->hash, now, &hit);
-    word_t word =
-        rv == APR_SUCCESS ? ask_max(look, key->hash, now) : WORD_NONE;
+    word_t word = rv == APR_SUCCESS ? ask_max(look, key, now) : WORD_NONE;
 
     if (word == WORD_KNOWN) {
         key->known = 1;

@@ -37,13 +37,15 @@ static apr_interval_time_t rest_of(const session_t *s)
     return rest > 0 ? rest : 1;
 }
 
-/* When a session ends is said once, as it begins: what is over by the time of
- * an answer must not begin anew. */
+/* When a session ends is said once, as it begins, or as it is used for the
+ * first time since max= is in force: what is over by the time of an answer
+ * must not begin anew. */
 static void say_end(const session_t *s)
 {
     lbs_table_hit_t hit;
 
-    if (s->pool->max_slot >= 0 && (!s->key->known || s->key->stored != 0)) {
+    if (s->pool->max_slot >= 0
+        && (!s->key->known || s->key->stored != 0 || s->key->endless)) {
         (void)lbs_table_claim(
             lbs_runtime()->table, lbs_place_max(s->key->hash),
             (apr_uint32_t)s->pool->max_slot, s->now, rest_of(s), &hit);

@@ -9,6 +9,8 @@
 typedef struct lbs_key_t {
     int present;         /* the visitor shows a value that can be learned */
     int known;           /* the table has it, or the store */
+    int endless;         /* known, but not when LBStickyTimeout max= ends it,
+                            which came in force later */
     apr_uint64_t hash;   /* as the table knows it */
     int slot;            /* the member it names; -1: none */
     int other;           /* another one, that an older word names; -1: none */

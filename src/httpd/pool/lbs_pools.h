@@ -68,6 +68,8 @@ typedef struct lbs_pool_t {
     apr_uint64_t first_prefix; /* the same for clients without a cookie */
     lbs_slice_t cookie_name;
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
+    lbs_member_record_t *max_record; /* its; since: when max= came in force, on
+                                        the table's clock; 0: long ago */
     apr_size_t count;
     lbs_member_t *member;
     int own_early; /* one is this httpd, and may be chosen before mapping */

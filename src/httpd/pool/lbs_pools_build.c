@@ -167,13 +167,14 @@ static apr_status_t build_max(lbs_pool_t *pool)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
     apr_uint32_t slot;
+    int created = 0;
     apr_status_t rv;
 
     pool->max_slot = -1;
     if (pool->set.timeout->max == 0) {
         return APR_SUCCESS;
     }
-    rv = find_slot(pool, NULL, LBS_POOLS_MAX_URL, &slot, NULL);
+    rv = find_slot(pool, NULL, LBS_POOLS_MAX_URL, &slot, &created);
     if (rv == APR_EEXIST) {
         /* Virtual hosts that inherit the pool share the words, too. */
         slot = lbs_registry_find_member(
@@ -194,6 +195,11 @@ static apr_status_t build_max(lbs_pool_t *pool)
         return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
     }
     pool->max_slot = (int)slot;
+    pool->max_record = lbs_registry_member_record(registry, slot);
+    if (created) {
+        lbs_atomic_store64_relaxed(&pool->max_record->since,
+                                   (apr_uint64_t)lbs_runtime_now());
+    }
     return APR_SUCCESS;
 }
 
