@@ -128,6 +128,7 @@ static void forget(const lbs_eject_on_t *on)
     lbs_window_clear(&on->record->window);
     lbs_evidence_forget(&on->record->evidence);
     lbs_evidence_accuse(&on->record->evidence, 0);
+    lbs_suspect_forget(&on->record->suspect);
 }
 
 /* Turns ------------------------------------------------------------------ */
@@ -266,15 +267,32 @@ lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
     return lbs_eject_hold_again(on, seen, now);
 }
 
-lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, apr_uint64_t now,
-                                 lbs_eject_why_t *why)
+/* By its probes in a moment; or by its visitors in a while, unless the probes
+ * say that it is one page. */
+static int is_convicted(const lbs_eject_on_t *on, int askable,
+                        apr_uint64_t now)
+{
+    const lbs_evidence_t *evidence = &on->record->evidence;
+    const lbs_suspect_t *suspect = &on->record->suspect;
+    apr_int64_t window = on->conf->window_us;
+
+    if (lbs_suspect_is_proven(suspect, window, now)
+        && lbs_evidence_others_clear(evidence)) {
+        return 1;
+    }
+    return lbs_evidence_convicts(evidence, window, now)
+           && !(askable && lbs_suspect_is_excused(suspect, window, now));
+}
+
+lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, int askable,
+                                 apr_uint64_t now, lbs_eject_why_t *why)
 {
     lbs_evidence_t *evidence = &on->record->evidence;
     lbs_eject_turn_t turn;
     apr_uint64_t seen;
 
     if (on->conf == NULL || !on->conf->errors
-        || !lbs_evidence_convicts(evidence, on->conf->window_us, now)) {
+        || !is_convicted(on, askable, now)) {
         return LBS_EJECT_NONE;
     }
     seen = lbs_atomic_load64_acquire(&on->record->hold);
@@ -285,6 +303,7 @@ lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, apr_uint64_t now,
     turn = lbs_eject_hold_open(on, seen, now);
     if (turn == LBS_EJECT_EJECTED) {
         lbs_evidence_forget(evidence);
+        lbs_suspect_forget(&on->record->suspect);
         lbs_evidence_accuse(evidence, 1);
     }
     return turn;

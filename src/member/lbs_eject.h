@@ -35,6 +35,7 @@
 #include "src/member/lbs_evidence.h"
 #include "src/member/lbs_gauge.h"
 #include "src/member/lbs_stall.h"
+#include "src/member/lbs_suspect.h"
 #include "src/member/lbs_window.h"
 
 #define LBS_EJECT_SHARE_MIN 10u /* requests before half of them count */
@@ -66,9 +67,10 @@ typedef struct lbs_eject_t {
     lbs_atomic32_t wanted; /* 1: by requests that may not be a trial */
     lbs_atomic64_t pad;
     lbs_evidence_t evidence; /* what the answers say: lbs_evidence.h */
+    lbs_suspect_t suspect;   /* 5xx in a row: lbs_suspect.h */
 } lbs_eject_t;
 
-_Static_assert(sizeof(lbs_eject_t) == 384, "whole cache lines");
+_Static_assert(sizeof(lbs_eject_t) == 448, "whole cache lines");
 
 /* Shared, one per pool; all zero when new. Private to lbs_eject.c. */
 typedef struct lbs_eject_pool_t {
@@ -77,6 +79,7 @@ typedef struct lbs_eject_pool_t {
     lbs_atomic32_t members;   /* configured */
     lbs_atomic32_t available; /* of these, closed by nothing but ejection */
     lbs_atomic64_t stall_us;  /* tick: so long a silence is a stall; 0: none */
+    lbs_atomic64_t suspects;  /* how often a member became one, ever */
 } lbs_eject_pool_t;
 
 /* What one call works on; conf NULL: ejection is off, nothing ever turns. */
@@ -151,14 +154,16 @@ lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
                                  apr_uint64_t now, lbs_eject_why_t *why);
 
 /**
- * Is what the member answered enough to eject it? One process, at every tick,
- * right after lbs_evidence_others() with the same time.
+ * Is what the member answered enough to eject it? One process, at every tick
+ * and when a probe has ended, right after lbs_evidence_others() with the same
+ * time.
  *
+ * @param askable  1: probes tell what the member answers: LBS_PROBE_HTTP
  * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
  * @return LBS_EJECT_NONE, LBS_EJECT_EJECTED or LBS_EJECT_CAPPED
  */
-lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, apr_uint64_t now,
-                                 lbs_eject_why_t *why);
+lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, int askable,
+                                 apr_uint64_t now, lbs_eject_why_t *why);
 
 /** A request was lost, but that may have been the connection's fault: no
  * failure, only doubt. */

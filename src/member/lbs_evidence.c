@@ -180,6 +180,13 @@ int lbs_evidence_others_well(const lbs_evidence_t *evidence)
     return is_well(others_of(evidence, LBS_WINDOW_CELLS - 1));
 }
 
+int lbs_evidence_others_clear(const lbs_evidence_t *evidence)
+{
+    lbs_window_sum_t others = others_of(evidence, LBS_WINDOW_CELLS - 1);
+
+    return others.all >= LBS_EVIDENCE_OTHERS && is_well(others);
+}
+
 int lbs_evidence_convicts(const lbs_evidence_t *evidence,
                           apr_int64_t window_us, apr_uint64_t now)
 {

@@ -114,6 +114,10 @@ int lbs_evidence_convicts(const lbs_evidence_t *evidence,
  * they answered is 5xx */
 int lbs_evidence_others_well(const lbs_evidence_t *evidence);
 
+/** @return 1 when the other members gave at least ten answers in the window,
+ * of which at most a tenth are 5xx */
+int lbs_evidence_others_clear(const lbs_evidence_t *evidence);
+
 /** Note that the member is out for its 5xx, or that it is no longer. */
 void lbs_evidence_accuse(lbs_evidence_t *evidence, int accused);
 

@@ -43,6 +43,11 @@ void lbs_probe_set_kind(lbs_probe_t *probe, lbs_probe_kind_t kind)
     lbs_atomic_store32_relaxed(&probe->kind, (apr_uint32_t)kind);
 }
 
+lbs_probe_kind_t lbs_probe_kind(const lbs_probe_t *probe)
+{
+    return (lbs_probe_kind_t)lbs_atomic_load32_relaxed(&probe->kind);
+}
+
 void lbs_probe_want(lbs_probe_t *probe, apr_int64_t every_us)
 {
     apr_uint32_t every = (apr_uint32_t)(every_us / 1000);
@@ -55,19 +60,48 @@ void lbs_probe_want(lbs_probe_t *probe, apr_int64_t every_us)
     }
 }
 
+/* @return APR_SUCCESS: it is claimed; APR_EBUSY */
+static apr_status_t claim(lbs_probe_t *probe, apr_uint64_t mine,
+                          apr_uint64_t now)
+{
+    apr_uint64_t seen = lbs_atomic_load64_acquire(&probe->claim);
+
+    return (seen == 0 || is_lost(seen, now))
+                   && lbs_atomic_cas64(&probe->claim, &seen, mine)
+               ? APR_SUCCESS
+               : APR_EBUSY;
+}
+
+static apr_uint64_t claim_of(apr_uint32_t token, apr_uint64_t now)
+{
+    return ((apr_uint64_t)token << 32) | ms32(now);
+}
+
+apr_status_t lbs_probe_begin_at_once(lbs_probe_t *probe, apr_uint32_t token,
+                                     apr_uint64_t now, apr_uint64_t *ticket)
+{
+    apr_uint64_t mine = claim_of(token, now);
+    apr_status_t rv = claim(probe, mine, now);
+
+    if (rv == APR_SUCCESS) {
+        lbs_atomic_store64_relaxed(&probe->asked_at, now);
+        *ticket = mine;
+    }
+    return rv;
+}
+
 apr_status_t lbs_probe_begin(lbs_probe_t *probe, apr_uint32_t token,
                              apr_uint64_t now, apr_uint64_t *ticket)
 {
-    apr_uint64_t mine = ((apr_uint64_t)token << 32) | ms32(now);
-    apr_uint64_t seen;
+    apr_uint64_t mine = claim_of(token, now);
+    apr_status_t rv;
 
     if (!is_due(probe, now)) {
         return APR_EAGAIN;
     }
-    seen = lbs_atomic_load64_acquire(&probe->claim);
-    if ((seen != 0 && !is_lost(seen, now))
-        || !lbs_atomic_cas64(&probe->claim, &seen, mine)) {
-        return APR_EBUSY;
+    rv = claim(probe, mine, now);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     /* Another process may have made a whole probe meanwhile. */
     if (!is_due(probe, now)) {

@@ -68,6 +68,9 @@ typedef struct lbs_probe_view_t {
 /** Note what a member can be asked: while a configuration is made. */
 void lbs_probe_set_kind(lbs_probe_t *probe, lbs_probe_kind_t kind);
 
+/** @return what a member can be asked */
+lbs_probe_kind_t lbs_probe_kind(const lbs_probe_t *probe);
+
 /** How often the member is to be asked from now on. One process, at every
  * tick. @param every_us  microseconds, up to an hour; 0: not at all */
 void lbs_probe_want(lbs_probe_t *probe, apr_int64_t every_us);
@@ -82,6 +85,11 @@ void lbs_probe_want(lbs_probe_t *probe, apr_int64_t every_us);
  */
 apr_status_t lbs_probe_begin(lbs_probe_t *probe, apr_uint32_t token,
                              apr_uint64_t now, apr_uint64_t *ticket);
+
+/** The same for a member that is asked out of turn: APR_EAGAIN is not
+ * returned. */
+apr_status_t lbs_probe_begin_at_once(lbs_probe_t *probe, apr_uint32_t token,
+                                     apr_uint64_t now, apr_uint64_t *ticket);
 
 /** The member has begun to answer, to a probe or a check: it lives. Requests
  * that cannot be repeated need not wait any longer. */

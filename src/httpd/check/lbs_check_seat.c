@@ -54,6 +54,7 @@ void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
     seat->kind = lbs_check_request_probe(pool, m);
     seat->reach.seat = seat;
     seat->probe.seat = seat;
+    seat->next = seat;
     lbs_probe_set_kind(&m->record->probe, seat->kind);
 }
 
@@ -63,6 +64,7 @@ void lbs_check_seat_reset(lbs_check_seat_t *seat)
     seat->reach.call = NULL;
     seat->probe.described = 0;
     seat->probe.call = NULL;
+    memset(&seat->inquiry, 0, sizeof(seat->inquiry));
 }
 
 static const lbs_check_conf_t *reach_conf(const lbs_check_seat_t *seat)
@@ -135,16 +137,21 @@ static int begin_reach(lbs_check_seat_t *seat, apr_pool_t *memory,
     return 1;
 }
 
-static int begin_probe(lbs_check_seat_t *seat, apr_pool_t *memory,
+static int begin_probe(lbs_check_seat_t *seat, int at_once, apr_pool_t *memory,
                        CURLM *multi, apr_uint64_t now)
 {
     lbs_check_errand_t *errand = &seat->probe;
     lbs_probe_t *probe = &seat->member->record->probe;
+    apr_uint32_t token = lbs_runtime()->row.token;
+    apr_status_t rv =
+        at_once ? lbs_probe_begin_at_once(probe, token, now, &errand->ticket)
+                : lbs_probe_begin(probe, token, now, &errand->ticket);
 
-    if (lbs_probe_begin(probe, lbs_runtime()->row.token, now, &errand->ticket)
-        != APR_SUCCESS) {
+    if (rv != APR_SUCCESS) {
         return 0;
     }
+    errand->asks_suspect = 0;
+    errand->suspect = NULL;
     errand->began = now;
     if (!start(errand, LBS_CHECK_REQUEST_PROBE, &probing, memory, multi)) {
         lbs_probe_drop(probe, errand->ticket);
@@ -152,6 +159,136 @@ static int begin_probe(lbs_check_seat_t *seat, apr_pool_t *memory,
     }
     return 1;
 }
+
+/* Suspects --------------------------------------------------------------- */
+
+#define CONTROLS 16 /* seats that are looked at for one */
+
+static apr_uint64_t any(void)
+{
+    return lbs_rand_next(lbs_runtime_rand());
+}
+
+/* While it is open to visitors: what is out is asked by the tick's order. */
+static int is_suspected(const lbs_check_seat_t *seat, apr_uint64_t now)
+{
+    const lbs_eject_t *eject = &seat->member->record->eject;
+
+    return seat->kind == LBS_PROBE_HTTP && seat->pool->set.eject->on
+           && seat->pool->eject_conf.errors
+           && lbs_suspect_is_one(&eject->suspect,
+                                 seat->pool->eject_conf.window_us, now)
+           && !lbs_eject_out(eject)
+           && lbs_evidence_others_clear(&eject->evidence);
+}
+
+/* One that takes visitors, and of which nobody says anything bad. */
+static int may_be_control(const lbs_check_seat_t *seat, apr_uint64_t now)
+{
+    return seat->kind == LBS_PROBE_HTTP && seat->probe.call == NULL
+           && (seat->conf != NULL || seat->reach.call == NULL)
+           && (lbs_gauge_flags(seat->member->gauge) & LBS_F_CLOSED_NEW) == 0
+           && !lbs_suspect_is_one(&seat->member->record->eject.suspect,
+                                  seat->pool->eject_conf.window_us, now);
+}
+
+static int begin_control(lbs_check_seat_t *seat, apr_pool_t *memory,
+                         CURLM *multi, apr_uint64_t now)
+{
+    lbs_check_seat_t *at = seat->next;
+    int i;
+
+    for (i = 0; i < CONTROLS && at != seat; i++, at = at->next) {
+        if (may_be_control(at, now)
+            && begin_probe(at, 1, memory, multi, now)) {
+            at->probe.suspect = seat;
+            at->probe.number = lbs_inquiry_control(&seat->inquiry);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* @return errands begun */
+static int inquire(lbs_check_seat_t *seat, apr_pool_t *memory, CURLM *multi,
+                   apr_uint64_t now)
+{
+    int suspected = is_suspected(seat, now);
+    int begun = 0;
+
+    if (!suspected && seat->inquiry.asked == 0) {
+        return 0;
+    }
+    if (lbs_inquiry_is_due(&seat->inquiry, suspected, any(), now)
+        && begin_probe(seat, 1, memory, multi, now)) {
+        seat->probe.asks_suspect = 1;
+        lbs_inquiry_asked(&seat->inquiry, any(), now);
+        begun = 1;
+    }
+    if (suspected && lbs_inquiry_wants_control(&seat->inquiry)) {
+        begun += begin_control(seat, memory, multi, now);
+    }
+    return begun;
+}
+
+int lbs_check_seat_is_hot(const lbs_check_seat_t *seat)
+{
+    return seat->inquiry.asked != 0;
+}
+
+/* A probe's 5xx is one to a visitor of its own, but only in a row: without
+ * one there have to be five real ones. */
+static void book_errors(const lbs_check_seat_t *seat, apr_uint32_t errors,
+                        apr_uint64_t now)
+{
+    lbs_eject_t *eject = &seat->member->record->eject;
+    apr_int64_t window = seat->pool->eject_conf.window_us;
+    apr_uint32_t i;
+
+    for (i = 0; i < errors; i++) {
+        lbs_evidence_answer(&eject->evidence, window, 1, now);
+    }
+    if (errors != 0) {
+        lbs_suspect_probed(&eject->suspect, errors);
+    }
+    if (seat->pool->decides
+        && lbs_suspect_is_proven(&eject->suspect, window, now)) {
+        lbs_health_judge(seat->pool);
+    }
+}
+
+static void hear_suspect(lbs_check_seat_t *seat, lbs_inquiry_found_t found,
+                         apr_uint64_t now)
+{
+    lbs_eject_t *eject = &seat->member->record->eject;
+
+    if (found == LBS_INQUIRY_WELL) {
+        lbs_evidence_answer(&eject->evidence, seat->pool->eject_conf.window_us,
+                            0, now);
+        lbs_suspect_cleared(&eject->suspect, now);
+    }
+    book_errors(seat, lbs_inquiry_heard(&seat->inquiry, found, any(), now),
+                now);
+}
+
+/* What a probe out of turn is for. */
+static void hear(const lbs_check_errand_t *errand, lbs_inquiry_found_t found,
+                 apr_uint64_t now)
+{
+    lbs_check_seat_t *suspect = errand->suspect;
+
+    if (errand->asks_suspect) {
+        hear_suspect(errand->seat, found, now);
+    }
+    if (suspect != NULL) {
+        book_errors(suspect,
+                    lbs_inquiry_controlled(&suspect->inquiry, errand->number,
+                                           found, any(), now),
+                    now);
+    }
+}
+
+/* What is due ------------------------------------------------------------ */
 
 /* Of a member with checks. */
 static int begin_checked(lbs_check_seat_t *seat, apr_pool_t *memory,
@@ -163,7 +300,10 @@ static int begin_checked(lbs_check_seat_t *seat, apr_pool_t *memory,
         begun += begin_reach(seat, memory, multi, now);
     }
     if (seat->probe.call == NULL && seat->kind != LBS_PROBE_NEVER) {
-        begun += begin_probe(seat, memory, multi, now);
+        begun += begin_probe(seat, 0, memory, multi, now);
+    }
+    if (seat->probe.call == NULL) {
+        begun += inquire(seat, memory, multi, now);
     }
     return begun;
 }
@@ -198,7 +338,12 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
         }
     }
     /* There is nobody to be asked where no connection is to be had. */
-    return is_down(seat) ? 0 : begin_probe(seat, memory, multi, now);
+    if (is_down(seat)) {
+        return 0;
+    }
+    return begin_probe(seat, 0, memory, multi, now)
+               ? 1
+               : inquire(seat, memory, multi, now);
 }
 
 /* Ending ----------------------------------------------------------------- */
@@ -217,6 +362,15 @@ static lbs_probe_found_t found_by(const lbs_check_errand_t *errand,
     return status >= 500 || !lbs_check_call_is_complete(errand->call)
                ? LBS_PROBE_ERROR
                : LBS_PROBE_WELL;
+}
+
+static lbs_inquiry_found_t answer_of(const lbs_check_errand_t *errand,
+                                     lbs_probe_found_t found)
+{
+    if (lbs_check_call_status(errand->call) >= 500) {
+        return LBS_INQUIRY_ERROR;
+    }
+    return found == LBS_PROBE_WELL ? LBS_INQUIRY_WELL : LBS_INQUIRY_NOTHING;
 }
 
 /* A connection alone says nothing of a member that can be asked more. */
@@ -254,6 +408,7 @@ void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi)
     char text[LBS_SHARED_TEXT_LEN];
     lbs_check_result_t result;
     lbs_probe_found_t found;
+    lbs_inquiry_found_t answer;
 
     if (errand == &seat->probe) {
         text[0] = '\0';
@@ -264,11 +419,13 @@ void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi)
     }
     result.in_doubt = seat->conf == NULL;
     found = found_by(errand, &result);
+    answer = answer_of(errand, found);
     lbs_check_call_end(multi, errand->call);
     errand->call = NULL;
     if (errand == &seat->probe) {
         lbs_probe_end(&seat->member->record->probe, errand->ticket, found,
                       now);
+        hear(errand, answer, now);
     }
     else {
         finish_reach(errand, &result, found, now);

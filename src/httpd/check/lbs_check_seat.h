@@ -7,6 +7,10 @@
  * one. Beside a check, which may be slow, there may be a probe; a connection
  * and a probe are never under way together.
  *
+ * A suspect (lbs_suspect.h) is probed out of turn, and a well member of the
+ * pool once beside it: the seats of a pool are a ring, in which the next one
+ * that is well is taken as the control.
+ *
  * Seats belong to the thread that checks; members to everybody.
  */
 #ifndef LBS_CHECK_SEAT_H
@@ -15,6 +19,7 @@
 #include "src/httpd/check/lbs_check_call.h"
 #include "src/httpd/check/lbs_check_request.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/member/lbs_inquiry.h"
 
 typedef struct lbs_check_seat_t lbs_check_seat_t;
 
@@ -24,7 +29,10 @@ typedef struct lbs_check_errand_t {
     lbs_check_request_t request;
     apr_uint64_t ticket; /* while call is not NULL */
     apr_uint64_t began;
-    lbs_check_call_t *call; /* NULL: at rest */
+    int asks_suspect;          /* a probe out of turn */
+    lbs_check_seat_t *suspect; /* whose control this probe is; NULL: none's */
+    apr_uint32_t number;       /* of its inquiry */
+    lbs_check_call_t *call;    /* NULL: at rest */
 } lbs_check_errand_t;
 
 struct lbs_check_seat_t {
@@ -35,6 +43,8 @@ struct lbs_check_seat_t {
     lbs_probe_kind_t kind;
     lbs_check_errand_t reach;
     lbs_check_errand_t probe;
+    lbs_inquiry_t inquiry;
+    lbs_check_seat_t *next; /* of the pool's, in a ring */
 };
 
 /** @return 1 when the pool has LBStickyCheck */
@@ -56,6 +66,9 @@ void lbs_check_seat_reset(lbs_check_seat_t *seat);
  */
 int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
                          CURLM *multi);
+
+/** @return 1 while the member is asked in quick succession: look often */
+int lbs_check_seat_is_hot(const lbs_check_seat_t *seat);
 
 /** An errand came to its end: say what it found. */
 void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi);

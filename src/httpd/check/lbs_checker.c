@@ -20,9 +20,12 @@
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
-#define STEP_MS 100         /* how long a due check may wait for its begin */
-#define PAUSE_MS 20         /* between two looks for due ones */
-#define OUTSTANDING_MAX 256 /* checks at once: each takes a descriptor */
+#define STEP_MS 100 /* how long a due check may wait for its begin */
+#define PAUSE_MS 20 /* between two looks for due ones */
+#define BELL_MS 20  /* between two looks for new suspects */
+#define HOT_MS 4    /* while a suspect is asked */
+#define LIVELY APR_USEC_PER_SEC /* since the last visitor's request */
+#define OUTSTANDING_MAX 256     /* checks at once: each takes a descriptor */
 
 /* Of a configuration; the pools that decide about their members' checks. */
 static struct {
@@ -39,6 +42,9 @@ static struct {
     CURLM *multi;
     int outstanding;
     int next; /* seat to begin with: all get their turn when there are many */
+    int hot;  /* a member is asked in quick succession */
+    int called;            /* there is a new suspect */
+    apr_uint64_t suspects; /* of all pools, when it was last looked */
     apr_time_t begun_at;
     apr_time_t looked_at;
 } prober;
@@ -60,6 +66,18 @@ static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
     return conf;
 }
 
+/* @param before  seats of the same pool */
+static void join_ring(lbs_check_seat_t *seat, apr_size_t before)
+{
+    int count = plan.seats->nelts;
+
+    if (before > 0) {
+        seat->next =
+            APR_ARRAY_IDX(plan.seats, count - (int)before, lbs_check_seat_t *);
+        APR_ARRAY_IDX(plan.seats, count - 1, lbs_check_seat_t *)->next = seat;
+    }
+}
+
 static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
 {
     const lbs_check_conf_t *conf =
@@ -72,6 +90,7 @@ static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
         lbs_check_seat_t *seat = apr_palloc(pconf, sizeof(*seat));
 
         lbs_check_seat_init(seat, pool, &pool->member[i], conf, tls);
+        join_ring(seat, i);
         APR_ARRAY_PUSH(plan.seats, lbs_check_seat_t *) = seat;
     }
 }
@@ -130,21 +149,43 @@ static int is_current(void)
            == lbs_runtime()->generation;
 }
 
+/* A member became a suspect, in whatever process. Cost: a read per pool. */
+static int is_called(void)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    apr_uint64_t suspects = 0;
+    int called;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        suspects += lbs_atomic_load64_relaxed(
+            &APR_ARRAY_IDX(all, i, lbs_pool_t *)->record->eject.suspects);
+    }
+    called = suspects != prober.suspects;
+    prober.suspects = suspects;
+    return called;
+}
+
 /* Thousands of members are not looked at for each packet that comes in. */
 static void begin_due(apr_time_t now)
 {
+    int pause = prober.hot || prober.called ? HOT_MS : PAUSE_MS;
     int count = plan.seats->nelts;
     int i;
 
-    if (now - prober.begun_at < apr_time_from_msec(PAUSE_MS)) {
+    if (now - prober.begun_at < apr_time_from_msec(pause)) {
         return;
     }
     prober.begun_at = now;
+    prober.hot = 0;
+    prober.called = 0;
     for (i = 0; i < count && prober.outstanding < OUTSTANDING_MAX; i++) {
-        prober.outstanding += lbs_check_seat_begin(
-            APR_ARRAY_IDX(plan.seats, (prober.next + i) % count,
-                          lbs_check_seat_t *),
-            prober.pool, prober.multi);
+        lbs_check_seat_t *seat = APR_ARRAY_IDX(
+            plan.seats, (prober.next + i) % count, lbs_check_seat_t *);
+
+        prober.outstanding +=
+            lbs_check_seat_begin(seat, prober.pool, prober.multi);
+        prober.hot |= lbs_check_seat_is_hot(seat);
     }
     prober.next = (prober.next + i) % count;
 }
@@ -187,7 +228,58 @@ static void step(void)
         lbs_check_seat_finish(lbs_check_call_baton(done), prober.multi);
         prober.outstanding--;
     }
+    if (prober.hot) { /* the answer asks for the next question */
+        begin_due(lbs_runtime_now());
+    }
     look_at_pools(lbs_runtime_now());
+}
+
+/* Visitors are served: one of them may make a suspect. */
+static int is_lively(apr_time_t now)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
+
+        if (pool->eject_conf.errors
+            && (apr_uint64_t)now
+                   < lbs_atomic_load64_relaxed(&pool->record->last_request)
+                         + LIVELY) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* @return 1: it was waited for the whole time, and nobody called */
+static int wait_quietly(int ms)
+{
+    apr_time_t began = lbs_runtime_now();
+
+    if (curl_multi_poll(prober.multi, NULL, 0, ms, NULL) != CURLM_OK) {
+        apr_sleep(apr_time_from_msec(STEP_MS));
+    }
+    return lbs_runtime_now() - began >= apr_time_from_msec(ms);
+}
+
+/* A process that serves cannot wake another one's thread. So while visitors
+ * are served the thread looks often, but only for that. */
+static void wait_for_work(void)
+{
+    apr_time_t now = lbs_runtime_now();
+    apr_time_t end = now + apr_time_from_msec(STEP_MS);
+
+    if (prober.hot || !is_lively(now)) {
+        (void)wait_quietly(prober.hot ? HOT_MS : STEP_MS);
+        return;
+    }
+    while (lbs_atomic_load32_acquire(&prober.running)
+           && lbs_runtime_now() < end && !prober.called
+           && wait_quietly(BELL_MS)) {
+        prober.called = is_called();
+    }
 }
 
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *unused)
@@ -201,10 +293,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *unused)
         else {
             give_back_all();
         }
-        if (curl_multi_poll(prober.multi, NULL, 0, STEP_MS, NULL)
-            != CURLM_OK) {
-            apr_sleep(apr_time_from_msec(STEP_MS));
-        }
+        wait_for_work();
     }
     give_back_all();
     /* Not by apr_thread_exit(): to AddressSanitizer that would leave the

@@ -253,6 +253,11 @@ static void take_parts(lbs_window_sum_t *others, const lbs_window_sum_t *all,
     }
 }
 
+static int is_askable(const lbs_member_t *m)
+{
+    return lbs_probe_kind(&m->record->probe) == LBS_PROBE_HTTP;
+}
+
 /* Judge each member by the answers of the others. In a large pool once a
  * second is soon enough. */
 static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
@@ -275,8 +280,16 @@ static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
         lbs_evidence_parts(&m->record->eject.evidence, window, now, own);
         take_parts(others, all, own);
         lbs_evidence_others(&m->record->eject.evidence, others);
-        lbs_health_turned(pool, m, lbs_eject_judge(&on, now, &why), why);
+        lbs_health_turned(pool, m,
+                          lbs_eject_judge(&on, is_askable(m), now, &why), why);
     }
+}
+
+/* Two at once, the one that ticks and the one that checks, are of one process
+ * and see the same; whoever is first to eject tells of it. */
+void lbs_health_judge(const lbs_pool_t *pool)
+{
+    weigh_evidence(pool, (apr_uint64_t)lbs_runtime_now());
 }
 
 /* For a member with nothing in flight the rows need not be read. */

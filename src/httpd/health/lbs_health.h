@@ -35,6 +35,10 @@ void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m);
  * a change of the administrator. */
 void lbs_health_recount(const lbs_pool_t *pool);
 
+/** A probe brought evidence: see at once whether it is enough. In the process
+ * that ticks. Cost: some reads per member. */
+void lbs_health_judge(const lbs_pool_t *pool);
+
 /** Ends of holds, stalls, ramps. One process, every 100 ms.
  * @return members that are to be probed, see lbs_probe.h */
 int lbs_health_tick(const lbs_pool_t *pool);

@@ -139,6 +139,23 @@ static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
     return lbs_extract_first(r, req->pool);
 }
 
+/* Who got a 5xx, and of which page. By the first in a row the member becomes
+ * a suspect, and the process that checks is to see that soon. */
+static void note_error(request_rec *r, const lbs_request_t *req,
+                       apr_uint64_t now)
+{
+    lbs_eject_t *eject = &member_of(req)->record->eject;
+    apr_int64_t window = req->pool->eject_conf.window_us;
+    apr_uint64_t visitor = visitor_of(r, req);
+    apr_uint64_t page = lbs_hash_bytes(&lbs_runtime()->pick_key, r->uri,
+                                       r->uri != NULL ? strlen(r->uri) : 0);
+
+    lbs_evidence_visitor(&eject->evidence, window, visitor, now);
+    if (lbs_suspect_erred(&eject->suspect, window, visitor, page, now)) {
+        lbs_atomic_add64_relaxed(&req->pool->record->eject.suspects, 1);
+    }
+}
+
 /* The time that an answer counts for. A 5xx was not quick, however soon it
  * came.
  *
@@ -146,7 +163,8 @@ static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
 static apr_uint64_t weigh(request_rec *r, const lbs_request_t *req, int error,
                           apr_uint64_t took, apr_uint64_t now)
 {
-    lbs_evidence_t *evidence = &member_of(req)->record->eject.evidence;
+    lbs_eject_t *eject = &member_of(req)->record->eject;
+    lbs_evidence_t *evidence = &eject->evidence;
     apr_uint64_t began = (apr_uint64_t)req->attempt.sent_at;
     apr_int64_t window = req->pool->eject_conf.window_us;
     apr_uint64_t charge;
@@ -157,9 +175,10 @@ static apr_uint64_t weigh(request_rec *r, const lbs_request_t *req, int error,
     lbs_evidence_answer(evidence, window, error, now);
     if (!error) {
         lbs_evidence_answered_well(evidence);
+        lbs_suspect_answered_well(&eject->suspect);
         return took;
     }
-    lbs_evidence_visitor(evidence, window, visitor_of(r, req), now);
+    note_error(r, req, now);
     lbs_evidence_charged(evidence, began, now);
     charge = lbs_plan_error(req->pool->plan,
                             lbs_evidence_blame(evidence, window, now));

@@ -80,7 +80,40 @@ static lbs_eject_turn_t err(int times, apr_uint32_t all, apr_uint32_t bad)
         lbs_evidence_visitor(evidence, conf->window_us, visitor << 20, now);
         turn = lbs_eject_erred(&on, &attempt, now, &why);
     }
-    return turn != LBS_EJECT_NONE ? turn : lbs_eject_judge(&on, now, &why);
+    return turn != LBS_EJECT_NONE ? turn : lbs_eject_judge(&on, 0, now, &why);
+}
+
+static void what_probes_say(void)
+{
+    int i;
+
+    start(&defaults);
+    is_int(err(2, 100, 0), LBS_EJECT_NONE, "two visitors");
+    (void)lbs_suspect_erred(&record.suspect, defaults.window_us, 1, 1, now);
+    (void)lbs_suspect_erred(&record.suspect, defaults.window_us, 2, 1, now);
+    lbs_suspect_probed(&record.suspect, 8);
+    tell_others(9, 0);
+    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_NONE,
+           "and eight probes, but the others gave nine answers");
+    tell_others(100, 20);
+    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_NONE,
+           "or too many 5xx");
+    tell_others(100, 0);
+    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_EJECTED,
+           "else they eject");
+
+    start(&defaults);
+    tell_others(100, 0);
+    for (i = 0; i < 20; i++) {
+        lbs_evidence_answer(&record.evidence, defaults.window_us, 1, now);
+        lbs_evidence_visitor(&record.evidence, defaults.window_us,
+                             (apr_uint64_t)i << 20, now);
+    }
+    lbs_suspect_cleared(&record.suspect, now);
+    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_NONE,
+           "visitors of one page, and a probe that was answered well");
+    is_int(lbs_eject_judge(&on, 0, now, &why), LBS_EJECT_EJECTED,
+           "nothing excuses what cannot be asked");
 }
 
 static void errors_that_others_do_not_give(void)
@@ -124,6 +157,7 @@ static void errors_of_a_trial(void)
 
 int main(void)
 {
+    what_probes_say();
     errors_that_others_do_not_give();
     errors_of_a_trial();
     return done_testing();

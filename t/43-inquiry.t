@@ -1,0 +1,143 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# A member that begins to answer 5xx is asked by the module itself: it is out
+# after a few visitors' errors when all it answers is 5xx, and stays when only
+# a page is broken.
+use lib 't/lib';
+use LBS::Test timeout => 200;
+
+use LBS::Governed;
+
+use constant {DELAY => 0.01, APART => 0.03};
+
+sub cookie ($line) { return [Cookie => $line =~ s/;.*//r] }
+
+# A session for each of n visitors, in turn at the members: its member, the
+# header that says so.
+sub bind_visitors ($h, $n) {
+    return map {
+        my $r = $h->get('/app/');
+        [member_of($r), cookie(($r->set_cookies)[0])];
+    } 1 .. $n;
+}
+
+sub pool ($more = '') {
+    my @web = LBS::Backend->many(3);
+    $_->set(delay => DELAY) for @web;
+    my $h = governed(\@web, app => "LBSticky cookie\n$more");
+    return ($h, @web);
+}
+
+# What was fine until now: more than ten answers of each member.
+sub serve_well ($h, $query, @visitors) {
+    $h->get("/app/page$query", headers => [$_->[1]]) for @visitors;
+    sleep 0.3;    # the members are told of each other
+    return;
+}
+
+sub ejected ($h) {
+    return map { "$_->{member}: $_->{reason}" }
+        grep { $_->{event} eq 'ejected' } @{$h->json->{events}};
+}
+
+sub probes ($web) { return grep { $_->{method} eq 'HEAD' } $web->requests }
+
+subtest 'a member that answers 500 at once costs a few visitors an error' => sub {
+    my ($h, @web) = pool();
+    my @bound = bind_visitors($h, 45);
+    serve_well($h, '', @bound);
+    $_->clear for @web;
+    $web[0]->set(status => 500, delay => DELAY);
+    my $errors = 0;
+    for my $visitor (@bound) {
+        $errors += $h->get('/app/page', headers => [$visitor->[1]])->status == 500;
+        sleep APART;
+        $errors += $h->get('/app/page')->status == 500;    # a new one
+        sleep APART;
+    }
+    cmp_ok $errors, '>=', 2, 'one visitor is no evidence';
+    cmp_ok $errors, '<=', 6, 'two and some probes are';
+    is +(ejected($h))[0], 'r1: answers 5xx while others do not', 'it is ejected';
+    my $control = grep { probes($_) } @web[1, 2];
+    is $control, 1, 'one of the others was asked the same';
+    is scalar(map { probes($_) } @web[1, 2]), 1, 'once';
+};
+
+subtest 'a check says what is asked' => sub {
+    my ($h, @web) = pool('LBStickyCheck path=/health interval=1h');
+    my @bound = bind_visitors($h, 30);
+    serve_well($h, '', @bound);
+    $web[0]->set(status => 500, delay => DELAY);
+    ok wait_for(sub {
+        $h->get('/app/page', headers => [$_->[1]]) for @bound;
+        ejected($h);
+    }, 10), 'the member is ejected';
+    cmp_ok scalar(grep { $_->{uri} eq '/health' } $web[0]->requests), '>=', 3,
+        'it was asked for the path of the check';
+};
+
+# Requests of all of the first member's visitors, twice, for one page; those
+# of the others go on.
+sub ask_for ($h, $broken, $fine, @bound) {
+    for my $visitor (@bound, @bound) {
+        my $query = $visitor->[0] eq 'r1' ? $broken : $fine;
+        $h->get("/app/page$query", headers => [$visitor->[1]]);
+        sleep 0.01;
+    }
+    sleep 0.3;    # what would follow, follows
+    return;
+}
+
+subtest 'a page that is broken at one member ejects nobody' => sub {
+    my ($h, @web) = pool();
+    my @bound = bind_visitors($h, 60);
+    serve_well($h, '', @bound);
+    $_->clear for @web;
+    ask_for($h, '?status=500', '', @bound);
+    is_deeply [ejected($h)], [], 'many visitors of one page, at one member';
+    cmp_ok scalar(probes($web[0])), '>=', 1, 'the member was asked';
+    cmp_ok scalar(probes($web[0])), '<=', 20, 'but not for each of them';
+    is scalar(map { probes($_) } @web[1, 2]), 0, 'and nobody else';
+};
+
+subtest 'a root that is broken everywhere ejects nobody by itself' => sub {
+    my ($h, @web) = pool();
+    my @bound = bind_visitors($h, 60);
+    $_->set(status => 500, delay => DELAY) for @web;
+    serve_well($h, '?status=200', @bound);
+    $_->clear for @web;
+    ask_for($h, '?status=200', '?status=200', @bound);
+    is_deeply [ejected($h)], [], 'while the pages are fine';
+    is scalar(map { probes($_) } @web), 0, 'nobody was asked';
+    ok wait_for(sub {
+        ask_for($h, '?status=500', '?status=200', @bound);
+        ejected($h);
+    }, 10), 'where probes say nothing, visitors are evidence as before';
+    cmp_ok scalar(map { probes($_) } @web[1, 2]), '>=', 1,
+        'the others were asked the same';
+};
+
+subtest 'an error that all give ejects nobody' => sub {
+    my ($h, @web) = pool();
+    my @bound = bind_visitors($h, 45);
+    serve_well($h, '', @bound);
+    $_->set(status => 500, delay => DELAY) for @web;
+    ask_for($h, '', '', @bound);
+    is_deeply [ejected($h)], [], 'from one moment on';
+};
+
+subtest 'one visitor of a member ejects nobody' => sub {
+    my ($h, @web) = pool();
+    my @bound = bind_visitors($h, 30);
+    serve_well($h, '', @bound);
+    my ($his) = grep { $_->[0] eq 'r1' } @bound;
+    my @others = grep { $_->[0] ne 'r1' } @bound;
+    $web[0]->set(status => 500, delay => DELAY);
+    for (1 .. 30) {
+        $h->get('/app/page', headers => [$his->[1]]);
+        $h->get('/app/page', headers => [$others[$_][1]]) for 0, 1;
+    }
+    is_deeply [ejected($h)], [], 'however often';
+};
+
+done_testing;
