@@ -134,6 +134,25 @@ subtest 'lbsticky.load and lbsticky.conf' => sub {
 
 my @web = LBS::Backend->many(2);
 
+subtest 'the configuration of the README serves, also without its check' => sub {
+    my ($text) = slurp('README') =~ m{^(    <VirtualHost \*:80>.*?^    </VirtualHost>\n)}ms;
+    my $local = localize($text) =~ s/\*:80\b/127.0.0.1:\@PORT\@/r
+        =~ s/10\.0\.0\.1(\d):\d+/\@B$1\@/gr;
+    my $plain = $local =~ s/^ *LBStickyCheck .*\n//mr;
+    isnt $plain, $local, 'it has a check';
+    for my $conf ($local, $plain) {
+        my $h = LBS::Httpd->new(backends => \@web, modules_of(''), conf => $conf);
+        my ($status, $said) = $h->configtest;
+        is $status, 0, 'httpd -t' or diag $said;
+        unlike $said, qr/LBS\d{4}/, 'without a warning of ours';
+        $h->start;
+        stays($h, 'www.example.com');
+        is $h->json('/lb-status/json', host => 'www.example.com')->{pools}[0]{name},
+            'app', 'and the status page';
+        done($h);
+    }
+};
+
 # As on a fresh Debian: its own site is the first virtual host, lbsticky.conf is
 # read before all of them, and nobody has told lbctl anything.
 subtest 'lbsticky.conf is enough for lbctl, and for a reboot' => sub {

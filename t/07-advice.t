@@ -115,6 +115,44 @@ subtest 'what is certainly wrong is a warning of -t' => sub {
     }
 };
 
+subtest 'two machines whose members are the port that redirects' => sub {
+    my $conf = sub ($member, $redirect) { <<"CONF" };
+LBStickySecret exec:/bin/hostid
+Listen 127.0.0.1:\@FREE1\@
+<VirtualHost 127.0.0.1:\@PORT\@>
+    ServerName www.example.com
+    $redirect
+</VirtualHost>
+<VirtualHost 127.0.0.1:\@FREE1\@>
+    ServerName www.example.com
+    SSLProxyEngine on
+    LBSticky cookie
+    LBStickyLocal self
+    <Proxy "balancer://app">
+        BalancerMember "$member" route=a
+        BalancerMember "http://192.0.2.9:9" route=b
+    </Proxy>
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+CONF
+    my $secret = $h->write('conf/peers.secret', "a secret for the peers\n", 0600);
+    my $told = sub ($member, $redirect) {
+        return warnings_of($conf->($member, $redirect) =~ s/exec:\S+/file:$secret/r);
+    };
+    for my $line ('Redirect permanent "/" "https://www.example.com/"',
+        'RedirectMatch 301 "^/(.*)" "https://www.example.com/$1"',
+        "RewriteEngine on\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]") {
+        my $said = $told->('http://127.0.0.1:@PORT@', $line);
+        is @$said, 1, 'one warning' or diag explain $said;
+        like $said->[0] // '', qr{LBS3313: pool app: .*member http://127\.0\.0\.1:\d+ is redirected there, for ever, by Re\w+ on \S+:\d+; write BalancerMember "https://127\.0\.0\.1:443"},
+            $line;
+    }
+    is_deeply $told->('http://127.0.0.1:@PORT@', 'Redirect "/old" "/new"'), [],
+        'a redirect that is none to https is none of that';
+    is_deeply $told->('https://127.0.0.1:@FREE1@', 'Redirect permanent "/" "https://www.example.com/"'),
+        [], 'nor are members at the port of https';
+};
+
 subtest 'the forgotten LBSticky' => sub {
     my $pool = $APP =~ s/LBSticky cookie/LBStickyCheck path=\/health/r;
     my $pass = qq(ProxyPass "/" "balancer://app/"\n);

@@ -22,6 +22,7 @@ lbs_findings_t *lbs_finding_all(apr_pool_t *pool, apr_pool_t *ptemp,
     lbs_finding_tls(findings);
     lbs_finding_sticky(findings);
     lbs_finding_cookie(findings);
+    lbs_finding_peers(findings);
     lbs_finding_state(findings);
     return findings;
 }

@@ -11,6 +11,7 @@ void lbs_finding_paths(lbs_findings_t *findings);  /* ProxyPass and slashes */
 void lbs_finding_sticky(lbs_findings_t *findings); /* LBSticky and its like */
 void lbs_finding_cookie(lbs_findings_t *findings); /* LBStickyCookie */
 void lbs_finding_tls(lbs_findings_t *findings);    /* https members */
+void lbs_finding_peers(lbs_findings_t *findings);  /* LBStickyLocal self */
 void lbs_finding_state(lbs_findings_t *findings);  /* LBStickyPersist */
 
 #endif
