@@ -13,7 +13,9 @@ MODULES = "/usr/lib/apache2/modules"
 EXAMPLE = TOP / "conf" / "examples" / "ha-pair"
 ADDRESS = f"{NETWORK}.10"
 HOSTS = {"cookie": "cookie.example.com",
-         "session=sessionid": "session.example.com", "ip": "ip.example.com"}
+         "session=sessionid": "session.example.com", "ip": "ip.example.com",
+         "https": "https.example.com"}
+CHECKED = f"https://{HOSTS['https']}/login/"
 
 
 class Store(Machine):
@@ -80,7 +82,7 @@ class Web(Machine):
 
     def answers(self):
         return self.call(str(EXAMPLE / "check-site"),
-                         f"http://{HOSTS['cookie']}/login/").returncode == 0
+                         CHECKED).returncode == 0
 
     def start_httpd(self):
         self.start("httpd", "/usr/sbin/apache2", "-DFOREGROUND", "-f",
@@ -96,7 +98,7 @@ class Web(Machine):
         text = (EXAMPLE / "keepalived.conf").read_text()
         for old, new in (("10.0.0.10", ADDRESS),
                          ("/etc/keepalived/check-site", str(script)),
-                         ("https://www.example.com", f"http://{HOSTS['cookie']}"),
+                         ("https://www.example.com/login/", CHECKED),
                          ("priority          100",
                           f"priority          {self.priority}")):
             if old not in text:
