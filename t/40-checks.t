@@ -174,7 +174,7 @@ CONF
     sleep 1;
     my @lines = grep { /LBS1603: pool wrong:/ } $h->log_lines;
     is @lines, 1, 'one line in the log, not one per check';
-    like $lines[0], qr/:info\].*member r is down: HTTP 400, want 200-399/,
+    like $lines[0], qr/:warn\].*member r is down: HTTP 400, want 200-399/,
         'with the reason';
     $h->no_unexpected_log;
 };
