@@ -263,8 +263,8 @@ static inline apr_uint32_t lbs_clock_turn(apr_time_t now,
 
 /* The seen field of a live word after a use at this time. A second use, how
  * ever soon, sets a session apart from those never used again. A use after a
- * pause of idle/20, or a later one in another twentieth of idle, shows more:
- * it takes time, which a flood of requests does not have. */
+ * pause of idle/20, or in another twentieth of idle, proves that the visitor
+ * stays: it takes time, which a flood of requests does not have. */
 static inline apr_uint32_t lbs_word_used(apr_uint64_t word, apr_time_t now,
                                          apr_interval_time_t idle,
                                          apr_time_t expires)

@@ -143,7 +143,8 @@ static void set_time(lbs_check_call_t *call)
     SET(CURLOPT_CONNECTTIMEOUT_MS, ms);
     SET(CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* A look-up that outlasts the time-out ends by itself: nobody waits. */
+    /* A look-up that outlasts the time-out ends by itself: no check waits for
+     * it. */
     SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
 }

@@ -47,7 +47,7 @@ lbs_check_call_t *lbs_check_call_done(CURLM *multi);
 void *lbs_check_call_baton(const lbs_check_call_t *call);
 
 /**
- * Say what a check that is done found.
+ * Report the result of a finished check.
  *
  * @param result  out: its text is `text`
  * @param text    out, LBS_SHARED_TEXT_LEN bytes

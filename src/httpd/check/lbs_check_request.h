@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_check_request.h - what a member is asked, whether it is well.
+/* lbs_check_request.h - the request of a check or a probe.
  *
  * A check is a visitor's request in small: it names the virtual host and says
  * by which scheme and port that is reached, so that an application that looks
@@ -50,12 +50,12 @@ typedef struct lbs_check_request_t {
     const lbs_check_tls_t *tls;
 } lbs_check_request_t;
 
-/** What a member of a pool can be asked, see lbs_probe.h. */
+/** The kind of probe that a member can answer, see lbs_probe.h. */
 lbs_probe_kind_t lbs_check_request_probe(const lbs_pool_t *pool,
                                          const lbs_member_t *m);
 
 /**
- * Describe what a member is asked. Cost: some allocations.
+ * Describe a member's check and probe. Cost: some allocations.
  *
  * @param tls   of its pool
  * @param request  out: the texts live as long as pool and `memory` do
@@ -66,8 +66,8 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
                                 lbs_check_request_why_t why,
                                 lbs_check_request_t *request);
 
-/** Fill in what depends on the time and on how the member is, shortly before
- * it is asked. */
+/** Fill in the parts that depend on the time and on the member's state,
+ * shortly before it is asked. */
 void lbs_check_request_date(const lbs_pool_t *pool, const lbs_member_t *m,
                             lbs_check_request_t *request);
 

@@ -337,7 +337,7 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
             return 1;
         }
     }
-    /* There is nobody to be asked where no connection is to be had. */
+    /* A member that accepts no connection is not asked further. */
     if (is_down(seat)) {
         return 0;
     }
@@ -446,7 +446,7 @@ void lbs_check_seat_give_up(lbs_check_seat_t *seat, CURLM *multi)
     }
 }
 
-/* Is it down by something that nobody looks at any more? */
+/* Is it down by a result that no check will renew? */
 static int is_left_down(const lbs_pool_t *pool, const lbs_member_t *m,
                         const lbs_check_view_t *last)
 {

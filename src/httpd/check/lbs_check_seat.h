@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_check_seat.h - one member: what it is asked when, and what follows.
+/* lbs_check_seat.h - one member: its checks and probes, and what follows from
+ * them.
  *
  * There are two errands to a member. The one finds out whether it is up: the
  * check of LBStickyCheck; or, without that, a connection, and only while the
@@ -11,7 +12,7 @@
  * pool once beside it: the seats of a pool are a ring, in which the next one
  * that is well is taken as the control.
  *
- * Seats belong to the thread that checks; members to everybody.
+ * Seats belong to the thread that checks; members are shared.
  */
 #ifndef LBS_CHECK_SEAT_H
 #define LBS_CHECK_SEAT_H
@@ -55,7 +56,7 @@ void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
                          const lbs_member_t *m, const lbs_check_conf_t *conf,
                          const lbs_check_tls_t *tls);
 
-/** Forget what an earlier thread knew: before the first errand. */
+/** Forget the state of an earlier thread: before the first errand. */
 void lbs_check_seat_reset(lbs_check_seat_t *seat);
 
 /**
@@ -70,7 +71,7 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
 /** @return 1 while the member is asked in quick succession: look often */
 int lbs_check_seat_is_hot(const lbs_check_seat_t *seat);
 
-/** An errand came to its end: say what it found. */
+/** An errand came to its end: report its result. */
 void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi);
 
 /** Give up what is under way. */

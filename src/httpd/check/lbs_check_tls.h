@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_check_tls.h - mod_ssl's directives: whom the checks of https members
- * trust.
+/* lbs_check_tls.h - mod_ssl's directives: which certificates the checks of
+ * https members trust.
  *
  * Visitors' requests go to https members by mod_ssl and its SSLProxy*
- * directives, checks by libcurl. What the administrator wrote for the one has
- * to count for the other, but no public function of mod_ssl tells it; so the
- * directives are read once more, from the tree of the configuration:
- * of the main server, of the virtual host, of <Proxy *> and of the pool's own
+ * directives, checks by libcurl. The administrator's directives for the one
+ * must count for the other, but no public function of mod_ssl tells them; so
+ * the directives are read once more, from the tree of the configuration: of
+ * the main server, of the virtual host, of <Proxy *> and of the pool's own
  * <Proxy "balancer://...">, an inner one replacing an outer one.
  *
  * Read are SSLEngine, SSLProxyVerify, SSLProxyCACertificateFile, ...Path,
@@ -34,7 +34,7 @@ typedef struct lbs_check_tls_t {
 } lbs_check_tls_t;
 
 /**
- * Read what is in force for a pool.
+ * Read the directives in force for a pool.
  *
  * @param s     the server whose requests go to the pool
  * @param name  of the pool, see lbs_config_pool_name()

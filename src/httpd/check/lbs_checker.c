@@ -2,7 +2,7 @@
 /* lbs_checker.c - see lbs_checker.h.
  *
  * The thread owns everything below `seats` but the states of members, which
- * are shared and changed by atomics; nobody else looks at it before the
+ * are shared and changed by atomics; no other thread looks at it before the
  * thread was joined.
  */
 #include "src/httpd/check/lbs_checker.h"
@@ -36,7 +36,7 @@ static struct {
 /* Of the process that ticks. */
 static struct {
     lbs_atomic32_t started; /* 1: the thread is to be joined */
-    lbs_atomic32_t running; /* 0: it shall end */
+    lbs_atomic32_t running; /* 0: it has to end */
     apr_thread_t *thread;
     apr_pool_t *pool;
     CURLM *multi;
@@ -49,7 +49,7 @@ static struct {
     apr_time_t looked_at;
 } prober;
 
-/* Who is checked --------------------------------------------------------- */
+/* Members to check ------------------------------------------------------- */
 
 static const lbs_check_conf_t *conf_of(apr_pool_t *pconf,
                                        const lbs_pool_t *pool)

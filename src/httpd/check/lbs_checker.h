@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_checker.h - which members are asked how they are.
+/* lbs_checker.h - the thread that makes checks and probes.
  *
  * One thread in the process that ticks makes all checks of LBStickyCheck, and
  * asks the members that are in doubt, with libcurl's multi interface. It is
@@ -20,11 +20,11 @@
  */
 void lbs_checker_prepare(apr_pool_t *pconf);
 
-/** Begin checking; in the process that ticks. What fails is logged. */
+/** Begin checking; in the process that ticks. A failure is logged. */
 void lbs_checker_start(void);
 
-/** There is somebody to be asked: do not wait for the next step. Harmless
- * while nobody checks here; not from two threads at once. */
+/** A member is to be asked: do not wait for the next step. Harmless while this
+ * process does not check; not from two threads at once. */
 void lbs_checker_wake(void);
 
 /** Stop checking: checks under way are given back. Waits for the thread, some

@@ -7,7 +7,7 @@
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
-/* What closes a member by order. */
+/* Flags that close a member by order. */
 #define BY_ORDER                                                              \
     (LBS_F_STOPPED | LBS_F_DISABLED | LBS_F_DRAIN | LBS_F_DRAINED             \
      | LBS_F_REMOVED)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_panic.h - what is done when every member of a pool is down.
+/* lbs_panic.h - when every member of a pool is down.
  *
  * LBStickyPanic: when every check fails, the check is wrong. Then checks are
  * ignored for the members that accept connections, until one of the others'
- * checks is good again. When none accepts any, the check is not what is wrong,
- * and that is said instead. Such members are shown as down all the same.
+ * checks is good again. When none accepts any, the check is right, and that is
+ * said instead. Such members are shown as down all the same.
  *
- * Without checks a member is down because it refuses connections. When all
- * do, visitors' requests may still try each of them: nobody is better off
- * for being refused here, and one that is back is found at once.
+ * Without checks a member is down because it refuses connections. When all do,
+ * visitors' requests may still try each of them: refusing them would help no
+ * visitor, and a member that is back is found at once.
  *
- * What an administrator closed is never opened by this, and does not stand in
- * its way: those members do not count.
+ * A member that an administrator closed is never opened by this, and does not
+ * count.
  */
 #ifndef LBS_PANIC_H
 #define LBS_PANIC_H

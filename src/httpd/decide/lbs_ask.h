@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_ask.h - what a decision has to know of a request, beside what the
- * visitor shows. Filled by the caller of lbs_decide(), never changed by it.
+/* lbs_ask.h - the input of a decision, beside the keys that the visitor shows.
+ * Filled by the caller of lbs_decide(), never changed by it.
  */
 #ifndef LBS_ASK_H
 #define LBS_ASK_H
@@ -15,8 +15,8 @@ typedef struct lbs_ask_t {
     const lbs_pool_t *pool;
     int idempotent; /* the request may be processed twice */
     int waited;     /* it stood in a queue already: once is enough */
-    int traceless;  /* only a question: the decision is remembered nowhere, and
-                       takes nobody's turn */
+    int traceless;  /* only a question: the decision is not remembered and
+                       takes no turn */
 
     /* An answered request of the same page: its token is this one's, too. */
     const lbs_visit_t *earlier; /* NULL: there is none */

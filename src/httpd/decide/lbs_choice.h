@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_choice.h - what was decided for a request: which member, and why. */
+/* lbs_choice.h - the decision for a request: the member, and why. */
 #ifndef LBS_CHOICE_H
 #define LBS_CHOICE_H
 

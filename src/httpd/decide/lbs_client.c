@@ -42,7 +42,7 @@ void lbs_client_register(void)
 int lbs_client_trusted(const request_rec *r)
 {
     if (lbs_received_of(r)->from != LBS_RECEIVED_CLIENT) {
-        return 1; /* what a peer says of the scheme is signed */
+        return 1; /* a peer's word about the scheme is signed */
     }
     return (r->useragent_addr != r->connection->client_addr
             || apr_table_get(r->notes, "remoteip-proxy-ip-list") != NULL)
@@ -78,7 +78,7 @@ int lbs_client_https(const request_rec *r)
     if (proto == NULL) {
         return strcmp(ap_http_scheme(r), "https") == 0;
     }
-    /* The first of several is what the client used. */
+    /* The first of several values is the client's. */
     return lbs_slice_caseeq(
         lbs_slice_span(proto, proto + strcspn(proto, ", \t")),
         lbs_slice_of("https"));

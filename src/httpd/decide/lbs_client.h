@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_client.h - how the visitor reached the site: scheme and port.
  *
- * Three may have something to say: the connection, a proxy in front that
- * mod_remoteip trusts, and the configuration (RequestHeader). What the client
- * itself writes into X-Forwarded-Proto and -Port counts for nothing. A value
- * that is no longer the one the client sent was set by the configuration.
+ * Three sources may tell it: the connection, a proxy in front that
+ * mod_remoteip trusts, and the configuration (RequestHeader). Values of
+ * X-Forwarded-Proto and -Port that the client itself wrote are ignored. A
+ * value that is no longer the one the client sent was set by the
+ * configuration.
  */
 #ifndef LBS_CLIENT_H
 #define LBS_CLIENT_H

@@ -106,8 +106,8 @@ static apr_status_t pick_shared(const decide_t *d, apr_uint64_t key,
     return rv;
 }
 
-/* A route that the application wrote goes on naming a member that is gone: who
- * took the session then has it still. */
+/* A route that the application wrote goes on naming a member that is gone: the
+ * member that took the session then still has it. */
 static int find_remembered(const decide_t *d)
 {
     const lbs_pool_t *pool = d->ask->pool;
@@ -222,7 +222,7 @@ static int settle_on(const decide_t *d, int member, lbs_decision_t decision,
     return OK;
 }
 
-/* Nobody is left who is trusted. */
+/* No trusted member is left. */
 static int settle_on_last(const decide_t *d, lbs_decision_t decision,
                           lbs_reason_t reason, lbs_reason_t refusal)
 {

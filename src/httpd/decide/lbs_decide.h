@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_decide.h - which member gets this request, and why.
  *
- * The order is the contract's: a key that names a member who can take the
+ * The order is the contract's: a key that names a member that can take the
  * request keeps it there; a key whose member cannot moves the session by a
- * pick; no usable key is a pick for a new session. Nothing is written but the
- * cache of first picks: what a request shows is only remembered once a member
- * has answered it (lbs_learn.h).
+ * pick; no usable key is a pick for a new session. Only the cache of first
+ * picks is written: the keys of a request are remembered once a member has
+ * answered it (lbs_learn.h).
  *
  * No lock is taken, nothing grows with members or sessions, nothing is
  * logged.
@@ -23,8 +23,8 @@
  * @param visit   zeroed; out: what the visitor shows
  * @param choice  lbs_choice_none(), or with members that are not to be picked;
  *                out: decision, reason, source, home, member, temporary
- * @return OK: choice->member is where to send it; HTTP_SERVICE_UNAVAILABLE:
- *         nobody can take it, the decision says why
+ * @return OK: choice->member is where to send it; HTTP_SERVICE_UNAVAILABLE: no
+ * member can take it, the decision says why
  */
 int lbs_decide(const lbs_ask_t *ask, lbs_visit_t *visit, lbs_choice_t *choice);
 

@@ -161,8 +161,8 @@ apr_uint64_t lbs_extract_hash(const lbs_pool_t *pool, int index,
 {
     apr_uint64_t sid;
 
-    /* No client can choose what a token of ours says: it is spread by what
-     * stands for the pool, which is keyed. */
+    /* No client can choose the contents of our token; the pool's keyed hash
+     * spreads it. */
     if (pool->set.sticky->source[index].kind == LBS_SOURCE_COOKIE) {
         memcpy(&sid, value, sizeof(sid));
         return lbs_hash_mix(pool->key_head[index].hash ^ sid);

@@ -47,8 +47,8 @@ lbs_slice_t lbs_extract_header_value(const char *text);
 apr_uint64_t lbs_extract_first(request_rec *r, const lbs_pool_t *pool);
 
 /**
- * Hash of a value of a source, as the session table knows it; keyed, so that
- * who chooses the value does not choose the hash.
+ * Hash of a value of a source, as the session table knows it; keyed, so that a
+ * client that chooses the value does not choose the hash.
  *
  * @param value  of our own cookie: the sid of a token that was verified
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_last_resort.h - whom a request is sent to before it is refused.
+/* lbs_last_resort.h - the members that are tried before a request is refused.
  *
- * 503 is for requests that nobody answers, not for pools in which nobody is
- * trusted. A request for which no member is left tries those that are ejected,
+ * 503 is for requests that no member answers, not for pools without a trusted
+ * member. A request for which no member is left tries those that are ejected,
  * or are down because they refused connections, one attempt each; of these the
  * one that has been so for longest is the likeliest to be back. A member whose
  * check fails is not tried: there LBStickyPanic decides.

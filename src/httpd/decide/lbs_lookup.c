@@ -22,7 +22,8 @@
  * tokens are dated in seconds, and so is the table where sessions are long. */
 #define SAME_AGE apr_time_from_sec(2)
 
-/* Bytes from which on a session id is one visitor's own, whoever made it. */
+/* Bytes from which on a session id belongs to one visitor, whatever
+ * application made it. */
 #define SESSION_ID_LEN 16
 
 /* One source's walk through the values of a request. */
@@ -38,10 +39,10 @@ typedef struct look_t {
 /* The table ----------------------------------------------------------------
  */
 
-/* What the table says of a key. */
+/* A key's entry in the table. */
 typedef enum word_t {
     WORD_NONE,  /* nothing, or it was idle too long */
-    WORD_KNOWN, /* who has the session */
+    WORD_KNOWN, /* slot of the session's member */
     WORD_OVER   /* LBStickyTimeout max= has ended the session */
 } word_t;
 
@@ -172,8 +173,8 @@ static void ask_store(look_t *look, word_t word, lbs_key_t *key,
     }
 }
 
-/* Two servers that move a session at once tell the store one after the other,
- * and both go by what it was told last. */
+/* Two servers that move a session at once write to the store one after the
+ * other, and both go by the last write. */
 static void agree(look_t *look, lbs_key_t *key)
 {
     lbs_key_t shared = *key;
@@ -375,10 +376,11 @@ static const lbs_member_t *find_route(const lbs_pool_t *pool,
     return m;
 }
 
-/* What a session is remembered by once its member is gone, so that it stays
- * with the next one though the route still names the first. Where all visitors
- * of a member show the same (the ROUTEID of httpd's manual), nothing is: what
- * is too short for a session id is completed by the client's address. */
+/* The hash by which a session is remembered once its member is gone, so that
+ * it stays with the next member though the route still names the first. A
+ * value that is too short for a session id, as where all visitors of a member
+ * show the same one (the ROUTEID of httpd's manual), is completed by the
+ * client's address. */
 static apr_uint64_t hash_of_route(const look_t *look, lbs_slice_t value,
                                   apr_size_t id_len)
 {
@@ -424,7 +426,7 @@ static int look_at_route(look_t *look, lbs_slice_t value)
 /* Any of them --------------------------------------------------------------
  */
 
-/* What one value of a source means. For lbs_extract_each(): 1 when it names a
+/* Look up one value of a source. For lbs_extract_each(): 1 when it names a
  * session. */
 static int look_at(void *baton, lbs_slice_t value)
 {
@@ -479,7 +481,8 @@ int lbs_lookup_value(const lbs_ask_t *ask, int index, lbs_slice_t value,
     return 0;
 }
 
-/* Of two sources, what one says of the visitor that the other does not. */
+/* Complete the key of one source by what another source says of the
+ * visitor. */
 static int says_more(lbs_reason_t reason, lbs_reason_t before)
 {
     return reason != LBS_REASON_NONE

@@ -27,7 +27,7 @@ apr_uint64_t lbs_place_moving(apr_uint64_t hash)
 
 /* Members ---------------------------------------------------------------- */
 
-/* A drain may say that sessions idle for so long move at once. */
+/* A drain may have an idle time, after which sessions move at once. */
 static int is_idle(const lbs_pool_t *pool, const lbs_key_t *key,
                    apr_uint32_t slot, apr_time_t now)
 {

@@ -12,7 +12,8 @@
 /** Where a session belongs that a key names. */
 typedef struct lbs_place_t {
     int home;         /* its member; LBS_NO_MEMBER: no longer configured */
-    int member;       /* who gets the request; LBS_NO_MEMBER: a pick is due */
+    int member;       /* the member that gets the request; LBS_NO_MEMBER: a
+                         pick is due */
     int away;         /* member is not its home, and does not become it */
     lbs_reason_t why; /* LBS_REASON_NONE: it stays where it was */
 } lbs_place_t;

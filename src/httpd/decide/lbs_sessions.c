@@ -118,7 +118,7 @@ static void tell_store(const session_t *s)
     lbs_store_write(s->pool, s->choice->member, &told, &s->visit->wait);
 }
 
-/* A route is the application's to write: only who took a session from a member
+/* The application writes routes: only a member that took a session from one
  * that is gone is remembered. */
 static void remember_route(const session_t *s)
 {

@@ -13,8 +13,8 @@
  * A member has answered a request that showed, or was given, a key: the
  * session is there from now on, or is away from home for a while. One that was
  * given while the visitor is away is known where the answer came from, and has
- * the home of the visitor's other one. A route is never stored, but for who
- * took its session from a member that is gone.
+ * the home of the visitor's other one. A route is never stored, except for the
+ * member that took its session from one that is gone.
  *
  * Cost: a few words of the table; with LBStickyStore a call to it where that
  * does not know yet.

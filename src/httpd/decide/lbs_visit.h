@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_visit.h - what a visitor shows: the keys of a request.
+/* lbs_visit.h - the keys of a request.
  *
  * Filled by lbs_lookup.c from the request and the table, read by the decision
  * and by what is learned from the answer.

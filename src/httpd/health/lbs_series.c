@@ -4,7 +4,7 @@
 
 #include "src/httpd/shared/lbs_runtime.h"
 
-/* What went wrong for whoever asked: no answer, or one that says so. */
+/* Errors as clients see them: no answer, or one of 5xx. */
 static apr_uint64_t errors_of(const lbs_member_record_t *m)
 {
     apr_uint64_t errors = lbs_atomic_load64_relaxed(
@@ -12,7 +12,7 @@ static apr_uint64_t errors_of(const lbs_member_record_t *m)
     int kind;
 
     for (kind = 0; kind < LBS_FAILS; kind++) {
-        /* One that answered a status is counted by its status. */
+        /* Failures by status are already counted among the responses. */
         if (kind != LBS_FAIL_STATUS) {
             errors += lbs_atomic_load64_relaxed(
                 &m->counts[LBS_COUNT_FAILURES + kind]);

@@ -17,13 +17,13 @@
 
 /* Slots ------------------------------------------------------------------
  *
- * `httpd -t` has counted what is configured. What is no longer configured has
- * slots, too, until nothing names it; where a reload finds none, those of the
- * members and pools that were removed first give way. If that is not enough,
- * what came last has to wait for another reload: httpd goes on without.
+ * `httpd -t` has counted the configured pools and members. Removed ones keep
+ * their slots until no session names them; where a reload finds no free slot,
+ * those removed first give way. If that is not enough, the pools and members
+ * configured last wait for another reload, and httpd goes on without them.
  */
 
-/* So many at a time: each costs a walk over the table. */
+/* The most at a time: each costs a walk over the table. */
 #define GIVE_WAY_MEMBERS 2048
 #define GIVE_WAY_POOLS 128
 
@@ -55,8 +55,8 @@ static apr_status_t find_slot(const lbs_pool_t *pool, const char *route,
     return rv;
 }
 
-/* What found no slot, for an event. It is told when the pass is committed,
- * behind what came and went with it. */
+/* Pools and members that found no slot, for an event. The event is written
+ * when the pass is committed, behind those of added and removed members. */
 typedef struct left_out_t {
     apr_uint32_t pool_slot;
     const char *what;
@@ -111,7 +111,7 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     apr_status_t rv;
 
     m->worker = lbs_worker_at(pool->balancer, i);
-    /* Copies: balancer-manager may write to what mod_proxy has. */
+    /* Copies: balancer-manager may change mod_proxy's own strings. */
     m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
     m->route = apr_pstrdup(rt->pool, lbs_worker_route(m->worker));
     rv = find_slot(pool, m->route, m->name, &m->slot, &m->created);
@@ -264,7 +264,7 @@ static void build_ejection(lbs_pool_t *pool)
     }
 }
 
-/* mod_proxy's own parameters of a balancer, and what is in force of them. */
+/* mod_proxy's own parameters of a balancer, as they are in force. */
 static void build_parameters(lbs_pool_t *pool)
 {
     int most = lbs_worker_pool_maxattempts(pool->balancer);
@@ -303,7 +303,8 @@ static apr_status_t name_pool(lbs_pool_t *pool)
     return rv;
 }
 
-/* What depends on the directives in force, not on who the members are. */
+/* Values that follow from the directives in force, not from the members'
+ * identities. */
 static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
                                    lbs_pool_t *pool)
 {

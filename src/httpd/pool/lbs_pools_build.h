@@ -14,8 +14,8 @@
 apr_status_t lbs_pools_build_all(apr_pool_t *pconf, apr_pool_t *ptemp,
                                  server_rec *main_server);
 
-/** Tell in the events what found no place in the registry; it was logged.
- * After the pass was committed. Parent only. */
+/** Write an event about pools and members that found no place in the registry;
+ * the log has named them. After the pass was committed. Parent only. */
 void lbs_pools_build_tell(void);
 
 #endif

@@ -32,7 +32,8 @@ static int has_other(const lbs_request_t *req)
  *
  * @param naps  taken so far
  * @return APR_SUCCESS: there is; APR_ECONNABORTED: the client is gone;
- *         APR_EBUSY: httpd stops, which does not wait for those who wait */
+ *         APR_EBUSY: httpd stops, and must not be kept by requests that
+ *         wait */
 static apr_status_t look_around(const request_rec *r, unsigned naps)
 {
     if (naps % NAPS_PER_LOOK != 0) {
@@ -44,10 +45,10 @@ static apr_status_t look_around(const request_rec *r, unsigned naps)
     return lbs_hangup_server_stops() ? APR_EBUSY : APR_SUCCESS;
 }
 
-/* Where nobody knows whether the member still answers, what can be repeated
- * finds out; what cannot waits for that, as long as a stall takes to be
- * found, and goes elsewhere if that is what comes of it. When nobody finds out
- * one of those who wait has to.
+/* While a member is in doubt, repeatable requests go ahead and find out. The
+ * others wait, at most as long as detecting a stall takes, and go elsewhere if
+ * the member turns out to hang. When no request finds out, one of the waiting
+ * goes.
  *
  * @return APR_SUCCESS: send it; else as lbs_admit() */
 static apr_status_t wait_for_sign(const request_rec *r,
@@ -130,7 +131,7 @@ static apr_status_t wait_for_turn(const request_rec *r, lbs_request_t *req,
         if (!lbs_gauge_open_kept(m->gauge) && !req->choice.anyway) {
             return APR_EAGAIN;
         }
-        /* Nobody is sent to the member who will not take its answer. */
+        /* A request whose client will not take its answer is not sent. */
         over = look_around(r, rv == APR_SUCCESS ? 0 : naps);
         if (over != APR_SUCCESS) {
             return over;

@@ -15,8 +15,8 @@
 #include "src/httpd/request/lbs_verdict.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
-/* Bytes of an answer after which it counts as one, whatever becomes of it; and
- * as many are read of one that is thrown away. */
+/* Bytes of an answer after which the member counts as having answered; as many
+ * are read of an answer that is thrown away. */
 #define SOUND 65536
 
 static ap_filter_rec_t *answer_filter;
@@ -124,9 +124,8 @@ static int has_end(const apr_bucket_brigade *bb)
 /* Handing on --------------------------------------------------------------
  */
 
-/* The member broke off. What httpd's chunks and HTTP/2's streams take for
- * that is one kind of error; any other would end the answer as if it were
- * whole. */
+/* The member broke off. Only one kind of error tells httpd's chunks and
+ * HTTP/2's streams so; any other would end the answer as if it were whole. */
 static apr_status_t cut(ap_filter_t *f, lbs_request_t *req,
                         apr_bucket_brigade *bb)
 {
@@ -145,8 +144,7 @@ static apr_status_t cut(ap_filter_t *f, lbs_request_t *req,
     return ap_pass_brigade(f->next, bb);
 }
 
-/* The end has come. Some handlers do not look whether it is that of what the
- * head said. */
+/* The end has come. Some handlers do not compare the length with the head. */
 static int is_short(const lbs_request_t *req)
 {
     return req->attempt.proxied && req->attempt.announced != APR_UINT64_MAX
@@ -168,7 +166,7 @@ static apr_status_t pass_in_time(ap_filter_t *f, lbs_request_t *req,
     return rv;
 }
 
-/* @param length  of what is handed on; -1: nobody knows */
+/* @param length  of the part handed on; -1: not known */
 static apr_status_t hand_on(ap_filter_t *f, lbs_request_t *req,
                             apr_bucket_brigade *bb, apr_off_t length)
 {
@@ -321,7 +319,7 @@ void lbs_answer_ends(request_rec *r, lbs_request_t *req, int status)
 /* Heads that pass no filter: 1xx
  * ------------------------------------------------------------------------ */
 
-/* The member agrees to what the client asked for. */
+/* The member agrees to the client's upgrade. */
 static int is_switch(const request_rec *r)
 {
     const char *wanted = apr_table_get(r->headers_in, "Upgrade");

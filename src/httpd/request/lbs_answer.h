@@ -30,8 +30,8 @@ void lbs_answer_answering(request_rec *r, lbs_request_t *req);
  */
 int lbs_answer_begins(request_rec *r, lbs_request_t *req);
 
-/** The handler has returned this status. What it has not brought to an end is
- * cut off for the client to see; nothing is added to it. */
+/** The handler has returned this status. An answer that it has not brought to
+ * an end is cut off so that the client sees it; nothing is added to it. */
 void lbs_answer_ends(request_rec *r, lbs_request_t *req, int status);
 
 #endif

@@ -66,7 +66,7 @@ static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
     int ignored;
     lbs_facts_t facts = {
         .said = lbs_cause_said(status),
-        /* mod_http2 aborts what it was told to reset. */
+        /* mod_http2 aborts streams that it was told to reset. */
         .gone = (a->cut ? a->gone : (int)r->connection->aborted) != 0,
         .unread = lbs_body_has_failed(req->body, &ignored) != 0,
         .slow = a->held_up >= SLOW,
@@ -94,8 +94,8 @@ static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
     return facts;
 }
 
-/* With what was read of the body by now. What cannot be read again cannot go
- * to another connection either. */
+/* Depends on the part of the body read by now. A body that cannot be read
+ * again cannot go to another connection either. */
 static int trusts(void *baton)
 {
     const lbs_request_t *req = baton;
@@ -117,8 +117,8 @@ static void on_first(void *baton)
     lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
 }
 
-/* The client has sent all of the request: from now on the member is what is
- * waited for, unless it has answered already. */
+/* The client has sent all of the request: from now on the attempt waits for
+ * the member, unless it has answered already. */
 static void on_whole(void *baton)
 {
     lbs_request_t *req = baton;
@@ -144,9 +144,9 @@ static void begin_waiting(lbs_request_t *req)
 }
 
 /* Is there no use in waiting for the member? Not when it was ejected, nor
- * longer than a stall lasts for the one that tries it out afterwards. One
- * that is disabled, drained, removed or fails its check takes nobody any
- * more, but who waits there already may well get the answer. */
+ * longer than a stall lasts for the one that tries it out afterwards. A member
+ * that is disabled, drained, removed or fails its check takes no more
+ * requests, but those that wait there already may well be answered. */
 static int is_hopeless(const lbs_request_t *req)
 {
     apr_uint32_t flags =
@@ -162,7 +162,8 @@ static int is_hopeless(const lbs_request_t *req)
     return (flags & (LBS_F_EJECTED | LBS_F_HALF_OPEN)) != 0;
 }
 
-/* Those who wait for such a member are served elsewhere, where they can. */
+/* Requests that wait for such a member are served elsewhere, where they can
+ * be. */
 static int is_out(void *baton)
 {
     lbs_request_t *req = baton;
@@ -255,7 +256,8 @@ static int run_scheme(request_rec *r, lbs_request_t *req,
     lbs_backend_end(before);
     lbs_answer_ends(r, req, status);
     req->attempt.forwarding = 0;
-    /* What others sent there meanwhile can only make us cautious. */
+    /* Bytes that other requests sent there meanwhile can only make us
+     * cautious. */
     if (!lbs_worker_is_watched(worker)
         && lbs_worker_bytes_sent(worker) != sent) {
         req->attempt.backend.sent = 1;
@@ -337,7 +339,7 @@ static apr_status_t leave(void *baton)
     return APR_SUCCESS;
 }
 
-/* Where no connection was opened, what was read of the body went nowhere. */
+/* Where no connection was opened, the part of the body read was not sent. */
 static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
 {
     if (req->attempt.backend.refused) {
@@ -352,8 +354,8 @@ static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
     }
 }
 
-/* Who hung up is not answered, and no ErrorDocument is asked for it either:
- * the status is for the log. */
+/* A client that hung up gets no answer and no ErrorDocument: the status is for
+ * the log. */
 static lbs_cause_t not_admitted(request_rec *r, apr_status_t rv, int *status)
 {
     *status = HTTP_SERVICE_UNAVAILABLE;
@@ -378,7 +380,7 @@ static void answer_overridden(request_rec *r, lbs_request_t *req, int status)
     r->status = before;
 }
 
-/* What the handler's return means, judged. */
+/* Judge the attempt by the handler's return. */
 static lbs_cause_t conclude(request_rec *r, lbs_request_t *req, int status)
 {
     lbs_facts_t facts;
@@ -410,9 +412,8 @@ static lbs_cause_t conclude(request_rec *r, lbs_request_t *req, int status)
     return cause;
 }
 
-/* What mod_proxy gets. Once the client has a part of the answer nothing may
- * be added to it; what is wrong with the client's body is said as what it
- * is. */
+/* The status for mod_proxy. Once the client has a part of the answer nothing
+ * may be added to it; a fault of the client's body gets its own status. */
 static int status_for(const lbs_request_t *req, int status)
 {
     int own = status;

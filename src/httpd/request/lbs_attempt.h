@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_attempt.h - one attempt: send a request to one member and see what
- * becomes of it.
+/* lbs_attempt.h - one attempt: send a request to one member and judge the
+ * result.
  *
  * The scheme's own handler does the work; this file runs it under observation
  * (lbs_backend.h, lbs_body.h, lbs_answer.h), finds the cause of its end and
@@ -16,7 +16,7 @@
 #include "src/httpd/request/lbs_request.h"
 #include "src/member/lbs_cause.h"
 
-/* What mod_proxy hands through to the scheme's own handler. */
+/* Arguments that mod_proxy hands through to the scheme's own handler. */
 typedef struct lbs_route_t {
     proxy_server_conf *conf;
     const char *proxyhost; /* of ProxyRemote; NULL without */
@@ -30,7 +30,7 @@ typedef struct lbs_route_t {
  * handler, judge, leave the row.
  *
  * @param url     as lbs_worker_aim() made it
- * @param status  out: what mod_proxy gets if this was the last attempt
+ * @param status  out: the status for mod_proxy if this was the last attempt
  * @return why there is no answer; LBS_CAUSE_NONE: there is one
  */
 lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,

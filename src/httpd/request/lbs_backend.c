@@ -23,7 +23,7 @@
 /* A connection that was in use so recently is taken to be alive. */
 #define TRUSTED apr_time_from_sec(1)
 
-/* How often somebody who waits for an answer looks whether the member was
+/* How often a request that waits for an answer looks whether the member was
  * taken out meanwhile. */
 #define SLICE apr_time_from_msec(100)
 
@@ -40,7 +40,7 @@
  * be (ProxyIOBufferSize); its status does not tell that from garbage. */
 #define AJP_TOO_BIG "AH01081"
 
-/* What is remembered of a connection while it is kept alive. */
+/* State of a connection while it is kept alive. */
 typedef struct connection_t {
     apr_socket_t *socket;
     apr_time_t used_at; /* monotonic */
@@ -172,7 +172,7 @@ static apr_status_t write_failed(ap_filter_t *f, apr_status_t rv)
         return rv;
     }
     connection->deaf = 1;
-    f->c->aborted = 0; /* else nobody would read it either */
+    f->c->aborted = 0; /* else it would not be read at all */
     current->asks->on_deaf(current->baton);
     return APR_SUCCESS;
 }
@@ -530,7 +530,7 @@ void lbs_backend_on_head(void (*on_head)(void *baton))
     head_is_read = on_head;
 }
 
-/* Handlers that read a socket by themselves say in the log what they met. */
+/* Handlers that read a socket by themselves log the errors they meet. */
 static void note_error(const ap_errorlog_info *info, const char *text)
 {
     (void)text;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_backend.h - what happens on the connection to a member.
+/* lbs_backend.h - watches the connection to a member.
  *
- * mod_proxy tells by a status how an attempt ended, and little else. What may
- * be repeated depends on more: was the connection new or kept alive, was
- * anything sent, did anything come back. Filters on the connections that
- * mod_proxy opens for this module's attempts see that. They also refuse a
- * kept-alive connection that a request which cannot be repeated should not
- * trust, break off waiting for a member that was found to hang, say the 100
- * that a member does not say, and let an answer be read that a member gave
- * while it still should have been listening.
+ * mod_proxy reports the end of an attempt by a status, and little else.
+ * Whether a request may be repeated depends on more: was the connection new or
+ * kept alive, was anything sent, did anything come back. Filters on the
+ * connections that mod_proxy opens for this module's attempts see that. They
+ * also refuse a kept-alive connection that a request which cannot be repeated
+ * should not trust, break off waiting for a member that was found to hang, say
+ * the 100 that a member does not say, and let an answer be read that a member
+ * gave while it still should have been listening.
  *
  * Schemes that do not use httpd's connection filters (ajp, fcgi, scgi; uwsgi
  * when it sends) are not seen: their attempts count as sent and unanswered,
@@ -19,7 +19,7 @@
 
 #include <httpd.h>
 
-/* What an attempt wants to know while it is under way. */
+/* Questions that this file asks an attempt under way. */
 typedef struct lbs_backend_asks_t {
     int (*trusts)(void *baton);    /* will a connection do that was idle? */
     int (*is_out)(void *baton);    /* while waiting: is the member out? */
@@ -30,10 +30,10 @@ typedef struct lbs_backend_asks_t {
                                       begin. @return 1: let it be */
 } lbs_backend_asks_t;
 
-/* What was seen of one attempt; zero it before. */
+/* Observations of one attempt; zero it before. */
 typedef struct lbs_backend_t {
-    int connected;    /* a new connection was opened for it, or one that was
-                         kept has proved to be alive */
+    int connected;    /* a new connection was opened for it, or a kept one has
+                         proved to be alive */
     int seen;         /* the connection passed through our filters */
     int sent;         /* something was written */
     int unshaken;     /* TLS was not agreed on: nothing was sent after all */
@@ -67,8 +67,8 @@ typedef struct lbs_backend_t {
 /** The answer has begun to come; with HTTP/2 only the caller can tell. */
 void lbs_backend_answered(lbs_backend_t *backend);
 
-/** What was received is a 1xx: no answer yet, but the connection is not one
- * that was closed while nobody used it. */
+/** What was received is a 1xx: no answer yet, but the connection was not
+ * closed while it was idle. */
 void lbs_backend_interim(lbs_backend_t *backend);
 
 /** Register the filters and the hooks. Once, in register_hooks. */

@@ -27,10 +27,10 @@ struct lbs_body_t {
     int reading;
     int ended;
     int given_up;                 /* it is longer than what is kept */
-    int filling;                  /* nobody reads it any more */
+    int filling;                  /* it is not read any more */
     apr_uint64_t to_fill;         /* of what was announced; 0: unknown, too */
     int read;                     /* its end was handed on */
-    void (*is_read)(void *baton); /* NULL: nobody wants to know */
+    void (*is_read)(void *baton); /* NULL: nobody is told */
     void *baton;
     ap_filter_t *filter;
 };
@@ -137,7 +137,8 @@ static void look_for_end(lbs_body_t *body, const apr_bucket_brigade *bb)
     }
 }
 
-/* What mod_proxy waits for before it looks at the answer: nobody gets it. */
+/* Bytes that mod_proxy waits for before it looks at the answer; they are sent
+ * nowhere. */
 static apr_status_t read_filling(lbs_body_t *body, apr_bucket_brigade *bb,
                                  apr_off_t bytes)
 {
@@ -444,7 +445,7 @@ int lbs_body_rewind(request_rec *r, lbs_body_t *body, int sent)
             take_back(r, body);
         }
         else {
-            copy_kept(body); /* a failure is seen by who reads next */
+            copy_kept(body); /* the next reader sees a failure */
         }
         body->filling = 0;
         body->read = 0;

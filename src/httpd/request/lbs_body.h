@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_body.h - the one owner of a request's body.
  *
- * Whatever a scheme's handler reads of a body it reads through this filter,
- * which stands before all others: what came out of the topmost content filter
- * is what a member gets, the first time and each time again. Up to
- * LBStickyRetry body= bytes are kept as they are read. A body that is longer
- * is handed through and cannot be sent twice. What mod_proxy reads of it
- * before it sends anything is kept all the same, for a connection that then
- * turns out to be none.
+ * A scheme's handler reads the body through this filter, which stands before
+ * all others: a member gets the output of the topmost content filter, the
+ * first time and each time again. Up to LBStickyRetry body= bytes are kept as
+ * they are read. A body that is longer is handed through and cannot be sent
+ * twice. What mod_proxy reads of it before it sends anything is kept all the
+ * same, for a connection that then turns out to be none.
  *
  * This is also the one place where reading the client can fail. It fails for
- * good: nobody gets a part of such a body as if it were the whole.
+ * good: no member gets a part of such a body as if it were the whole.
  */
 #ifndef LBS_BODY_H
 #define LBS_BODY_H

@@ -54,7 +54,7 @@ static void issue(request_rec *r, lbs_request_t *req)
         lbs_cookie_conf_is_secure(conf, lbs_client_https(r)));
 }
 
-/* A token for the member that answered, keeping who the visitor is. */
+/* A token for the member that answered, with the visitor's session id. */
 static void renew_token(lbs_request_t *req, int index)
 {
     lbs_key_t *key = &req->visit.key[index];

@@ -57,8 +57,9 @@ static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
 {
     int other;
 
-    /* A stale connection says nothing of the member: once more, on a new
-     * one. What was refused was not sent, so that is no repetition. */
+    /* A stale connection says nothing of the member: once more, on a new one.
+     * A request on a refused connection was not sent, so that is no
+     * repetition. */
     if (cause == LBS_CAUSE_STALE && !req->fresh
         && (req->attempt.backend.refused || lbs_request_is_repeatable(req))
         && lbs_body_can_rewind(r, req->body, 1)) {
@@ -119,7 +120,7 @@ static void hide_member(request_rec *r, const lbs_request_t *req)
     }
 }
 
-/* A request that LBStickyLocal serves may still be sent to somebody else, by
+/* A request that LBStickyLocal serves may still be sent to another server, by
  * a RewriteRule with [P] in its <Directory>. */
 static int is_for(const lbs_request_t *req, const proxy_worker *worker)
 {

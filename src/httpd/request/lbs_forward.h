@@ -12,7 +12,7 @@
 
 #include "src/httpd/proxy/lbs_worker.h"
 
-/** What lbs_worker_import() shall hook into mod_proxy. */
+/** The hooks that lbs_worker_import() registers with mod_proxy. */
 extern const lbs_worker_hooks_t lbs_forward_hooks;
 
 #endif

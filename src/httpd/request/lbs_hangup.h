@@ -10,12 +10,12 @@
 /**
  * Has the client hung up? Also when it has only closed its sending side: a
  * client that does that and still wants its answer cannot be told from one
- * that is gone. What it has sent before and nobody has read yet hides nothing.
- * A connection that httpd itself has closed, because it stops, is one, too.
+ * that is gone. Unread bytes that it sent before do not hide the end. A
+ * connection that httpd itself has closed, because it stops, is one, too.
  *
  * Marks the connection as aborted. Cost: a system call; reads nothing.
  *
- * @return 1: nobody is there; 0: nothing is known against it
+ * @return 1: the client is gone; 0: nothing says so
  */
 int lbs_hangup_seen(const request_rec *r);
 

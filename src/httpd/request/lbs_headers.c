@@ -16,7 +16,7 @@
 typedef struct strip_t {
     apr_pool_t *pool;
     lbs_slice_t name;
-    apr_table_t *headers; /* where what is left of a field goes */
+    apr_table_t *headers; /* where the rest of a field goes */
 } strip_t;
 
 static int strip_field(void *baton, const char *key, const char *field)
@@ -112,7 +112,8 @@ typedef struct protect_t {
     const lbs_pool_t *pool;
 } protect_t;
 
-/* The field that a source reads: a member has to see what decided. */
+/* The field that a source reads: the member must see the value that
+ * decided. */
 static int is_source(const lbs_pool_t *pool, lbs_slice_t name)
 {
     const lbs_set_sticky_t *sticky = pool->set.sticky;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_headers.h - the request's header as the member shall see it. */
+/* lbs_headers.h - the request's header as the member sees it. */
 #ifndef LBS_HEADERS_H
 #define LBS_HEADERS_H
 
@@ -7,7 +7,7 @@
 
 #include "src/httpd/request/lbs_request.h"
 
-/* What is put back when the member has answered. */
+/* Put back when the member has answered. */
 typedef struct lbs_headers_t {
     apr_table_t *headers_in;
     struct ap_conf_vector_t *per_dir_config;

@@ -13,7 +13,7 @@
 
 #include "src/httpd/request/lbs_request.h"
 
-/* What a request's marker and trail say about who serves it. */
+/* The server that has to serve a request, by its marker and trail. */
 typedef enum lbs_hop_header_t {
     LBS_HOP_HEADER_NONE, /* nothing: it is balanced */
     LBS_HOP_HEADER_OURS, /* a peer means this server */

@@ -20,8 +20,8 @@ static ap_filter_rec_t *learn_filter;
  * ----------------------------------------------------------------------------
  */
 
-/* Who shows a value that nobody here knows, and is refused, may have come to
- * the wrong member: that is no place to learn. */
+/* A visitor with an unknown value whose request is refused may have come to
+ * the wrong member: nothing is learned from that. */
 static int is_refused(const request_rec *r, lbs_source_kind_e kind,
                       const lbs_key_t *key)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_request.h - what the module knows of one request.
+/* lbs_request.h - the module's state of one request.
  *
  * Made when mod_proxy asks for a member, kept in r->request_config, gone with
  * r->pool. lbs_decide.c fills it, lbs_forward.c sends the request along it,
- * lbs_learn.c remembers from it what the visitor will show next time.
+ * lbs_learn.c remembers the keys that the visitor will show next time.
  */
 #ifndef LBS_REQUEST_H
 #define LBS_REQUEST_H
@@ -44,8 +44,8 @@ typedef struct lbs_attempt_t {
     int discarding;   /* and is thrown away: another one is asked */
     int trusting;     /* Content-Length of a CGI's answer is kept for us */
     apr_uint64_t bytes_out;
-    apr_time_t held_up;     /* so long the client took for a part of it */
-    int unmeasured;         /* a part of it has a length that nobody knows */
+    apr_time_t held_up;     /* how long the client took for a part of it */
+    int unmeasured;         /* a part of it has no known length */
     apr_uint64_t announced; /* Content-Length of the answer; UINT64_MAX */
 } lbs_attempt_t;
 
@@ -87,8 +87,8 @@ typedef struct lbs_request_t {
     struct ap_conf_vector_t *conf; /* what holds for it, as configured */
     int host_kept; /* the member sees the visitor's Host for our sake */
 
-    lbs_visit_t visit;     /* what the visitor shows */
-    lbs_choice_t choice;   /* what was decided */
+    lbs_visit_t visit;     /* the visitor's keys */
+    lbs_choice_t choice;   /* the decision */
     lbs_attempt_t attempt; /* the attempt under way */
     lbs_served_t local;
 

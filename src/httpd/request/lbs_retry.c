@@ -5,7 +5,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_budget.h"
 
-/* What LBStickyRetry on= calls it; 0: never repeated. */
+/* The cause's word in LBStickyRetry on=; 0: never repeated. */
 static apr_uint32_t cause_bit(lbs_cause_t cause)
 {
     switch (cause) {
@@ -60,7 +60,8 @@ static int take(lbs_request_t *req, lbs_cause_t cause)
     if (lbs_budget_take(&record->budget, req->pool->set.retry->budget,
                         (apr_uint64_t)lbs_runtime_now())
         != APR_SUCCESS) {
-        /* Who waits at a member that hangs asks again and again. */
+        /* A request waiting at a hung member asks repeatedly: count its denial
+         * once. */
         if (!req->denied) {
             req->denied = 1;
             lbs_atomic_add64_relaxed(&record->retries_denied, 1);

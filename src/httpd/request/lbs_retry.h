@@ -16,16 +16,17 @@
 int lbs_retry_is_spent(const lbs_request_t *req, lbs_cause_t cause);
 
 /**
- * Choose who is asked after the attempt under way, before what that brought
- * is thrown away: if there is nobody, or the budget is spent, it stands. What
- * counts as a repetition is taken from the pool's budget and the request's
- * tries.
+ * Choose the member for the next attempt, before the answer of the one under
+ * way is thrown away: if there is no member, or the budget is spent, that
+ * answer stands. What counts as a repetition is taken from the pool's budget
+ * and the request's tries.
  *
  * Cost: a pick and a few counters, shared by all processes; no lock.
  *
  * @param cause  why the attempt brings no answer
- * @return OK: req->next is chosen, the decision is for it; DECLINED: nobody,
- *         all is as it was; else the status of a request nobody can take
+ * @return OK: req->next is chosen, the decision is for it; DECLINED: no
+ * member, all is as it was; else the status of a request that no member can
+ * take
  */
 int lbs_retry_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause);
 

@@ -20,7 +20,7 @@ typedef struct lbs_taught_t {
 } lbs_taught_t;
 
 /**
- * What an answer says of a source.
+ * The keys of a source in an answer.
  *
  * @param r       the request whose answer goes out
  * @param index   of a source `session=` or `header=`

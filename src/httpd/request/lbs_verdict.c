@@ -258,7 +258,7 @@ void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
         fail(req, LBS_FAIL_CONNECT);
         break;
     case LBS_CAUSE_STALL:
-        /* It was found out already, but for the one that tries again. */
+        /* The stall was found already, except by a trial. */
         if (req->attempt.flight.trial) {
             fail(req, LBS_FAIL_TIMEOUT);
         }

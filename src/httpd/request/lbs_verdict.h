@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_verdict.h - what an attempt tells of its member.
+/* lbs_verdict.h - judges a member by the end of an attempt.
  *
  * Called at the end of every attempt, before it leaves the member's row:
  * counts, moves the estimate of the response time, and lets ejection judge.
@@ -22,13 +22,13 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req);
 void lbs_verdict_sound(lbs_request_t *req);
 
 /** The attempt ended without an answer. Not every cause is a failure of the
- * member: a client that hung up, a full pool, a stale connection are none.
- * What was sent and failed waits for lbs_verdict_close(). */
+ * member: a client that hung up, a full pool, a stale connection are none. A
+ * failure after the request was sent waits for lbs_verdict_close(). */
 void lbs_verdict_failed(request_rec *r, lbs_request_t *req, lbs_cause_t cause);
 
 /**
  * The request is over. A request that failed at two members and was answered
- * by none is evidence against itself: then nobody is blamed.
+ * by none is itself at fault: then no member is blamed.
  *
  * @param answered  a member answered in the end
  */

@@ -63,7 +63,7 @@ static apr_interval_time_t pass_time(void)
     return pass < PASS_MIN ? PASS_MIN : pass;
 }
 
-/* Keeps every live session, and counts whose it is. */
+/* Keeps every live session, and counts it for its member. */
 static int count_word(void *data, const lbs_table_hit_t *hit)
 {
     (void)data;

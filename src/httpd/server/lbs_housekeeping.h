@@ -14,7 +14,7 @@
 void lbs_housekeeping_start(apr_pool_t *pool);
 
 /** Renew sessions that have a request in flight. In all processes, at every
- * tick: whoever comes first does it. */
+ * tick: the first one does it. */
 void lbs_housekeeping_renew(apr_time_t now);
 
 /** The share of one tick: a piece of the sweep, and once a second a look for

@@ -5,12 +5,12 @@
  * configuration begins, when httpd ends, and meanwhile every few seconds if
  * something happened, so that it is never older than ten seconds.
  *
- * Written by httpd's parent, because children may not write where root may.
- * It has a thread for that: the parent itself is free for modules every ten
+ * Written by httpd's parent, because children may not write where root may. It
+ * has a thread for that: the parent itself is free for modules every ten
  * seconds and a bit, and has children to look after while a disk is slow. The
- * thread logs nothing (lbs_persist_write.h says why); the parent's main
- * thread says what became of it. A reload does not wait for the disk: a thread
- * that does is left behind, and the next one begins when it is done.
+ * thread logs nothing (lbs_persist_write.h says why); the parent's main thread
+ * logs the result. A reload does not wait for the disk: a thread that does is
+ * left behind, and the next one begins when it is done.
  */
 #ifndef LBS_PERSIST_H
 #define LBS_PERSIST_H

@@ -29,7 +29,7 @@ static void fingerprint_all(const lbs_main_conf_t *conf,
     *count = (int)conf->secret->count;
 }
 
-/* What lies there: its bytes, or why they are none of ours. */
+/* The file: its bytes, or why they are refused. */
 typedef struct found_t {
     unsigned char *bytes;
     apr_size_t len;
@@ -79,8 +79,8 @@ static apr_status_t read_open(apr_file_t *file, apr_uint64_t len,
     return rv;
 }
 
-/* Who can write it can choose the secret that cookies are signed with, and
- * some directories are everybody's. */
+/* A user who can write the file can choose the secret that signs cookies, and
+ * some directories are writable for all. */
 static const char *check_owner(const apr_finfo_t *info)
 {
     if (info->user != geteuid() && info->user != 0) {

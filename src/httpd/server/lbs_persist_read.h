@@ -5,7 +5,7 @@
 
 #include <httpd.h>
 
-/* What became of it; all zero where there is no file. */
+/* The result; all zero where there is no file. */
 typedef struct lbs_persist_outcome_t {
     int taken;
     apr_interval_time_t elapsed; /* since it was written */

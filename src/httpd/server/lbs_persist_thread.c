@@ -82,7 +82,7 @@ static void tell_phase(lbs_persist_thread_t *t, phase_t phase)
     (void)pthread_cond_broadcast(&t->told);
 }
 
-/* Sleep until the next beat, or until somebody wants an end. Lock held. */
+/* Sleep until the next beat, or until the thread is told to end. Lock held. */
 static void sleep_until(lbs_persist_thread_t *t, apr_time_t at)
 {
     while (t->stop == GO_ON && lbs_runtime_now() < at) {
@@ -91,7 +91,7 @@ static void sleep_until(lbs_persist_thread_t *t, apr_time_t at)
 }
 
 /* Only one thread writes the file: one that was left behind goes on first.
- * Lock held. @return 0: somebody wants an end before its turn comes */
+ * Lock held. @return 0: the thread is told to end before its turn comes */
 static int take_turn(lbs_persist_thread_t *t)
 {
     apr_time_t begun = lbs_runtime_now();
@@ -176,9 +176,9 @@ static int is_due(const lbs_persist_thread_t *t)
     return !(t->quiet && t->activity == lbs_persist_file_activity(t->file));
 }
 
-/* What has changed since the last beat, for who reads the file next: that may
- * be soon, if the new configuration is refused or another build of this module
- * is loaded. In the kernel's memory it survives this process. */
+/* Write the changes since the last beat, for the next reader of the file: that
+ * may be soon, if the new configuration is refused or another build of this
+ * module is loaded. In the kernel's memory it survives this process. */
 static void save_rest(lbs_persist_thread_t *t)
 {
     if (!lbs_persist_file_follows(t->file) || !take_turn(t)) {
@@ -355,7 +355,7 @@ static lbs_kept_thread_t *find_entry(lbs_kept_t *kept)
     return NULL;
 }
 
-/* It waits for the disk, and whoever comes later will join it. Lock held. */
+/* It waits for the disk, and a later reload joins it. Lock held. */
 static void leave_behind(lbs_persist_thread_t *t)
 {
     lbs_kept_thread_t *entry = find_entry(t->kept);

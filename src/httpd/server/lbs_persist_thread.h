@@ -20,7 +20,7 @@ apr_status_t lbs_persist_thread_start(lbs_persist_thread_t **thread,
 /** Wait for the first writing, as long as a stop would. */
 void lbs_persist_thread_first(lbs_persist_thread_t *thread);
 
-/** @return what became of the last writing; APR_EAGAIN: there was none yet */
+/** @return the result of the last writing; APR_EAGAIN: there was none yet */
 apr_status_t lbs_persist_thread_result(const lbs_persist_thread_t *thread);
 
 /**
@@ -33,7 +33,7 @@ void lbs_persist_thread_leave(lbs_persist_thread_t *thread);
 /**
  * httpd ends: write the last image.
  *
- * @return what became of it; APR_TIMEUP: it takes longer than a stop may
+ * @return its result; APR_TIMEUP: it takes longer than a stop may
  */
 apr_status_t lbs_persist_thread_end(lbs_persist_thread_t *thread);
 

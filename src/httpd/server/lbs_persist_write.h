@@ -8,9 +8,9 @@
  * take any time and touches nothing but what is here.
  *
  * What is here runs in a thread of httpd's parent, which forks meanwhile, and
- * which may load another configuration before the disk is done. Whoever adds
- * to it must take no lock that a child could inherit locked, and use nothing
- * of the configuration: nothing that logs, no malloc, no pool that others use.
+ * which may load another configuration before the disk is done. Code here must
+ * take no lock that a child could inherit locked, and use nothing of the
+ * configuration: nothing that logs, no malloc, no pool that others use.
  */
 #ifndef LBS_PERSIST_WRITE_H
 #define LBS_PERSIST_WRITE_H
@@ -39,7 +39,7 @@ apr_uint64_t lbs_persist_file_name(const lbs_persist_file_t *file);
 /** @return 1 when what has changed can be written behind what is there */
 int lbs_persist_file_follows(const lbs_persist_file_t *file);
 
-/** Has somebody taken the file away, or changed it? Then another image comes
+/** Was the file removed or changed from outside? Then another image comes
  * first. */
 void lbs_persist_file_look(lbs_persist_file_t *file);
 

@@ -36,7 +36,7 @@ static void look_for_added(lbs_pool_t *pool)
     pool->seats = seats;
 }
 
-/* mod_proxy_balancer counts what it elects, which here is nothing. */
+/* mod_proxy_balancer counts the members it elects; here it elects none. */
 static void show_counters(const lbs_pool_t *pool)
 {
     apr_size_t i;

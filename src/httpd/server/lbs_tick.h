@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_tick.h - what one process does for all, off the request path.
+/* lbs_tick.h - the work that one process does for all, off the request path.
  *
  * mod_watchdog runs it every 100 ms in every child, and the children agree on
  * one that does the work: when it dies another takes over within a second or
- * two. mod_watchdog could choose one itself, but who waits for that turn
- * sleeps for ten seconds after it has come.
+ * two. mod_watchdog could choose one itself, but a child that waits for that
+ * turn sleeps for ten seconds after it has come.
  */
 #ifndef LBS_TICK_H
 #define LBS_TICK_H
