@@ -343,6 +343,7 @@ sub https_pair () {
             edit => sub ($text) {
                 $text =~ s{http://\@B1\@}{http://\@B3\@}r =~ s{http://\@B2\@}{http://\@B4\@}r
                     =~ s{^(MDomain .*)}{$1\nMDStoreDir \@ROOT\@/md\nMDCertificateAuthority http://127.0.0.1:\@FREE\@/\nMDPortMap http:\@PORT\@ https:\@PORT2\@}mr
+                    =~ s{LBSticky      cookie}{LBSticky cookie\nLBStickyMethod round-robin}r
                     =~ s{SSLEngine    on}{SSLEngine on\nSSLCertificateFile \@CERT\@\nSSLCertificateKeyFile \@KEY\@}r
             });
         $h->announce(qr/\[md:|\[ssl:warn\]/);

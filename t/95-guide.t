@@ -22,6 +22,7 @@ my %HTTPS = (%SITE, n => 2, tls => 1);
 # What stock modules say of a certificate made on the spot, and of a server
 # that is gone.
 my @STOCK = (qr/ssl:warn.*AH01(?:882|873|906|909):/, qr/AH00957: http|AH01114: HTTP/,
+    qr/AH01102: error reading status|AH00898: Error reading/,
     qr/AH03490: scoreboard is full/);    # few processes, many reloads
 $h->announce(@STOCK, qr/LBS160[0-9]/);
 
@@ -106,9 +107,11 @@ sub whoami ($h, $who, %to) {
 
 # Somebody logged in at that server.
 sub somebody_at ($h, $name, %to) {
-    for (1 .. 30) {
+    for (1 .. 100) {
         my $who = visitor();
-        return $who if login($h, $who, %to) eq $name;
+        next if (visit($h, $who, '/login/', %to)->header('X-Served-By') // '') ne $name;
+        is login($h, $who, %to), $name, "at $name";
+        return $who;
     }
     die "nobody new gets to $name\n";
 }
