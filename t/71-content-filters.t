@@ -43,9 +43,6 @@ my %OUTPUT = (
     buffer => ['buffer', 'SetOutputFilter BUFFER'],
 );
 
-# What this module does not do right yet.
-delete $INPUT{inflate} if !$ENV{FAULTS_HELD};
-
 # Those whose module is installed.
 sub present ($of) { return grep { -e "$MODULES/mod_$of->{$_}[0].so" } sort keys %$of }
 

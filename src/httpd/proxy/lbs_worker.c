@@ -24,6 +24,11 @@ static struct {
                       const char *proxyhost, apr_port_t proxyport);
     apr_status_t (*initialize)(proxy_worker *worker, server_rec *s,
                                apr_pool_t *p);
+    int (*acquire)(const char *scheme, proxy_conn_rec **conn,
+                   proxy_worker *worker, server_rec *s);
+    int (*release)(const char *scheme, proxy_conn_rec *conn, server_rec *s);
+    apr_status_t (*check)(const char *scheme, proxy_conn_rec *conn,
+                          server_rec *s, unsigned blank_lines, int flags);
     void (*hook_pre)(proxy_HOOK_pre_request_t *fn, const char *const *pre,
                      const char *const *succ, int order);
     void (*hook_post)(proxy_HOOK_post_request_t *fn, const char *const *pre,
@@ -43,6 +48,9 @@ static const struct {
     {"proxy_run_scheme_handler", &mod_proxy.run_scheme, 1},
     {"ap_proxy_location_reverse_map", &mod_proxy.map_back, 1},
     {"ap_proxy_initialize_worker", &mod_proxy.initialize, 1},
+    {"ap_proxy_acquire_connection", &mod_proxy.acquire, 1},
+    {"ap_proxy_release_connection", &mod_proxy.release, 1},
+    {"ap_proxy_check_connection", &mod_proxy.check, 1},
     {"proxy_hook_pre_request", &mod_proxy.hook_pre, 1},
     {"proxy_hook_post_request", &mod_proxy.hook_post, 1},
     {"proxy_hook_scheme_handler", &mod_proxy.hook_scheme, 1},
@@ -391,6 +399,26 @@ int lbs_worker_pool_empty(const proxy_worker *worker)
     return worker->s->hmax > 0 && worker->cp != NULL && worker->cp->res != NULL
            && apr_reslist_acquired_count(worker->cp->res)
                   >= (apr_uint32_t)worker->s->hmax;
+}
+
+int lbs_worker_reuses(const request_rec *r, proxy_worker *worker, int fresh)
+{
+    const char *scheme = worker->s->scheme;
+    proxy_conn_rec *conn = NULL;
+    int kept;
+
+    if (!PROXY_WORKER_IS_USABLE(worker) || lbs_worker_pool_empty(worker)
+        || mod_proxy.acquire(scheme, &conn, worker, r->server) != OK) {
+        return 0;
+    }
+    kept = mod_proxy.check(scheme, conn, r->server, 0, PROXY_CHECK_CONN_EMPTY)
+           == APR_SUCCESS;
+    if (kept && fresh) {
+        conn->close = 1;
+        kept = 0;
+    }
+    (void)mod_proxy.release(scheme, conn, r->server);
+    return kept;
 }
 
 int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,

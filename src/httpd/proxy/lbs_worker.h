@@ -174,6 +174,17 @@ apr_off_t lbs_worker_bytes_sent(const proxy_worker *worker);
 int lbs_worker_pool_empty(const proxy_worker *worker);
 
 /**
+ * Look at the connection that this thread would get next from the member's
+ * connection pool. The last one given back is the first one given out, so a
+ * handler that runs at once gets the same, unless another thread was faster;
+ * that one has then used and given back the one that is taken.
+ *
+ * @param fresh  close it if it is open: the handler opens a new one
+ * @return 1 when it is open and its other side has not closed it
+ */
+int lbs_worker_reuses(const request_rec *r, proxy_worker *worker, int fresh);
+
+/**
  * Aim a request at a member: r->filename and *url become the member's URL,
  * with the path bytes that mod_proxy's canonicalising makes of them.
  *

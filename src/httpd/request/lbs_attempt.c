@@ -57,6 +57,14 @@ static int is_rejected(const request_rec *r, const lbs_request_t *req,
                || (coding != NULL && ap_cstr_casecmp(coding, "chunked") != 0));
 }
 
+/* mod_proxy_http2 and mod_proxy_ajp hand an answer on with its first data; it
+ * is known before that its head is there. A head that is no interim one is
+ * the answer's begin. */
+static int is_headed(const request_rec *r, const lbs_backend_t *seen)
+{
+    return seen->heads > 0 && !ap_is_HTTP_INFO(r->status);
+}
+
 static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
                             int status)
 {
@@ -77,10 +85,10 @@ static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
         .limit = seen->over_limit != 0,
         .watched = lbs_worker_is_watched(worker) != 0,
         .seen = seen->seen != 0,
-        .fresh = seen->connected != 0,
+        .fresh = seen->connected || seen->heads > 0,
         .sent = seen->sent != 0,
-        .received = seen->received != 0,
-        .lost = seen->lost != 0,
+        .received = seen->received || is_headed(r, seen),
+        .lost = seen->lost && !is_headed(r, seen),
         .unshaken = seen->unshaken != 0,
         .mistrusted = seen->refused != 0,
         .abandoned = seen->broken_off != 0,
@@ -238,16 +246,38 @@ static void watch(lbs_request_t *req)
     };
 }
 
+/* mod_proxy_ajp counts bodies alone; what it has met on a connection it met
+ * after it sent. The head of an answer gets a table of its own. */
+static void look_at_ajp(const request_rec *r, lbs_backend_t *seen,
+                        const apr_table_t *headers_out)
+{
+    seen->sent |= seen->told != APR_SUCCESS;
+    seen->heads += r->headers_out != headers_out;
+}
+
+/* Handlers that use a socket by themselves open it where no filter sees it.
+ * mod_proxy's pool of connections tells what they will get, and FRESH means
+ * nothing to them. */
+static void look_at_socket(const request_rec *r, lbs_request_t *req, int fresh)
+{
+    proxy_worker *worker = worker_of(req);
+
+    if (!lbs_worker_is_watched(worker) && !lbs_worker_is_unwritten(worker)) {
+        req->attempt.backend.seen = 1;
+        req->attempt.backend.connected = !lbs_worker_reuses(r, worker, fresh);
+    }
+}
+
 /* The scheme's handler, under observation. */
 static int run_scheme(request_rec *r, lbs_request_t *req,
                       const lbs_route_t *route, char *url)
 {
     proxy_worker *worker = worker_of(req);
     apr_off_t sent = lbs_worker_bytes_sent(worker);
+    const apr_table_t *headers_out = r->headers_out;
     lbs_backend_t *before;
     int status;
 
-    watch(req);
     req->attempt.proxied = 1;
     req->attempt.forwarding = 1;
     before = lbs_backend_begin(&req->attempt.backend);
@@ -258,9 +288,12 @@ static int run_scheme(request_rec *r, lbs_request_t *req,
     req->attempt.forwarding = 0;
     /* Bytes that other requests sent there meanwhile can only make us
      * cautious. */
-    if (!lbs_worker_is_watched(worker)
+    if (!lbs_worker_is_watched(worker) && !req->attempt.backend.unopened
         && lbs_worker_bytes_sent(worker) != sent) {
         req->attempt.backend.sent = 1;
+    }
+    if (lbs_worker_speaks(worker, "ajp")) {
+        look_at_ajp(r, &req->attempt.backend, headers_out);
     }
     return status;
 }
@@ -296,12 +329,12 @@ static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
 {
     lbs_member_t *m = &req->pool->member[req->choice.member];
     apr_uint32_t busy;
-    int status, fresh;
+    int status, wants, fresh;
 
     busy = lbs_atomic_add32_relaxed(&m->busy, 1);
+    wants = wants_fresh(req, busy);
     /* An administrator may want it for all requests. */
-    fresh = wants_fresh(req, busy)
-            && apr_table_get(r->subprocess_env, FRESH) == NULL;
+    fresh = wants && apr_table_get(r->subprocess_env, FRESH) == NULL;
     if (fresh) {
         apr_table_setn(r->subprocess_env, FRESH, "1");
     }
@@ -314,6 +347,8 @@ static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
     r->connection->keepalives = 0;
     name_member(r, req);
     keep_length(r, req);
+    watch(req);
+    look_at_socket(r, req, wants);
     status = run_scheme(r, req, route, url);
     lbs_answer_answering(r, req);
     if (req->attempt.trusting) {

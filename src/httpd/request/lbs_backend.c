@@ -40,6 +40,16 @@
  * be (ProxyIOBufferSize); its status does not tell that from garbage. */
 #define AJP_TOO_BIG "AH01081"
 
+/* What all handlers say where a connection could not be opened. */
+#define UNOPENED "failed to make connection to backend"
+
+/* mod_proxy_ajp's message when the question of ping= was not answered: nothing
+ * of the request was sent. */
+#define AJP_PING "AH00897"
+
+/* Its message when a packet broke off: something of an answer had come. */
+#define AJP_PART "AH01032"
+
 /* State of a connection while it is kept alive. */
 typedef struct connection_t {
     apr_socket_t *socket;
@@ -93,6 +103,9 @@ static void frame_in(void *baton, const lbs_frame_t *frame)
     if (current == NULL || current->stream == 0) {
         return;
     }
+    if (frame->type == LBS_FRAME_HEADERS && frame->stream == current->stream) {
+        current->heads++;
+    }
     if (frame->type == LBS_FRAME_RST_STREAM && frame->stream == current->stream
         && frame->word[0] == REFUSED_STREAM) {
         current->unprocessed = 1;
@@ -137,16 +150,25 @@ static int is_refused(const connection_t *connection, apr_time_t now)
 }
 
 /* mod_proxy_http2 sends again by itself, to the same member, what was lost
- * before an answer. That is right where a kept connection had ended, and the
- * body can be read from its begin; a new one that is lost, or a member that
- * hangs, is for lbs_forward.c to judge. */
+ * before an answer. That is right where a kept connection had ended, no head
+ * of an answer had come, the body can be read from its begin, and the request
+ * may be processed twice or was not sent yet; a new one that is lost, or a
+ * member that hangs, is for lbs_forward.c to judge. */
+static int may_go_again(void)
+{
+    return !current->was_new && !current->broken_off && current->heads == 0
+           && (current->repeatable || current->unprocessed
+               || current->stream == 0)
+           && current->asks->restart(current->baton);
+}
+
+/* What is judged is the connection that the request was sent on, not the one
+ * that was opened for a repetition which did not take place. */
 static int is_sent_again(const connection_t *connection)
 {
-    int again = current->on != 0 && current->on != connection->number;
-
-    if (again
-        && (current->was_new || current->broken_off
-            || !current->asks->restart(current->baton))) {
+    if (current->on != 0 && current->on != connection->number
+        && !may_go_again()) {
+        current->connected = current->was_new;
         return 1;
     }
     if (current->on != connection->number) {
@@ -530,19 +552,33 @@ void lbs_backend_on_head(void (*on_head)(void *baton))
     head_is_read = on_head;
 }
 
+static int is_message(const ap_errorlog_info *info, const char *number)
+{
+    return info->format != NULL
+           && strncmp(info->format, number, strlen(number)) == 0;
+}
+
 /* Handlers that read a socket by themselves log the errors they meet. */
 static void note_error(const ap_errorlog_info *info, const char *text)
 {
     (void)text;
-    if (current == NULL || info->level > APLOG_ERR) {
+    if (current == NULL || info->level > APLOG_ERR
+        || is_message(info, AJP_PING)) {
         return;
     }
     if (info->r != NULL && info->status != APR_SUCCESS) {
         current->told = info->status;
     }
-    if (info->format != NULL
-        && strncmp(info->format, AJP_TOO_BIG, strlen(AJP_TOO_BIG)) == 0) {
+    if (info->r != NULL && info->format != NULL
+        && strstr(info->format, UNOPENED) != NULL) {
+        current->unopened = 1;
+    }
+    if (is_message(info, AJP_TOO_BIG)) {
         current->over_limit = 1;
+    }
+    if (is_message(info, AJP_PART)) {
+        current->heads++;
+        current->quiet |= APR_STATUS_IS_TIMEUP(info->status);
     }
 }
 

@@ -12,7 +12,8 @@
  *
  * Schemes that do not use httpd's connection filters (ajp, fcgi, scgi; uwsgi
  * when it sends) are not seen: their attempts count as sent and unanswered,
- * but for what their modules write into the error log.
+ * but for what their modules write into the error log; lbs_attempt.c asks
+ * mod_proxy's pool whether they get a kept connection.
  */
 #ifndef LBS_BACKEND_H
 #define LBS_BACKEND_H
@@ -34,7 +35,8 @@ typedef struct lbs_backend_asks_t {
 typedef struct lbs_backend_t {
     int connected;    /* a new connection was opened for it, or a kept one has
                          proved to be alive */
-    int seen;         /* the connection passed through our filters */
+    int seen;         /* the connection passed through our filters, or it is
+                         known whether it was kept */
     int sent;         /* something was written */
     int unshaken;     /* TLS was not agreed on: nothing was sent after all */
     int lost;         /* while writing: the other side is gone */
@@ -49,10 +51,13 @@ typedef struct lbs_backend_t {
     unsigned interim; /* 1xx heads */
     unsigned on;      /* HTTP/2: number of the connection it was sent on */
     int was_new;      /* and whether that was a new one then */
+    unsigned heads;   /* HTTP/2: HEADERS on that stream, interim ones too;
+                         ajp: the head of the answer, or a part of it */
     apr_uint32_t stream; /* HTTP/2: number of the stream it was sent on */
     apr_size_t line;     /* bytes of the field of a head that is being read */
     int in_line;         /* its line goes on */
     apr_time_t sent_at;  /* monotonic; the last write */
+    int unopened;        /* its module says that no connection was opened */
     apr_status_t told;   /* what the scheme's module wrote into the log */
     /* In. */
     int repeatable; /* the attempt may be made elsewhere */

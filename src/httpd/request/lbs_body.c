@@ -314,6 +314,11 @@ apr_uint64_t lbs_body_bytes(const lbs_body_t *body)
     return body == NULL ? 0 : body->bytes;
 }
 
+int lbs_body_is_measured(const lbs_body_t *body)
+{
+    return body != NULL && body->ended && body->failed == APR_SUCCESS;
+}
+
 int lbs_body_is_reading(const lbs_body_t *body)
 {
     return body != NULL && body->reading;

@@ -51,8 +51,11 @@ int lbs_body_is_read(const lbs_body_t *body);
 void lbs_body_on_read(lbs_body_t *body, void (*is_read)(void *baton),
                       void *baton);
 
-/** Bytes that the client sent of the body so far. */
+/** Bytes that the client sent of the body so far, as its filters left them. */
 apr_uint64_t lbs_body_bytes(const lbs_body_t *body);
+
+/** @return 1 when that is the length of the whole body (NULL: 0) */
+int lbs_body_is_measured(const lbs_body_t *body);
 
 /** @return 1 while the client is being read, beneath this filter (NULL: 0) */
 int lbs_body_is_reading(const lbs_body_t *body);

@@ -200,11 +200,64 @@ lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req)
     return saved;
 }
 
+/* A handler writes the head of a request before it reads the body, or, for a
+ * CGI and its kin, afterwards. */
+static int reads_first(const lbs_request_t *req)
+{
+    const proxy_worker *worker = req->pool->member[req->choice.member].worker;
+
+    return !lbs_worker_is_watched(worker) && !lbs_worker_speaks(worker, "ajp");
+}
+
+static void take_over(request_rec *r, const apr_table_t *tried,
+                      const char *name)
+{
+    const char *value = apr_table_get(tried, name);
+
+    if (value == NULL) {
+        apr_table_unset(r->headers_in, name);
+    }
+    else if (value != apr_table_get(r->headers_in, name)) {
+        apr_table_setn(r->headers_in, name, value);
+    }
+}
+
+/* A content filter rewrites fields when it reads a body, once: mod_deflate
+ * takes out the length and the coding of what it inflates. A next attempt
+ * gets the body as that filter left it, so its length has to be the filter's,
+ * too; of the other fields it gets what a first attempt gets. */
+static void keep_filtered(request_rec *r, const lbs_request_t *req,
+                          const apr_table_t *tried)
+{
+    /* mod_proxy_fcgi says the length of what came in chunks. */
+    if (apr_table_get(r->headers_in, "Transfer-Encoding") == NULL) {
+        take_over(r, tried, "Content-Length");
+    }
+    if (reads_first(req)) {
+        take_over(r, tried, "Content-Encoding");
+        take_over(r, tried, "Content-MD5");
+        take_over(r, tried, "Content-Type");
+    }
+    /* A CGI and its kin know a body by nothing but its length. */
+    if (lbs_body_is_measured(req->body)
+        && apr_table_get(r->headers_in, "Content-Length") == NULL
+        && apr_table_get(r->headers_in, "Transfer-Encoding") == NULL) {
+        apr_table_setn(r->headers_in, "Content-Length",
+                       apr_psprintf(r->pool, "%" APR_UINT64_T_FMT,
+                                    lbs_body_bytes(req->body)));
+    }
+}
+
 void lbs_headers_again(request_rec *r, const lbs_request_t *req,
                        const lbs_headers_t *saved)
 {
+    const apr_table_t *tried = r->headers_in;
+
     r->headers_in = saved->headers_in;
     rewrite(r, req);
+    if (req->body != NULL) {
+        keep_filtered(r, req, tried);
+    }
 }
 
 void lbs_headers_restore(request_rec *r, const lbs_headers_t *saved)

@@ -25,7 +25,7 @@ typedef struct lbs_headers_t {
 lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req);
 
 /** The same once more, for the next attempt: handlers change the header while
- * they send it. */
+ * they send it. What content filters made of the body's length stays. */
 void lbs_headers_again(request_rec *r, const lbs_request_t *req,
                        const lbs_headers_t *saved);
 

@@ -6,7 +6,8 @@
 #                                        LBS::Backend has)
 #
 # The answer is 200, X-Backend: NAME, Set-Cookie: gw=NAME, and JSON: backend,
-# method, uri, cookie (undef without one), body_length, body_sha256. One process
+# method, uri, cookie (undef without one), body_length, body_sha256, connection
+# (another number for each). One process
 # per connection, blocking: these are for small numbers. requests() are the
 # descriptions of all complete requests.
 #
@@ -144,6 +145,7 @@ sub answer ($name, $env, $body, $c) {
         backend => $name, method => $env->{REQUEST_METHOD},
         uri => $env->{REQUEST_URI}, cookie => $env->{HTTP_COOKIE},
         body_length => length $body, body_sha256 => sha256_hex($body),
+        connection => $$,
     }) . "\n";
     syswrite $log, $text;
     my $how = $b->{how} // 'close';

@@ -186,8 +186,7 @@ sub answer_body ($from, $size) {
 }
 
 # What this module does not do right yet, by id; FAULTS_HELD=1 draws it, too.
-my @HELD = (qr/^ajp:.*:stale:/, qr/^ajp:.*:member:cut:\d+:stall:/,
-    qr/^h2c:.*:kept:.*:member:(?:cut|rststream|stale):/, qr/^h2c:.*:h2:.*:stall:/);
+my @HELD = (qr/^h2c:.*:h2:.*:stall:/);
 
 sub is_held ($case) {
     my $id = id($case);
