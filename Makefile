@@ -207,7 +207,7 @@ chaos:                         ## members that fail, beside stock, nginx and HAP
 
 soak: all tools-built          ## random load and accidents, MINUTES=5, SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
-	FAULTS=$(FAULTS) $(if $(SEED),SEED='$(SEED)') prove -It/lib t/70-faults.t
+	FAULTS=$(FAULTS) $(if $(SEED),SEED='$(SEED)') prove -It/lib t/700-faults.t
 
 apps:                          ## real applications behind a pool, a table
 	tools/bootstrap build apps

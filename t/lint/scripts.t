@@ -26,6 +26,15 @@ my @tests = files(qr{^t/(?:lint/|browser/)?[\w-]+\.t$});
 none_of('tests end with done_testing or a plan', scalar @tests,
         grep { slurp($_) !~ /done_testing|plan / } @tests);
 
+# A number names one test, and its first digit the topic (CONTRIBUTING).
+my %numbered;
+for my $test (files(qr{^t/[\w-]+\.t$})) {
+    push @{$numbered{$test =~ m{^t/(\d{3})-} ? $1 : 'without three digits'}}, $test;
+}
+none_of('each t/NNN-topic.t has a number of its own', scalar keys %numbered,
+        map { "$_: @{$numbered{$_}}" }
+        grep { /without/ || @{$numbered{$_}} > 1 } sort keys %numbered);
+
 # A pure room can be tested without httpd, so it is: what a header offers to
 # others is used by a unit test.
 my $rooms = join '|', @PURE;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# LBS::Test - what every t/NN-*.t starts with:
+# LBS::Test - what every t/NNN-*.t starts with:
 #
 #   use lib 't/lib';
 #   use LBS::Test;              # strict, warnings, signatures, Test::More

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A stop and start, a crash of everything, a crash of the parent alone: what
 # the state file carries over, and how old it may be.
+# Not under tsan: writes within seconds.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Crowd;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The session table behind a running httpd: sessions end on time, also after a
 # reload and whoever looks at them; a table that is full goes on.
+# Not under tsan: idle times of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 180;
 use LBS::Governed;

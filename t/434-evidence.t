@@ -3,7 +3,7 @@
 # A member that answers 5xx where the others do not: its answers are evidence,
 # beside theirs.
 #
-#   LBS_VISITORS=600 prove -It/lib t/43-evidence.t     the long form
+#   LBS_VISITORS=600 prove -It/lib t/434-evidence.t     the long form
 # Not under tsan: windows of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 300;

@@ -4,8 +4,8 @@
 # member: who gets what, who is blamed, and what the client sees of it follows
 # from rules (LBS::Fault::Rules), beside the stock balancer.
 #
-#   FAULTS=20000 SEED=7 prove -It/lib t/70-faults.t     more, and other ones
-#   CASE=http:PUT:... prove -v -It/lib t/70-faults.t     one alone, in detail
+#   FAULTS=20000 SEED=7 prove -It/lib t/700-faults.t     more, and other ones
+#   CASE=http:PUT:... prove -v -It/lib t/700-faults.t     one alone, in detail
 # Not under tsan: thousands of requests.
 use lib 't/lib';
 use LBS::Test timeout => 300 + ($ENV{FAULTS} // 0) / 5;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every directive: what it refuses and how it says so, what it takes, where it
 # may stand, what holds without it, and how levels replace one another.
+# Not under tsan: a secret that takes ten seconds.
 use lib 't/lib';
 use LBS::Test timeout => 300;
 use LBS::Source qw(slurp);
@@ -11,7 +12,6 @@ my $POOL = <<'CONF';
     BalancerMember "http://127.0.0.1:9" route=web1
 </Proxy>
 CONF
-
 my $h = LBS::Httpd->new(modules => ['socache_shmcb']);
 my $TWO_64 = '18446744073709551616';
 

@@ -23,7 +23,7 @@ sub member ($h, $name, $n) { return pool_state($h, $name)->{members}[$n - 1] }
 sub state_of ($h, $name, $n) { return member($h, $name, $n)->{state} }
 
 # [event, reason, at] of a pool's member, the oldest first; what is told of its
-# connections is told in t/43-doubt.t.
+# connections is told in t/432-doubt.t.
 sub events ($h, $name, $n) {
     return map { [@$_{qw(event reason at)}] }
         grep { $_->{pool} eq $name && $_->{member} eq "r$n"
