@@ -89,16 +89,16 @@ sub ask_for ($h, $broken, $fine, @bound) {
     return;
 }
 
-subtest 'a page that is broken at one member ejects nobody' => sub {
+subtest 'a page that is broken at one member, for all of its visitors' => sub {
     my ($h, @web) = pool($TURNS);
     my @bound = bind_visitors($h, 60);
     serve_well($h, '', @bound);
     $_->clear for @web;
     ask_for($h, '?status=500', '', @bound);
-    is_deeply [ejected($h)], [], 'many visitors of one page, at one member';
+    cmp_ok scalar(ejected($h)), '>=', 1,
+        'ejects it by their errors, though its probes are answered well';
     cmp_ok scalar(probes($web[0])), '>=', 1, 'the member was asked';
     cmp_ok scalar(probes($web[0])), '<=', 20, 'but not for each of them';
-    is scalar(map { probes($_) } @web[1, 2]), 0, 'and nobody else';
 };
 
 subtest 'a root that is broken everywhere ejects nobody by itself' => sub {

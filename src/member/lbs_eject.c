@@ -267,10 +267,8 @@ lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
     return lbs_eject_hold_again(on, seen, now);
 }
 
-/* By its probes in a moment; or by its visitors in a while, unless the probes
- * say that it is one page. */
-static int is_convicted(const lbs_eject_on_t *on, int askable,
-                        apr_uint64_t now)
+/* With the help of probes in a moment; or by its visitors alone in a while. */
+static int is_convicted(const lbs_eject_on_t *on, apr_uint64_t now)
 {
     const lbs_evidence_t *evidence = &on->record->evidence;
     const lbs_suspect_t *suspect = &on->record->suspect;
@@ -280,19 +278,17 @@ static int is_convicted(const lbs_eject_on_t *on, int askable,
         && lbs_evidence_others_clear(evidence)) {
         return 1;
     }
-    return lbs_evidence_convicts(evidence, window, now)
-           && !(askable && lbs_suspect_is_excused(suspect, window, now));
+    return lbs_evidence_convicts(evidence, window, now);
 }
 
-lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, int askable,
-                                 apr_uint64_t now, lbs_eject_why_t *why)
+lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, apr_uint64_t now,
+                                 lbs_eject_why_t *why)
 {
     lbs_evidence_t *evidence = &on->record->evidence;
     lbs_eject_turn_t turn;
     apr_uint64_t seen;
 
-    if (on->conf == NULL || !on->conf->errors
-        || !is_convicted(on, askable, now)) {
+    if (on->conf == NULL || !on->conf->errors || !is_convicted(on, now)) {
         return LBS_EJECT_NONE;
     }
     seen = lbs_atomic_load64_acquire(&on->record->hold);

@@ -158,12 +158,11 @@ lbs_eject_turn_t lbs_eject_erred(const lbs_eject_on_t *on,
  * and when a probe has ended, right after lbs_evidence_others() with the same
  * time.
  *
- * @param askable  1: probes tell what the member answers: LBS_PROBE_HTTP
  * @param why  out, with LBS_EJECT_EJECTED and LBS_EJECT_CAPPED
  * @return LBS_EJECT_NONE, LBS_EJECT_EJECTED or LBS_EJECT_CAPPED
  */
-lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, int askable,
-                                 apr_uint64_t now, lbs_eject_why_t *why);
+lbs_eject_turn_t lbs_eject_judge(const lbs_eject_on_t *on, apr_uint64_t now,
+                                 lbs_eject_why_t *why);
 
 /** A request was lost, but that may have been the connection's fault: no
  * failure, only doubt. */

@@ -2,7 +2,6 @@
 /* lbs_suspect.c - see lbs_suspect.h.
  *
  *     row   began, ms 40 | to probes 8 | all 16; 0: none
- *     page  when, ms 40 | which 24; 0: none
  */
 #include "src/member/lbs_suspect.h"
 
@@ -12,7 +11,6 @@
 #define PROBES_OF(row) ((apr_uint32_t)((row) >> 16) & PROBES_MAX)
 #define AT_OF(word) ((word) >> 24) /* milliseconds */
 #define AT_SHIFT 24
-#define PAGE_OF(page) ((page)&0xffffffu)
 #define RACES 4 /* lost compare-and-swaps before a count is dropped */
 
 static int is_in_window(apr_uint64_t at_ms, apr_int64_t window_us,
@@ -62,28 +60,12 @@ static void note_visitor(lbs_suspect_t *suspect, int begins, apr_uint64_t who)
     }
 }
 
-static void note_page(lbs_suspect_t *suspect, apr_int64_t window_us,
-                      apr_uint64_t page, apr_uint64_t now)
-{
-    apr_uint64_t seen = lbs_atomic_load64_relaxed(&suspect->page);
-
-    page = PAGE_OF(page ^ page >> 24 ^ page >> 48);
-    if (seen != 0 && PAGE_OF(seen) != page
-        && is_in_window(AT_OF(seen), window_us, now)) {
-        lbs_atomic_store64_relaxed(&suspect->differ, now / 1000);
-    }
-    lbs_atomic_store64_relaxed(&suspect->page,
-                               (now / 1000) << AT_SHIFT | page);
-}
-
 int lbs_suspect_erred(lbs_suspect_t *suspect, apr_int64_t window_us,
-                      apr_uint64_t visitor, apr_uint64_t page,
-                      apr_uint64_t now)
+                      apr_uint64_t visitor, apr_uint64_t now)
 {
     int begins = add_to_row(suspect, window_us, now);
 
     note_visitor(suspect, begins, visitor != 0 ? visitor : 1);
-    note_page(suspect, window_us, page, now);
     return begins;
 }
 
@@ -94,18 +76,11 @@ void lbs_suspect_answered_well(lbs_suspect_t *suspect)
     }
 }
 
-void lbs_suspect_cleared(lbs_suspect_t *suspect, apr_uint64_t now)
-{
-    lbs_suspect_answered_well(suspect);
-    lbs_atomic_store64_relaxed(&suspect->well, now / 1000);
-}
-
 void lbs_suspect_probed(lbs_suspect_t *suspect, apr_uint32_t errors)
 {
     apr_uint64_t seen = lbs_atomic_load64_relaxed(&suspect->row);
     int race;
 
-    lbs_atomic_store64_relaxed(&suspect->well, 0);
     for (race = 0; race < RACES && seen != 0; race++) {
         if (lbs_atomic_cas64(&suspect->row, &seen,
                              row_word(AT_OF(seen), PROBES_OF(seen) + errors,
@@ -143,30 +118,7 @@ int lbs_suspect_is_proven(const lbs_suspect_t *suspect, apr_int64_t window_us,
            && sessions + PROBES_OF(row) >= LBS_SUSPECT_VISITORS;
 }
 
-static int is_lately(const lbs_atomic64_t *at, apr_int64_t window_us,
-                     apr_uint64_t now)
-{
-    apr_uint64_t at_ms = lbs_atomic_load64_relaxed(at);
-
-    return at_ms != 0 && is_in_window(at_ms, window_us, now);
-}
-
-int lbs_suspect_is_excused(const lbs_suspect_t *suspect, apr_int64_t window_us,
-                           apr_uint64_t now)
-{
-    apr_uint64_t row = lbs_atomic_load64_relaxed(&suspect->row);
-
-    if (is_lately(&suspect->differ, window_us, now)) {
-        return 0;
-    }
-    return is_lately(&suspect->well, window_us, now)
-           || (row != 0 && is_in_window(AT_OF(row), LBS_SUSPECT_WAIT_US, now));
-}
-
 void lbs_suspect_forget(lbs_suspect_t *suspect)
 {
     lbs_atomic_store64_relaxed(&suspect->row, 0);
-    lbs_atomic_store64_relaxed(&suspect->page, 0);
-    lbs_atomic_store64_relaxed(&suspect->differ, 0);
-    lbs_atomic_store64_relaxed(&suspect->well, 0);
 }

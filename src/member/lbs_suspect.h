@@ -8,9 +8,8 @@
  * milliseconds, and no matter how well the member was until then. One good
  * answer ends the row.
  *
- * Visitors' 5xx that are all of one page are the page's fault when the member
- * answers a probe well: then they are no evidence. For that answer a moment is
- * waited.
+ * This is the quick way. A member whose probes are answered well may still be
+ * ejected for what it answers visitors (lbs_evidence.h), only not so soon.
  *
  * Each word stands for itself; a lost race, or a process that is killed,
  * costs a count.
@@ -26,17 +25,12 @@
 #define LBS_SUSPECT_PROBES 3u   /* at least so many of them to probes, */
 #define LBS_SUSPECT_SESSIONS 2u /* so many visitors, */
 #define LBS_SUSPECT_VISITORS 5u /* and so many visitors and probes */
-#define LBS_SUSPECT_WAIT_US                                                   \
-    500000 /* from the first 5xx in a row: so soon a probe is answered */
 
 /* Shared, one per member; all zero when new. Private to lbs_suspect.c. */
 typedef struct lbs_suspect_t {
     lbs_atomic64_t row;    /* began, ms | probes | all; 0: none */
     lbs_atomic64_t who[2]; /* visitors of the row; 0: none */
-    lbs_atomic64_t page;   /* of the latest 5xx: when, ms | which */
-    lbs_atomic64_t differ; /* when two of them last differed, ms; 0: never */
-    lbs_atomic64_t well;   /* when a probe was last answered well, ms */
-    lbs_atomic64_t pad[2];
+    lbs_atomic64_t pad[5];
 } lbs_suspect_t;
 
 _Static_assert(sizeof(lbs_suspect_t) == 64, "one cache line");
@@ -46,17 +40,12 @@ _Static_assert(sizeof(lbs_suspect_t) == 64, "one cache line");
  *
  * @param window_us  LBStickyEject window=
  * @param visitor    a keyed hash of the session, or of the client
- * @param page       a hash of the path that was asked for
  * @return 1 when a row begins by this
  */
 int lbs_suspect_erred(lbs_suspect_t *suspect, apr_int64_t window_us,
-                      apr_uint64_t visitor, apr_uint64_t page,
-                      apr_uint64_t now);
+                      apr_uint64_t visitor, apr_uint64_t now);
 
-/** A probe was answered well. */
-void lbs_suspect_cleared(lbs_suspect_t *suspect, apr_uint64_t now);
-
-/** A visitor was answered otherwise. */
+/** A visitor, or a probe, was answered otherwise. */
 void lbs_suspect_answered_well(lbs_suspect_t *suspect);
 
 /** Probes were answered 5xx, and another member answered the same well.
@@ -71,11 +60,6 @@ int lbs_suspect_is_one(const lbs_suspect_t *suspect, apr_int64_t window_us,
 /** @return 1 when the row is a proof */
 int lbs_suspect_is_proven(const lbs_suspect_t *suspect, apr_int64_t window_us,
                           apr_uint64_t now);
-
-/** @return 1 when what visitors met in the window is the fault of one page,
- * or may be: the member was not yet asked */
-int lbs_suspect_is_excused(const lbs_suspect_t *suspect, apr_int64_t window_us,
-                           apr_uint64_t now);
 
 /** Forget all: of a member that is out, or back. */
 void lbs_suspect_forget(lbs_suspect_t *suspect);

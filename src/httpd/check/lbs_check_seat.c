@@ -263,9 +263,7 @@ static void hear_suspect(lbs_check_seat_t *seat, lbs_inquiry_found_t found,
     lbs_eject_t *eject = &seat->member->record->eject;
 
     if (found == LBS_INQUIRY_WELL) {
-        lbs_evidence_answer(&eject->evidence, seat->pool->eject_conf.window_us,
-                            0, now);
-        lbs_suspect_cleared(&eject->suspect, now);
+        lbs_suspect_answered_well(&eject->suspect);
     }
     book_errors(seat, lbs_inquiry_heard(&seat->inquiry, found, any(), now),
                 now);

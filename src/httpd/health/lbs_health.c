@@ -253,11 +253,6 @@ static void take_parts(lbs_window_sum_t *others, const lbs_window_sum_t *all,
     }
 }
 
-static int is_askable(const lbs_member_t *m)
-{
-    return lbs_probe_kind(&m->record->probe) == LBS_PROBE_HTTP;
-}
-
 /* Judge each member by the answers of the others. In a large pool once a
  * second is soon enough. */
 static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
@@ -280,8 +275,7 @@ static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
         lbs_evidence_parts(&m->record->eject.evidence, window, now, own);
         take_parts(others, all, own);
         lbs_evidence_others(&m->record->eject.evidence, others);
-        lbs_health_turned(pool, m,
-                          lbs_eject_judge(&on, is_askable(m), now, &why), why);
+        lbs_health_turned(pool, m, lbs_eject_judge(&on, now, &why), why);
     }
 }
 

@@ -139,19 +139,17 @@ static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
     return lbs_extract_first(r, req->pool);
 }
 
-/* Who got a 5xx, and of which page. By the first in a row the member becomes
- * a suspect, and the process that checks is to see that soon. */
+/* Who got a 5xx. By the first in a row the member becomes a suspect, and the
+ * process that checks is to see that soon. */
 static void note_error(request_rec *r, const lbs_request_t *req,
                        apr_uint64_t now)
 {
     lbs_eject_t *eject = &member_of(req)->record->eject;
     apr_int64_t window = req->pool->eject_conf.window_us;
     apr_uint64_t visitor = visitor_of(r, req);
-    apr_uint64_t page = lbs_hash_bytes(&lbs_runtime()->pick_key, r->uri,
-                                       r->uri != NULL ? strlen(r->uri) : 0);
 
     lbs_evidence_visitor(&eject->evidence, window, visitor, now);
-    if (lbs_suspect_erred(&eject->suspect, window, visitor, page, now)) {
+    if (lbs_suspect_erred(&eject->suspect, window, visitor, now)) {
         lbs_atomic_add64_relaxed(&req->pool->record->eject.suspects, 1);
     }
 }

@@ -80,7 +80,7 @@ static lbs_eject_turn_t err(int times, apr_uint32_t all, apr_uint32_t bad)
         lbs_evidence_visitor(evidence, conf->window_us, visitor << 20, now);
         turn = lbs_eject_erred(&on, &attempt, now, &why);
     }
-    return turn != LBS_EJECT_NONE ? turn : lbs_eject_judge(&on, 0, now, &why);
+    return turn != LBS_EJECT_NONE ? turn : lbs_eject_judge(&on, now, &why);
 }
 
 static void what_probes_say(void)
@@ -89,17 +89,16 @@ static void what_probes_say(void)
 
     start(&defaults);
     is_int(err(2, 100, 0), LBS_EJECT_NONE, "two visitors");
-    (void)lbs_suspect_erred(&record.suspect, defaults.window_us, 1, 1, now);
-    (void)lbs_suspect_erred(&record.suspect, defaults.window_us, 2, 1, now);
+    (void)lbs_suspect_erred(&record.suspect, defaults.window_us, 1, now);
+    (void)lbs_suspect_erred(&record.suspect, defaults.window_us, 2, now);
     lbs_suspect_probed(&record.suspect, 8);
     tell_others(9, 0);
-    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_NONE,
+    is_int(lbs_eject_judge(&on, now, &why), LBS_EJECT_NONE,
            "and eight probes, but the others gave nine answers");
     tell_others(100, 20);
-    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_NONE,
-           "or too many 5xx");
+    is_int(lbs_eject_judge(&on, now, &why), LBS_EJECT_NONE, "or too many 5xx");
     tell_others(100, 0);
-    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_EJECTED,
+    is_int(lbs_eject_judge(&on, now, &why), LBS_EJECT_EJECTED,
            "else they eject");
 
     start(&defaults);
@@ -109,11 +108,9 @@ static void what_probes_say(void)
         lbs_evidence_visitor(&record.evidence, defaults.window_us,
                              (apr_uint64_t)i << 20, now);
     }
-    lbs_suspect_cleared(&record.suspect, now);
-    is_int(lbs_eject_judge(&on, 1, now, &why), LBS_EJECT_NONE,
-           "visitors of one page, and a probe that was answered well");
-    is_int(lbs_eject_judge(&on, 0, now, &why), LBS_EJECT_EJECTED,
-           "nothing excuses what cannot be asked");
+    lbs_suspect_answered_well(&record.suspect);
+    is_int(lbs_eject_judge(&on, now, &why), LBS_EJECT_EJECTED,
+           "visitors' errors count by themselves, whatever probes say");
 }
 
 static void errors_that_others_do_not_give(void)

@@ -14,9 +14,9 @@ static void start(void)
     now = 1000 * SEC;
 }
 
-static int err(apr_uint64_t visitor, apr_uint64_t page)
+static int err(apr_uint64_t visitor)
 {
-    return lbs_suspect_erred(&suspect, WINDOW, visitor, page, now);
+    return lbs_suspect_erred(&suspect, WINDOW, visitor, now);
 }
 
 static int is_one(void)
@@ -33,15 +33,15 @@ static void a_row_begins_and_ends(void)
 {
     start();
     is_int(is_one(), 0, "a new member is no suspect");
-    is_int(err(1, 1), 1, "one 5xx begins a row");
-    is_int(err(2, 1), 0, "the next one goes on with it");
+    is_int(err(1), 1, "one 5xx begins a row");
+    is_int(err(2), 0, "the next one goes on with it");
     is_int(is_one(), 1, "it is to be asked");
     lbs_suspect_answered_well(&suspect);
     is_int(is_one(), 0, "a good answer ends it");
-    is_int(err(2, 1), 1, "the next 5xx begins another row");
+    is_int(err(2), 1, "the next 5xx begins another row");
     now += 11 * SEC;
     is_int(is_one(), 0, "a row of long ago is none");
-    is_int(err(1, 1), 1, "and begins anew");
+    is_int(err(1), 1, "and begins anew");
     lbs_suspect_probed(&suspect, 10);
     is_int(is_one(), 0, "ten probes are enough");
 }
@@ -49,8 +49,8 @@ static void a_row_begins_and_ends(void)
 static void what_is_a_proof(void)
 {
     start();
-    (void)err(1, 1);
-    (void)err(2, 1);
+    (void)err(1);
+    (void)err(2);
     is_int(proven(), 0, "two visitors are none");
     lbs_suspect_probed(&suspect, 7);
     is_int(proven(), 0, "with seven probes nine are too few");
@@ -60,12 +60,12 @@ static void what_is_a_proof(void)
     is_int(proven(), 0, "but not when the window is over");
 
     start();
-    (void)err(1, 1);
+    (void)err(1);
     lbs_suspect_probed(&suspect, 20);
     is_int(proven(), 0, "one visitor is none, whatever the probes say");
-    (void)err(1, 2);
+    (void)err(1);
     is_int(proven(), 0, "not twice, either");
-    (void)err(2, 1);
+    (void)err(2);
     is_int(proven(), 1, "two are one");
     lbs_suspect_answered_well(&suspect);
     is_int(proven(), 0, "a good answer is none");
@@ -77,7 +77,7 @@ static void probes_are_needed(void)
 
     start();
     for (i = 1; i <= 100; i++) {
-        (void)err(i, i);
+        (void)err(i);
     }
     lbs_suspect_probed(&suspect, 2);
     is_int(proven(), 0, "a hundred visitors and two probes");
@@ -89,39 +89,15 @@ static void probes_are_needed(void)
     is_int(is_one(), 0, "probes alone make no row");
 }
 
-static int excused(void)
-{
-    return lbs_suspect_is_excused(&suspect, WINDOW, now);
-}
-
-static void one_page(void)
+static void a_good_answer_ends_it(void)
 {
     start();
-    (void)err(1, 7);
-    is_int(excused(), 1, "until the member was asked nobody knows");
-    now += SEC;
-    is_int(excused(), 0, "a probe that does not come excuses nothing");
-    lbs_suspect_cleared(&suspect, now);
+    (void)err(1);
+    lbs_suspect_answered_well(&suspect);
     is_int(is_one(), 0, "a probe that is answered well ends the row");
-    (void)err(2, 7);
-    now += SEC;
-    is_int(excused(), 1, "it is the page");
-    (void)err(3, 8);
-    is_int(excused(), 0, "not where it is two");
-    now += 11 * SEC;
-    (void)err(3, 9);
-    now += SEC;
-    is_int(excused(), 0, "what the probe said is too old");
-    lbs_suspect_cleared(&suspect, now);
-    is_int(excused(), 1, "it says so again; another page was long ago");
-    (void)err(4, 9);
-    lbs_suspect_probed(&suspect, 1);
-    now += SEC;
-    is_int(excused(), 0, "a later probe was answered 5xx");
-    lbs_suspect_cleared(&suspect, now);
+    (void)err(2);
     lbs_suspect_forget(&suspect);
-    is_int(excused(), 0, "forgotten");
-    is_int(is_one(), 0, "the row, too");
+    is_int(is_one(), 0, "it is forgotten");
 }
 
 static void a_long_row_does_not_overflow(void)
@@ -130,7 +106,7 @@ static void a_long_row_does_not_overflow(void)
 
     start();
     for (i = 0; i < 70000; i++) {
-        (void)err((apr_uint64_t)i, 1);
+        (void)err((apr_uint64_t)i);
     }
     for (i = 0; i < 300; i++) {
         lbs_suspect_probed(&suspect, 1);
@@ -145,7 +121,7 @@ int main(void)
     a_row_begins_and_ends();
     what_is_a_proof();
     probes_are_needed();
-    one_page();
+    a_good_answer_ends_it();
     a_long_row_does_not_overflow();
     return done_testing();
 }
