@@ -222,7 +222,7 @@ static void tick(sim_t *sim)
         }
         lbs_evidence_others(evidence, own);
         sim->ejected +=
-            lbs_eject_judge(&on, 0, sim->now, &why) == LBS_EJECT_EJECTED;
+            lbs_eject_judge(&on, sim->now, &why) == LBS_EJECT_EJECTED;
         (void)lbs_eject_tick(&on, &news, sim->now, &why);
         if (lbs_evidence_is_over(evidence, sim->now)) {
             apr_uint32_t time = lbs_ewma_read(on.gauge, sim->now);

@@ -43,11 +43,6 @@ void lbs_probe_set_kind(lbs_probe_t *probe, lbs_probe_kind_t kind)
     lbs_atomic_store32_relaxed(&probe->kind, (apr_uint32_t)kind);
 }
 
-lbs_probe_kind_t lbs_probe_kind(const lbs_probe_t *probe)
-{
-    return (lbs_probe_kind_t)lbs_atomic_load32_relaxed(&probe->kind);
-}
-
 void lbs_probe_want(lbs_probe_t *probe, apr_int64_t every_us)
 {
     apr_uint32_t every = (apr_uint32_t)(every_us / 1000);

@@ -68,9 +68,6 @@ typedef struct lbs_probe_view_t {
 /** Note what a member can be asked: while a configuration is made. */
 void lbs_probe_set_kind(lbs_probe_t *probe, lbs_probe_kind_t kind);
 
-/** @return what a member can be asked */
-lbs_probe_kind_t lbs_probe_kind(const lbs_probe_t *probe);
-
 /** How often the member is to be asked from now on. One process, at every
  * tick. @param every_us  microseconds, up to an hour; 0: not at all */
 void lbs_probe_want(lbs_probe_t *probe, apr_int64_t every_us);
