@@ -26,7 +26,7 @@
 #include <apr_pools.h>
 
 #include "bench/sim_numbers.h"
-#include "src/member/lbs_evidence.h"
+#include "src/evidence/lbs_evidence.h"
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_pick.h"
 

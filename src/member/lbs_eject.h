@@ -32,11 +32,11 @@
 
 #include <apr.h>
 
-#include "src/member/lbs_evidence.h"
+#include "src/evidence/lbs_evidence.h"
 #include "src/member/lbs_gauge.h"
 #include "src/member/lbs_stall.h"
-#include "src/member/lbs_suspect.h"
-#include "src/member/lbs_window.h"
+#include "src/evidence/lbs_suspect.h"
+#include "src/evidence/lbs_window.h"
 
 #define LBS_EJECT_SHARE_MIN 10u /* requests before half of them count */
 #define LBS_EJECT_PROBE_US                                                    \

@@ -1,12 +1,12 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# Files up to 600 lines, functions up to 60.
+# Files up to 600 lines, functions up to 60, folders up to 34 files.
 use v5.36;
 use lib 't/lib';
 use Test::More;
 use LBS::Source qw(files slurp none_of);
 
-use constant {FILE_MAX => 600, FUNCTION_MAX => 60};
+use constant {FILE_MAX => 600, FUNCTION_MAX => 60, FOLDER_MAX => 34};
 
 my @files = files(qr{\.(?:[ch]|t|pm|py|js|css)$|^(?:tools|bin|demo)/|^Makefile$});
 my (@long, @lengths, @too_long);
@@ -31,6 +31,10 @@ for (`ctags -x --_xformat='%F\t%N\t%n\t%e' --kinds-C=f --languages=C @c`) {
 }
 none_of('functions have at most ' . FUNCTION_MAX . ' lines',
         scalar @lengths, @too_long);
+my %in;
+$in{s{/[^/]+$}{}r}++ for files(qr{^src/.*\.[ch]$});
+none_of('folders have at most ' . FOLDER_MAX . ' files', scalar keys %in,
+        map { "$_: $in{$_}" } grep { $in{$_} > FOLDER_MAX } sort keys %in);
 @lengths = sort { $a <=> $b } @lengths;
 note 'median ', $lengths[@lengths / 2] // 0;
 

@@ -20,7 +20,7 @@
 #include "src/httpd/check/lbs_check_call.h"
 #include "src/httpd/check/lbs_check_request.h"
 #include "src/httpd/pool/lbs_pools.h"
-#include "src/member/lbs_inquiry.h"
+#include "src/evidence/lbs_inquiry.h"
 
 typedef struct lbs_check_seat_t lbs_check_seat_t;
 

@@ -2,7 +2,7 @@
 /* lbs_admit.c - see lbs_admit.h. */
 #include "src/httpd/request/lbs_admit.h"
 
-#include "src/httpd/request/lbs_hangup.h"
+#include "src/httpd/shared/lbs_hangup.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_queue.h"
 

@@ -14,7 +14,7 @@
 
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_request.h"
-#include "src/member/lbs_cause.h"
+#include "src/evidence/lbs_cause.h"
 
 /* Arguments that mod_proxy hands through to the scheme's own handler. */
 typedef struct lbs_route_t {

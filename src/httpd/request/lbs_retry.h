@@ -10,7 +10,7 @@
 #include <httpd.h>
 
 #include "src/httpd/request/lbs_request.h"
-#include "src/member/lbs_cause.h"
+#include "src/evidence/lbs_cause.h"
 
 /** Is what a handler read of the body, so far, gone from its hands? */
 int lbs_retry_is_spent(const lbs_request_t *req, lbs_cause_t cause);

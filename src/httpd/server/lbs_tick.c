@@ -14,7 +14,7 @@
 #include "src/httpd/check/lbs_checker.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
-#include "src/state/lbs_lease.h"
+#include "src/base/lbs_lease.h"
 
 #define NAME "_lbsticky_"
 #define INTERVAL apr_time_from_msec(100)

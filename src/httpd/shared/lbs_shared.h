@@ -13,8 +13,8 @@
 #include <httpd.h>
 
 #include "src/base/lbs_atomic.h"
-#include "src/state/lbs_lease.h"
-#include "src/state/lbs_recent.h"
+#include "src/base/lbs_lease.h"
+#include "src/evidence/lbs_recent.h"
 #include "src/state/lbs_registry.h"
 #include "src/table/lbs_busy.h"
 #include "src/table/lbs_forgotten.h"

@@ -14,11 +14,12 @@ use Exporter qw(import);
 our @EXPORT_OK = qw(files slurp code room none_of %LEVEL @PURE);
 
 our %LEVEL = (
-    base => 0, affinity => 1, member => 1, table => 1, foreign => 2, pick => 2, state => 2,
-    view => 3, 'httpd/proxy' => 4, 'httpd/config' => 5, 'httpd/advice' => 6, 'httpd/shared' => 6,
-    'httpd/pool' => 7, 'httpd/health' => 8, 'httpd/store' => 8,
-    'httpd/decide' => 9, 'httpd/check' => 9, 'httpd/request' => 10,
-    'httpd/status' => 10, 'httpd/local' => 11, 'httpd/server' => 12);
+    base => 0, affinity => 1, evidence => 1, table => 1, member => 2,
+    foreign => 3, pick => 3, state => 3, view => 4, 'httpd/proxy' => 5,
+    'httpd/config' => 6, 'httpd/advice' => 7, 'httpd/shared' => 7,
+    'httpd/pool' => 8, 'httpd/health' => 9, 'httpd/store' => 9,
+    'httpd/decide' => 10, 'httpd/check' => 10, 'httpd/request' => 11,
+    'httpd/status' => 11, 'httpd/local' => 12, 'httpd/server' => 13);
 our @PURE = grep { !m{^httpd/} } sort keys %LEVEL;
 
 # What git tracks or would track; in an unpacked tarball all that is there.
@@ -52,7 +53,7 @@ sub code ($text) {
 }
 
 sub room ($path) {
-    return ('.', 13) if $path =~ /^mod_lbsticky\.[ch]$/;
+    return ('.', 14) if $path =~ /^mod_lbsticky\.[ch]$/;
     my ($room) = $path =~ m{^src/(httpd/[^/]+|[^/]+)/} or return;
     return ($room, $LEVEL{$room});
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_cause.c - see lbs_cause.h. */
-#include "src/member/lbs_cause.h"
+#include "src/evidence/lbs_cause.h"
 
 lbs_said_t lbs_cause_said(int status)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/member/lbs_evidence.h"
+#include "src/evidence/lbs_evidence.h"
 #include "t/unit/tap.h"
 
 #define MS APR_UINT64_C(1000)

@@ -9,7 +9,7 @@
  * in one of five cases. Two processes that note the same visitor at once may
  * use two places; equal places are counted once.
  */
-#include "src/member/lbs_evidence.h"
+#include "src/evidence/lbs_evidence.h"
 
 #define WHO_BITS 40
 #define WHO_OF(word) ((word) & ((APR_UINT64_C(1) << WHO_BITS) - 1))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_window.c - see lbs_window.h. */
-#include "src/member/lbs_window.h"
+#include "src/evidence/lbs_window.h"
 
 #define EPOCHS 0xffffffu
 #define CELL_MAX 0xfffffu

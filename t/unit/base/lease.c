@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 
-#include "src/state/lbs_lease.h"
+#include "src/base/lbs_lease.h"
 #include "t/unit/tap.h"
 
 #define MS APR_INT64_C(1000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 
-#include "src/member/lbs_window.h"
+#include "src/evidence/lbs_window.h"
 #include "t/unit/tap.h"
 
 #define SEC APR_UINT64_C(1000000)

@@ -3,7 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* POLLRDHUP */
 #endif
-#include "src/httpd/request/lbs_hangup.h"
+#include "src/httpd/shared/lbs_hangup.h"
 
 #include <ap_mpm.h>
 #include <apr_portable.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/member/lbs_inquiry.h"
+#include "src/evidence/lbs_inquiry.h"
 #include "t/unit/tap.h"
 
 #define SEC APR_UINT64_C(1000000)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_recent.c - see lbs_recent.h. */
-#include "src/state/lbs_recent.h"
+#include "src/evidence/lbs_recent.h"
 
 #define MINUTE_US 60000000u
 #define MOST 0xffffu /* of one minute */

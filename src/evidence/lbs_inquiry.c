@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_inquiry.c - see lbs_inquiry.h. */
-#include "src/member/lbs_inquiry.h"
+#include "src/evidence/lbs_inquiry.h"
 
 /* Up to half as much again. */
 static apr_uint64_t jittered(apr_uint64_t us, apr_uint64_t random)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/state/lbs_lease.h"
+#include "src/base/lbs_lease.h"
 
 #define PID_OF(word) ((apr_uint32_t)((word) >> 32))
 #define SAID_MS_OF(word) ((apr_uint32_t)(word))

@@ -3,7 +3,7 @@
  *
  *     row   began, ms 40 | to probes 8 | all 16; 0: none
  */
-#include "src/member/lbs_suspect.h"
+#include "src/evidence/lbs_suspect.h"
 
 #define ALL_MAX 0xffffu
 #define PROBES_MAX 0xffu

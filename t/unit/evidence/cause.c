@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/member/lbs_cause.h"
+#include "src/evidence/lbs_cause.h"
 #include "t/unit/tap.h"
 
 static void a_handlers_number_is_a_word(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/state/lbs_recent.h"
+#include "src/evidence/lbs_recent.h"
 #include "src/base/lbs_rand.h"
 #include "t/unit/tap.h"
 

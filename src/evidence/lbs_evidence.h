@@ -28,7 +28,7 @@
 #include <apr.h>
 
 #include "src/base/lbs_atomic.h"
-#include "src/member/lbs_window.h"
+#include "src/evidence/lbs_window.h"
 
 #define LBS_EVIDENCE_ERRORS 10u  /* 5xx in the window, before they count */
 #define LBS_EVIDENCE_VISITORS 5u /* different visitors that got them */
