@@ -14,18 +14,6 @@ typedef struct place_t {
     apr_array_header_t *lines;
 } place_t;
 
-static const server_rec *find_server(const server_rec *s,
-                                     const ap_directive_t *vhost)
-{
-    for (; s != NULL; s = s->next) {
-        if ((int)s->defn_line_number == vhost->line_num && s->defn_name != NULL
-            && strcmp(s->defn_name, vhost->filename) == 0) {
-            break;
-        }
-    }
-    return s;
-}
-
 static const char *args_of(apr_pool_t *ptemp, const ap_directive_t *node)
 {
     apr_size_t n = node->args != NULL ? strlen(node->args) : 0;
@@ -54,7 +42,7 @@ static void walk(const place_t *place, const ap_directive_t *node,
         line.args = args_of(place->ptemp, node);
         inner = line;
         if (is_named(node, "<VirtualHost")) {
-            inner.server = find_server(place->main_server->next, node);
+            inner.server = lbs_config_server_at(place->main_server, node);
         }
         else if (is_named(node, "<Location")) {
             inner.location = lbs_line_word(place->ptemp, &line, 0);

@@ -81,6 +81,21 @@ const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s)
     return apr_psprintf(pool, "%s:%u", s->server_hostname, port);
 }
 
+const server_rec *lbs_config_server_at(const server_rec *main_server,
+                                       const ap_directive_t *section)
+{
+    const server_rec *s;
+
+    for (s = main_server->next; s != NULL; s = s->next) {
+        if ((int)s->defn_line_number == section->line_num
+            && s->defn_name != NULL
+            && strcmp(s->defn_name, section->filename) == 0) {
+            break;
+        }
+    }
+    return s;
+}
+
 apr_hash_t *lbs_config_sections(const server_rec *s, int inherited)
 {
     const lbs_server_conf_t *conf = lbs_config_of(s);

@@ -61,6 +61,15 @@ const char *lbs_config_pool_name(apr_pool_t *pool, const char *url);
 /** Where the name of a pool stands in such a URL; empty: it is none. */
 lbs_slice_t lbs_config_pool_part(const char *url);
 
+/**
+ * The virtual host that a <VirtualHost> section of the configuration's tree
+ * is.
+ *
+ * @return NULL: httpd has no virtual host for it
+ */
+const server_rec *lbs_config_server_at(const server_rec *main_server,
+                                       const ap_directive_t *section);
+
 /** ServerName:port, by which a server is identified everywhere. */
 const char *lbs_config_vhost(apr_pool_t *pool, const server_rec *s);
 

@@ -169,18 +169,6 @@ static int check_node(const lines_t *lines, const server_rec *s,
     return status;
 }
 
-static const server_rec *find_server(const server_rec *s,
-                                     const ap_directive_t *vhost)
-{
-    while (s != NULL
-           && ((int)s->defn_line_number != vhost->line_num
-               || s->defn_name == NULL
-               || strcmp(s->defn_name, vhost->filename) != 0)) {
-        s = s->next;
-    }
-    return s;
-}
-
 /* @param s server of these directives; NULL: unknown */
 static int check_tree(const lines_t *lines, const server_rec *s,
                       const ap_directive_t *node)
@@ -189,9 +177,9 @@ static int check_tree(const lines_t *lines, const server_rec *s,
 
     for (; s != NULL && node != NULL; node = node->next) {
         if (ap_cstr_casecmp(node->directive, "<VirtualHost") == 0) {
-            status |=
-                check_tree(lines, find_server(lines->main_server->next, node),
-                           node->first_child);
+            status |= check_tree(
+                lines, lbs_config_server_at(lines->main_server, node),
+                node->first_child);
         }
         else if (ap_cstr_casecmp(node->directive, "<Proxy") == 0
                  || is_member(node)) {
