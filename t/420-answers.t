@@ -168,17 +168,18 @@ subtest 'an early answer to a long upload' => sub {
     is $h->get('/app/', headers => at(1))->status, 200, 'the next one is fine';
 };
 
-# A member with TLS that answers the head of a request and closes.
-sub deaf_with_tls ($port, @files) {
+# A member with TLS that answers the head of a request and closes. It listens
+# before anybody is told its port.
+sub deaf_with_tls ($listener, @files) {
     my $pid = fork // die "fork: $!";
     return $pid if $pid;
     $SIG{$_} = 'DEFAULT' for qw(TERM INT);
     alarm 60;
-    my $listener = IO::Socket::SSL->new(LocalAddr => '127.0.0.1', LocalPort => $port,
-        Listen => 16, ReuseAddr => 1, SSL_cert_file => $files[0], SSL_key_file => $files[1]);
-    while ($listener) {
-        my $c = $listener->accept or next;
-        setsockopt $c, IPPROTO_TCP, TCP_NODELAY, 1;
+    while (1) {
+        my $socket = $listener->accept or next;
+        setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
+        my $c = IO::Socket::SSL->start_SSL($socket, SSL_server => 1,
+            SSL_cert_file => $files[0], SSL_key_file => $files[1]) or next;
         my $head = '';
         while ($head !~ /\r\n\r\n/) {
             sysread $c, $head, 4096, length $head or last;
@@ -190,12 +191,14 @@ sub deaf_with_tls ($port, @files) {
 }
 
 subtest 'the same from a member with TLS' => sub {
-    my $port = LBS::Ports::free();
+    my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16,
+                                         ReuseAddr => 1) // die "listen: $!";
+    my $port = $listener->sockport;
     my $h = governed([], children => 1, modules => ['ssl'], start => 0,
         server => "SSLProxyEngine on\nSSLProxyVerify none\nSSLProxyCheckPeerName off\n",
         app => "LBSticky none\nLBStickyEject failures=3\n"
             . qq(BalancerMember "https://127.0.0.1:$port" route=r1));
-    my $pid = deaf_with_tls($port, map { $h->certificate($_) } qw(cert key));
+    my $pid = deaf_with_tls($listener, map { $h->certificate($_) } qw(cert key));
     $h->start;
     $h->announce(@TOLD);
     for my $size (1000, 200_000, 5_000_000) {
