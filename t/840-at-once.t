@@ -52,7 +52,7 @@ for my $method (@METHODS) {
 subtest 'a virtual host that inherits the pool' => sub {
     my @wrong;
     my $heir = sub () { $h->get('/heir/', port => $h->port(2), headers => [['X-User', 'h' . $user++]])->member };
-    my %seen = map { ($heir->() => 1) } 1 .. 12;
+    my %seen = map { ($heir->() => 1) } 1 .. 60;
     is scalar(keys %seen), 3, 'all of them, before';
     for my $round (1 .. 6) {
         admin($h, 'hash', 'r1', 'standby');

@@ -65,6 +65,10 @@ sub new ($class, %o) {
     $h->conf(<<"CONF");
 IncludeOptional "$root/etc/apache2/mods-enabled/*.load"
 IncludeOptional "$root/etc/apache2/mods-enabled/*.conf"
+# Visitors come one after the other here, to servers of unequal speed.
+<IfModule lbsticky_module>
+    LBStickyMethod round-robin
+</IfModule>
 IncludeOptional "$root/etc/apache2/sites-enabled/*.conf"
 CONF
     return $self;
