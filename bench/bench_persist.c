@@ -129,7 +129,7 @@ static void visit(stage_t *stage, apr_uint64_t who, apr_time_t now)
     }
 }
 
-/* So many live sessions that as many come in a second as leave: they live for
+/* Live sessions, so many that as many come in a second as leave: they live for
  * idle and the length of a visit. Those who are gone are there at once. */
 static void fill(stage_t *stage, apr_uint32_t sessions, apr_time_t now)
 {
@@ -173,7 +173,7 @@ static void show(const char *what, apr_uint32_t sessions, double value,
            unit);
 }
 
-/* What is appended in PERIODS. @return bytes */
+/* Append the changes of PERIODS. @return bytes written */
 static apr_size_t follow(stage_t *stage, lbs_snapshot_t *from,
                          lbs_journal_t *journal, apr_time_t *now,
                          unsigned char *bytes, double *took)

@@ -141,7 +141,7 @@ static void start_anew(sim_t *sim, apr_uint32_t member)
                    10 * SECOND, lbs_plan_median(sim->view.plan), sim->now);
 }
 
-/* What lbs_verdict.c does. */
+/* Judge an answer as lbs_verdict.c does. */
 static void answered(sim_t *sim, const flight_t *f)
 {
     lbs_eject_on_t on = on_of(sim, f->member);
@@ -189,7 +189,7 @@ static void answered(sim_t *sim, const flight_t *f)
     }
 }
 
-/* What the tick does. */
+/* Do the work of a tick. */
 static void tick(sim_t *sim)
 {
     lbs_stall_news_t news = {.probe = {.kind = LBS_PROBE_NEVER}};

@@ -219,7 +219,7 @@ static void take(sim_t *sim, apr_uint32_t member)
         sim->now;
 }
 
-/* What the module charges a failure or a 5xx, see lbs_verdict.c. */
+/* The charge for a failure or a 5xx, as in lbs_verdict.c. */
 static apr_uint32_t charge(sim_t *sim, server_t *server, const event_t *event)
 {
     lbs_evidence_t *evidence = &server->evidence;
