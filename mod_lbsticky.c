@@ -4,7 +4,6 @@
 #include <http_config.h>
 #include <mpm_common.h>
 
-#include "src/httpd/request/lbs_backend.h"
 #include "src/httpd/request/lbs_body.h"
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/decide/lbs_client.h"
@@ -16,6 +15,7 @@
 #include "src/httpd/server/lbs_start.h"
 #include "src/httpd/status/lbs_modstatus.h"
 #include "src/httpd/status/lbs_status.h"
+#include "src/httpd/wire/lbs_wire.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -25,7 +25,7 @@ static void register_hooks(apr_pool_t *pool)
 
     (void)pool;
     lbs_client_register();
-    lbs_backend_register();
+    lbs_wire_register();
     lbs_body_register();
     lbs_answer_register();
     lbs_learn_register();

@@ -141,7 +141,7 @@ apr_interval_time_t lbs_worker_retry(const proxy_worker *worker);
 void lbs_worker_govern(proxy_worker *worker);
 
 /** @return 1 when the member's scheme sends through httpd's connection
- * filters, so that lbs_backend.c sees what is sent */
+ * filters, so that lbs_wire_out.c sees what is sent */
 int lbs_worker_is_watched(const proxy_worker *worker);
 
 /** @return 1 when the member's scheme reads through them, but does not send

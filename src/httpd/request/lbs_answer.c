@@ -6,7 +6,6 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
-#include "src/httpd/request/lbs_backend.h"
 #include "src/httpd/request/lbs_cookie_out.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/request/lbs_retry.h"
@@ -14,6 +13,7 @@
 #include "src/httpd/request/lbs_upgrade.h"
 #include "src/httpd/request/lbs_verdict.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/wire/lbs_wire_in.h"
 
 /* Bytes of an answer after which the member counts as having answered; as many
  * are read of an answer that is thrown away. */
@@ -375,5 +375,5 @@ void lbs_answer_register(void)
     answer_filter =
         ap_register_output_filter("LBS_ANSWER", answer_out, NULL,
                                   (ap_filter_type)(AP_FTYPE_RESOURCE - 1));
-    lbs_backend_on_head(look_at_head);
+    lbs_wire_in_on_head(look_at_head);
 }

@@ -10,7 +10,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* A connection given back so recently is taken to be alive; a little less
- * than what lbs_backend.c trusts. */
+ * than what lbs_wire_out.c trusts. */
 #define RECENT apr_time_from_msec(900)
 
 /* A client that takes nothing for so long keeps a member from sending; what

@@ -14,9 +14,9 @@
 #include "mod_lbsticky.h"
 #include "src/httpd/decide/lbs_choice.h"
 #include "src/httpd/decide/lbs_visit.h"
-#include "src/httpd/request/lbs_backend.h"
 #include "src/httpd/request/lbs_body.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/wire/lbs_backend.h"
 #include "src/member/lbs_inflight.h"
 
 /* One attempt: a request at one member, until it is answered or has failed.

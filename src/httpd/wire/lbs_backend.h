@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_backend.h - watches the connection to a member.
+/* lbs_backend.h - what is seen of an attempt on the connection to a member.
  *
  * mod_proxy reports the end of an attempt by a status, and little else.
  * Whether a request may be repeated depends on more: was the connection new or
- * kept alive, was anything sent, did anything come back. Filters on the
- * connections that mod_proxy opens for this module's attempts see that. They
- * also refuse a kept-alive connection that a request which cannot be repeated
- * should not trust, break off waiting for a member that was found to hang, say
- * the 100 that a member does not say, and let an answer be read that a member
- * gave while it still should have been listening.
+ * kept alive, was anything sent, did anything come back. The filters of
+ * lbs_wire.h note that here, for the attempt of their thread.
  *
  * Schemes that do not use httpd's connection filters (ajp, fcgi, scgi; uwsgi
  * when it sends) are not seen: their attempts count as sent and unanswered,
@@ -20,7 +16,7 @@
 
 #include <httpd.h>
 
-/* Questions that this file asks an attempt under way. */
+/* Questions that the filters ask an attempt under way. */
 typedef struct lbs_backend_asks_t {
     int (*trusts)(void *baton);    /* will a connection do that was idle? */
     int (*is_out)(void *baton);    /* while waiting: is the member out? */
@@ -75,14 +71,6 @@ void lbs_backend_answered(lbs_backend_t *backend);
 /** What was received is a 1xx: no answer yet, but the connection was not
  * closed while it was idle. */
 void lbs_backend_interim(lbs_backend_t *backend);
-
-/** Register the filters and the hooks. Once, in register_hooks. */
-void lbs_backend_register(void);
-
-/** Have this called, with the attempt's baton, at the blank line after each
- * head of an answer, interim ones too: mod_proxy has taken in the head, and
- * has done nothing with it yet. Once, in register_hooks. */
-void lbs_backend_on_head(void (*on_head)(void *baton));
 
 /** Watch the connection this thread will use, until lbs_backend_end().
  * @return the one watched before, to be given to lbs_backend_end() */
