@@ -74,13 +74,13 @@ sub fields ($line) {
 
 # "decision reason" of an answer, as the module put it into the environment.
 sub verdict ($r) {
-    my $f = fields($r->header('X-Decision'));
+    my $f = fields(scalar $r->header('X-Decision'));
     return join ' ', grep { $_ ne '' } @$f{qw(DECISION REASON)};
 }
 
-sub member_of ($r) { return fields($r->header('X-Decision'))->{MEMBER} }
-sub source_of ($r) { return fields($r->header('X-Decision'))->{SOURCE} }
-sub attempts_of ($r) { return fields($r->header('X-Decision'))->{TRIES} }
+sub member_of ($r) { return fields(scalar $r->header('X-Decision'))->{MEMBER} }
+sub source_of ($r) { return fields(scalar $r->header('X-Decision'))->{SOURCE} }
+sub attempts_of ($r) { return fields(scalar $r->header('X-Decision'))->{TRIES} }
 
 # The log's lines, the last `n` of them, as hashes; a line is written after
 # the client has its answer, so this waits for as many as there should be.
