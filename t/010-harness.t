@@ -6,6 +6,7 @@
 # Not under tsan: the harness alone, without the module.
 use lib 't/lib';
 use LBS::Test;
+use LBS::Failures qw(at_length in_short);
 
 sub fetch ($backend, $uri, %o) {
     my $c = LBS::Client->new(port => $backend->port, timeout => 5);
@@ -141,6 +142,42 @@ subtest 'parallel work' => sub {
     is $bad->{died}, "oops\n", 'and failures';
     is percentile(50, 1 .. 100), 50, 'median';
     is percentile(99, 5), 5, 'of one number';
+};
+
+subtest 'what a failing file printed, in short' => sub {
+    my @lines = split /\n/, <<'TAP';
+# Subtest: outer
+    ok 1 - fine
+    # Subtest: inner
+        not ok 1 - deep
+
+        #   Failed test 'deep'
+        #   at t/x.t line 3.
+        #     Structures begin differing at:
+        #          $got->{a} = '2'
+        1..1
+        # Looks like you failed 1 test of 1.
+    not ok 2 - inner
+
+    #   Failed test 'inner'
+    #   at t/x.t line 3.
+    not ok 3
+    #   Failed test at t/x.t line 4.
+    1..3
+not ok 1 - outer
+ok 2 - well
+# a note
+not ok 3 - known # TODO later
+not ok 4 - block
+# failed at t/unit/x.c:7: got 1, want 2
+1..4
+TAP
+    is_deeply [in_short(@lines)],
+        [q(outer: inner: deep; Structures begin differing at:; $got->{a} = '2'),
+         'outer: line 4', 'block; failed at t/unit/x.c:7: got 1, want 2'],
+        'each failing test once, with its subtests and what was found';
+    is_deeply [in_short(grep { !/not ok/ } @lines)], [], 'nothing when all passed';
+    is scalar(at_length((@lines) x 30)), 61, 'at length is not without end';
 };
 
 done_testing;
