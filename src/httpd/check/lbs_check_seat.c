@@ -4,7 +4,9 @@
 
 #include "src/httpd/check/lbs_panic.h"
 #include "src/httpd/health/lbs_health.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_thread_rand.h"
 
 /* Of members without checks. One that is down is connected to about once a
  * second, half of the interval, and has that long to accept: so it is in use
@@ -75,8 +77,8 @@ static const lbs_check_conf_t *reach_conf(const lbs_check_seat_t *seat)
     if (seat->conf != NULL) {
         return seat->conf;
     }
-    return (apr_uint64_t)lbs_runtime_now() < lost + NEW ? &in_new_doubt
-                                                        : &in_doubt;
+    return (apr_uint64_t)lbs_clock_now() < lost + NEW ? &in_new_doubt
+                                                      : &in_doubt;
 }
 
 static int is_down(const lbs_check_seat_t *seat)
@@ -95,7 +97,7 @@ static void heard(void *baton)
     const lbs_member_t *m = errand->seat->member;
 
     lbs_probe_heard(&m->record->probe, m->gauge,
-                    (apr_uint64_t)lbs_runtime_now());
+                    (apr_uint64_t)lbs_clock_now());
 }
 
 static int start(lbs_check_errand_t *errand, lbs_check_request_why_t why,
@@ -166,7 +168,7 @@ static int begin_probe(lbs_check_seat_t *seat, int at_once, apr_pool_t *memory,
 
 static apr_uint64_t any(void)
 {
-    return lbs_rand_next(lbs_runtime_rand());
+    return lbs_rand_next(lbs_thread_rand());
 }
 
 /* While it is open to visitors: what is out is asked by the tick's order. */
@@ -320,7 +322,7 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
                          CURLM *multi)
 {
     const lbs_member_t *m = seat->member;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
 
     if (seat->conf != NULL) {
         return begin_checked(seat, memory, multi, now);
@@ -402,7 +404,7 @@ static void finish_reach(lbs_check_errand_t *errand,
 void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi)
 {
     lbs_check_seat_t *seat = errand->seat;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     char text[LBS_SHARED_TEXT_LEN];
     lbs_check_result_t result;
     lbs_probe_found_t found;

@@ -18,6 +18,7 @@
 #include "src/httpd/pool/lbs_common.h"
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 #define STEP_MS 100 /* how long a due check may wait for its begin */
@@ -222,16 +223,16 @@ static void step(void)
     lbs_check_call_t *done;
     int running;
 
-    begin_due(lbs_runtime_now());
+    begin_due(lbs_clock_now());
     (void)curl_multi_perform(prober.multi, &running); /* the checks tell */
     while ((done = lbs_check_call_done(prober.multi)) != NULL) {
         lbs_check_seat_finish(lbs_check_call_baton(done), prober.multi);
         prober.outstanding--;
     }
     if (prober.hot) { /* the answer asks for the next question */
-        begin_due(lbs_runtime_now());
+        begin_due(lbs_clock_now());
     }
-    look_at_pools(lbs_runtime_now());
+    look_at_pools(lbs_clock_now());
 }
 
 /* Visitors are served: one of them may make a suspect. */
@@ -256,28 +257,27 @@ static int is_lively(apr_time_t now)
 /* @return 1: it was waited for the whole time, and nobody called */
 static int wait_quietly(int ms)
 {
-    apr_time_t began = lbs_runtime_now();
+    apr_time_t began = lbs_clock_now();
 
     if (curl_multi_poll(prober.multi, NULL, 0, ms, NULL) != CURLM_OK) {
         apr_sleep(apr_time_from_msec(STEP_MS));
     }
-    return lbs_runtime_now() - began >= apr_time_from_msec(ms);
+    return lbs_clock_now() - began >= apr_time_from_msec(ms);
 }
 
 /* A process that serves cannot wake another one's thread. So while visitors
  * are served the thread looks often, but only for that. */
 static void wait_for_work(void)
 {
-    apr_time_t now = lbs_runtime_now();
+    apr_time_t now = lbs_clock_now();
     apr_time_t end = now + apr_time_from_msec(STEP_MS);
 
     if (prober.hot || !is_lively(now)) {
         (void)wait_quietly(prober.hot ? HOT_MS : STEP_MS);
         return;
     }
-    while (lbs_atomic_load32_acquire(&prober.running)
-           && lbs_runtime_now() < end && !prober.called
-           && wait_quietly(BELL_MS)) {
+    while (lbs_atomic_load32_acquire(&prober.running) && lbs_clock_now() < end
+           && !prober.called && wait_quietly(BELL_MS)) {
         prober.called = is_called();
     }
 }

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* Flags that close a member by order. */
@@ -96,7 +97,7 @@ static int mark(const lbs_pool_t *pool, lbs_panic_t panic)
 static void tell(const lbs_pool_t *pool, lbs_event_kind_t kind,
                  const char *reason)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
 
     lbs_registry_tell(lbs_runtime()->registry, &now, pool->slot,
                       LBS_REGISTRY_NONE, kind, reason);

@@ -7,7 +7,9 @@
 #include "src/httpd/decide/lbs_last_resort.h"
 #include "src/httpd/decide/lbs_lookup.h"
 #include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_thread_rand.h"
 #include "src/httpd/store/lbs_store.h"
 #include "src/member/lbs_queue.h"
 
@@ -37,8 +39,8 @@ static lbs_pick_ask_t pick_ask(const decide_t *d)
 {
     const lbs_pool_t *pool = d->ask->pool;
     lbs_pick_ask_t ask = {
-        .rand = lbs_runtime_rand(),
-        .now = lbs_runtime_now(),
+        .rand = lbs_thread_rand(),
+        .now = lbs_clock_now(),
         .tried = d->choice->tried,
         .ntried = d->choice->ntried,
         .steady = !d->ask->idempotent,
@@ -80,7 +82,7 @@ static apr_status_t pick_shared(const decide_t *d, apr_uint64_t key,
 {
     const lbs_pool_t *pool = d->ask->pool;
     lbs_atomic64_t *words = lbs_runtime()->first;
-    apr_time_t now = lbs_runtime_now();
+    apr_time_t now = lbs_clock_now();
     apr_uint32_t stale = LBS_FIRST_NONE;
     apr_uint32_t slot;
     apr_status_t rv;
@@ -115,7 +117,7 @@ static int find_remembered(const decide_t *d)
     lbs_table_hit_t hit;
 
     if (pool->set.sticky->source[d->choice->source].kind != LBS_SOURCE_ROUTE
-        || lbs_table_find(lbs_runtime()->table, key->hash, lbs_runtime_now(),
+        || lbs_table_find(lbs_runtime()->table, key->hash, lbs_clock_now(),
                           &hit)
                != APR_SUCCESS) {
         return LBS_NO_MEMBER;
@@ -175,10 +177,10 @@ static int is_worth_waiting(const lbs_gauge_t *g)
 static int find_queue(const decide_t *d)
 {
     const lbs_pool_t *pool = d->ask->pool;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     apr_uint32_t shortest = pool->set.limit->queue;
     apr_size_t at =
-        lbs_rand_below(lbs_runtime_rand(), (apr_uint32_t)pool->count);
+        lbs_rand_below(lbs_thread_rand(), (apr_uint32_t)pool->count);
     int best = LBS_NO_MEMBER;
     apr_size_t i;
 
@@ -331,7 +333,7 @@ static int decide_by_key(const decide_t *d)
     lbs_place_t place;
 
     lbs_place_find(d->ask->pool, &d->visit->key[d->choice->source],
-                   lbs_runtime_now(), &place);
+                   lbs_clock_now(), &place);
     d->choice->home = place.home;
     if (place.member == LBS_NO_MEMBER) {
         int member = moved_by_others(d, place.why);

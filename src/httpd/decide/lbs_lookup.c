@@ -5,6 +5,7 @@
 #include "src/affinity/lbs_keys.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
 
@@ -83,7 +84,7 @@ static word_t ask_max(const look_t *look, lbs_key_t *key, apr_time_t now)
 
 static word_t look_up(look_t *look, lbs_key_t *key)
 {
-    apr_time_t now = lbs_runtime_now();
+    apr_time_t now = lbs_clock_now();
     lbs_table_hit_t hit;
     apr_status_t rv =
         lbs_table_find(lbs_runtime()->table, key->hash, now, &hit);
@@ -108,7 +109,7 @@ static int is_moving(const lbs_key_t *key)
     apr_uint32_t slot;
 
     return lbs_first_find(lbs_runtime()->first, lbs_place_moving(key->hash),
-                          lbs_runtime_now(), LBS_PLACE_MOVING, &slot)
+                          lbs_clock_now(), LBS_PLACE_MOVING, &slot)
            == APR_SUCCESS;
 }
 
@@ -257,7 +258,7 @@ static void note_foreign(const look_t *look)
 {
     if (!look->ask->traceless) {
         lbs_recent_add(&lbs_runtime()->notes.foreign[look->ask->pool->slot],
-                       (apr_uint64_t)lbs_runtime_now());
+                       (apr_uint64_t)lbs_clock_now());
     }
 }
 
@@ -268,7 +269,7 @@ static void note_ahead(const look_t *look, const lbs_token_t *token)
 
     if (ahead > NOTED_AHEAD && !look->ask->traceless) {
         lbs_recent_note(lbs_runtime()->notes.ahead, (apr_uint32_t)ahead,
-                        (apr_uint64_t)lbs_runtime_now());
+                        (apr_uint64_t)lbs_clock_now());
     }
 }
 

@@ -3,6 +3,7 @@
 #include "src/httpd/decide/lbs_sessions.h"
 
 #include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
 #include "src/table/lbs_sweep.h"
@@ -142,7 +143,7 @@ void lbs_sessions_remember(const lbs_pool_t *pool, lbs_visit_t *visit,
         .choice = choice,
         .key = key,
         .index = index,
-        .now = lbs_runtime_now(),
+        .now = lbs_clock_now(),
     };
 
     if (pool->set.sticky->source[index].kind == LBS_SOURCE_ROUTE) {
@@ -163,7 +164,7 @@ void lbs_sessions_end(const lbs_pool_t *pool, const lbs_key_t *key,
                       lbs_store_wait_t *wait)
 {
     lbs_table_t *table = lbs_runtime()->table;
-    apr_time_t now = lbs_runtime_now();
+    apr_time_t now = lbs_clock_now();
 
     (void)lbs_table_forget(table, lbs_place_away(key->hash), now, NULL);
     (void)lbs_table_forget(table, lbs_place_max(key->hash), now, NULL);
@@ -194,5 +195,5 @@ void lbs_sessions_forget_all(const lbs_member_t *m, apr_pool_t *memory)
     lbs_forgotten_add_member(rt->notes.forgotten, slot,
                              lbs_runtime_token_now());
     lbs_sweep_create(&sweep, rt->table, memory);
-    (void)lbs_sweep_run(sweep, 0, lbs_runtime_now(), is_of_slot, &slot, NULL);
+    (void)lbs_sweep_run(sweep, 0, lbs_clock_now(), is_of_slot, &slot, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "src/httpd/health/lbs_series.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_ewma.h"
 #include "src/member/lbs_latency.h"
@@ -24,7 +25,7 @@ lbs_eject_on_t lbs_health_eject_on(const lbs_pool_t *pool,
 
 void lbs_health_begin_anew(const lbs_pool_t *pool, const lbs_member_t *m)
 {
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
 
     lbs_evidence_begin_anew(&m->record->eject.evidence, now);
     lbs_ewma_restart(m->gauge, lbs_plan_median(pool->plan), now);
@@ -34,14 +35,13 @@ void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m)
 {
     lbs_health_begin_anew(pool, m);
     lbs_ramp_start(&m->record->ramp, m->gauge, *pool->set.slowstart,
-                   lbs_plan_median(pool->plan),
-                   (apr_uint64_t)lbs_runtime_now());
+                   lbs_plan_median(pool->plan), (apr_uint64_t)lbs_clock_now());
 }
 
 static void tell(const lbs_pool_t *pool, const lbs_member_t *m,
                  lbs_event_kind_t kind, const char *reason)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
 
     lbs_registry_tell(lbs_runtime()->registry, &now, pool->slot, m->slot, kind,
                       reason);
@@ -283,7 +283,7 @@ static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
  * and see the same; whoever is first to eject tells of it. */
 void lbs_health_judge(const lbs_pool_t *pool)
 {
-    weigh_evidence(pool, (apr_uint64_t)lbs_runtime_now());
+    weigh_evidence(pool, (apr_uint64_t)lbs_clock_now());
 }
 
 /* For a member with nothing in flight the rows need not be read. */
@@ -296,7 +296,7 @@ static apr_uint32_t waiting_for(const lbs_member_t *m)
 
 int lbs_health_tick(const lbs_pool_t *pool)
 {
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     heard_t heard = find_heard(pool);
     lbs_stall_news_t news = {.stall_us = pool->stall_us};
     int asked = 0;
@@ -325,7 +325,7 @@ int lbs_health_tick(const lbs_pool_t *pool)
 
 void lbs_health_second(lbs_pool_t *pool)
 {
-    apr_time_t now = lbs_runtime_now();
+    apr_time_t now = lbs_clock_now();
     lbs_latency_recent_t all = {0};
     apr_size_t i;
 

@@ -3,6 +3,7 @@
 #include "src/httpd/health/lbs_operator.h"
 
 #include "src/httpd/health/lbs_health.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_manager.h"
 
@@ -27,13 +28,13 @@ static void mirror(const lbs_member_t *m)
  * died in the middle is overruled after a second. */
 static void follow_plan(const lbs_pool_t *pool)
 {
-    apr_time_t until = lbs_runtime_now() + FOLLOW_WITHIN;
+    apr_time_t until = lbs_clock_now() + FOLLOW_WITHIN;
 
     while (lbs_plan_follow(pool->plan,
                            lbs_registry_gauges(lbs_runtime()->registry),
-                           lbs_runtime_now())
+                           lbs_clock_now())
                == APR_EBUSY
-           && lbs_runtime_now() < until) {
+           && lbs_clock_now() < until) {
         apr_sleep(FOLLOW_NAP);
     }
 }
@@ -66,7 +67,7 @@ static void enforce(const lbs_pool_t *pool)
  * and not only after the next tick. */
 static void close_now(const lbs_member_t *m)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
 
     now.mono++; /* the shortest deadline is over */
     (void)lbs_admin_tick(lbs_runtime()->registry, m->slot, &now);
@@ -76,7 +77,7 @@ static void follow_up(const lbs_pool_t *pool, const lbs_member_t *m,
                       lbs_admin_action_t action, apr_uint32_t before)
 {
     lbs_eject_on_t on = lbs_health_eject_on(pool, m);
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
 
     if (action == LBS_ADMIN_RESET) {
         if (lbs_eject_lift(&on, now)) {
@@ -97,7 +98,7 @@ static void follow_up(const lbs_pool_t *pool, const lbs_member_t *m,
 const char *lbs_operator_apply(const lbs_pool_t *pool, const lbs_member_t *m,
                                const lbs_admin_change_t *change)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
     apr_uint32_t before = lbs_atomic_load32_relaxed(&m->gauge->flags);
     const char *wrong =
         lbs_admin_apply(lbs_runtime()->registry, m->slot, change, &now);
@@ -130,7 +131,7 @@ static void reconcile(const lbs_pool_t *pool, const lbs_member_t *m,
 {
     lbs_admin_values_t values = {lbs_worker_flags(m->worker),
                                  lbs_worker_weight(m->worker)};
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
 
     lbs_admin_reconcile(lbs_runtime()->registry, m->slot, &values, &now);
     mirror(m);
@@ -146,7 +147,7 @@ void lbs_operator_reconcile(void)
 {
     const apr_array_header_t *all = lbs_pools_all();
     lbs_registry_t *registry = lbs_runtime()->registry;
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
     int is_reload = lbs_registry_generation(registry) != 0;
     int i;
 

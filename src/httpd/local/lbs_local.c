@@ -9,11 +9,12 @@
 
 #include "src/httpd/local/lbs_local_files.h"
 #include "src/httpd/local/lbs_local_map.h"
+#include "src/httpd/local/lbs_local_self.h"
 #include "src/httpd/pool/lbs_received.h"
+#include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_hop_header.h"
-#include "src/httpd/local/lbs_local_self.h"
-#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 #define PROXY "proxy:"
@@ -91,7 +92,7 @@ static void warn_rule(request_rec *r, const lbs_pool_t *pool)
 {
     static lbs_atomic64_t last;
 
-    if (lbs_runtime_once_a_minute(&last)) {
+    if (lbs_clock_once(&last, apr_time_from_sec(60))) {
         ap_log_rerror(
             APLOG_MARK, APLOG_ERR, 0, r,
             LBSNO(2400) "pool %s: a RewriteRule with [P] sends %s to the "

@@ -5,14 +5,15 @@
 #include <apr_strings.h>
 #include <http_config.h>
 
+#include "src/httpd/local/lbs_local_map.h"
 #include "src/httpd/request/lbs_admit.h"
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_in_use.h"
 #include "src/httpd/request/lbs_learn.h"
-#include "src/httpd/local/lbs_local_map.h"
-#include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/request/lbs_verdict.h"
+#include "src/httpd/shared/lbs_clock.h"
+#include "src/httpd/shared/lbs_runtime.h"
 
 /* Deciding ---------------------------------------------------------------- */
 
@@ -85,7 +86,7 @@ static void start(lbs_request_t *req)
     const lbs_member_t *m = &req->pool->member[req->choice.member];
 
     req->local.started = 1;
-    req->attempt.sent_at = lbs_runtime_now();
+    req->attempt.sent_at = lbs_clock_now();
     lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
 }
 

@@ -3,6 +3,7 @@
 #include "src/httpd/pool/lbs_common.h"
 
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/table/lbs_sweep.h"
 
@@ -64,7 +65,7 @@ static void set_clock(apr_uint32_t slot, apr_uint64_t quantum)
     }
     else if (before != quantum) {
         (void)lbs_sweep_requantise(rt->table, slot, quantum,
-                                   lbs_runtime_now()); /* slot is in range */
+                                   lbs_clock_now()); /* slot is in range */
     }
 }
 

@@ -11,6 +11,7 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/pool/lbs_pools_int.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_shm.h"
 #include "src/state/lbs_reclaim.h"
@@ -35,7 +36,7 @@ static int make_room(apr_uint32_t members, apr_uint32_t pool_slots)
 
     apr_pool_create(&scratch, rt->pool);
     freed = lbs_reclaim_oldest(rt->registry, rt->table, members, pool_slots,
-                               lbs_runtime_now(), scratch);
+                               lbs_clock_now(), scratch);
     apr_pool_destroy(scratch);
     return freed != 0;
 }
@@ -75,7 +76,7 @@ static void note_left_out(apr_uint32_t pool_slot, const char *what)
 void lbs_pools_build_tell(void)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
     int i;
 
     for (i = 0; i < left_out->nelts; i++) {
@@ -198,7 +199,7 @@ static apr_status_t build_max(lbs_pool_t *pool)
     pool->max_record = lbs_registry_member_record(registry, slot);
     if (created) {
         lbs_atomic_store64_relaxed(&pool->max_record->since,
-                                   (apr_uint64_t)lbs_runtime_now());
+                                   (apr_uint64_t)lbs_clock_now());
     }
     return APR_SUCCESS;
 }

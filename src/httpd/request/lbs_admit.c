@@ -2,6 +2,7 @@
 /* lbs_admit.c - see lbs_admit.h. */
 #include "src/httpd/request/lbs_admit.h"
 
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_hangup.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_queue.h"
@@ -63,13 +64,13 @@ static apr_status_t wait_for_sign(const request_rec *r,
         || lbs_request_stays_repeatable(req)) {
         return APR_SUCCESS;
     }
-    now = (apr_uint64_t)lbs_runtime_now();
+    now = (apr_uint64_t)lbs_clock_now();
     stall = lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
     end = now + (stall > LBS_EJECT_DOUBT_US ? stall : LBS_EJECT_DOUBT_US);
     while (rv == APR_SUCCESS
            && !lbs_gauge_risk(g, now, now + LBS_EJECT_DOUBT_US) && now < end) {
         apr_sleep(NAP);
-        now = (apr_uint64_t)lbs_runtime_now();
+        now = (apr_uint64_t)lbs_clock_now();
         rv = lbs_gauge_open_kept(g) ? look_around(r, ++naps) : APR_EAGAIN;
     }
     return rv;
@@ -124,7 +125,7 @@ static apr_status_t wait_for_turn(const request_rec *r, lbs_request_t *req,
 
     for (;; naps++) {
         rv = lbs_queue_turn(&m->record->queue, m->gauge,
-                            (apr_uint64_t)lbs_runtime_now(), ticket);
+                            (apr_uint64_t)lbs_clock_now(), ticket);
         if (APR_STATUS_IS_TIMEUP(rv)) {
             return APR_EBUSY;
         }
@@ -184,13 +185,13 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
         return rv;
     }
     req->waited = 1;
-    now = (apr_uint64_t)lbs_runtime_now();
+    now = (apr_uint64_t)lbs_clock_now();
     rv = lbs_queue_join(queue, set->queue, &lbs_runtime()->row, set->wait, now,
                         &ticket);
     if (rv != APR_SUCCESS) {
         return APR_EBUSY;
     }
     rv = wait_for_turn(r, req, ticket);
-    lbs_queue_leave(queue, (apr_uint64_t)lbs_runtime_now(), ticket);
+    lbs_queue_leave(queue, (apr_uint64_t)lbs_clock_now(), ticket);
     return rv;
 }

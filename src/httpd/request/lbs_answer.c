@@ -12,6 +12,7 @@
 #include "src/httpd/request/lbs_reverse.h"
 #include "src/httpd/request/lbs_upgrade.h"
 #include "src/httpd/request/lbs_verdict.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/wire/lbs_wire_in.h"
 
@@ -156,9 +157,9 @@ static int is_short(const lbs_request_t *req)
 static apr_status_t pass_in_time(ap_filter_t *f, lbs_request_t *req,
                                  apr_bucket_brigade *bb)
 {
-    apr_time_t began = lbs_runtime_now();
+    apr_time_t began = lbs_clock_now();
     apr_status_t rv = ap_pass_brigade(f->next, bb);
-    apr_time_t took = lbs_runtime_now() - began;
+    apr_time_t took = lbs_clock_now() - began;
 
     if (took > req->attempt.held_up) {
         req->attempt.held_up = took;

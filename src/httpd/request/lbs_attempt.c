@@ -7,6 +7,7 @@
 #include "src/httpd/request/lbs_hop_header.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/request/lbs_verdict.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* A connection given back so recently is taken to be alive; a little less
@@ -118,7 +119,7 @@ static void on_first(void *baton)
     lbs_request_t *req = baton;
     lbs_runtime_t *rt = lbs_runtime();
 
-    req->attempt.first_at = lbs_runtime_now();
+    req->attempt.first_at = lbs_clock_now();
     lbs_atomic_store64_relaxed(
         &req->pool->member[req->choice.member].gauge->heard_at,
         (apr_uint64_t)req->attempt.first_at);
@@ -132,7 +133,7 @@ static void on_whole(void *baton)
     lbs_request_t *req = baton;
     lbs_runtime_t *rt = lbs_runtime();
 
-    req->attempt.whole_at = lbs_runtime_now();
+    req->attempt.whole_at = lbs_clock_now();
     if (req->attempt.first_at == 0 && !req->attempt.answered) {
         lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);
     }
@@ -164,7 +165,7 @@ static int is_hopeless(const lbs_request_t *req)
 
     if (req->attempt.flight.trial) {
         return stall != 0 && req->attempt.whole_at != 0
-               && (apr_uint64_t)(lbs_runtime_now() - req->attempt.whole_at)
+               && (apr_uint64_t)(lbs_clock_now() - req->attempt.whole_at)
                       >= stall;
     }
     return (flags & (LBS_F_EJECTED | LBS_F_HALF_OPEN)) != 0;
@@ -217,7 +218,7 @@ static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
 
     return req->fresh
            || (!lbs_request_stays_repeatable(req)
-               && lbs_runtime_now()
+               && lbs_clock_now()
                           - (apr_time_t)lbs_atomic_load64_relaxed(
                               used_at(m, busy))
                       > RECENT);
@@ -359,7 +360,7 @@ static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
     }
     busy = lbs_atomic_sub32_relaxed(&m->busy, 1) - 1;
     lbs_atomic_store64_relaxed(used_at(m, busy),
-                               (apr_uint64_t)lbs_runtime_now());
+                               (apr_uint64_t)lbs_clock_now());
     return status;
 }
 
@@ -473,7 +474,7 @@ lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
         return not_admitted(r, rv, status);
     }
     req->attempts++;
-    req->attempt.sent_at = lbs_runtime_now();
+    req->attempt.sent_at = lbs_clock_now();
     lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
     begin_waiting(req);
     *status = run(r, req, route, url);

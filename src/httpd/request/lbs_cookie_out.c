@@ -8,6 +8,7 @@
 #include "src/httpd/decide/lbs_client.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_thread_rand.h"
 
 static int is_due(const lbs_request_t *req)
 {
@@ -61,7 +62,7 @@ static void renew_token(lbs_request_t *req, int index)
     apr_uint32_t now = lbs_runtime_token_now();
 
     if (!req->visit.has_token) {
-        req->visit.token.sid = lbs_rand_next(lbs_runtime_rand());
+        req->visit.token.sid = lbs_rand_next(lbs_thread_rand());
         req->visit.token.created = now;
     }
     req->visit.has_token = 1;

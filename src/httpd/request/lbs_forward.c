@@ -10,7 +10,7 @@
 #include "src/httpd/request/lbs_in_use.h"
 #include "src/httpd/request/lbs_retry.h"
 #include "src/httpd/request/lbs_verdict.h"
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 
 /* Seconds after which a refused client may try again: a queue moves within a
  * second, a member that is down takes some checks to come back. */
@@ -145,7 +145,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
         return DECLINED;
     }
     lbs_budget_request(&req->pool->record->budget,
-                       (apr_uint64_t)lbs_runtime_now());
+                       (apr_uint64_t)lbs_clock_now());
     route.headers_out = apr_table_copy(r->pool, r->headers_out);
     req->body = lbs_body_attach(
         r, req->pool->set.retry->on ? req->pool->set.retry->body : 0);

@@ -5,7 +5,7 @@
 #include "src/httpd/pool/lbs_marker.h"
 #include "src/httpd/pool/lbs_received.h"
 #include "src/httpd/proxy/lbs_log.h"
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 
 /* The member that a marker means, if that is this httpd. */
 static int means_us(const lbs_pool_t *pool, const lbs_hop_t *hop)
@@ -22,7 +22,7 @@ static void warn_late(request_rec *r, const lbs_pool_t *pool)
 {
     static lbs_atomic64_t last;
 
-    if (lbs_runtime_once_a_minute(&last)) {
+    if (lbs_clock_once(&last, apr_time_from_sec(60))) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       LBSNO(2300) "pool %s: a request that %s forwarded is "
                                   "dated more than %d s from now; set the "
@@ -36,7 +36,7 @@ static void warn_ring(request_rec *r, const lbs_pool_t *pool)
 {
     static lbs_atomic64_t last;
 
-    if (lbs_runtime_once_a_minute(&last)) {
+    if (lbs_clock_once(&last, apr_time_from_sec(60))) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       LBSNO(2301) "pool %s: a request that this server or one "
                                   "with its secret forwarded came back from "

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 /* A request shorter than that changes nothing that the table can tell. */
@@ -31,7 +32,7 @@ static apr_status_t end(void *baton)
     if (lbs_runtime() == NULL) {
         return APR_SUCCESS; /* the process ends, and so does its memory */
     }
-    now = lbs_runtime_now();
+    now = lbs_clock_now();
     if (now - req->in_use.began > SHORT(req->pool->set.timeout->idle)) {
         lbs_ongoing_each(ongoing(), req->in_use.place, renew, &now);
     }
@@ -62,7 +63,7 @@ static int enter(lbs_request_t *req)
     lbs_in_use_t *in_use = &req->in_use;
 
     if (in_use->began == 0) {
-        in_use->began = lbs_runtime_now();
+        in_use->began = lbs_clock_now();
         in_use->entered =
             lbs_ongoing_enter(ongoing(), self()->pid, &self()->hint,
                               in_use->began, req->pool->set.timeout->idle,

@@ -6,7 +6,9 @@
 #include <http_config.h>
 
 #include "src/httpd/decide/lbs_decide.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_thread_rand.h"
 
 extern module AP_MODULE_DECLARE_DATA lbsticky_module;
 
@@ -162,7 +164,7 @@ static void note_key(const lbs_request_t *req)
     const lbs_key_t *key = NULL;
     int i;
 
-    if (lbs_rand_below(lbs_runtime_rand(), LBS_BUSY_ONE_IN) != 0) {
+    if (lbs_rand_below(lbs_thread_rand(), LBS_BUSY_ONE_IN) != 0) {
         return;
     }
     for (i = 0; i < req->pool->set.sticky->count && key == NULL; i++) {
@@ -170,7 +172,7 @@ static void note_key(const lbs_request_t *req)
     }
     if (key != NULL) {
         lbs_busy_note(&lbs_runtime()->notes.busy[req->pool->slot], key->hash,
-                      (apr_uint64_t)lbs_runtime_now());
+                      (apr_uint64_t)lbs_clock_now());
     }
 }
 
@@ -180,7 +182,7 @@ void lbs_request_count(lbs_request_t *req)
         note_key(req);
         req->counted = 1;
         lbs_pool_record_decided(req->pool->record, req->choice.decision,
-                                req->choice.reason, lbs_runtime_now());
+                                req->choice.reason, lbs_clock_now());
         if (req->choice.reason == LBS_REASON_ADOPTED) {
             lbs_readers_count(req->visit.named.reader, req->r->request_time);
         }

@@ -2,7 +2,7 @@
 /* lbs_retry.c - see lbs_retry.h. */
 #include "src/httpd/request/lbs_retry.h"
 
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/member/lbs_budget.h"
 
 /* The cause's word in LBStickyRetry on=; 0: never repeated. */
@@ -58,7 +58,7 @@ static int take(lbs_request_t *req, lbs_cause_t cause)
         return 1;
     }
     if (lbs_budget_take(&record->budget, req->pool->set.retry->budget,
-                        (apr_uint64_t)lbs_runtime_now())
+                        (apr_uint64_t)lbs_clock_now())
         != APR_SUCCESS) {
         /* A request waiting at a hung member asks repeatedly: count its denial
          * once. */

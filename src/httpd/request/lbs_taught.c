@@ -9,6 +9,7 @@
 #include "src/affinity/lbs_setcookie.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 #define WARN_EVERY apr_time_from_sec(60)
@@ -162,17 +163,6 @@ static int walk_own(void *baton, const char *key, const char *line)
     return !walk->found;
 }
 
-/* Of all processes one, once in a while. */
-static int may_warn(const lbs_pool_t *pool)
-{
-    lbs_atomic64_t *at = &lbs_runtime()->notes.own_name_at[pool->slot];
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    apr_uint64_t last = lbs_atomic_load64_relaxed(at);
-
-    return (last == 0 || now - last >= (apr_uint64_t)WARN_EVERY)
-           && lbs_atomic_cas64(at, &last, now);
-}
-
 int lbs_taught_own(request_rec *r, const lbs_request_t *req)
 {
     const lbs_pool_t *pool = req->pool;
@@ -181,7 +171,9 @@ int lbs_taught_own(request_rec *r, const lbs_request_t *req)
     each_field(r, "Set-Cookie", walk_own, &walk);
     /* With LBStickyLocal self a member is a server like this one, and sets
      * the cookie only where it cannot read this one's markers: LBS2301. */
-    if (walk.found && !pool->set.local->self && may_warn(pool)) {
+    if (walk.found && !pool->set.local->self
+        && lbs_clock_once(&lbs_runtime()->notes.own_name_at[pool->slot],
+                          WARN_EVERY)) {
         ap_log_rerror(
             APLOG_MARK, APLOG_WARNING, 0, r,
             LBSNO(3500) "pool %s: member %s sets the cookie %.*s, whose name "

@@ -6,6 +6,7 @@
 
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/proxy/lbs_worker.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 #define WARN_EVERY apr_time_from_sec(3600)
@@ -27,17 +28,6 @@ static int asks_for_websocket(const request_rec *r)
     return upgrade != NULL && ap_cstr_casecmp(upgrade, "websocket") == 0;
 }
 
-/* Of all processes one, once in a while. */
-static int may_warn(const lbs_pool_t *pool)
-{
-    lbs_atomic64_t *at = &lbs_runtime()->notes.upgrade_at[pool->slot];
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    apr_uint64_t last = lbs_atomic_load64_relaxed(at);
-
-    return (last == 0 || now - last >= (apr_uint64_t)WARN_EVERY)
-           && lbs_atomic_cas64(at, &last, now);
-}
-
 void lbs_upgrade_look(request_rec *r, const lbs_request_t *req)
 {
     const lbs_member_t *m;
@@ -46,7 +36,9 @@ void lbs_upgrade_look(request_rec *r, const lbs_request_t *req)
         return;
     }
     m = &req->pool->member[req->choice.member];
-    if (lbs_worker_drops_websocket(m->worker) && may_warn(req->pool)) {
+    if (lbs_worker_drops_websocket(m->worker)
+        && lbs_clock_once(&lbs_runtime()->notes.upgrade_at[req->pool->slot],
+                          WARN_EVERY)) {
         ap_log_rerror(
             APLOG_MARK, APLOG_WARNING, 0, r,
             LBSNO(3501) "pool %s: a client asked for a WebSocket at %s and "

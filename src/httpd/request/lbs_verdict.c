@@ -4,7 +4,9 @@
 
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/health/lbs_health.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_thread_rand.h"
 #include "src/member/lbs_member_record.h"
 
 static const lbs_member_t *member_of(const lbs_request_t *req)
@@ -39,7 +41,7 @@ static void book(lbs_request_t *req, int index, lbs_fail_t kind,
                  const lbs_eject_attempt_t *attempt)
 {
     const lbs_member_t *m = &req->pool->member[index];
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
     lbs_eject_why_t why = LBS_EJECT_FOR_STREAK;
     lbs_eject_turn_t turn = lbs_eject_failed(&on, attempt, now, &why);
@@ -76,7 +78,7 @@ static void suspect(lbs_request_t *req, lbs_fail_t kind)
     blame->member = req->choice.member;
     blame->kind = (int)kind;
     blame->sent_at = req->attempt.sent_at;
-    lbs_eject_doubt(&on, (apr_uint64_t)lbs_runtime_now());
+    lbs_eject_doubt(&on, (apr_uint64_t)lbs_clock_now());
 }
 
 void lbs_verdict_close(lbs_request_t *req, int answered)
@@ -103,7 +105,7 @@ static void doubt(const lbs_request_t *req)
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, member_of(req));
 
     if (!lbs_request_is_repeatable(req) && !req->attempt.backend.refused) {
-        lbs_eject_doubt(&on, (apr_uint64_t)lbs_runtime_now());
+        lbs_eject_doubt(&on, (apr_uint64_t)lbs_clock_now());
     }
 }
 
@@ -133,7 +135,7 @@ static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
             return key->hash;
         }
         if (is_ours && req->pool->set.cookie->first == 0) {
-            return lbs_rand_next(lbs_runtime_rand());
+            return lbs_rand_next(lbs_thread_rand());
         }
     }
     return lbs_extract_first(r, req->pool);
@@ -202,7 +204,7 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_member_t *m = member_of(req);
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     apr_uint64_t took = time_of(req, now);
     int error = ap_is_HTTP_SERVER_ERROR(r->status);
 
@@ -228,7 +230,7 @@ void lbs_verdict_sound(lbs_request_t *req)
         req->attempt.judged = 1;
         lbs_health_turned(
             req->pool, m,
-            lbs_eject_answered(&on, &attempt, (apr_uint64_t)lbs_runtime_now()),
+            lbs_eject_answered(&on, &attempt, (apr_uint64_t)lbs_clock_now()),
             LBS_EJECT_FOR_PROBE);
     }
 }

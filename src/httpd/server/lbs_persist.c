@@ -9,6 +9,7 @@
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/server/lbs_persist_read.h"
 #include "src/httpd/server/lbs_persist_thread.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_kept.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
@@ -28,7 +29,7 @@ static const char *path_of(server_rec *s)
 
 static void tell_outcome(const lbs_persist_outcome_t *outcome, server_rec *s)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
 
     if (outcome->taken) {
         ap_log_error(
@@ -76,7 +77,7 @@ apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
 /* Say when it begins to fail, and when that is over. */
 static void report(apr_status_t rv)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
 
     if (rv == APR_EAGAIN || (rv != APR_SUCCESS) == state.failing) {
         return;

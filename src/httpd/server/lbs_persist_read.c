@@ -10,6 +10,7 @@
 
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_restore.h"
 
@@ -201,7 +202,7 @@ static apr_status_t take(found_t *found, server_rec *s,
                          lbs_persist_outcome_t *outcome, apr_pool_t *ptemp)
 {
     const lbs_main_conf_t *conf = lbs_config_of(s)->main;
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
     apr_uint64_t fingerprints[LBS_SECRET_MAX];
     lbs_restore_t *from;
     int count;

@@ -16,8 +16,8 @@
 #include <time.h>
 
 #include "src/httpd/server/lbs_persist_write.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_kept.h"
-#include "src/httpd/shared/lbs_runtime.h"
 
 /* Between two writings. Half of what is promised, because a writing takes
  * time, too; one that takes long is followed by as long a pause. */
@@ -72,7 +72,7 @@ static int wait_until(lbs_persist_thread_t *t, pthread_cond_t *cond,
     struct timespec until = {.tv_sec = (time_t)apr_time_sec(at),
                              .tv_nsec = (long)apr_time_usec(at) * 1000};
 
-    return lbs_runtime_now() < at
+    return lbs_clock_now() < at
            && pthread_cond_timedwait(cond, &t->lock, &until) == 0;
 }
 
@@ -85,7 +85,7 @@ static void tell_phase(lbs_persist_thread_t *t, phase_t phase)
 /* Sleep until the next beat, or until the thread is told to end. Lock held. */
 static void sleep_until(lbs_persist_thread_t *t, apr_time_t at)
 {
-    while (t->stop == GO_ON && lbs_runtime_now() < at) {
+    while (t->stop == GO_ON && lbs_clock_now() < at) {
         (void)wait_until(t, &t->wake, at);
     }
 }
@@ -94,7 +94,7 @@ static void sleep_until(lbs_persist_thread_t *t, apr_time_t at)
  * Lock held. @return 0: the thread is told to end before its turn comes */
 static int take_turn(lbs_persist_thread_t *t)
 {
-    apr_time_t begun = lbs_runtime_now();
+    apr_time_t begun = lbs_clock_now();
     apr_uint32_t nobody = 0;
 
     while (!lbs_atomic_cas32(&t->kept->disk, &nobody, 1)) {
@@ -102,10 +102,10 @@ static int take_turn(lbs_persist_thread_t *t)
         if (t->stop == LEAVE) {
             return 0;
         }
-        if (lbs_runtime_now() - begun > TURN_MOST) {
+        if (lbs_clock_now() - begun > TURN_MOST) {
             lbs_atomic_store32_relaxed(&t->result, APR_TIMEUP);
         }
-        (void)wait_until(t, &t->wake, lbs_runtime_now() + TURN_NAP);
+        (void)wait_until(t, &t->wake, lbs_clock_now() + TURN_NAP);
     }
     return 1;
 }
@@ -150,7 +150,7 @@ static apr_status_t write_all(lbs_persist_thread_t *t, int last, int flush)
 static void save(lbs_persist_thread_t *t)
 {
     apr_uint64_t activity = lbs_persist_file_activity(t->file);
-    apr_time_t began = lbs_runtime_now();
+    apr_time_t began = lbs_clock_now();
     apr_status_t rv;
 
     if (!take_turn(t)) {
@@ -163,7 +163,7 @@ static void save(lbs_persist_thread_t *t)
         t->quiet = t->activity == activity;
         t->activity = activity;
     }
-    t->took = lbs_runtime_now() - began;
+    t->took = lbs_clock_now() - began;
     if (rv != APR_EINTR) {
         lbs_atomic_store32_relaxed(&t->result, (apr_uint32_t)rv);
     }
@@ -210,7 +210,7 @@ static void save_last(lbs_persist_thread_t *t)
 static void *write_on(void *data)
 {
     lbs_persist_thread_t *t = data;
-    apr_time_t beat = lbs_runtime_now();
+    apr_time_t beat = lbs_clock_now();
     int rested = 1;
 
     (void)pthread_mutex_lock(&t->lock);
@@ -218,7 +218,7 @@ static void *write_on(void *data)
     (void)pthread_cond_broadcast(&t->told);
     if (t->complete) {
         sleep_until(t, beat + PERIOD);
-        beat = lbs_runtime_now();
+        beat = lbs_clock_now();
     }
     while (t->stop == GO_ON) {
         if (is_due(t)) {
@@ -227,7 +227,7 @@ static void *write_on(void *data)
         }
         rested = t->stop == GO_ON;
         sleep_until(t, beat + (2 * t->took > PERIOD ? 2 * t->took : PERIOD));
-        beat = lbs_runtime_now();
+        beat = lbs_clock_now();
     }
     if (t->stop == END) {
         save_last(t);
@@ -309,11 +309,11 @@ apr_status_t lbs_persist_thread_start(lbs_persist_thread_t **thread,
 
 void lbs_persist_thread_first(lbs_persist_thread_t *thread)
 {
-    apr_time_t until = lbs_runtime_now() + END_MOST;
+    apr_time_t until = lbs_clock_now() + END_MOST;
 
     (void)pthread_mutex_lock(&thread->lock);
     while (lbs_persist_thread_result(thread) == APR_EAGAIN
-           && lbs_runtime_now() < until) {
+           && lbs_clock_now() < until) {
         (void)wait_until(thread, &thread->told, until);
     }
     (void)pthread_mutex_unlock(&thread->lock);
@@ -399,7 +399,7 @@ void lbs_persist_thread_leave(lbs_persist_thread_t *thread)
     while (thread->phase == IDLE || thread->phase == READING) {
         (void)pthread_cond_wait(&thread->told, &thread->lock);
     }
-    until = lbs_runtime_now() + LEAVE_MOST;
+    until = lbs_clock_now() + LEAVE_MOST;
     while (thread->phase != OVER && wait_until(thread, &thread->told, until)) {
     }
     (void)finish(thread);
@@ -407,13 +407,13 @@ void lbs_persist_thread_leave(lbs_persist_thread_t *thread)
 
 apr_status_t lbs_persist_thread_end(lbs_persist_thread_t *thread)
 {
-    apr_time_t until = lbs_runtime_now() + END_MOST;
+    apr_time_t until = lbs_clock_now() + END_MOST;
     apr_status_t rv;
 
     (void)pthread_mutex_lock(&thread->lock);
     thread->stop = END;
     (void)pthread_cond_broadcast(&thread->wake);
-    while (thread->phase != OVER && lbs_runtime_now() < until) {
+    while (thread->phase != OVER && lbs_clock_now() < until) {
         (void)wait_until(thread, &thread->told, until);
     }
     rv =
@@ -429,11 +429,11 @@ apr_status_t lbs_persist_thread_end(lbs_persist_thread_t *thread)
 
 int lbs_persist_thread_await(void)
 {
-    apr_time_t until = lbs_runtime_now() + END_MOST;
+    apr_time_t until = lbs_clock_now() + END_MOST;
     lbs_kept_t *kept = lbs_kept();
 
     while (lbs_atomic_load32_relaxed(&kept->disk) != 0
-           && lbs_runtime_now() < until) {
+           && lbs_clock_now() < until) {
         apr_sleep(TURN_NAP);
     }
     return lbs_atomic_load32_relaxed(&kept->disk) == 0;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/httpd/server/lbs_persist_fd.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_journal.h"
 #include "src/state/lbs_snapshot.h"
@@ -157,7 +158,7 @@ void lbs_persist_file_look(lbs_persist_file_t *file)
 apr_status_t lbs_persist_file_read(lbs_persist_file_t *file, int last,
                                    const lbs_atomic32_t *give_up)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
     int follows = !last && lbs_persist_file_follows(file);
     apr_status_t rv;
 

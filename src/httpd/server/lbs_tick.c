@@ -6,15 +6,16 @@
 #include <mod_watchdog.h>
 #include <unistd.h>
 
+#include "src/base/lbs_lease.h"
+#include "src/httpd/check/lbs_checker.h"
 #include "src/httpd/health/lbs_health.h"
 #include "src/httpd/health/lbs_operator.h"
-#include "src/httpd/server/lbs_housekeeping.h"
-#include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/pool/lbs_pools.h"
-#include "src/httpd/check/lbs_checker.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/server/lbs_housekeeping.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
-#include "src/base/lbs_lease.h"
 
 #define NAME "_lbsticky_"
 #define INTERVAL apr_time_from_msec(100)
@@ -54,7 +55,7 @@ static void show_counters(const lbs_pool_t *pool)
 /* @return members that are to be asked how they are */
 static int tick_pool(lbs_pool_t *pool)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
     int asked = 0;
     apr_size_t i;
 
@@ -69,7 +70,7 @@ static int tick_pool(lbs_pool_t *pool)
     }
     (void)lbs_plan_rebuild(pool->plan,
                            lbs_registry_gauges(lbs_runtime()->registry),
-                           lbs_runtime_now());
+                           lbs_clock_now());
     return asked;
 }
 
@@ -107,7 +108,7 @@ static void tick_pools(apr_time_t now)
 void lbs_tick_first(void)
 {
     second_at = 0;
-    tick_pools(lbs_runtime_now());
+    tick_pools(lbs_clock_now());
 }
 
 /* During a graceful restart children of two generations tick. The older ones
@@ -207,8 +208,8 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     }
     else if (state == AP_WATCHDOG_STATE_RUNNING
              && lbs_atomic_cas32(&phase, &seen, TICK_BUSY)) {
-        step(lbs_runtime_now());
-        lbs_housekeeping_renew(lbs_runtime_now());
+        step(lbs_clock_now());
+        lbs_housekeeping_renew(lbs_clock_now());
         lbs_atomic_store32_release(&phase, TICK_IDLE);
     }
     return APR_SUCCESS;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
 void lbs_children_join(apr_pool_t *pchild, server_rec *main_server)
@@ -28,7 +29,7 @@ void lbs_children_join(apr_pool_t *pchild, server_rec *main_server)
 static void abandon(const lbs_inflight_t *row)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
+    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     apr_uint32_t slot = LBS_REGISTRY_NONE;
 
     while ((slot = lbs_registry_next_member(registry, LBS_REGISTRY_NONE, slot))

@@ -4,67 +4,16 @@
 
 #include <apr_strings.h>
 #include <http_config.h>
-#include <time.h>
 
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 
 static lbs_runtime_t *runtime;
 
 lbs_runtime_t *lbs_runtime(void)
 {
     return runtime;
-}
-
-/* Clocks and randomness --------------------------------------------------- */
-
-apr_time_t lbs_runtime_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000;
-}
-
-lbs_clock_t lbs_runtime_clock(void)
-{
-    lbs_clock_t now = {lbs_runtime_now(), apr_time_now()};
-
-    return now;
-}
-
-apr_uint32_t lbs_runtime_token_now(void)
-{
-    lbs_clock_t started = lbs_registry_started(runtime->registry);
-
-    return (apr_uint32_t)apr_time_sec(started.wall + lbs_runtime_now()
-                                      - started.mono);
-}
-
-int lbs_runtime_once_a_minute(lbs_atomic64_t *last)
-{
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
-    apr_uint64_t before = lbs_atomic_load64_relaxed(last);
-
-    if (before != 0 && now - before < (apr_uint64_t)apr_time_from_sec(60)) {
-        return 0;
-    }
-    /* Two threads may both log: one line more. */
-    lbs_atomic_store64_relaxed(last, now);
-    return 1;
-}
-
-lbs_rand_t *lbs_runtime_rand(void)
-{
-    static __thread lbs_rand_t rand;
-    static __thread int seeded;
-
-    if (!seeded) {
-        (void)apr_generate_random_bytes((unsigned char *)&rand.state,
-                                        sizeof(rand.state));
-        seeded = 1;
-    }
-    return &rand;
 }
 
 /* Views ------------------------------------------------------------------ */
@@ -92,7 +41,7 @@ static apr_status_t open_tables(lbs_runtime_t *rt, const lbs_shared_t *shared,
     /* Oldest pair first: a table is chained whole. */
     while (--i > 0 && rv == APR_SUCCESS) {
         rv = lbs_table_chain(rt->tables[i - 1], rt->tables[i],
-                             lbs_runtime_now() + MOVE_AFTER);
+                             lbs_clock_now() + MOVE_AFTER);
     }
     return rv;
 }
@@ -167,7 +116,7 @@ static apr_status_t open_or_renew(lbs_runtime_t *rt, server_rec *s)
                              "from the state file");
     rt->table_count = 0;
     memset(rt->tables, 0, sizeof(rt->tables));
-    return lbs_shared_renew(rt->shared, lbs_runtime_clock(), s);
+    return lbs_shared_renew(rt->shared, lbs_clock_both(), s);
 }
 
 /* Where dlclose() keeps a module, static variables outlive pconf. */
@@ -182,8 +131,7 @@ apr_status_t lbs_runtime_start(apr_pool_t *pconf, server_rec *main_server)
 {
     const lbs_main_conf_t *conf = lbs_config_of(main_server)->main;
     lbs_shared_t *shared;
-    apr_status_t rv =
-        lbs_shared_find(&shared, lbs_runtime_clock(), main_server);
+    apr_status_t rv = lbs_shared_find(&shared, lbs_clock_both(), main_server);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -218,6 +166,14 @@ void lbs_runtime_take_secret(const server_rec *main_server)
         runtime->secret = secret;
     }
     runtime->pick_key = *lbs_secret_pick_key(runtime->secret);
+}
+
+apr_uint32_t lbs_runtime_token_now(void)
+{
+    lbs_clock_t started = lbs_registry_started(runtime->registry);
+
+    return (apr_uint32_t)apr_time_sec(started.wall + lbs_clock_now()
+                                      - started.mono);
 }
 
 void lbs_runtime_count_sessions(apr_uint32_t slot)

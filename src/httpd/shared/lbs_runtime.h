@@ -9,11 +9,9 @@
 #ifndef LBS_RUNTIME_H
 #define LBS_RUNTIME_H
 
-#include <apr_time.h>
 #include <httpd.h>
 
 #include "src/affinity/lbs_secret.h"
-#include "src/base/lbs_rand.h"
 #include "src/httpd/shared/lbs_shared.h"
 #include "src/member/lbs_inflight.h"
 #include "src/state/lbs_registry.h"
@@ -74,27 +72,11 @@ void lbs_runtime_take_secret(const server_rec *main_server);
  * that a burst of first visits spreads, and at each tick, for the sweep. */
 void lbs_runtime_count_sessions(apr_uint32_t slot);
 
-/** Microseconds on the monotonic clock; all intervals use it. */
-apr_time_t lbs_runtime_now(void);
-
-/** Both clocks, for events and files. */
-lbs_clock_t lbs_runtime_clock(void);
-
 /**
  * Unix seconds for the dates in cookies: the wall clock of the first start
  * moved on by the monotonic one, so that a jump of the wall clock ends no
  * session.
  */
 apr_uint32_t lbs_runtime_token_now(void);
-
-/**
- * May a message that a client can cause be logged? Once a minute and process.
- *
- * @param last  when it was logged, for this function only; 0: never
- */
-int lbs_runtime_once_a_minute(lbs_atomic64_t *last);
-
-/** Random numbers of this thread: good for picks, not for secrets. */
-lbs_rand_t *lbs_runtime_rand(void);
 
 #endif

@@ -16,8 +16,9 @@
 #include "src/base/lbs_text.h"
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/pool/lbs_readers.h"
-#include "src/httpd/store/lbs_store_call.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/store/lbs_store_call.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_ring.h"
 #include "src/table/lbs_table.h"
@@ -538,7 +539,7 @@ static void fill_findings(const collect_t *c, lbs_view_t *view)
 const lbs_view_t *lbs_collect_view(apr_pool_t *pool, const server_rec *s,
                                    const lbs_collect_t *more)
 {
-    collect_t c = {pool, lbs_runtime(), s, {0, NULL}, lbs_runtime_clock()};
+    collect_t c = {pool, lbs_runtime(), s, {0, NULL}, lbs_clock_both()};
     lbs_view_t *view = apr_pcalloc(pool, sizeof(*view));
 
     if (more != NULL) {

@@ -7,13 +7,13 @@
 #include <apr_strings.h>
 
 #include "src/httpd/decide/lbs_decide.h"
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/status/lbs_collect.h"
+#include "src/httpd/status/lbs_question.h"
+#include "src/httpd/status/lbs_reply.h"
 #include "src/view/lbs_escape.h"
 #include "src/view/lbs_form.h"
 #include "src/view/lbs_json.h"
-#include "src/httpd/status/lbs_question.h"
-#include "src/httpd/status/lbs_reply.h"
 
 typedef struct explain_t {
     request_rec *r;
@@ -106,7 +106,7 @@ static int is_turned_away(const explain_t *e)
 
     return lbs_gauge_full(m->gauge)
            && lbs_queue_waiting(&m->record->queue,
-                                (apr_uint64_t)lbs_runtime_now())
+                                (apr_uint64_t)lbs_clock_now())
                   >= limit->queue;
 }
 
@@ -205,7 +205,7 @@ static json_t *candidates(const explain_t *e)
 
 static json_t *table(const explain_t *e, const lbs_key_t *key)
 {
-    apr_time_t left = key->expires - lbs_runtime_now();
+    apr_time_t left = key->expires - lbs_clock_now();
     int found = key->known && key->stored == 0;
     int member = found ? lbs_pools_member_at(e->from, (apr_uint32_t)key->slot)
                        : LBS_NO_MEMBER;

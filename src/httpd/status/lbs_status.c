@@ -12,16 +12,17 @@
 #include "src/base/lbs_atomic.h"
 #include "src/httpd/pool/lbs_received.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/status/lbs_admin_form.h"
-#include "src/view/lbs_assets.h"
 #include "src/httpd/status/lbs_collect.h"
 #include "src/httpd/status/lbs_document.h"
 #include "src/httpd/status/lbs_explain.h"
+#include "src/httpd/status/lbs_reply.h"
+#include "src/view/lbs_assets.h"
 #include "src/view/lbs_json.h"
 #include "src/view/lbs_metrics.h"
 #include "src/view/lbs_page.h"
-#include "src/httpd/status/lbs_reply.h"
 
 #define HANDLER "lb-status"
 
@@ -161,11 +162,8 @@ static int serve_nothing(request_rec *r)
         "Write LBSticky cookie into <Proxy \"balancer://...\"> or into the\n"
         "virtual host of the pool, and reload httpd.\n";
     static lbs_atomic64_t told_at;
-    apr_uint64_t now = (apr_uint64_t)apr_time_now();
-    apr_uint64_t last = lbs_atomic_load64_relaxed(&told_at);
 
-    if (now - last > (apr_uint64_t)apr_time_from_sec(60)
-        && lbs_atomic_cas64(&told_at, &last, now)) {
+    if (lbs_clock_once(&told_at, apr_time_from_sec(60))) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       LBSNO(3400) "lb-status has nothing to show: no pool has "
                                   "LBSticky in force; write LBSticky cookie");

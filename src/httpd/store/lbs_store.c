@@ -5,10 +5,11 @@
 #include <ap_provider.h>
 #include <apr_strings.h>
 
-#include "src/httpd/proxy/lbs_log.h"
-#include "src/httpd/store/lbs_store_call.h"
-#include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/config/lbs_walk.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/store/lbs_store_call.h"
 #include "src/state/lbs_store_record.h"
 
 /* Names and MACs of each secret: the first writes, the others are read. */
@@ -151,7 +152,7 @@ static apr_status_t call(const lbs_pool_t *pool, lbs_store_op_t op,
         .timeout = pool->set.store->timeout,
         .whole = *until == 0,
     };
-    apr_time_t now = lbs_runtime_now();
+    apr_time_t now = lbs_clock_now();
 
     if (*until == 0) {
         *until = now + what.timeout;
@@ -232,7 +233,7 @@ int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
     key->known = 1;
     key->stored = record.created;
     key->slot = m != NULL ? (int)m->slot : -1;
-    key->expires = lbs_runtime_now() + pool->set.timeout->idle;
+    key->expires = lbs_clock_now() + pool->set.timeout->idle;
     return 1;
 }
 
@@ -245,7 +246,7 @@ static int is_due(const lbs_pool_t *pool, int member, const lbs_key_t *key)
     apr_time_t seen = key->expires - idle;
 
     return !key->known || key->slot != (int)pool->member[member].slot
-           || seen / period != lbs_runtime_now() / period;
+           || seen / period != lbs_clock_now() / period;
 }
 
 void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,

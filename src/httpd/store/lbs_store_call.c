@@ -10,6 +10,7 @@
 #include <util_mutex.h>
 
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_shm.h"
 
@@ -24,7 +25,7 @@
 typedef struct breaker_t {
     lbs_atomic32_t failures;  /* in a row */
     lbs_atomic32_t down;      /* 1: it is left alone */
-    lbs_atomic64_t try_at;    /* monotonic: the next try */
+    lbs_atomic64_t tried_at;  /* monotonic; 0: try at once */
     lbs_atomic64_t warned_at; /* monotonic */
 } breaker_t;
 
@@ -126,13 +127,13 @@ apr_status_t lbs_store_call_open(lbs_store_t **store,
  * destroys pchild, not pconf, when a child ends. */
 static apr_status_t leave_calls(void *unused)
 {
-    apr_time_t until = lbs_runtime_now() + LEAVE_WITHIN;
+    apr_time_t until = lbs_clock_now() + LEAVE_WITHIN;
 
     (void)unused;
     (void)apr_thread_mutex_lock(process.lock);
     process.ends = 1;
     while (process.alone > 0) {
-        apr_time_t left = until - lbs_runtime_now();
+        apr_time_t left = until - lbs_clock_now();
 
         if (left <= 0) {
             break;
@@ -200,18 +201,10 @@ void lbs_store_call_child(apr_pool_t *pchild, server_rec *main_server)
 
 static void tell(const lbs_store_t *store, lbs_event_kind_t kind)
 {
-    lbs_clock_t now = lbs_runtime_clock();
+    lbs_clock_t now = lbs_clock_both();
 
     lbs_registry_tell(lbs_runtime()->registry, &now, LBS_EVENTS_NO_SLOT,
                       LBS_EVENTS_NO_SLOT, kind, store->spelling);
-}
-
-static int take_turn(lbs_atomic64_t *at, apr_uint64_t now, apr_int64_t pause)
-{
-    apr_uint64_t next = lbs_atomic_load64_relaxed(at);
-
-    return now >= next
-           && lbs_atomic_cas64(at, &next, now + (apr_uint64_t)pause);
 }
 
 /* @return 1 when the store may be called now */
@@ -220,23 +213,22 @@ static int may_call(const lbs_store_t *store)
     breaker_t *breaker = store->breaker;
 
     return !lbs_atomic_load32_relaxed(&breaker->down)
-           || take_turn(&breaker->try_at, (apr_uint64_t)lbs_runtime_now(),
-                        REST);
+           || lbs_clock_once(&breaker->tried_at, REST);
 }
 
 static void failed(const lbs_store_t *store, apr_status_t rv)
 {
     breaker_t *breaker = store->breaker;
-    apr_uint64_t now = (apr_uint64_t)lbs_runtime_now();
     apr_uint32_t up = 0;
 
     if (lbs_atomic_add32_relaxed(&breaker->failures, 1) + 1 >= PATIENCE) {
-        lbs_atomic_store64_relaxed(&breaker->try_at, now + (apr_uint64_t)REST);
+        lbs_atomic_store64_relaxed(&breaker->tried_at,
+                                   (apr_uint64_t)lbs_clock_now());
         if (lbs_atomic_cas32(&breaker->down, &up, 1)) {
             tell(store, LBS_EVENT_STORE_DOWN);
         }
     }
-    if (take_turn(&breaker->warned_at, now, WARN_EVERY)) {
+    if (lbs_clock_once(&breaker->warned_at, WARN_EVERY)) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, store->server,
                      LBSNO(2502) "LBStickyStore %s does not answer: requests "
                                  "go on, sessions are not shared meanwhile",
@@ -272,7 +264,7 @@ static void judge(lbs_store_t *store, lbs_store_op_t op, apr_status_t rv)
         failed(store, rv);
     }
     else if (lbs_atomic_load32_relaxed(&store->breaker->down)) {
-        lbs_atomic_store64_relaxed(&store->breaker->try_at, 0);
+        lbs_atomic_store64_relaxed(&store->breaker->tried_at, 0);
     }
 }
 
@@ -372,14 +364,14 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 /* @return 1 when it was done in time; 0: the thread frees it */
 static int wait_for(call_t *call, apr_interval_time_t timeout)
 {
-    apr_time_t until = lbs_runtime_now() + timeout;
+    apr_time_t until = lbs_clock_now() + timeout;
     apr_time_t left = timeout;
     int done;
 
     (void)apr_thread_mutex_lock(process.lock);
     while (!call->done && left > 0) {
         (void)apr_thread_cond_timedwait(process.over, process.lock, left);
-        left = until - lbs_runtime_now();
+        left = until - lbs_clock_now();
     }
     done = call->done;
     call->abandoned = !done;

@@ -8,7 +8,7 @@
 #include <http_core.h>
 #include <http_log.h>
 
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/wire/lbs_backend_int.h"
 #include "src/httpd/wire/lbs_wire_in.h"
 #include "src/httpd/wire/lbs_wire_out.h"
@@ -50,7 +50,7 @@ static int pre_connection(conn_rec *c, void *socket)
     lbs_backend_current->connected = 1;
     connection = apr_pcalloc(c->pool, sizeof(*connection));
     connection->socket = socket;
-    connection->used_at = lbs_runtime_now();
+    connection->used_at = lbs_clock_now();
     connection->number = lbs_atomic_add32_relaxed(&opened, 1) + 1;
     connection->out.skip = LBS_FRAMES_PREFACE;
     ap_add_input_filter_handle(in_filter, connection, NULL, c);

@@ -4,7 +4,7 @@
 
 #include <apr_poll.h>
 
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/wire/lbs_backend_int.h"
 
 /* RFC 9110, 10.1.1: a client does not wait for a 100 indefinitely. */
@@ -31,7 +31,7 @@ static int is_patience_over(ap_filter_t *f)
             && !APR_STATUS_IS_EAGAIN(rv)) {
             break;
         }
-        left = lbs_backend_current->sent_at + PATIENCE - lbs_runtime_now();
+        left = lbs_backend_current->sent_at + PATIENCE - lbs_clock_now();
         if (left > 0) {
             (void)apr_poll(&fd, 1, &n, left);
         }
@@ -96,7 +96,7 @@ int lbs_wire_continue_say(ap_filter_t *f, apr_bucket_brigade *bb,
     if (lbs_backend_current->framed && mode == AP_MODE_READBYTES) {
         if (lbs_backend_current->stream == 0
             || !lbs_frames_between(&connection->in)
-            || lbs_runtime_now() - lbs_backend_current->sent_at < PATIENCE) {
+            || lbs_clock_now() - lbs_backend_current->sent_at < PATIENCE) {
             return 0;
         }
         say_frame(f, bb);

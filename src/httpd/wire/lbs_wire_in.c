@@ -2,7 +2,7 @@
 /* lbs_wire_in.c - see lbs_wire_in.h. */
 #include "src/httpd/wire/lbs_wire_in.h"
 
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/wire/lbs_backend_int.h"
 #include "src/httpd/wire/lbs_wire_continue.h"
 #include "src/httpd/wire/lbs_wire_frames.h"
@@ -24,7 +24,7 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
                                    ap_input_mode_t mode, apr_off_t bytes)
 {
     lbs_connection_t *connection = f->ctx;
-    apr_time_t began = lbs_runtime_now();
+    apr_time_t began = lbs_clock_now();
     apr_interval_time_t whole;
     apr_status_t rv = apr_socket_timeout_get(connection->socket, &whole);
 
@@ -33,7 +33,7 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
     }
     for (;;) {
         apr_interval_time_t left =
-            whole < 0 ? SLICE : whole - (lbs_runtime_now() - began);
+            whole < 0 ? SLICE : whole - (lbs_clock_now() - began);
 
         if (left <= 0) {
             rv = APR_TIMEUP;
@@ -125,7 +125,7 @@ static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
 {
     lbs_connection_t *connection = f->ctx;
 
-    connection->used_at = lbs_runtime_now();
+    connection->used_at = lbs_clock_now();
     if (attempt == NULL) {
         return;
     }

@@ -2,7 +2,7 @@
 /* lbs_wire_out.c - see lbs_wire_out.h. */
 #include "src/httpd/wire/lbs_wire_out.h"
 
-#include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/wire/lbs_backend_int.h"
 #include "src/httpd/wire/lbs_wire_frames.h"
 
@@ -97,7 +97,7 @@ apr_status_t lbs_wire_out_sink(ap_filter_t *f, apr_bucket_brigade *bb)
 apr_status_t lbs_wire_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     lbs_connection_t *connection = f->ctx;
-    apr_time_t now = lbs_runtime_now();
+    apr_time_t now = lbs_clock_now();
     apr_status_t rv;
 
     if (connection->deaf) {
