@@ -11,6 +11,8 @@ MINUTES = 5
 FAULTS  = 20000
 DESTDIR =
 PREFIX  = /usr/local
+# A Debian package says /usr/share/zsh/vendor-completions.
+ZSH_DIR = $(PREFIX)/share/zsh/site-functions
 STATE   = /var/lib/apache2/lbsticky
 VERSION = 1.0
 NAME    = mod_lbsticky-$(VERSION)
@@ -232,7 +234,11 @@ install: all                   ## module, lbctl, directory of the state file; DE
 	install -D -m 644 -t '$(DESTDIR)$(HTTPD_MODULES)' $(SO)
 	install -D -m 644 -t '$(DESTDIR)$(HTTPD_HEADERS)' mod_lbsticky.h
 	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/bin' bin/lbctl
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/lbctl/LBCtl' share/lbctl/LBCtl/*.pm
 	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/man/man1' docs/lbctl.1
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+	    share/bash-completion/completions/lbctl
+	install -D -m 644 -t '$(DESTDIR)$(ZSH_DIR)' share/zsh/site-functions/_lbctl
 	install -d -m 700 '$(DESTDIR)$(STATE)'
 	@echo 'Load it with:' \
 	    'LoadModule lbsticky_module $(HTTPD_MODULES)/mod_lbsticky.so'

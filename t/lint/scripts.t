@@ -6,7 +6,7 @@ use lib 't/lib';
 use Test::More;
 use LBS::Source qw(files slurp none_of @PURE);
 
-my %check = (perl => 'perl -It/lib -c', sh => 'sh -n', bash => 'bash -n',
+my %check = (perl => 'perl -It/lib -Ishare/lbctl -c', sh => 'sh -n', bash => 'bash -n',
              python3 => q(/usr/bin/python3 -c 'import ast,sys; ast.parse(open(sys.argv[1]).read())'));
 my (@bad, %seen);
 for my $file (files(qr{^(?!fuzz/corpus/|docs/)})) {
