@@ -2,11 +2,12 @@
 /* lbs_inquiry.h - quick questions to a member that is suspected.
  *
  * A visitor was answered 5xx (lbs_suspect.h). Then the member is asked: ten
- * probes at most, some milliseconds apart, one at a time. The first good
- * answer ends the inquiry: the visitor's page was at fault. After the first
- * 5xx a well member of the pool is asked the same, once, as the control. Only
- * when that answers well do the suspect's 5xx count: what all members answer
- * to this probe says nothing of one.
+ * probes at most, some milliseconds apart; one at a time until the control
+ * (below) has answered well, then up to three at once. The first good answer
+ * ends the inquiry: the visitor's page was at fault. After the first 5xx a
+ * well member of the pool is asked the same, once, as the control. Only when
+ * that answers well do the suspect's 5xx count: what all members answer to
+ * this probe says nothing of one.
  *
  * Between two inquiries a member has its rest, so that a page that is always
  * broken costs its member two probes a second.
@@ -20,7 +21,7 @@
 #include <apr.h>
 
 #define LBS_INQUIRY_PROBES 10u    /* at most, in one inquiry */
-#define LBS_INQUIRY_APART_US 8000 /* between the beginnings of two probes */
+#define LBS_INQUIRY_APART_US 3000 /* between the beginnings of two probes */
 #define LBS_INQUIRY_REST_US                                                   \
     500000 /* between two inquiries; both times are                           \
               up to half as much again */

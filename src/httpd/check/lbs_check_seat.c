@@ -44,28 +44,49 @@ int lbs_check_seat_is_checked(const lbs_pool_t *pool)
     return pool->set.check->path != NULL;
 }
 
+static void init_errand(lbs_check_errand_t *errand, lbs_check_seat_t *seat,
+                        lbs_check_errand_kind_t kind)
+{
+    errand->seat = seat;
+    errand->kind = kind;
+}
+
 void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
                          const lbs_member_t *m, const lbs_check_conf_t *conf,
                          const lbs_check_tls_t *tls)
 {
+    int i;
+
     memset(seat, 0, sizeof(*seat));
     seat->pool = pool;
     seat->member = m;
     seat->conf = conf;
     seat->tls = tls;
     seat->kind = lbs_check_request_probe(pool, m);
-    seat->reach.seat = seat;
-    seat->probe.seat = seat;
+    init_errand(&seat->reach, seat, LBS_CHECK_ERRAND_REACH);
+    init_errand(&seat->probe, seat, LBS_CHECK_ERRAND_PROBE);
+    for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
+        init_errand(&seat->more[i], seat, LBS_CHECK_ERRAND_MORE);
+    }
     seat->next = seat;
     lbs_probe_set_kind(&m->record->probe, seat->kind);
 }
 
+static void reset_errand(lbs_check_errand_t *errand)
+{
+    errand->described = 0;
+    errand->call = NULL;
+}
+
 void lbs_check_seat_reset(lbs_check_seat_t *seat)
 {
-    seat->reach.described = 0;
-    seat->reach.call = NULL;
-    seat->probe.described = 0;
-    seat->probe.call = NULL;
+    int i;
+
+    reset_errand(&seat->reach);
+    reset_errand(&seat->probe);
+    for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
+        reset_errand(&seat->more[i]);
+    }
     memset(&seat->inquiry, 0, sizeof(seat->inquiry));
 }
 
@@ -211,6 +232,41 @@ static int begin_control(lbs_check_seat_t *seat, apr_pool_t *memory,
     return 0;
 }
 
+/* Once it is known that a well member answers the same otherwise.
+ * @return errands begun */
+static int begin_more(lbs_check_seat_t *seat, apr_pool_t *memory, CURLM *multi,
+                      apr_uint64_t now)
+{
+    int i;
+
+    for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
+        lbs_check_errand_t *errand = &seat->more[i];
+
+        if (errand->call == NULL) {
+            errand->began = now;
+            return start(errand, LBS_CHECK_REQUEST_PROBE, &probing, memory,
+                         multi);
+        }
+    }
+    return 0;
+}
+
+/* @return errands begun */
+static int ask_suspect(lbs_check_seat_t *seat, apr_pool_t *memory,
+                       CURLM *multi, apr_uint64_t now)
+{
+    if (seat->probe.call != NULL) {
+        return seat->inquiry.control == LBS_INQUIRY_CLEARED
+                   ? begin_more(seat, memory, multi, now)
+                   : 0;
+    }
+    if (!begin_probe(seat, 1, memory, multi, now)) {
+        return 0;
+    }
+    seat->probe.asks_suspect = 1;
+    return 1;
+}
+
 /* @return errands begun */
 static int inquire(lbs_check_seat_t *seat, apr_pool_t *memory, CURLM *multi,
                    apr_uint64_t now)
@@ -222,8 +278,7 @@ static int inquire(lbs_check_seat_t *seat, apr_pool_t *memory, CURLM *multi,
         return 0;
     }
     if (lbs_inquiry_is_due(&seat->inquiry, suspected, any(), now)
-        && begin_probe(seat, 1, memory, multi, now)) {
-        seat->probe.asks_suspect = 1;
+        && ask_suspect(seat, memory, multi, now)) {
         lbs_inquiry_asked(&seat->inquiry, any(), now);
         begun = 1;
     }
@@ -277,7 +332,7 @@ static void hear(const lbs_check_errand_t *errand, lbs_inquiry_found_t found,
 {
     lbs_check_seat_t *suspect = errand->suspect;
 
-    if (errand->asks_suspect) {
+    if (errand->asks_suspect || errand->kind == LBS_CHECK_ERRAND_MORE) {
         hear_suspect(errand->seat, found, now);
     }
     if (suspect != NULL) {
@@ -302,10 +357,7 @@ static int begin_checked(lbs_check_seat_t *seat, apr_pool_t *memory,
     if (seat->probe.call == NULL && seat->kind != LBS_PROBE_NEVER) {
         begun += begin_probe(seat, 0, memory, multi, now);
     }
-    if (seat->probe.call == NULL) {
-        begun += inquire(seat, memory, multi, now);
-    }
-    return begun;
+    return begun + inquire(seat, memory, multi, now);
 }
 
 static void hurry(const lbs_check_seat_t *seat, apr_uint64_t now)
@@ -327,9 +379,11 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
     if (seat->conf != NULL) {
         return begin_checked(seat, memory, multi, now);
     }
-    if (seat->kind == LBS_PROBE_NEVER || seat->reach.call != NULL
-        || seat->probe.call != NULL) {
+    if (seat->kind == LBS_PROBE_NEVER || seat->reach.call != NULL) {
         return 0;
+    }
+    if (seat->probe.call != NULL) {
+        return inquire(seat, memory, multi, now);
     }
     if (lbs_member_record_in_doubt(m->record, m->gauge)) {
         hurry(seat, now);
@@ -410,7 +464,7 @@ void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi)
     lbs_probe_found_t found;
     lbs_inquiry_found_t answer;
 
-    if (errand == &seat->probe) {
+    if (errand->kind != LBS_CHECK_ERRAND_REACH) {
         text[0] = '\0';
         result.connected = lbs_check_call_is_connected(errand->call);
     }
@@ -422,27 +476,40 @@ void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi)
     answer = answer_of(errand, found);
     lbs_check_call_end(multi, errand->call);
     errand->call = NULL;
-    if (errand == &seat->probe) {
+    if (errand->kind == LBS_CHECK_ERRAND_REACH) {
+        finish_reach(errand, &result, found, now);
+        return;
+    }
+    if (errand->kind == LBS_CHECK_ERRAND_PROBE) {
         lbs_probe_end(&seat->member->record->probe, errand->ticket, found,
                       now);
-        hear(errand, answer, now);
     }
-    else {
-        finish_reach(errand, &result, found, now);
+    hear(errand, answer, now);
+}
+
+/* @return 1 if it was under way */
+static int end_errand(lbs_check_errand_t *errand, CURLM *multi)
+{
+    if (errand->call == NULL) {
+        return 0;
     }
+    lbs_check_call_end(multi, errand->call);
+    errand->call = NULL;
+    return 1;
 }
 
 void lbs_check_seat_give_up(lbs_check_seat_t *seat, CURLM *multi)
 {
-    if (seat->reach.call != NULL) {
-        lbs_check_call_end(multi, seat->reach.call);
-        seat->reach.call = NULL;
+    int i;
+
+    if (end_errand(&seat->reach, multi)) {
         lbs_check_drop(&seat->member->record->check, seat->reach.ticket);
     }
-    if (seat->probe.call != NULL) {
-        lbs_check_call_end(multi, seat->probe.call);
-        seat->probe.call = NULL;
+    if (end_errand(&seat->probe, multi)) {
         lbs_probe_drop(&seat->member->record->probe, seat->probe.ticket);
+    }
+    for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
+        (void)end_errand(&seat->more[i], multi);
     }
 }
 

@@ -10,7 +10,8 @@
  *
  * A suspect (lbs_suspect.h) is probed out of turn, and a well member of the
  * pool once beside it: the seats of a pool are a ring, in which the next one
- * that is well is taken as the control.
+ * that is well is taken as the control. When the control has answered well the
+ * suspect is asked by three at a time, so that fewer visitors meet it.
  *
  * Seats belong to the thread that checks; members are shared.
  */
@@ -24,8 +25,17 @@
 
 typedef struct lbs_check_seat_t lbs_check_seat_t;
 
+#define LBS_CHECK_SEAT_MORE 2 /* probes of a suspect beside the first */
+
+typedef enum lbs_check_errand_kind_t {
+    LBS_CHECK_ERRAND_REACH, /* the check, or a connection */
+    LBS_CHECK_ERRAND_PROBE,
+    LBS_CHECK_ERRAND_MORE /* one more probe, of a suspect; it has no ticket */
+} lbs_check_errand_kind_t;
+
 typedef struct lbs_check_errand_t {
     lbs_check_seat_t *seat;
+    lbs_check_errand_kind_t kind;
     int described; /* the request is */
     lbs_check_request_t request;
     apr_uint64_t ticket; /* while call is not NULL */
@@ -44,6 +54,7 @@ struct lbs_check_seat_t {
     lbs_probe_kind_t kind;
     lbs_check_errand_t reach;
     lbs_check_errand_t probe;
+    lbs_check_errand_t more[LBS_CHECK_SEAT_MORE];
     lbs_inquiry_t inquiry;
     lbs_check_seat_t *next; /* of the pool's, in a ring */
 };

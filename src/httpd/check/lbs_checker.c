@@ -24,7 +24,7 @@
 #define STEP_MS 100 /* how long a due check may wait for its begin */
 #define PAUSE_MS 20 /* between two looks for due ones */
 #define BELL_MS 20  /* between two looks for new suspects */
-#define HOT_MS 4    /* while a suspect is asked */
+#define HOT_MS 2    /* while a suspect is asked */
 #define LIVELY APR_USEC_PER_SEC /* since the last visitor's request */
 #define OUTSTANDING_MAX 256     /* checks at once: each takes a descriptor */
 
