@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "src/base/lbs_assert.h"
-#include "src/state/lbs_record_int.h"
 #include "src/state/lbs_snapshot_int.h"
 #include "src/table/lbs_image.h"
 
@@ -40,81 +39,37 @@ void lbs_journal_begin(lbs_journal_t *journal, const unsigned char *image,
     journal->before = lbs_bytes_get64(image + len - LBS_SNAPSHOT_CHECK_LEN);
 }
 
-/* A section is worth its head only if something is in it. */
-static void close_section(lbs_writer_t *w, apr_size_t start, int wanted)
+/* @return 1, and take its hash down, if the record is not as last written */
+static int has_changed(apr_uint64_t *last, const unsigned char *bytes,
+                       apr_size_t len)
 {
-    if (wanted) {
-        lbs_snapshot_end_section(w, start);
-    }
-    else {
-        w->len = start - LBS_SNAPSHOT_SECTION_HEAD;
-    }
-}
+    apr_uint64_t hash = lbs_hash_bytes(&lbs_snapshot_key, bytes, len) | 1;
+    int changed = *last != hash;
 
-/* Keep the record from `start` on if it is not as it was last written. */
-static apr_uint32_t keep_record(lbs_writer_t *w, apr_size_t start,
-                                apr_uint64_t *last)
-{
-    apr_uint64_t hash =
-        lbs_hash_bytes(&lbs_snapshot_key, w->bytes + start, w->len - start)
-        | 1;
-
-    if (*last == hash) {
-        w->len = start;
-        return 0;
-    }
     *last = hash;
-    return 1;
+    return changed;
 }
 
-static void put_pools(lbs_journal_t *journal, lbs_writer_t *w,
-                      const lbs_registry_t *reg)
+typedef struct changed_t {
+    lbs_journal_t *journal;
+    unsigned char *there; /* out: 1 for each slot that is a member's */
+} changed_t;
+
+static int wants_pool(void *baton, apr_uint32_t slot,
+                      const unsigned char *bytes, apr_size_t len)
 {
-    lbs_codec_t codec = {w, NULL, &lbs_record_dims};
-    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_POOLS);
-    apr_uint32_t slot = LBS_REGISTRY_NONE;
-    apr_uint32_t count = 0;
-    lbs_saved_pool_t record;
+    changed_t *changed = baton;
 
-    lbs_writer_add32(w, 0);
-    while ((slot = lbs_registry_next_pool(reg, slot)) != LBS_REGISTRY_NONE) {
-        apr_size_t at = w->len;
-
-        lbs_record_take_pool(&record, reg, slot);
-        if (lbs_record_pool_is_sound(&record)) {
-            lbs_record_code_pool(&codec, &record);
-            count += keep_record(w, at, &journal->pool[slot]);
-        }
-    }
-    lbs_snapshot_put_count(w, start, count);
-    close_section(w, start, count != 0);
+    return has_changed(&changed->journal->pool[slot], bytes, len);
 }
 
-/* @param there  out: 1 for each slot that is a member's */
-static void put_members(lbs_journal_t *journal, lbs_writer_t *w,
-                        const lbs_registry_t *reg, const lbs_clock_t *now,
-                        unsigned char *there)
+static int wants_member(void *baton, apr_uint32_t slot,
+                        const unsigned char *bytes, apr_size_t len)
 {
-    lbs_codec_t codec = {w, NULL, &lbs_record_dims};
-    apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_MEMBERS);
-    apr_uint32_t slot = LBS_REGISTRY_NONE;
-    apr_uint32_t count = 0;
-    lbs_saved_member_t record;
+    changed_t *changed = baton;
 
-    lbs_writer_add32(w, 0);
-    while ((slot = lbs_registry_next_member(reg, LBS_REGISTRY_NONE, slot))
-           != LBS_REGISTRY_NONE) {
-        apr_size_t at = w->len;
-
-        lbs_record_take_member(&record, reg, slot, now);
-        if (lbs_record_member_is_sound(&record)) {
-            lbs_record_code_member(&codec, &record);
-            count += keep_record(w, at, &journal->member[slot]);
-            there[slot] = 1;
-        }
-    }
-    lbs_snapshot_put_count(w, start, count);
-    close_section(w, start, count != 0);
+    changed->there[slot] = 1;
+    return has_changed(&changed->journal->member[slot], bytes, len);
 }
 
 static void put_gone(lbs_journal_t *journal, lbs_writer_t *w,
@@ -133,18 +88,21 @@ static void put_gone(lbs_journal_t *journal, lbs_writer_t *w,
         }
     }
     lbs_snapshot_put_count(w, start, count);
-    close_section(w, start, count != 0);
+    lbs_snapshot_end_section(w, start, count != 0);
 }
 
 static void put_registry(lbs_journal_t *journal, lbs_writer_t *w,
                          const lbs_snapshot_t *from, const lbs_clock_t *now)
 {
     unsigned char there[LBS_REGISTRY_MEMBERS] = {0};
+    changed_t changed = {journal, there};
+    lbs_snapshot_choice_t pools = {wants_pool, &changed};
+    lbs_snapshot_choice_t members = {wants_member, &changed};
     apr_uint64_t orders =
         from->forgotten != NULL ? lbs_forgotten_count(from->forgotten) : 0;
 
-    put_pools(journal, w, from->reg);
-    put_members(journal, w, from->reg, now, there);
+    lbs_snapshot_put_pools(w, from->reg, &pools);
+    lbs_snapshot_put_members(w, from->reg, now, &members);
     put_gone(journal, w, there);
     if (orders != 0 && journal->forgotten != orders + 1) {
         lbs_snapshot_put_forgotten(w, from->forgotten);
@@ -200,7 +158,7 @@ static int put_table(lbs_journal_t *journal, lbs_writer_t *w,
         journal->from = first + 64;
         room = w->room - w->len >= GROUP_MOST + TAIL_MOST;
     }
-    close_section(w, start, w->len != empty);
+    lbs_snapshot_end_section(w, start, w->len != empty);
     return room;
 }
 

@@ -51,9 +51,12 @@ apr_size_t lbs_snapshot_begin_section(lbs_writer_t *w, apr_uint32_t tag)
     return w->len;
 }
 
-void lbs_snapshot_end_section(lbs_writer_t *w, apr_size_t start)
+void lbs_snapshot_end_section(lbs_writer_t *w, apr_size_t start, int wanted)
 {
-    if (w->len <= w->room) {
+    if (!wanted) {
+        w->len = start - LBS_SNAPSHOT_SECTION_HEAD;
+    }
+    else if (w->len <= w->room) {
         lbs_bytes_put64(w->bytes + start - 8, w->len - start);
     }
 }
@@ -75,10 +78,32 @@ static void put_dims(lbs_writer_t *w)
     lbs_writer_add32(w, lbs_record_dims.counts);
     lbs_writer_add32(w, lbs_record_dims.bounds);
     lbs_writer_add32(w, lbs_record_dims.readers);
-    lbs_snapshot_end_section(w, start);
+    lbs_snapshot_end_section(w, start, 1);
 }
 
-static void put_pools(lbs_writer_t *w, const lbs_registry_t *reg)
+/* Take back the record that begins at `at` unless it is chosen. @return 1: it
+ * stays */
+static apr_uint32_t keep_record(lbs_writer_t *w, apr_size_t at,
+                                apr_uint32_t slot,
+                                const lbs_snapshot_choice_t *choice)
+{
+    if (choice == NULL || w->len > w->room
+        || choice->wants(choice->baton, slot, w->bytes + at, w->len - at)) {
+        return 1;
+    }
+    w->len = at;
+    return 0;
+}
+
+static void end_records(lbs_writer_t *w, apr_size_t start, apr_uint32_t count,
+                        const lbs_snapshot_choice_t *choice)
+{
+    lbs_snapshot_put_count(w, start, count);
+    lbs_snapshot_end_section(w, start, choice == NULL || count != 0);
+}
+
+void lbs_snapshot_put_pools(lbs_writer_t *w, const lbs_registry_t *reg,
+                            const lbs_snapshot_choice_t *choice)
 {
     lbs_codec_t codec = {w, NULL, &lbs_record_dims};
     apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_POOLS);
@@ -88,19 +113,20 @@ static void put_pools(lbs_writer_t *w, const lbs_registry_t *reg)
 
     lbs_writer_add32(w, 0);
     while ((slot = lbs_registry_next_pool(reg, slot)) != LBS_REGISTRY_NONE) {
+        apr_size_t at = w->len;
+
         lbs_record_take_pool(&record, reg, slot);
         if (lbs_record_pool_is_sound(&record)) {
             lbs_record_code_pool(&codec, &record);
-            count++;
+            count += keep_record(w, at, slot, choice);
         }
     }
-    lbs_snapshot_put_count(w, start, count);
-    lbs_snapshot_end_section(w, start);
+    end_records(w, start, count, choice);
 }
 
-/* Also of removed members: sessions may name them, and they may come back. */
-static void put_members(lbs_writer_t *w, const lbs_registry_t *reg,
-                        const lbs_clock_t *now)
+void lbs_snapshot_put_members(lbs_writer_t *w, const lbs_registry_t *reg,
+                              const lbs_clock_t *now,
+                              const lbs_snapshot_choice_t *choice)
 {
     lbs_codec_t codec = {w, NULL, &lbs_record_dims};
     apr_size_t start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_MEMBERS);
@@ -111,15 +137,16 @@ static void put_members(lbs_writer_t *w, const lbs_registry_t *reg,
     lbs_writer_add32(w, 0);
     while ((slot = lbs_registry_next_member(reg, LBS_REGISTRY_NONE, slot))
            != LBS_REGISTRY_NONE) {
+        apr_size_t at = w->len;
+
         lbs_record_take_member(&record, reg, slot, now);
         /* A slot that was just freed is left out: no session names it. */
         if (lbs_record_member_is_sound(&record)) {
             lbs_record_code_member(&codec, &record);
-            count++;
+            count += keep_record(w, at, slot, choice);
         }
     }
-    lbs_snapshot_put_count(w, start, count);
-    lbs_snapshot_end_section(w, start);
+    end_records(w, start, count, choice);
 }
 
 static apr_uint32_t put_forgotten_members(lbs_writer_t *w,
@@ -170,7 +197,7 @@ void lbs_snapshot_put_forgotten(lbs_writer_t *w,
     middle = w->len;
     lbs_writer_add32(w, 0);
     lbs_snapshot_put_count(w, middle, put_forgotten_sessions(w, forgotten));
-    lbs_snapshot_end_section(w, start);
+    lbs_snapshot_end_section(w, start, 1);
 }
 
 static void put_chunk(lbs_writer_t *w, const apr_uint64_t *words,
@@ -215,7 +242,7 @@ static int put_table(lbs_writer_t *w, const lbs_table_t *table,
         (void)lbs_image_export(table, at, chunk, count); /* is within */
         put_chunk(w, chunk, count);
     }
-    lbs_snapshot_end_section(w, start);
+    lbs_snapshot_end_section(w, start, 1);
     return 1;
 }
 
@@ -293,8 +320,8 @@ apr_status_t lbs_snapshot_encode(const lbs_snapshot_t *from,
 
     lbs_assert(from->count >= 0 && from->count <= LBS_SNAPSHOT_TABLES);
     put_dims(&w);
-    put_pools(&w, from->reg);
-    put_members(&w, from->reg, now);
+    lbs_snapshot_put_pools(&w, from->reg, NULL);
+    lbs_snapshot_put_members(&w, from->reg, now, NULL);
     lbs_snapshot_put_forgotten(&w, from->forgotten);
     for (i = 0; i < from->count; i++) {
         if (!put_table(&w, from->tables[i], from->give_up)) {

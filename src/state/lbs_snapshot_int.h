@@ -56,6 +56,7 @@
 
 #include "src/base/lbs_hash.h"
 #include "src/state/lbs_bytes_int.h"
+#include "src/state/lbs_registry.h"
 #include "src/table/lbs_forgotten.h"
 
 /* Not a secret: the check finds damage, mode 0600 keeps forgers out. */
@@ -92,12 +93,32 @@ static const lbs_hash_key_t lbs_snapshot_key = {"lbs state file."};
 /** Begin a section. @return where its contents begin, for the end */
 apr_size_t lbs_snapshot_begin_section(lbs_writer_t *w, apr_uint32_t tag);
 
-/** End it: its length is known. */
-void lbs_snapshot_end_section(lbs_writer_t *w, apr_size_t start);
+/** End it: its length is known. @param wanted  0: take it back, head and all
+ */
+void lbs_snapshot_end_section(lbs_writer_t *w, apr_size_t start, int wanted);
 
 /** Write a count that is known only now, where it belongs. */
 void lbs_snapshot_put_count(lbs_writer_t *w, apr_size_t at,
                             apr_uint32_t count);
+
+/* Which records are written. NULL: all. */
+typedef struct lbs_snapshot_choice_t {
+    /** @return 1: the record of this slot, so many bytes, is to stay */
+    int (*wants)(void *baton, apr_uint32_t slot, const unsigned char *bytes,
+                 apr_size_t len);
+    void *baton;
+} lbs_snapshot_choice_t;
+
+/** Write the section of pools; with a choice of which none stays, no section.
+ */
+void lbs_snapshot_put_pools(lbs_writer_t *w, const lbs_registry_t *reg,
+                            const lbs_snapshot_choice_t *choice);
+
+/** The same of members, those included that were removed: sessions may name
+ * them, and they may come back. */
+void lbs_snapshot_put_members(lbs_writer_t *w, const lbs_registry_t *reg,
+                              const lbs_clock_t *now,
+                              const lbs_snapshot_choice_t *choice);
 
 /** Write the section of forgotten sessions; none, if nothing was forgotten. */
 void lbs_snapshot_put_forgotten(lbs_writer_t *w,
