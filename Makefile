@@ -24,11 +24,11 @@ PURE_SRC  = $(sort $(foreach room,$(PURE),$(wildcard src/$(room)/*.c)))
 MOD_SRC   = mod_lbsticky.c $(sort $(wildcard src/*/*.c src/*/*/*.c))
 UNIT_SRC  = $(sort $(wildcard t/unit/*/*.c))
 TOOL_SRC  = $(sort $(wildcard t/tools/*.c))
-LOAD_SRC  = $(sort $(wildcard t/preload/*.c))
+LOAD_SRC  = $(sort $(wildcard t/preload/*.c t/modules/*.c))
 FUZZ_SRC  = $(sort $(wildcard fuzz/fuzz_*.c))
 BENCH_SRC = $(sort $(wildcard bench/bench_*.c bench/sim_*.c))
 C_FILES   = $(sort $(wildcard *.[ch] src/*/*.[ch] src/*/*/*.[ch] t/unit/*.h t/unit/*/*.[ch] \
-                              t/tools/*.c t/preload/*.[ch] fuzz/*.[ch] bench/*.[ch]))
+                              t/tools/*.c t/preload/*.[ch] t/modules/*.c fuzz/*.[ch] bench/*.[ch]))
 
 ASSETS    = $(sort $(wildcard src/view/assets/*))
 
@@ -127,8 +127,8 @@ $(LIB): $(PURE_OBJ) $(B)/objects
 $(UNIT_BIN) $(TOOL_SRC:%.c=$(B)/%) $(BENCH_BIN): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LINK) $(CC) $(EXTRA) -o $@ $< $(LIB) $(TEST_LIBS)
 
-# For LD_PRELOAD, in front of an httpd that is to be tested.
-$(B)/t/preload/%.so: $(B)/t/preload/%.o
+# Loaded into an httpd that is tested: by LD_PRELOAD, or as a module of it.
+$(LOAD_SRC:%.c=$(B)/%.so): $(B)/%.so: $(B)/%.o
 	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $< -Wl,--as-needed -ldl -ljansson
 
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(LIB)
@@ -259,5 +259,5 @@ clean:                         ## remove all build products
 	rm -rf build
 
 -include $(wildcard $(B)/*.d $(B)/src/*/*.d $(B)/src/*/*/*.d $(B)/t/unit/*/*.d \
-                    $(B)/t/tools/*.d $(B)/t/preload/*.d $(B)/fuzz/*.d \
+                    $(B)/t/tools/*.d $(B)/t/preload/*.d $(B)/t/modules/*.d $(B)/fuzz/*.d \
                     $(B)/bench/*.d)

@@ -8,7 +8,7 @@
  *     lbsticky_answer_t answer;
  *
  *     ask = APR_RETRIEVE_OPTIONAL_FN(lbsticky_answer);
- *     if (ask != NULL && ask(r, &answer) == OK) {
+ *     if (ask != NULL && ask(r, &answer, sizeof(answer)) == OK) {
  *         ... answer.member, answer.decision ...
  *     }
  *
@@ -23,7 +23,9 @@
 
 #define LBSTICKY_VERSION "1.0"
 
-/* All texts live as long as the request; none is NULL. */
+/* All texts live as long as the request; none is NULL, but where the module
+ * that is loaded is older than this header and does not know the field. Later
+ * versions add fields at the end and change none. */
 typedef struct lbsticky_answer_t {
     const char *pool;     /* its name, without balancer:// */
     const char *member;   /* route, else URL, of the member chosen; "" */
@@ -37,10 +39,14 @@ typedef struct lbsticky_answer_t {
  * What was decided for a request.
  *
  * @param r  a request; asked for from the handler's phase on
- * @param answer  out: written only on OK
+ * @param answer  out: written only on OK, and no further than `size`
+ * @param size  sizeof(lbsticky_answer_t), as the caller was built: the module
+ *              that is loaded may know fewer fields, which are zero then, or
+ *              more, which are left out
  * @return OK; DECLINED: the request is not for a pool that LBSticky governs
  */
 APR_DECLARE_OPTIONAL_FN(int, lbsticky_answer,
-                        (request_rec * r, lbsticky_answer_t *answer));
+                        (request_rec * r, lbsticky_answer_t *answer,
+                         apr_size_t size));
 
 #endif

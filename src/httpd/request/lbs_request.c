@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 #include <http_config.h>
+#include <string.h>
 
 #include "src/httpd/decide/lbs_decide.h"
 #include "src/httpd/shared/lbs_clock.h"
@@ -134,24 +135,41 @@ static const char *source_of(const lbs_request_t *req)
                : "";
 }
 
-int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer)
+static const char *member_of(const lbs_request_t *req)
+{
+    const lbs_member_t *m;
+
+    if (req->choice.member == LBS_NO_MEMBER) {
+        return "";
+    }
+    m = &req->pool->member[req->choice.member];
+    return *m->route ? m->route : m->name;
+}
+
+static lbsticky_answer_t answer_of(const lbs_request_t *req)
+{
+    return (lbsticky_answer_t){
+        .pool = req->pool->name,
+        .member = member_of(req),
+        .decision = lbs_decision_name(req->choice.decision),
+        .reason = lbs_reason_name(req->choice.reason),
+        .source = source_of(req),
+        .attempts = req->attempts,
+    };
+}
+
+int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer,
+                       apr_size_t size)
 {
     const lbs_request_t *req = lbs_request_of(r);
+    lbsticky_answer_t known;
 
     if (req == NULL) {
         return DECLINED;
     }
-    answer->pool = req->pool->name;
-    answer->member = "";
-    if (req->choice.member != LBS_NO_MEMBER) {
-        const lbs_member_t *m = &req->pool->member[req->choice.member];
-
-        answer->member = *m->route ? m->route : m->name;
-    }
-    answer->decision = lbs_decision_name(req->choice.decision);
-    answer->reason = lbs_reason_name(req->choice.reason);
-    answer->source = source_of(req);
-    answer->attempts = req->attempts;
+    known = answer_of(req);
+    memset(answer, 0, size);
+    memcpy(answer, &known, size < sizeof(known) ? size : sizeof(known));
     return OK;
 }
 
@@ -265,9 +283,8 @@ static void put_all(request_rec *r, const lbs_request_t *req)
 {
     apr_table_t *env = r->subprocess_env;
     put_t *put = find_put(env);
-    lbsticky_answer_t answer;
+    lbsticky_answer_t answer = answer_of(req);
 
-    (void)lbs_request_answer(r, &answer);
     put(env, "LBSTICKY_POOL", answer.pool);
     put(env, "LBSTICKY_MEMBER", answer.member);
     put(env, "LBSTICKY_DECISION", answer.decision);

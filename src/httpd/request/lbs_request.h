@@ -156,6 +156,7 @@ void lbs_request_count(lbs_request_t *req);
 void lbs_request_settle(request_rec *r, lbs_request_t *req);
 
 /** See lbsticky_answer in mod_lbsticky.h. */
-int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer);
+int lbs_request_answer(request_rec *r, lbsticky_answer_t *answer,
+                       apr_size_t size);
 
 #endif
