@@ -90,7 +90,7 @@ subtest 'with httpd reloaded in the middle' => sub {
 };
 # The one refused form is on the console, as every failed request is.
 is_deeply [grep { !/status of 400/ } $b->console], [], 'the console is empty';
-$b->finish;
+$b->kill;
 
 subtest 'without scripts' => sub {
     my $plain = LBS::Page->new(members => 2, conf => 'LBStickyAdmin on',

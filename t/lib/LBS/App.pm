@@ -25,19 +25,18 @@ use File::Copy qw(copy);
 use File::Path qw(make_path);
 use IO::Socket::INET;
 use POSIX ();
-use Scalar::Util qw(weaken);
 use Test::More ();
 use Time::HiRes qw(time sleep);
 use LBS::Jar;
 use LBS::Ports;
 use LBS::Proc qw(children_of slurp wait_gone);
+use parent 'LBS::Started';
 
 our @EXPORT = qw(row needs in_path node_modules node kept_sessions
                  killed_stream);
-my %alive;
 
 sub start ($class, %o) {
-    my $self = bless {owner => $$, port => $o{port} // LBS::Ports::free(),
+    my $self = bless {port => $o{port} // LBS::Ports::free(),
                       name => $o{name}, patience => $o{patience} // 20}, $class;
     my $log = $self->{log} = "$o{dir}/$o{name}.log";
     my $pid = fork // die "fork: $!";
@@ -52,10 +51,7 @@ sub start ($class, %o) {
         exec qw(setpriv --pdeathsig KILL --),
             map { s/\@PORT\@/$self->{port}/gr } @{$o{command}} or POSIX::_exit(127);
     }
-    $self->{pid} = $pid;
-    $alive{$self} = $self;
-    weaken $alive{$self};
-    return $self;
+    return $self->started($pid);
 }
 
 sub port ($self) { return $self->{port} }
@@ -75,24 +71,12 @@ sub ready ($self) {
 
 # Its whole session of processes, at once.
 sub kill ($self) {
-    return if $self->{owner} != $$ || !$self->{pid};
-    my $pid = delete $self->{pid};
+    my $pid = $self->ended // return;
     my @all = ($pid, children_of($pid));
     kill KILL => -$pid, @all;
     waitpid $pid, 0;
     wait_gone(time + 5, @all);
     return;
-}
-
-sub DESTROY ($self) {
-    local ($?, $@, $!);
-    $self->kill;
-    return;
-}
-
-END {
-    local $?;
-    $_ && $_->kill for values %alive;
 }
 
 # --- what there is ---------------------------------------------------------

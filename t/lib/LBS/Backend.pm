@@ -45,12 +45,10 @@ use v5.36;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
-use Scalar::Util qw(weaken);
 use Socket;
 use LBS::Backend::Server;
 use LBS::Ports;
 
-my %process;    # pid => weak reference, for the end of the test
 my $json = JSON::PP->new->latin1->canonical;
 my $serial = 0;
 
@@ -70,8 +68,6 @@ sub many ($class, $count, %o) {
     my $process = LBS::Backend::Process->start(
         map { {name => $_->{name}, addr => $_->{addr}, port => $_->{port}} }
         @list);
-    $process{$process->{pid}} = $process;
-    weaken $process{$process->{pid}};
     for my $i (0 .. $#list) {
         @{$list[$i]}{qw(process index)} = ($process, $i);
     }
@@ -114,12 +110,13 @@ sub clear ($self)    { return $self->ask('clear') }
 # The whole process (all ports of many()): frozen, woken, killed.
 sub pause ($self)  { return kill STOP => $self->pid }
 sub resume ($self) { return kill CONT => $self->pid }
-sub kill ($self)   { return $self->{process}->stop }
+sub kill ($self)   { return $self->{process}->kill }
 
 package LBS::Backend::Process;
 use v5.36;
 
 use Time::HiRes ();
+use parent 'LBS::Started';
 
 sub start ($class, @servers) {
     CORE::socketpair my $ours, my $theirs, Socket::AF_UNIX,
@@ -139,7 +136,7 @@ sub start ($class, @servers) {
     close $theirs;
     close $_->{listener} for @servers;
     $ours->autoflush(1);
-    return bless {pid => $pid, control => $ours, owner => $$}, $class;
+    return (bless {control => $ours}, $class)->started($pid);
 }
 
 sub ask ($self, $what, @args) {
@@ -154,27 +151,16 @@ sub ask ($self, $what, @args) {
 }
 
 # The server ends by itself when its control socket closes.
-sub stop ($self) {
-    return if !$self->{control} || $self->{owner} != $$;
+sub kill ($self) {
+    my $pid = $self->ended // return;
     close delete $self->{control};
-    kill CONT => $self->{pid};
+    kill CONT => $pid;
     for (1 .. 100) {
-        return if waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
-        kill KILL => $self->{pid} if $_ == 20;
+        return if waitpid($pid, POSIX::WNOHANG()) != 0;
+        kill KILL => $pid if $_ == 20;
         Time::HiRes::sleep(0.01);
     }
     return;
-}
-
-sub DESTROY ($self) {
-    local ($?, $@, $!);
-    $self->stop;
-    return;
-}
-
-END {
-    local $?;
-    $_ && $_->stop for values %process;
 }
 
 1;

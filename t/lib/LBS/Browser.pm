@@ -17,13 +17,12 @@ use HTTP::Tiny;
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 use POSIX qw(WNOHANG);
-use Scalar::Util qw(weaken);
 use Time::HiRes qw(time sleep);
 use LBS::Ports;
+use parent 'LBS::Started';
 
 use constant ELEMENT => 'element-6066-11e4-a52e-4f735466cecf';
 my $json = JSON::PP->new->utf8->allow_nonref;
-my %alive;
 
 # Nothing to test with: a reason to skip, undef when there is a browser.
 sub missing ($class) {
@@ -37,12 +36,10 @@ sub missing ($class) {
 # args: more arguments for Chromium; javascript => 0 switches it off;
 # wait: seconds to look for an element (5).
 sub new ($class, %o) {
-    my $self = bless {port => LBS::Ports::free(), owner => $$,
+    my $self = bless {port => LBS::Ports::free(),
                       wait => $o{wait} // 5, http => HTTP::Tiny->new(timeout => 30),
                       dir => File::Temp->newdir('lbs-browser-XXXXXX', TMPDIR => 1)},
         $class;
-    $alive{$self} = $self;
-    weaken $alive{$self};
     $self->start_driver;
     my @args = ('--headless=new', '--disable-gpu', '--disable-dev-shm-usage',
                 '--no-first-run', '--disable-background-networking',
@@ -69,7 +66,7 @@ sub start_driver ($self) {
         exec qw(setpriv --pdeathsig TERM -- chromedriver),
             "--port=$self->{port}" or POSIX::_exit(127);
     }
-    $self->{pid} = $pid;
+    $self->started($pid);
     for (1 .. 200) {
         return if eval { $self->ask(GET => '/status')->{ready} };
         sleep 0.05;
@@ -168,10 +165,9 @@ sub screenshot ($self, $file) {
     return close $f;
 }
 
-sub finish ($self) {
-    return if $self->{owner} != $$ || !$self->{pid};
+sub kill ($self) {
+    my $pid = $self->ended // return;
     eval { $self->ask(DELETE => $self->{session}) } if $self->{session};
-    my $pid = delete $self->{pid};
     kill TERM => -$pid;
     for (1 .. 100) {
         last if waitpid($pid, WNOHANG) != 0;
@@ -179,17 +175,6 @@ sub finish ($self) {
     }
     kill KILL => -$pid;
     return;
-}
-
-sub DESTROY ($self) {
-    local ($?, $@, $!);
-    $self->finish;
-    return;
-}
-
-END {
-    local $?;
-    $_ && $_->finish for values %alive;
 }
 
 1;

@@ -7,9 +7,8 @@
 #
 # The answer is 200, X-Backend: NAME, Set-Cookie: gw=NAME, and JSON: backend,
 # method, uri, cookie (undef without one), body_length, body_sha256, connection
-# (another number for each). One process
-# per connection, blocking: these are for small numbers. requests() are the
-# descriptions of all complete requests.
+# (another number for each). requests() are the descriptions of all complete
+# requests.
 #
 # The query says how to behave, with `at=NAME` only there:
 #   status=N         status of the answer
@@ -24,103 +23,26 @@ package LBS::Gateway;
 use v5.36;
 
 use Digest::SHA qw(sha256_hex);
-use File::Temp ();
-use IO::Socket::INET;
 use JSON::PP ();
-use POSIX ();
-use Scalar::Util qw(weaken);
 use Socket qw(SOL_SOCKET SO_LINGER);
-use LBS::Ports;
+use LBS::Fake qw(take give);
+use parent -norequire, 'LBS::Fake';
 
 my %serve = (ajp => \&serve_ajp, fcgi => \&serve_fcgi, scgi => \&serve_scgi,
              uwsgi => \&serve_uwsgi);
 my $json = JSON::PP->new->ascii->canonical;
-my %alive;
-my $log;    # of the process that serves
 
 sub new ($class, %o) {
-    my $self = bless {scheme => $o{scheme}, name => $o{name} // $o{scheme},
-                      addr => '127.0.0.1', port => LBS::Ports::free(),
-                      owner => $$, log => File::Temp->new}, $class;
+    my $self = $class->member(scheme => $o{scheme},
+                              name => $o{name} // $o{scheme});
     my $serve = $serve{$o{scheme}} // die "unknown scheme $o{scheme}\n";
-    my $listener = IO::Socket::INET->new(LocalAddr => $self->{addr},
-        LocalPort => $self->{port}, Listen => 64, ReuseAddr => 1)
-        // die "listen: $!\n";
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        setpgrp;    # its connections end with it
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP ALRM);
-        $SIG{CHLD} = 'IGNORE';
-        alarm 600;
-        open $log, '>>', $self->{log}->filename or die "log: $!\n";
-        $log->autoflush;
-        while (my $c = $listener->accept) {
-            next if fork;
-            eval { $serve->($self->{name}, $c) };
-            print STDERR "# $self->{name}: $@"
-                if $@ && $@ ne "end\n";
-            POSIX::_exit(0);
-        }
-        POSIX::_exit(1);
-    }
-    $self->{pid} = $pid;
-    $alive{$self} = $self;
-    weaken $alive{$self};
-    return $self;
+    return $self->serve_by(sub ($c) { $serve->($self, $c) });
 }
 
-sub name ($self) { return $self->{name} }
-sub port ($self) { return $self->{port} }
-sub addr ($self) { return "$self->{addr}:$self->{port}" }
-sub url ($self)  { return "$self->{scheme}://$self->{addr}:$self->{port}" }
+sub url ($self)      { return "$self->{scheme}://" . $self->addr }
+sub requests ($self) { return map { $json->decode($_) } $self->lines }
 
-# All complete requests since the start or the last clear().
-sub requests ($self) {
-    open my $in, '<', $self->{log}->filename or die "log: $!\n";
-    return map { $json->decode($_) } <$in>;
-}
-
-sub deliveries ($self) { return scalar $self->requests }
-sub clear ($self)      { return truncate $self->{log}->filename, 0 }
-
-# Gone with all its connections.
-sub kill ($self) {
-    return if $self->{owner} != $$ || !$self->{pid};
-    my $pid = delete $self->{pid};
-    kill KILL => -$pid, $pid;
-    waitpid $pid, 0;
-    return;
-}
-
-sub DESTROY ($self) {
-    local ($?, $@, $!);
-    $self->kill;
-    return;
-}
-
-END {
-    local $?;
-    $_ && $_->kill for values %alive;
-}
-
-# --- bytes -----------------------------------------------------------------
-
-# Exactly n bytes; dies quietly when the peer is through.
-sub take ($c, $n) {
-    my $data = '';
-    while (length $data < $n) {
-        sysread $c, $data, $n - length $data, length $data or die "end\n";
-    }
-    return $data;
-}
-
-sub give ($c, $data) {
-    while (length $data) {
-        my $n = syswrite $c, $data or die "end\n";
-        substr $data, 0, $n, '';
-    }
-    return;
-}
+# --- answers ---------------------------------------------------------------
 
 # What the query says, as far as it is meant for this one.
 sub behaviour ($name, $env) {
@@ -139,7 +61,8 @@ sub finish ($c, $how) {
 
 # Status, header fields and body of the answer to a request in CGI's terms, and
 # how it ends instead of with the rest of the body (undef: it does not).
-sub answer ($name, $env, $body, $c) {
+sub answer ($self, $env, $body, $c) {
+    my $name = $self->{name};
     my $b = behaviour($name, $env);
     my $text = $json->encode({
         backend => $name, method => $env->{REQUEST_METHOD},
@@ -147,7 +70,7 @@ sub answer ($name, $env, $body, $c) {
         body_length => length $body, body_sha256 => sha256_hex($body),
         connection => $$,
     }) . "\n";
-    syswrite $log, $text;
+    $self->note($text);
     my $how = $b->{how} // 'close';
     sleep $b->{delay} if $b->{delay};
     finish($c, $how) if ($b->{end} // '') eq 'before';
@@ -168,7 +91,7 @@ sub cgi_text ($status, $headers, $body) {
 
 # --- SCGI, uwsgi -----------------------------------------------------------
 
-sub serve_scgi ($name, $c) {
+sub serve_scgi ($self, $c) {
     my $length = '';
     while ((my $byte = take($c, 1)) ne ':') {
         $length .= $byte;
@@ -178,16 +101,16 @@ sub serve_scgi ($name, $c) {
     my %env = @pairs;
     take($c, 1);     # the comma
     my $body = take($c, $env{CONTENT_LENGTH} || 0);
-    my ($status, $headers, $text, $how) = answer($name, \%env, $body, $c);
+    my ($status, $headers, $text, $how) = $self->answer(\%env, $body, $c);
     give($c, cgi_text($status, $headers, $text));
     return $how && finish($c, $how);
 }
 
-sub serve_uwsgi ($name, $c) {
+sub serve_uwsgi ($self, $c) {
     my (undef, $size) = unpack 'CvC', take($c, 4);
     my %env = unpack '(v/a)*', take($c, $size);
     my $body = take($c, $env{CONTENT_LENGTH} || 0);
-    my ($status, $headers, $text, $how) = answer($name, \%env, $body, $c);
+    my ($status, $headers, $text, $how) = $self->answer(\%env, $body, $c);
     give($c, join "\r\n", "HTTP/1.0 $status Test",
         (map { "$_->[0]: $_->[1]" } @$headers), '', $text);
     return $how && finish($c, $how);
@@ -220,7 +143,7 @@ sub fcgi_pairs ($data) {
     return \%env;
 }
 
-sub serve_fcgi ($name, $c) {
+sub serve_fcgi ($self, $c) {
     my ($params, $body, $keep) = ('', '', 0);
     while (1) {
         my (undef, $type, $id, $length, $padding) =
@@ -234,7 +157,7 @@ sub serve_fcgi ($name, $c) {
         $body .= $data if $type == FCGI_STDIN;
         next if $type != FCGI_STDIN || $length;    # an empty one is the end
         my ($status, $headers, $text, $how) =
-            answer($name, fcgi_pairs($params), $body, $c);
+            $self->answer(fcgi_pairs($params), $body, $c);
         give($c, fcgi_record(FCGI_STDOUT, $id,
                              cgi_text($status, $headers, $text)));
         finish($c, $how) if $how;
@@ -308,7 +231,7 @@ sub ajp_body ($c, $env) {
     return $body;
 }
 
-sub serve_ajp ($name, $c) {
+sub serve_ajp ($self, $c) {
     while (1) {
         my $packet = ajp_take($c);
         if (ord $packet == 10) {    # CPing
@@ -317,7 +240,7 @@ sub serve_ajp ($name, $c) {
         }
         my $env = ajp_request($packet);
         my ($status, $headers, $text, $how) =
-            answer($name, $env, ajp_body($c, $env), $c);
+            $self->answer($env, ajp_body($c, $env), $c);
         give($c, ajp_packet(pack('Cn', 4, $status) . ajp_string('Test')
             . pack('n', scalar @$headers)
             . join '', map { ajp_string($_) } map { @$_ } @$headers));
