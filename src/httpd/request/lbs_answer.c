@@ -323,11 +323,15 @@ void lbs_answer_ends(request_rec *r, lbs_request_t *req, int status)
 /* The member agrees to the client's upgrade. */
 static int is_switch(const request_rec *r)
 {
-    const char *wanted = apr_table_get(r->headers_in, "Upgrade");
-    const char *granted = apr_table_get(r->headers_out, "Upgrade");
+    const char *wanted, *granted;
 
-    return r->status == HTTP_SWITCHING_PROTOCOLS && wanted != NULL
-           && granted != NULL && ap_cstr_casecmp(wanted, granted) == 0;
+    if (r->status != HTTP_SWITCHING_PROTOCOLS) {
+        return 0;
+    }
+    wanted = apr_table_get(r->headers_in, "Upgrade");
+    granted = apr_table_get(r->headers_out, "Upgrade");
+    return wanted != NULL && granted != NULL
+           && ap_cstr_casecmp(wanted, granted) == 0;
 }
 
 /* mod_proxy sends a 101 past all filters, and then there is a tunnel, perhaps
@@ -349,14 +353,13 @@ static void look_at_head(void *baton)
     lbs_runtime_t *rt = lbs_runtime();
     request_rec *r = req->r;
 
-    if (req->attempt.answered) {
+    if (req->attempt.answered || !ap_is_HTTP_INFO(r->status)) {
         return;
     }
     if (is_switch(r)) {
         begin_tunnel(r, req);
     }
-    else if (ap_is_HTTP_INFO(r->status)
-             && r->status != HTTP_SWITCHING_PROTOCOLS) {
+    else if (r->status != HTTP_SWITCHING_PROTOCOLS) {
         lbs_backend_interim(&req->attempt.backend);
         if (lbs_body_is_read(req->body)) { /* else it waits for the client */
             lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);

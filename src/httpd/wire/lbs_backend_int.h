@@ -13,6 +13,7 @@ typedef struct lbs_connection_t {
     apr_socket_t *socket;
     apr_time_t used_at; /* monotonic */
     unsigned number;    /* of all this process has opened, from 1 */
+    int secured;        /* by TLS: reading is interrupted beneath it */
     int used;           /* something was sent on it */
     int through;        /* something of this attempt was sent */
     int deaf;           /* the member reads no more of what it is sent */

@@ -53,10 +53,11 @@ static int pre_connection(conn_rec *c, void *socket)
     connection->used_at = lbs_clock_now();
     connection->number = lbs_atomic_add32_relaxed(&opened, 1) + 1;
     connection->out.skip = LBS_FRAMES_PREFACE;
+    connection->secured = lbs_backend_current->secured;
     ap_add_input_filter_handle(in_filter, connection, NULL, c);
-    ap_add_input_filter_handle(wait_filter, connection, NULL, c);
     ap_add_output_filter_handle(out_filter, connection, NULL, c);
-    if (lbs_backend_current->secured) {
+    if (connection->secured) {
+        ap_add_input_filter_handle(wait_filter, connection, NULL, c);
         ap_add_output_filter_handle(sink_filter, connection, NULL, c);
     }
     return OK;

@@ -54,11 +54,11 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
     return rv;
 }
 
-apr_status_t lbs_wire_in_wait(ap_filter_t *f, apr_bucket_brigade *bb,
-                              ap_input_mode_t mode, apr_read_type_e block,
-                              apr_off_t bytes)
+/* Ask the connection for more, as httpd would. */
+static apr_status_t read_on(ap_filter_t *f, lbs_backend_t *attempt,
+                            apr_bucket_brigade *bb, ap_input_mode_t mode,
+                            apr_read_type_e block, apr_off_t bytes)
 {
-    lbs_backend_t *attempt = lbs_backend_current;
     apr_status_t rv;
 
     if (attempt == NULL || block != APR_BLOCK_READ
@@ -70,6 +70,13 @@ apr_status_t lbs_wire_in_wait(ap_filter_t *f, apr_bucket_brigade *bb,
              : ap_get_brigade(f->next, bb, mode, block, bytes);
     attempt->quiet = APR_STATUS_IS_TIMEUP(rv);
     return rv;
+}
+
+apr_status_t lbs_wire_in_wait(ap_filter_t *f, apr_bucket_brigade *bb,
+                              ap_input_mode_t mode, apr_read_type_e block,
+                              apr_off_t bytes)
+{
+    return read_on(f, lbs_backend_current, bb, mode, block, bytes);
 }
 
 /* A field that is folded over several lines is one line to httpd. */
@@ -125,7 +132,10 @@ static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
 {
     lbs_connection_t *connection = f->ctx;
 
-    connection->used_at = lbs_clock_now();
+    /* The lines of a head come together, so its first one tells the time. */
+    if (attempt == NULL || !attempt->received || mode != AP_MODE_GETLINE) {
+        connection->used_at = lbs_clock_now();
+    }
     if (attempt == NULL) {
         return;
     }
@@ -156,7 +166,9 @@ apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
         && lbs_wire_continue_say(f, bb, mode, block)) {
         return APR_SUCCESS;
     }
-    rv = ap_get_brigade(f->next, bb, mode, block, bytes);
+    rv = connection->secured
+             ? ap_get_brigade(f->next, bb, mode, block, bytes)
+             : read_on(f, attempt, bb, mode, block, bytes);
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)
         && mode != AP_MODE_SPECULATIVE) {
         look_at(attempt, f, bb, mode);

@@ -13,7 +13,8 @@
  * has done nothing with it yet. Once, in register_hooks. */
 void lbs_wire_in_on_head(void (*on_head)(void *baton));
 
-/** Filter function; f->ctx is an lbs_connection_t. Above TLS. */
+/** Filter function; f->ctx is an lbs_connection_t. Above TLS; without TLS it
+ * does what lbs_wire_in_wait() does, too. */
 apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
                          ap_input_mode_t mode, apr_read_type_e block,
                          apr_off_t bytes);
