@@ -34,6 +34,7 @@
 typedef struct lbs_member_t {
     proxy_worker *worker;
     const char *name;      /* its URL */
+    lbs_slice_t plain;     /* the same where it is canonical, else empty */
     const char *route;     /* "" when it has none */
     apr_uint32_t slot;     /* in the registry, and in the words of the table */
     apr_uint64_t token_id; /* in cookies: the same on every server */

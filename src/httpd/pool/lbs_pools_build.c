@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "src/affinity/lbs_token.h"
+#include "src/base/lbs_plain.h"
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/pool/lbs_pools_int.h"
@@ -114,6 +115,7 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     m->worker = lbs_worker_at(pool->balancer, i);
     /* Copies: balancer-manager may change mod_proxy's own strings. */
     m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
+    m->plain = (lbs_slice_t){m->name, lbs_plain_url(m->name)};
     m->route = apr_pstrdup(rt->pool, lbs_worker_route(m->worker));
     rv = find_slot(pool, m->route, m->name, &m->slot, &m->created);
     if (rv != APR_SUCCESS) {

@@ -6,7 +6,14 @@
 #include <dlfcn.h>
 #include <http_config.h>
 
+#include "src/base/lbs_plain.h"
 #include "src/member/lbs_gauge.h"
+
+/* Before a URL in r->filename. */
+#define PROXY "proxy:"
+#define PROXY_LEN (sizeof(PROXY) - 1)
+
+#define BALANCER_LEN (sizeof("balancer://") - 1)
 
 /* Time to open a connection: one lost SYN is sent again after one second. */
 #define CONNECT_TIME apr_time_from_sec(2)
@@ -421,22 +428,61 @@ int lbs_worker_reuses(const request_rec *r, proxy_worker *worker, int fresh)
     return kept;
 }
 
-int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
-                   char **url)
+/* Do mod_proxy's handlers for http encode the path, and is there nothing in
+ * the query that they refuse? */
+static int is_usual(const request_rec *r)
 {
-    const char *path = strstr(from, "://");
+    const proxy_dir_conf *conf =
+        ap_get_module_config(r->per_dir_config, mod_proxy.proxy);
+
+    return mod_proxy.canon_url != NULL && r->proxyreq == PROXYREQ_REVERSE
+           && conf->interpolate_env != 1
+           && apr_table_get(r->notes, "proxy-nocanon") == NULL
+           && apr_table_get(r->notes, "proxy-noencode") == NULL
+           && (r->args == NULL || *ap_scan_vchar_obstext(r->args) == '\0');
+}
+
+/* What mod_proxy's canonicalising would make of a URL that needs none. */
+static void aim_plainly(request_rec *r, lbs_slice_t plain, lbs_slice_t path,
+                        char **url)
+{
+    apr_size_t args = r->args != NULL ? strlen(r->args) + 1 : 0;
+    apr_size_t bytes = plain.n + path.n + args + 1;
+    char *to = apr_palloc(r->pool, PROXY_LEN + 2 * bytes);
+
+    r->filename = to;
+    memcpy(to, PROXY, PROXY_LEN);
+    to += PROXY_LEN;
+    memcpy(to, plain.p, plain.n);
+    memcpy(to + plain.n, path.p, path.n);
+    if (args != 0) {
+        to[plain.n + path.n] = '?';
+        memcpy(to + plain.n + path.n + 1, r->args, args - 1);
+    }
+    to[bytes - 1] = '\0';
+    *url = memcpy(to + bytes, to, bytes);
+}
+
+int lbs_worker_aim(request_rec *r, proxy_worker *worker, lbs_slice_t plain,
+                   const char *from, char **url)
+{
+    const char *path = strchr(from + BALANCER_LEN, '/');
     int status = OK;
 
-    if (path != NULL) {
-        path = strchr(path + 3, '/');
+    if (path != NULL && plain.n != 0) {
+        apr_size_t span = lbs_plain_span(path);
+
+        if (path[span] == '\0' && is_usual(r)) {
+            aim_plainly(r, plain, lbs_slice_span(path, path + span), url);
+            return OK;
+        }
     }
-    r->filename =
-        apr_pstrcat(r->pool, "proxy:", worker->s->name_ex, path, NULL);
+    r->filename = apr_pstrcat(r->pool, PROXY, worker->s->name_ex, path, NULL);
     if (mod_proxy.canon_url != NULL) {
         status = mod_proxy.canon_url(r);
     }
     if (status == OK) {
-        *url = apr_pstrdup(r->pool, r->filename + strlen("proxy:"));
+        *url = apr_pstrdup(r->pool, r->filename + PROXY_LEN);
     }
     return status;
 }

@@ -12,6 +12,8 @@
 #include <httpd.h>
 #include <mod_proxy.h>
 
+#include "src/base/lbs_slice.h"
+
 /* Bytes of the longest route, with its NUL. */
 #define LBS_WORKER_ROUTE_SIZE PROXY_WORKER_MAX_ROUTE_SIZE
 
@@ -188,13 +190,15 @@ int lbs_worker_reuses(const request_rec *r, proxy_worker *worker, int fresh);
  * Aim a request at a member: r->filename and *url become the member's URL,
  * with the path bytes that mod_proxy's canonicalising makes of them.
  *
+ * @param plain the member's URL where it is canonical, else empty: with a path
+ *              that is canonical, too, mod_proxy is not asked
  * @param from  balancer://name/path of this request, as mod_proxy mapped it
  * @param url   out: the member's URL; written only on OK
  * @return OK; HTTP_BAD_REQUEST or another status with which mod_proxy's
  *         canonicalising refuses the path: the answer
  */
-int lbs_worker_aim(request_rec *r, proxy_worker *worker, const char *from,
-                   char **url);
+int lbs_worker_aim(request_rec *r, proxy_worker *worker, lbs_slice_t plain,
+                   const char *from, char **url);
 
 /** Make a member usable in this process; done once per member, cheap then. */
 void lbs_worker_ready(request_rec *r, proxy_worker *worker,

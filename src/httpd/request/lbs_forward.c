@@ -51,6 +51,13 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     req->attempt.discarding = 0;
 }
 
+static int aim(request_rec *r, const lbs_request_t *req, char **url)
+{
+    const lbs_member_t *m = &req->pool->member[req->choice.member];
+
+    return lbs_worker_aim(r, m->worker, m->plain, req->from, url);
+}
+
 /* Aim the next attempt. @return 1: go on; 0: *status is the answer */
 static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
                  lbs_cause_t cause, char **url, int *status)
@@ -81,8 +88,7 @@ static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
     }
     forget_answer(r, req, route);
     lbs_headers_again(r, req, route->saved);
-    *status = lbs_worker_aim(r, req->pool->member[req->choice.member].worker,
-                             req->from, url);
+    *status = aim(r, req, url);
     return *status == OK;
 }
 
@@ -188,7 +194,7 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     lbs_in_use_begin(req);
     *balancer = pool->balancer;
     *worker = pool->member[req->choice.member].worker;
-    return lbs_worker_aim(r, *worker, req->from, url);
+    return aim(r, req, url);
 }
 
 /* mod_proxy_balancer would count and judge by the status: not here. */

@@ -166,9 +166,8 @@ apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
         && lbs_wire_continue_say(f, bb, mode, block)) {
         return APR_SUCCESS;
     }
-    rv = connection->secured
-             ? ap_get_brigade(f->next, bb, mode, block, bytes)
-             : read_on(f, attempt, bb, mode, block, bytes);
+    rv = connection->secured ? ap_get_brigade(f->next, bb, mode, block, bytes)
+                             : read_on(f, attempt, bb, mode, block, bytes);
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)
         && mode != AP_MODE_SPECULATIVE) {
         look_at(attempt, f, bb, mode);
