@@ -115,7 +115,8 @@ subtest 'its sessions move; those of others stay' => sub {
         }
         sleep 0.3;
     }
-    cmp_ok $errors, '>=', 10, 'ten answers of 500 at least';
+    # The others of the ten answers are those to probes.
+    cmp_ok $errors, '>=', 2, 'two visitors at least had answers of 500';
     cmp_ok $errors, '<=', 20, 'and not all of them';
     is_deeply [keys %moved], ['r1'], 'only its own sessions moved';
     is_deeply [ejected($h, 'app')], ['r1: answers 5xx while others do not'],
