@@ -22,7 +22,10 @@ ProxyPass "/" "balancer://app/"
     LBSticky cookie
 </Proxy>
 CONF
-my $HTTPD = join ' ', $h->command;
+# lbctl starts httpd: a sanitizer's library goes before that, not before lbctl.
+my @preload = $ENV{LBS_PRELOAD} ? ('env', 'ASAN_OPTIONS=detect_leaks=0',
+    'LD_PRELOAD=' . join ':', split ' ', $ENV{LBS_PRELOAD}) : ();
+my $HTTPD = join ' ', @preload, $h->command;
 my %known = (LBCTL_HTTPD => $HTTPD, LBS_MEMBER => '10.0.0.1:8080');
 
 subtest 'the advice of httpd' => sub {

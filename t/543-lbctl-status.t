@@ -71,6 +71,7 @@ subtest 'what is refused' => sub {
     for ([1, qr/there is no pool ap; there are app, ill$/, 'ap'],
          [1, qr/there is no pool ap; there are app, ill$/, '--pool', 'ap'],
          [1, qr/there is no pool app in nowhere; there are app --vhost localhost:\d+, ill --vhost/, 'app', '--vhost', 'nowhere'],
+         [2, qr/wrong number of arguments for status, wanted is: lbctl status \[POOL\] \[OPTION \.\.\.\]$/, 'a', 'b'],
          [2, qr/two pools, app and --pool ill/, 'app', '--pool', 'ill'],
          [2, qr/there is no state dead: wanted is .*down, drain, ejected/, '--state', 'down,dead'],
          [2, qr/there is no state :/, '--state', '']) {
@@ -100,6 +101,8 @@ subtest 'no status page' => sub {
     like +($fresh->run('status'))[1], qr/no balancer has LBSticky: lbctl advise/, 'but for the balancer';
     my ($status, undef, $err) = $fresh->run('-u', $fresh->url =~ s{/lb-status}{/other}r, 'status');
     like $err, qr/\Albctl: there is no lb-status at \S+ \(404\): is the URL right\?\n\z/, 'another place';
+    ($status, undef, $err) = $fresh->run('-u', $fresh->url =~ s{/lb-status}{}r, 'status');
+    like $err, qr{\Albctl: there is no lb-status at (\S+) \(404\): is it \1/lb-status\?\n\z}, 'the path forgotten';
     $bare->graceful("RedirectMatch \"^/lb-status\" \"/login?next=/lb-status/json\"\n");
     ($status, undef, $err) = $fresh->run('status');
     is $status, 1, 'a site that wants a login';
@@ -127,9 +130,16 @@ CONF
     my ($status, undef, $err) = $both->run('drain', 'app', 'web1');
     is $status, 1, 'a change is refused';
     like $err, qr/say which: --vhost (?:one|two)\S+ or --vhost (?:one|two)\S+ \(400\)$/, 'with what to write';
+    my ($other) = $err =~ /--vhost (two\S+)/;
+    like +($both->run('drain', 'app', 'web1', '--vhost', $other))[2],
+        qr/may not be changed from here: ask the lb-status of that virtual host \(-u URL\), it needs LBStickyAdmin on/,
+        'a site does not change another, and it is said who does';
     my ($vhost) = $err =~ /--vhost (one\S+)/;    # the host that 127.0.0.1 means
     ($status, undef, $err) = $both->run('drain', 'app', 'web1', '--vhost', $vhost);
     is $status, 0, 'and so it is done' or diag $err;
+    is +($both->run('enable', 'app', 'web1', '--vhost', 'one.example.com'))[0], 0, 'the port may be left out';
+    like +($both->run('status', 'app', '--vhost', 'one.example.co'))[2],
+        qr/there is no pool app in one\.example\.co; there are app --vhost one\.example\.com:\d+, app/, 'not more';
     (undef, $out) = $both->run('events');
     like $out, qr/ drain +app of one\S+ web1/, 'the event tells which';
     (undef, $out) = $both->run('events', '--vhost', $vhost);
@@ -168,6 +178,18 @@ subtest 'waiting' => sub {
         'one line at the start, one at the end';
     unlike $going->out . $going->err, qr/[\x00-\x09\x0b-\x1f]/, 'no control characters';
 
+    $h->get('/app/', jar => LBS::Jar->new) for 1 .. 8;
+    $ctl->run('enable', 'app', $route);
+    my $jar2 = LBS::Jar->new;
+    ok wait_for(sub { $jar2 = LBS::Jar->new; $h->get('/app/', jar => $jar2);
+        grep { $_->{route} eq $route && $_->{sessions} } map { @{$_->{members}} } @{$h->json->{pools}} }, 20),
+        'another session';
+    $going = $ctl->start('drain', 'app', $route, '--wait');
+    ok wait_for(sub { $going->err =~ /\n/ }, 20), 'is waited for';
+    is $going->end('INT') >> 8, 1, 'Ctrl-C';
+    like $going->err, qr/^lbctl: interrupted; \Q$route\E stays as it is, see: lbctl enable app \Q$route\E$/m,
+        'says what it leaves';
+    $ctl->run('forget', 'app', $route);
     my (undef, undef, $quiet) = $ctl->run('drain', 'app', $route, '--wait', '--quiet');
     is $quiet, '', '--quiet: none';
   SKIP: {

@@ -23,7 +23,8 @@ sub show_progress {
     my ($text, $last) = @_;
     return if $opt{quiet};
     if ($terminal) {
-        print STDERR "\r\e[K$text", $last ? "\n" : '';
+        # Not wrapped: only the last line of a wrapped text would be erased.
+        print STDERR "\e[?7l\r\e[K$text\e[?7h", $last ? "\n" : '';
     } elsif ($text ne $shown && ($last || time - $shown_at >= $MINUTE)) {
         print STDERR "$text\n";
         ($shown, $shown_at) = ($text, time);
@@ -103,7 +104,12 @@ sub change {
         : sprintf "%s is %s, weight %s, %s, %s in flight\n", clean(label($m)),
             state_painted($m->{state}), $m->{weight} + 0,
             count($m->{sessions}, 'session'), $m->{inflight};
-    wait_until($pool, $m->{id}, $ready{$action}, $opt{timeout}) if $opt{wait};
+    return 0 if !$opt{wait};
+    local $SIG{INT} = sub {
+        print STDERR "\n" if $terminal && !$opt{quiet};
+        fail($FAILED, 'interrupted; ' . label($m) . " stays as it is, see: lbctl enable $pool $who");
+    } if $ready{$action} == \&is_empty;
+    wait_until($pool, $m->{id}, $ready{$action}, $opt{timeout});
     return 0;
 }
 

@@ -132,6 +132,8 @@ sub events {
         POSIX::_exit(0);
     } if $opt{follow};
     print_events($state, @all);
+    print "nothing has happened since the start at ", stamp($state->{started}), "\n"
+        if !@all && -t STDOUT && !$opt{json};
     follow($state, \%seen) if $opt{follow};
     return 0;
 }

@@ -26,6 +26,7 @@ sub options_of {
                  [($_ eq 'follow' ? "-f, --$_" : "    --$_") . (length $takes ? " $takes" : ''), $does] } @{$command->{options}};
 }
 
+# "lbctl drain POOL MEMBER [OPTION ...]"
 sub synopsis {
     my ($command) = @_;
     my ($place, $rest) = split / (?=-- )/, $command->{usage}, 2;

@@ -8,8 +8,8 @@ use POSIX ();
 use LBCtl::Base;
 use LBCtl::Json;
 
-our @EXPORT = qw(fetch get_json post explain_status find_pool find_pools
-                 find_member is_named label);
+our @EXPORT = qw(fetch get_json post explain_status complete_vhost find_pool
+                 find_pools find_member is_named label);
 
 # What curl's own exit statuses mean to somebody who only gave a URL.
 my %curl_says = (
@@ -68,6 +68,8 @@ sub in_our_words {
     my ($text) = @_;
     $text =~ s{: say vhost, (?:one of|such as) (.*)}
         {', say which: ' . join ' or ', map { "--vhost $_" } split /, | (?:and|or) /, $1}es;
+    $text =~ s{may not be changed from here\K}
+        {: ask the lb-status of that virtual host (-u URL), it needs LBStickyAdmin on};
     return $text;
 }
 
@@ -102,7 +104,8 @@ sub explain_status {
         if $status == 403;
     my $what = $status == 404 ? "there is no lb-status at $url (404)"
         : "$url answers, but not as lb-status ($status)";
-    return $url =~ m{^[^/]*//[^/]*/lb-status\z} ? ($what, $LINES)
+    return $url =~ m{^(?:\w+://)?[^/]*/lb-status\z} ? ($what, $LINES)
+        : $url =~ m{^(?:\w+://)?[^/]*\z} ? "$what: is it $url/lb-status?"
         : "$what: is the URL right?";
 }
 
@@ -121,6 +124,18 @@ sub post {
     my $member = $status == 200 ? parse_json($body) : undef;
     fail($FAILED, explain_status($status, $body)) if !$member || !defined $member->{id};
     return $member;
+}
+
+# A virtual host is named with its port. Without it --vhost means the only one
+# of that name.
+sub complete_vhost {
+    return if !defined $opt{vhost} || $opt{vhost} =~ /:\d+\z/;
+    my ($state) = get_json();
+    my %there = map { $_->{vhost} => 1 } grep { $_->{vhost} =~ /^\Q$opt{vhost}\E:\d+\z/ } @{$state->{pools}};
+    my @there = sort keys %there;
+    fail($WRONG, "$opt{vhost} has several ports, say which: "
+        . join ' or ', map { "--vhost $_" } @there) if @there > 1;
+    $opt{vhost} = $there[0] // $opt{vhost};
 }
 
 # The pools of that name, or all, in the virtual host that is asked for; there
