@@ -125,14 +125,35 @@ static int has_end(const apr_bucket_brigade *bb)
 /* Handing on --------------------------------------------------------------
  */
 
+/* Has all come that the head says there is? */
+static int is_whole(const lbs_request_t *req)
+{
+    return req->attempt.proxied && !req->attempt.unmeasured
+           && req->attempt.bytes_out >= req->attempt.announced;
+}
+
+static apr_status_t end(ap_filter_t *f, lbs_request_t *req,
+                        apr_bucket_brigade *bb)
+{
+    req->attempt.complete = 1;
+    lbs_verdict_sound(req);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(bb->bucket_alloc));
+    return ap_pass_brigade(f->next, bb);
+}
+
 /* The member broke off. Only one kind of error tells httpd's chunks and
- * HTTP/2's streams so; any other would end the answer as if it were whole. */
+ * HTTP/2's streams so; any other would end the answer as if it were whole. A
+ * connection that is lost behind the last byte has cut nothing: a member that
+ * has not read the whole request resets it. */
 static apr_status_t cut(ap_filter_t *f, lbs_request_t *req,
                         apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
 
+    if (is_whole(req)) {
+        return end(f, req, bb);
+    }
     req->attempt.cut = 1;
     req->attempt.gone = r->connection->aborted != 0;
     r->no_cache = 1;

@@ -2,6 +2,7 @@
 /* lbs_attempt.c - see lbs_attempt.h. */
 #include "src/httpd/request/lbs_attempt.h"
 
+#include "src/httpd/proxy/lbs_lent.h"
 #include "src/httpd/request/lbs_admit.h"
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_hop_header.h"
@@ -9,6 +10,7 @@
 #include "src/httpd/request/lbs_verdict.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/wire/lbs_wire_deaf.h"
 
 /* A connection given back so recently is taken to be alive; a little less
  * than what lbs_wire_out.c trusts. */
@@ -192,7 +194,31 @@ static int expects(void *baton)
 
 static void on_deaf(void *baton)
 {
-    lbs_body_fill(((const lbs_request_t *)baton)->body);
+    lbs_body_fill(((const lbs_request_t *)baton)->body, LBS_BODY_LENGTH);
+}
+
+/* A handler that writes to a socket by itself is about to write a part of the
+ * body. mod_proxy_fcgi waits for what is sent and for what comes at once, and
+ * would say the body's end to a member that is gone. */
+static void on_part(void *baton)
+{
+    const lbs_request_t *req = baton;
+    apr_socket_t *socket = lbs_lent_opened();
+
+    if (socket != NULL && lbs_wire_deaf(socket)) {
+        lbs_body_fill(req->body, lbs_worker_speaks(worker_of(req), "fcgi")
+                                     ? LBS_BODY_NOTHING
+                                     : LBS_BODY_END);
+    }
+}
+
+/* Does the handler write parts of the body until a write fails? With AJP the
+ * member asks for each. */
+static int pushes(const proxy_worker *worker)
+{
+    return lbs_worker_speaks(worker, "fcgi")
+           || lbs_worker_speaks(worker, "scgi")
+           || lbs_worker_speaks(worker, "uwsgi");
 }
 
 static int restart(void *baton)
@@ -277,13 +303,17 @@ static int run_scheme(request_rec *r, lbs_request_t *req,
     apr_off_t sent = lbs_worker_bytes_sent(worker);
     const apr_table_t *headers_out = r->headers_out;
     lbs_backend_t *before;
+    lbs_lent_t lent, *lent_before;
     int status;
 
     req->attempt.proxied = 1;
     req->attempt.forwarding = 1;
+    lbs_body_on_part(req->body, pushes(worker) ? on_part : NULL, req);
     before = lbs_backend_begin(&req->attempt.backend);
+    lent_before = lbs_lent_begin(worker, &lent);
     status = lbs_worker_run(r, worker, route->conf, url, route->proxyhost,
                             route->proxyport);
+    lbs_lent_end(lent_before);
     lbs_backend_end(before);
     lbs_answer_ends(r, req, status);
     req->attempt.forwarding = 0;

@@ -28,10 +28,13 @@ struct lbs_body_t {
     int ended;
     int given_up;                 /* it is longer than what is kept */
     int filling;                  /* it is not read any more */
+    lbs_body_rest_t rest;         /* and that is given instead */
     apr_uint64_t to_fill;         /* of what was announced; 0: unknown, too */
     int read;                     /* its end was handed on */
     void (*is_read)(void *baton); /* NULL: nobody is told */
     void *baton;
+    void (*on_part)(void *baton); /* NULL: nobody is asked */
+    void *part_baton;
     ap_filter_t *filter;
 };
 
@@ -125,15 +128,21 @@ static apr_status_t read_again(lbs_body_t *body, apr_bucket_brigade *bb,
     return APR_SUCCESS;
 }
 
-/* The end, if it comes, comes last. */
-static void look_for_end(lbs_body_t *body, const apr_bucket_brigade *bb)
+static void read_to_end(lbs_body_t *body)
 {
-    if (!body->read && !APR_BRIGADE_EMPTY(bb)
-        && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
+    if (!body->read) {
         body->read = 1;
         if (body->is_read != NULL) {
             body->is_read(body->baton);
         }
+    }
+}
+
+/* The end, if it comes, comes last. */
+static void look_for_end(lbs_body_t *body, const apr_bucket_brigade *bb)
+{
+    if (!APR_BRIGADE_EMPTY(bb) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
+        read_to_end(body);
     }
 }
 
@@ -145,6 +154,10 @@ static apr_status_t read_filling(lbs_body_t *body, apr_bucket_brigade *bb,
     static const char nothing[AP_IOBUFSIZE];
     apr_uint64_t some = sizeof(nothing);
 
+    if (body->rest == LBS_BODY_NOTHING) {
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(bb->bucket_alloc));
+        return APR_SUCCESS;
+    }
     some = some > (apr_uint64_t)bytes ? (apr_uint64_t)bytes : some;
     some = some > body->to_fill ? body->to_fill : some;
     body->to_fill -= some;
@@ -196,6 +209,43 @@ static apr_status_t read_client(ap_filter_t *f, apr_bucket_brigade *bb,
     return rv;
 }
 
+static apr_status_t read_any(ap_filter_t *f, apr_bucket_brigade *bb,
+                             ap_input_mode_t mode, apr_read_type_e block,
+                             apr_off_t bytes)
+{
+    lbs_body_t *body = f->ctx;
+
+    if (mode == AP_MODE_READBYTES && body->filling) {
+        return read_filling(body, bb, bytes);
+    }
+    if (!APR_BRIGADE_EMPTY(body->replay)) {
+        return read_again(body, bb, bytes);
+    }
+    if (body->ended) {
+        /* The protocol's filters say it as often as they are asked, others
+         * once. */
+        put_eos(bb);
+        return APR_SUCCESS;
+    }
+    return read_client(f, bb, mode, block, bytes);
+}
+
+/* The member is looked at last, so that hardly anything can happen between
+ * that and the handler's write. */
+static apr_status_t look_at_member(lbs_body_t *body, apr_bucket_brigade *bb,
+                                   apr_off_t bytes)
+{
+    if (body->on_part == NULL || APR_BRIGADE_EMPTY(bb)) {
+        return APR_SUCCESS;
+    }
+    body->on_part(body->part_baton);
+    if (!body->filling) {
+        return APR_SUCCESS;
+    }
+    apr_brigade_cleanup(bb);
+    return read_filling(body, bb, bytes);
+}
+
 static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
                             ap_input_mode_t mode, apr_read_type_e block,
                             apr_off_t bytes)
@@ -210,20 +260,10 @@ static apr_status_t body_in(ap_filter_t *f, apr_bucket_brigade *bb,
     if (body->failed != APR_SUCCESS) {
         return body->failed;
     }
-    if (mode == AP_MODE_READBYTES && body->filling) {
-        rv = read_filling(body, bb, bytes);
-    }
-    else if (!APR_BRIGADE_EMPTY(body->replay)) {
-        rv = read_again(body, bb, bytes);
-    }
-    else if (body->ended) {
-        /* The protocol's filters say it as often as they are asked, others
-         * once. */
-        put_eos(bb);
-        rv = APR_SUCCESS;
-    }
-    else {
-        rv = read_client(f, bb, mode, block, bytes);
+    rv = read_any(f, bb, mode, block, bytes);
+    if (rv == APR_SUCCESS && body->failed == APR_SUCCESS && !body->filling
+        && mode == AP_MODE_READBYTES) {
+        rv = look_at_member(body, bb, bytes);
     }
     if (body->failed != APR_SUCCESS) {
         apr_brigade_cleanup(bb);
@@ -338,7 +378,16 @@ int lbs_body_has_failed(const lbs_body_t *body, int *status)
     return 1;
 }
 
-void lbs_body_fill(lbs_body_t *body)
+void lbs_body_on_part(lbs_body_t *body, void (*on_part)(void *baton),
+                      void *baton)
+{
+    if (body != NULL) {
+        body->on_part = on_part;
+        body->part_baton = baton;
+    }
+}
+
+void lbs_body_fill(lbs_body_t *body, lbs_body_rest_t rest)
 {
     apr_off_t left = 0;
 
@@ -346,7 +395,12 @@ void lbs_body_fill(lbs_body_t *body)
         return;
     }
     body->filling = 1;
+    body->rest = rest;
     body->to_fill = 0;
+    if (rest != LBS_BODY_LENGTH) {
+        read_to_end(body);
+        return;
+    }
     if (body->announced != UNKNOWN && body->announced > body->bytes) {
         body->to_fill = body->announced - body->bytes;
     }

@@ -72,10 +72,22 @@ void lbs_body_refuse(lbs_body_t *body);
  */
 int lbs_body_has_failed(const lbs_body_t *body, int *status);
 
-/** The member reads no more: the handler is given the end of the body without
- * reading the client any further, so that it can come to the answer. The
- * caller sends nothing of that to anybody. */
-void lbs_body_fill(lbs_body_t *body);
+/* What a handler is given once its member reads no more. */
+typedef enum lbs_body_rest_t {
+    LBS_BODY_LENGTH, /* as many bytes as were announced, and the end */
+    LBS_BODY_END,    /* the end */
+    LBS_BODY_NOTHING /* neither: it looks at the answer by itself */
+} lbs_body_rest_t;
+
+/** The member reads no more: the client is not read any further, and the
+ * handler can come to the answer. The caller sends nothing to anybody of what
+ * the handler is given. */
+void lbs_body_fill(lbs_body_t *body, lbs_body_rest_t rest);
+
+/** Have this called before each part of the body is handed to the handler.
+ * It may call lbs_body_fill(): then the part is dropped. */
+void lbs_body_on_part(lbs_body_t *body, void (*on_part)(void *baton),
+                      void *baton);
 
 /**
  * Let the body be read from its beginning again, by whatever scheme.

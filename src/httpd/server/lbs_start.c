@@ -8,6 +8,7 @@
 #include "src/httpd/request/lbs_forward.h"
 #include "src/httpd/pool/lbs_common.h"
 #include "src/httpd/pool/lbs_own.h"
+#include "src/httpd/proxy/lbs_lent.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/server/lbs_persist.h"
 #include "src/httpd/health/lbs_operator.h"
@@ -111,9 +112,27 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     return OK;
 }
 
+static void watch_connections(void)
+{
+    const apr_array_header_t *pools = lbs_pools_all();
+    int i;
+    apr_size_t j;
+
+    for (i = 0; i < pools->nelts; i++) {
+        const lbs_pool_t *pool = APR_ARRAY_IDX(pools, i, lbs_pool_t *);
+
+        for (j = 0; j < pool->count; j++) {
+            if (!lbs_worker_is_watched(pool->member[j].worker)) {
+                lbs_lent_watch(pool->member[j].worker);
+            }
+        }
+    }
+}
+
 void lbs_start_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     if (lbs_runtime() != NULL) {
+        watch_connections();
         lbs_children_join(pchild, main_server);
         lbs_store_call_child(pchild, main_server);
     }

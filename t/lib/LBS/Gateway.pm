@@ -19,6 +19,9 @@
 #   length=0         the answer does not say how long it is
 #   modified=1       scgi, fcgi: of the year 2025, and without a status
 #   delay=S          seconds before the answer
+#   deaf=STATUS      answers to the head of the request, reads nothing of its
+#                    body and closes (mute: without an answer); how=linger
+#                    reads the body, after the end of the answer
 package LBS::Gateway;
 use v5.36;
 
@@ -54,6 +57,10 @@ sub behaviour ($name, $env) {
 # The end of a connection that the other side does not expect.
 sub finish ($c, $how) {
     sleep 60 if $how eq 'hang';
+    if ($how eq 'linger') {
+        shutdown $c, 1;
+        1 while sysread $c, my $rest, 65536;
+    }
     setsockopt $c, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0 if $how eq 'reset';
     close $c;
     die "end\n";
@@ -84,6 +91,18 @@ sub answer ($self, $env, $body, $c) {
         defined $b->{end} ? (substr($text, 0, $b->{end}), $how) : $text);
 }
 
+# The answer to the head alone, as answer() has it; nothing: all is to be read.
+sub deaf ($self, $env) {
+    my $name = $self->{name};
+    my $b = behaviour($name, $env);
+    my $status = $b->{deaf} or return;
+    select undef, undef, undef, $b->{delay} if $b->{delay};
+    die "end\n" if $status eq 'mute';
+    return ($status, [['X-Backend', $name], ['Content-Type', 'text/plain'],
+        ($b->{length} // 1) ? ['Content-Length', 4] : ()], "nay\n",
+        $b->{how} // 'close');
+}
+
 sub cgi_text ($status, $headers, $body) {
     return join "\r\n", defined $status ? "Status: $status Test" : (),
         (map { "$_->[0]: $_->[1]" } @$headers), '', $body;
@@ -100,8 +119,9 @@ sub serve_scgi ($self, $c) {
     pop @pairs;      # behind the last NUL
     my %env = @pairs;
     take($c, 1);     # the comma
-    my $body = take($c, $env{CONTENT_LENGTH} || 0);
-    my ($status, $headers, $text, $how) = $self->answer(\%env, $body, $c);
+    my ($status, $headers, $text, $how) = $self->deaf(\%env);
+    ($status, $headers, $text, $how) = $self->answer(\%env,
+        take($c, $env{CONTENT_LENGTH} || 0), $c) if !$status;
     give($c, cgi_text($status, $headers, $text));
     return $how && finish($c, $how);
 }
@@ -109,8 +129,9 @@ sub serve_scgi ($self, $c) {
 sub serve_uwsgi ($self, $c) {
     my (undef, $size) = unpack 'CvC', take($c, 4);
     my %env = unpack '(v/a)*', take($c, $size);
-    my $body = take($c, $env{CONTENT_LENGTH} || 0);
-    my ($status, $headers, $text, $how) = $self->answer(\%env, $body, $c);
+    my ($status, $headers, $text, $how) = $self->deaf(\%env);
+    ($status, $headers, $text, $how) = $self->answer(\%env,
+        take($c, $env{CONTENT_LENGTH} || 0), $c) if !$status;
     give($c, join "\r\n", "HTTP/1.0 $status Test",
         (map { "$_->[0]: $_->[1]" } @$headers), '', $text);
     return $how && finish($c, $how);
@@ -155,14 +176,17 @@ sub serve_fcgi ($self, $c) {
         }
         $params .= $data if $type == FCGI_PARAMS;
         $body .= $data if $type == FCGI_STDIN;
-        next if $type != FCGI_STDIN || $length;    # an empty one is the end
+        my $env = $length ? undef : fcgi_pairs($params);
+        my @deaf = $env && $type == FCGI_PARAMS ? $self->deaf($env) : ();
+        next if !@deaf && ($type != FCGI_STDIN || $length);    # an empty one is the end
         my ($status, $headers, $text, $how) =
-            $self->answer(fcgi_pairs($params), $body, $c);
+            @deaf ? @deaf : $self->answer($env, $body, $c);
         give($c, fcgi_record(FCGI_STDOUT, $id,
                              cgi_text($status, $headers, $text)));
-        finish($c, $how) if $how;
+        finish($c, $how) if $how && !@deaf;
         give($c, fcgi_record(FCGI_STDOUT, $id, '')
             . fcgi_record(FCGI_END, $id, pack 'NCx3', 0, 0));
+        finish($c, $how) if $how;
         return if !$keep;
     }
 }
@@ -239,15 +263,17 @@ sub serve_ajp ($self, $c) {
             next;
         }
         my $env = ajp_request($packet);
+        my @deaf = $self->deaf($env);
         my ($status, $headers, $text, $how) =
-            $self->answer($env, ajp_body($c, $env), $c);
+            @deaf ? @deaf : $self->answer($env, ajp_body($c, $env), $c);
         give($c, ajp_packet(pack('Cn', 4, $status) . ajp_string('Test')
             . pack('n', scalar @$headers)
             . join '', map { ajp_string($_) } map { @$_ } @$headers));
         give($c, join '', map { ajp_packet(pack('C', 3) . ajp_string($_)) }
             unpack '(a8000)*', $text);
+        finish($c, $how) if $how && !@deaf;
+        give($c, ajp_packet(pack 'CC', 5, @deaf ? 0 : 1));
         finish($c, $how) if $how;
-        give($c, ajp_packet(pack 'CC', 5, 1));
     }
 }
 
