@@ -8,50 +8,11 @@ use LBS::Test timeout => 120;
 use LBS::Governed;
 use LBS::Ports;
 use LBS::State;
+use LBS::Store;
 use List::Util qw(max);
 
 my @web = LBS::Backend->many(3, name => 'web');
 my @NOISE = (qr/socache_(?:redis|memcache)/, qr/LBS2502/);
-
-# A server of the test's own; it ends with the test.
-package Server {
-    sub start ($class, $port, $name, @command) {
-        my $pid = fork // die "fork: $!";
-        if ($pid == 0) {
-            open STDOUT, '>', '/dev/null';
-            open STDIN, '<', '/dev/null';
-            exec {$command[0]} 'setpriv', '--pdeathsig', 'KILL', '--',
-                'sh', '-c', 'exec ' . $name, 'sh' or POSIX::_exit(127);
-        }
-        my $self = bless {pid => $pid, port => $port}, $class;
-        for (1 .. 250) {
-            return $self if IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                                  PeerPort => $port);
-            Time::HiRes::sleep(0.02);
-        }
-        die "nobody listens on $port\n";
-    }
-    sub redis ($class, $port) {
-        # Debian's redis-server is this program under another name.
-        return $class->start($port, "bash -c 'exec -a redis-server "
-            . "redis-check-rdb --port $port --bind 127.0.0.1 --save \"\"'",
-            '/usr/bin/setpriv');
-    }
-    sub memcached ($class, $port) {
-        return $class->start($port, "memcached -u nobody -l 127.0.0.1 -p $port",
-                             '/usr/bin/setpriv');
-    }
-    sub signal ($self, $signal) { return kill $signal => $self->{pid} }
-    sub stop ($self) {
-        my $pid = delete $self->{pid} or return;
-        kill CONT => $pid;
-        kill KILL => $pid;
-        return waitpid $pid, 0;
-    }
-    sub DESTROY ($self) { local ($?, $!); $self->stop; return }
-}
-
-package main;
 
 my $SECRET = qq(LBStickySecret "file:\@ROOT\@/conf/secret"\n);
 
@@ -89,7 +50,7 @@ sub shared ($store) {
 
 subtest 'redis' => sub {
     my $port = LBS::Ports::free();
-    my $redis = Server->redis($port);
+    my $redis = LBS::Store->redis($port);
     # Longer than the default: a busy machine is not a store that hangs.
     my @h = shared("redis:127.0.0.1:$port timeout=500ms");
     my ($a, $b) = @h;
@@ -153,7 +114,7 @@ subtest 'redis' => sub {
 
     $_->announce(@NOISE) for @h;
     $a->get('/head/', key('kept-through'));
-    $redis->stop;
+    $redis->kill;
     my @r = map { $a->get('/head/', key("down$_")) } 1 .. 20;
     is scalar(grep { $_->status == 200 } @r), 20, 'down: requests go on';
     is $a->get('/head/', key('down1'))->member, $r[0]->member,
@@ -168,7 +129,7 @@ subtest 'redis' => sub {
     like $a->get('/lb-status')->body, qr/LBStickyStore does not answer/, 'on the page';
     like qx(bin/lbctl -u http://127.0.0.1:@{[$a->port]}/lb-status doctor),
         qr/^head: LBStickyStore does not answer: sessions are known to this server alone$/m, 'and to lbctl';
-    $redis = Server->redis($port);
+    $redis = LBS::Store->redis($port);
     ok wait_for(sub {
         $a->get('/head/', key('up' . rand));
         grep { $_->{event} eq 'store-up' } @{$a->json->{events}}
@@ -196,10 +157,10 @@ subtest 'redis' => sub {
 
 subtest 'memcached' => sub {
     my $port = LBS::Ports::free();
-    my $memcached = Server->memcached($port);
+    my $memcached = LBS::Store->memcached($port);
     my @h = shared("memcache:127.0.0.1:$port timeout=500ms");
     $_->announce(@NOISE) for @h;
-    $memcached->stop;
+    $memcached->kill;
     is scalar(grep { $_->status == 200 }
               map { $h[0]->get('/head/', key("down$_")) } 1 .. 5), 5, 'down';
     $_->stop for @h;
@@ -242,7 +203,7 @@ subtest 'a server that hangs keeps no process from ending' => sub {
 
 subtest 'other secrets' => sub {
     my $port = LBS::Ports::free();
-    my $redis = Server->redis($port);
+    my $redis = LBS::Store->redis($port);
     my $a = balancer("redis:127.0.0.1:$port timeout=2s");
     my $b = balancer("redis:127.0.0.1:$port timeout=2s", secret => "another, of sixteen bytes\n");
     $_->start for $a, $b;

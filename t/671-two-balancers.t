@@ -5,7 +5,7 @@
 # Not under tsan: two servers that race.
 use lib 't/lib';
 use LBS::Governed;
-use LBS::Ports;
+use LBS::Store;
 use LBS::State;
 use LBS::Test timeout => 150;
 
@@ -88,19 +88,11 @@ sub check ($by, @h) {
 subtest 'cookie' => sub { check('cookie', balancers("LBSticky cookie\nLBStickySlowStart off")) };
 
 subtest 'session= with a store' => sub {
-    my $port = LBS::Ports::free();
-    my $redis = fork // die "fork: $!";
-    if ($redis == 0) {
-        open STDOUT, '>', '/dev/null';
-        # Debian's redis-server is this program under another name.
-        exec qw(setpriv --pdeathsig KILL --), 'bash', '-c', 'exec -a redis-server '
-            . qq(redis-check-rdb --port $port --bind 127.0.0.1 --save "") or POSIX::_exit(127);
-    }
-    ok wait_for(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) }), 'redis';
+    my $redis = LBS::Store->redis;
+    my $port = $redis->port;
     check('session', balancers("LBSticky session=sid\nLBStickySlowStart off",
         "LBStickyStore redis:127.0.0.1:$port timeout=500ms"));
-    kill KILL => $redis;
-    waitpid $redis, 0;
+    $redis->kill;
 };
 
 subtest 'requests of one visitor at both balancers in the same moment' => sub {

@@ -6,7 +6,7 @@
 # Not under tsan: idle times of seconds.
 use lib 't/lib';
 use LBS::Governed;
-use LBS::Ports;
+use LBS::Store;
 use LBS::Proc;
 use LBS::Test timeout => 120;
 use List::Util qw(max);
@@ -100,22 +100,14 @@ subtest 'max= comes in force when sessions are there already' => sub {
 };
 
 subtest 'whose requests pass two servers in turn' => sub {
-    my $port = LBS::Ports::free();
-    my $redis = fork // die "fork: $!";
-    if ($redis == 0) {
-        open STDOUT, '>', '/dev/null';
-        # Debian's redis-server is this program under another name.
-        exec qw(setpriv --pdeathsig KILL --), 'bash', '-c', 'exec -a redis-server '
-            . qq(redis-check-rdb --port $port --bind 127.0.0.1 --save "") or POSIX::_exit(127);
-    }
-    ok wait_for(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) }), 'redis';
+    my $redis = LBS::Store->redis;
+    my $port = $redis->port;
     my @h = map { site(server => "LBStickyStore redis:127.0.0.1:$port timeout=500ms\n") } 1, 2;
     my @got = in_parallel(2, sub ($i) { busy((qw(cookie session))[$i], @h) });
     ends_in_time((qw(cookie session))[$_], $got[$_]) for 0, 1;
     $_->stop for @h;
     $_->no_unexpected_log for @h;
-    kill KILL => $redis;
-    waitpid $redis, 0;
+    $redis->kill;
 };
 
 subtest 'a request that is under way at the end begins nothing anew' => sub {
