@@ -70,7 +70,7 @@ CONF
 ProxyPass "/t/" "balancer://tls/"
 ProxyPass "/" "balancer://app/"
 CONF
-    ['route= where no member has one', <<'CONF', qr{LBS3309: pool bare: LBSticky route=R finds nobody}],
+    ['route= where no member has one', <<'CONF', qr{LBS3309: pool bare: LBSticky route=R finds no member}],
 <Proxy "balancer://bare">
     LBSticky route=R
     BalancerMember "http://127.0.0.1:8"
@@ -78,7 +78,7 @@ CONF
 ProxyPass "/b/" "balancer://bare/"
 ProxyPass "/" "balancer://app/"
 CONF
-    ['stickysession=', <<'CONF', qr{LBS1103: pool old: stickysession=R is ignored here; .*LBSticky route=NAME}],
+    ['stickysession=', <<'CONF', qr{LBS1103: pool old: stickysession=R is ignored here; .*LBSticky route=R if}],
 <Proxy "balancer://old">
     LBSticky cookie
     BalancerMember "http://127.0.0.1:8"

@@ -104,14 +104,17 @@ static void look_at_empty(lbs_findings_t *findings, const lbs_walk_t *walk)
             walk->name, lbs_line_place(findings->pool, section), walk->name);
     }
     else if (user != NULL) {
-        lbs_finding_add(findings, walk->owner, walk->name, "pool-unknown", 1,
-                        LBSNO(3301) "%s %s sends requests to balancer://%s, "
-                                    "which no <Proxy> section defines: they "
-                                    "are answered 503%s%s%s",
-                        lbs_line_place(findings->pool, user), user->directive,
-                        walk->name, alike != NULL ? "; write balancer://" : "",
-                        alike != NULL ? alike : "",
-                        alike != NULL ? " if that is meant" : "");
+        lbs_finding_add(
+            findings, walk->owner, walk->name, "pool-unknown", 1,
+            LBSNO(3301) "%s %s sends requests to balancer://%s, which no "
+                        "<Proxy> section defines: they are answered 503; "
+                        "write %s%s%s",
+            lbs_line_place(findings->pool, user), user->directive, walk->name,
+            alike != NULL
+                ? "balancer://"
+                : "a <Proxy> section with BalancerMember lines for it",
+            alike != NULL ? alike : "",
+            alike != NULL ? " if that is meant" : "");
     }
 }
 

@@ -109,7 +109,7 @@ static void look_at_routes(lbs_findings_t *findings, const lbs_walk_t *walk)
         if (sticky->source[i].kind == LBS_SOURCE_ROUTE) {
             lbs_finding_add(
                 findings, walk->server, walk->name, "no-routes", 1,
-                LBSNO(3309) "pool %s: LBSticky %s finds nobody: no "
+                LBSNO(3309) "pool %s: LBSticky %s finds no member: no "
                             "BalancerMember has a route=; write route=NAME "
                             "behind each, as the application writes it",
                 walk->name, sticky->source[i].spelling);
@@ -127,10 +127,10 @@ static void look_at_parameters(lbs_findings_t *findings,
     if (sticky != NULL) {
         lbs_finding_add(
             findings, walk->server, walk->name, "stickysession", 1,
-            LBSNO(1103) "pool %s: stickysession=%s is ignored here; where the "
-                        "application writes the route itself, write LBSticky "
-                        "route=NAME",
-            walk->name, sticky);
+            LBSNO(1103) "pool %s: stickysession=%s is ignored here; write "
+                        "LBSticky route=%s if the application writes the "
+                        "route itself, or take stickysession= out",
+            walk->name, sticky, sticky);
     }
     for (i = 0; i < lbs_worker_count(walk->balancer); i++) {
         const proxy_worker *worker = lbs_worker_at(walk->balancer, i);

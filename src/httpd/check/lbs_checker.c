@@ -380,11 +380,12 @@ void lbs_checker_start(void)
         lbs_atomic_store32_release(&prober.started, 1);
     }
     else {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, ap_server_conf,
-                     LBSNO(3100) "no thread for LBStickyCheck: members are "
-                                 "neither checked nor asked when in doubt; "
-                                 "raise the limits of processes "
-                                 "(ulimit -u, TasksMax) or of memory");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, rv, ap_server_conf,
+            LBSNO(3100) "LBStickyCheck: the system gives no thread for "
+                        "checks, so members are neither checked nor asked "
+                        "when in doubt; raise the limits of processes "
+                        "(ulimit -u, TasksMax) or of memory");
         close_all();
     }
 }

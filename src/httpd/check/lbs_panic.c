@@ -121,8 +121,9 @@ static void tell_panic(const lbs_pool_t *pool, lbs_panic_t panic, int ignored)
                  LBSNO(3000) "pool %s: panic: every member fails its check, "
                              "%s%s",
                  pool->name, dead ? "and none accepts connections" : words,
-                 dead ? ": visitors get 503 until one does; do they run?"
-                      : "; is the path of LBStickyCheck right?");
+                 dead ? ": visitors get 503 until one does; start them, or "
+                        "look for a firewall between"
+                      : "; look whether the path of LBStickyCheck is right");
 }
 
 static void tell_over(const lbs_pool_t *pool, int checked)
@@ -130,7 +131,10 @@ static void tell_over(const lbs_pool_t *pool, int checked)
     tell(pool, LBS_EVENT_PANIC_OVER,
          checked ? "not every check fails any more" : "there are no checks");
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
-                 LBSNO(3001) "pool %s: panic is over", pool->name);
+                 LBSNO(3001) "pool %s: panic is over: %s", pool->name,
+                 checked
+                     ? "a check is good again, and checks count from now on"
+                     : "its members are no longer checked");
 }
 
 /* Without checks nothing is told: each member's own event is. */

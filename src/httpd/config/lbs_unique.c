@@ -265,17 +265,18 @@ static void check_sections(apr_pool_t *ptemp, const server_rec *s,
 
         apr_hash_this(hi, &name, NULL, NULL);
         if (apr_hash_get(names, name, APR_HASH_KEY_STRING) == NULL) {
-            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, s,
-                         LBSNO(1802) "%s: <Proxy \"balancer://%s\"> has "
-                                     "directives of this module, but %s",
-                         lbs_config_vhost(ptemp, s), (const char *)name,
-                         apr_hash_get(inherited, name, APR_HASH_KEY_STRING)
-                                 != NULL
-                             ? "the pool is the main server's, so they do "
-                               "nothing; write them into the main server's "
-                               "section, or here outside of <Proxy>"
-                             : "there is no such pool in this server; they "
-                               "do nothing");
+            ap_log_error(
+                APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, s,
+                LBSNO(1802) "%s: <Proxy \"balancer://%s\"> has "
+                            "directives of this module, but %s",
+                lbs_config_vhost(ptemp, s), (const char *)name,
+                apr_hash_get(inherited, name, APR_HASH_KEY_STRING) != NULL
+                    ? "the pool is the main server's, so they do "
+                      "nothing; write them into the main server's "
+                      "section, or here outside of <Proxy>"
+                    : "there is no such pool in this server, so they "
+                      "do nothing; write the name that ProxyPass "
+                      "has, or move the section to where the pool is");
         }
     }
 }

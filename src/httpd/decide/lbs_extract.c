@@ -98,14 +98,19 @@ static lbs_slice_t of_url(request_rec *r, const lbs_source_t *source)
     return value;
 }
 
-static lbs_slice_t of_expr(request_rec *r, ap_expr_info_t *expr)
+static lbs_slice_t of_expr(request_rec *r, const lbs_pool_t *pool, int index)
 {
+    const lbs_set_sticky_t *set = pool->set.sticky;
     const char *error = NULL;
-    const char *text = ap_expr_str_exec(r, expr, &error);
+    const char *text = ap_expr_str_exec(r, set->expr[index], &error);
 
     if (error != NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r,
-                      LBSNO(1200) "LBSticky expr= gives no key: %s", error);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_DEBUG, 0, r,
+            LBSNO(1200) "pool %s: LBSticky %s gives no key, so this "
+                        "request is one without: %s; write an expression "
+                        "that can be evaluated for every request",
+            pool->name, set->source[index].spelling, error);
         text = NULL;
     }
     return lbs_slice_of(text);
@@ -148,7 +153,7 @@ int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
         value = of_url(r, source);
         break;
     case LBS_SOURCE_EXPR:
-        value = of_expr(r, pool->set.sticky->expr[index]);
+        value = of_expr(r, pool, index);
         break;
     }
     return value.n != 0 && fn(baton, value);

@@ -192,10 +192,12 @@ static void lift_last(const lbs_pool_t *pool, apr_uint64_t now)
     if (lbs_eject_lift(&on, now)) {
         lbs_health_begin_anew(pool, m);
         tell(pool, m, LBS_EVENT_UP, "nobody else is left");
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
-                     LBSNO(1604) "pool %s: member %s is ejected no more: "
-                                 "nobody else is left",
-                     pool->name, *m->route ? m->route : m->name);
+        ap_log_error(
+            APLOG_MARK, APLOG_NOTICE, 0, pool->server,
+            LBSNO(1604) "pool %s: member %s serves again before its time, "
+                        "because all other members were closed or went "
+                        "down; look at those",
+            pool->name, *m->route ? m->route : m->name);
     }
 }
 

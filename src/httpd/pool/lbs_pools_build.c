@@ -151,9 +151,13 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
             first = missing++ == 0 ? pool->member[pool->count].name : first;
         }
         else if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                         LBSNO(1108) "pool %s: member %s cannot be named",
-                         pool->name, pool->member[pool->count].name);
+            ap_log_error(
+                APLOG_MARK, APLOG_EMERG, rv, pool->server,
+                LBSNO(1108) "pool %s: member %s cannot be named: wanted a URL "
+                            "of at most %d bytes and a route= of at most %d; "
+                            "write shorter ones into its BalancerMember line",
+                pool->name, pool->member[pool->count].name,
+                LBS_REGISTRY_URL_LEN, LBS_REGISTRY_ROUTE_LEN);
             return rv;
         }
     }
@@ -235,12 +239,16 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
     pool->pick.plan = pool->plan;
     pool->pick.gauges = lbs_registry_gauges(lbs_runtime()->registry);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, pool->server,
-                     LBSNO(1102) "pool %s: no shared memory for its picks, "
-                                 "wanted %" APR_SIZE_T_FMT " bytes; raise the "
-                                 "system's limit, or write another "
-                                 "LBStickyMethod: hash takes most",
-                     pool->name, bytes);
+        ap_log_error(
+            APLOG_MARK, APLOG_EMERG, rv, pool->server,
+            LBSNO(1102) "pool %s: no memory for its picks by "
+                        "LBStickyMethod %s: wanted %" APR_SIZE_T_FMT
+                        " bytes of shared memory for %d members; write "
+                        "another LBStickyMethod (hash takes most), or let "
+                        "the system give more (memory, ulimit -v, "
+                        "vm.overcommit_memory)",
+            pool->name, lbs_pick_method_name(pool->set.method->method), bytes,
+            (int)pool->count);
     }
     return rv;
 }

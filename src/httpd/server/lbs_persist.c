@@ -34,19 +34,22 @@ static void tell_outcome(const lbs_persist_outcome_t *outcome, server_rec *s)
     if (outcome->taken) {
         ap_log_error(
             APLOG_MARK, APLOG_NOTICE, 0, s,
-            LBSNO(1700) "state file, %" APR_TIME_T_FMT
-                        " s old: %u members, %" APR_UINT64_T_FMT " sessions%s",
-            apr_time_sec(outcome->elapsed), outcome->members,
+            LBSNO(1700) "state file %s of %" APR_TIME_T_FMT
+                        " s ago was read: %u members, %" APR_UINT64_T_FMT
+                        " sessions%s",
+            path_of(s), apr_time_sec(outcome->elapsed), outcome->members,
             outcome->sessions,
             outcome->cut == 0 ? ""
                               : "; httpd ended while it wrote the last of it, "
                                 "which is left out");
     }
     if (outcome->refusal != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, outcome->rv, s,
-                     LBSNO(1701) "state file %s refused: %s; starting without "
-                                 "it, it is kept as %s",
-                     path_of(s), outcome->refusal, outcome->aside);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, outcome->rv, s,
+            LBSNO(1701) "state file %s refused: %s; httpd starts without "
+                        "it and keeps it as %s: look at it there, or "
+                        "remove it",
+            path_of(s), outcome->refusal, outcome->aside);
         lbs_registry_tell(lbs_runtime()->registry, &now, LBS_REGISTRY_NONE,
                           LBS_REGISTRY_NONE, LBS_EVENT_STATE_FILE,
                           outcome->refusal);
@@ -63,11 +66,12 @@ apr_status_t lbs_persist_load(server_rec *main_server, apr_pool_t *ptemp)
     }
     /* Another build of this module may have left a thread that writes it. */
     if (!lbs_persist_thread_await()) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, main_server,
-                     LBSNO(1705) "state file %s is still being written by the "
-                                 "configuration before; what is read may be "
-                                 "older than ten seconds",
-                     path_of(main_server));
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, main_server,
+            LBSNO(1705) "state file %s: the configuration before still "
+                        "writes it after ten seconds, so what is read may "
+                        "be older; look at what keeps its disk busy",
+            path_of(main_server));
     }
     rv = lbs_persist_read(main_server, &outcome, ptemp);
     tell_outcome(&outcome, main_server);
@@ -84,12 +88,13 @@ static void report(apr_status_t rv)
     }
     state.failing = rv != APR_SUCCESS;
     if (state.failing) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, state.server,
-                     LBSNO(1702) "state file %s cannot be written: learned "
-                                 "sessions will not survive a full restart; "
-                                 "make its directory, or write another file "
-                                 "into LBStickyPersist",
-                     path_of(state.server));
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, rv, state.server,
+            LBSNO(1702) "state file %s cannot be written, so a stop and "
+                        "start would lose learned sessions; make room on "
+                        "its disk, make its directory, or write another "
+                        "file into LBStickyPersist",
+            path_of(state.server));
     }
     else {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, state.server,
@@ -117,11 +122,12 @@ static void end(void)
     apr_status_t rv = lbs_persist_thread_end(state.thread);
 
     if (APR_STATUS_IS_TIMEUP(rv)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, state.server,
-                     LBSNO(1706) "state file %s takes too long for a stop: "
-                                 "what is in it now will be read at the next "
-                                 "start",
-                     path_of(state.server));
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, state.server,
+            LBSNO(1706) "state file %s takes too long for a stop: what is "
+                        "in it now will be read at the next start; look "
+                        "at what keeps its disk busy",
+            path_of(state.server));
         return;
     }
     report(rv);
@@ -164,10 +170,13 @@ void lbs_persist_start(apr_pool_t *pconf, server_rec *main_server)
     rv = lbs_persist_thread_start(&state.thread, conf);
     if (rv != APR_SUCCESS) {
         state.thread = NULL;
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server,
-                     LBSNO(1704) "no thread for the state file: it is not "
-                                 "written, and a stop or crash loses learned "
-                                 "sessions");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, rv, main_server,
+            LBSNO(1704) "state file %s: the system gives no thread to "
+                        "write it, so a stop or a crash loses what it "
+                        "would hold; raise the limit of processes (ulimit "
+                        "-u, TasksMax) and reload httpd",
+            path_of(main_server));
     }
     else if (!is_reload) {
         lbs_persist_thread_first(state.thread);

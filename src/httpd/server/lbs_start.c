@@ -39,10 +39,11 @@ int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
     }
     missing = lbs_worker_import(pconf, &lbs_forward_hooks);
     if (missing != NULL) {
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
-                     LBSNO(1500) "this httpd's mod_proxy has no %s; httpd "
-                                 "2.4.49 or later is needed",
-                     missing);
+        ap_log_error(
+            APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
+            LBSNO(1500) "this httpd's mod_proxy has no %s, which LBSticky "
+                        "needs; install httpd 2.4.49 or later",
+            missing);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -28,11 +28,12 @@ static void look_for_added(lbs_pool_t *pool)
     int seats = lbs_worker_pool_seats(pool->balancer);
 
     if (pool->seats != 0 && seats > pool->seats) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
-                     LBSNO(1401) "pool %s: balancer-manager added a member; "
-                                 "nothing is sent to it before it stands in "
-                                 "the configuration and httpd is reloaded",
-                     pool->name);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, pool->server,
+            LBSNO(1401) "pool %s: balancer-manager added a member, to "
+                        "which nothing is sent; write a BalancerMember "
+                        "line for it and reload httpd",
+            pool->name);
     }
     pool->seats = seats;
 }
@@ -232,9 +233,12 @@ apr_status_t lbs_tick_start(apr_pool_t *pconf, server_rec *main_server)
         }
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server,
-                     LBSNO(1400) "mod_watchdog does not run this module's "
-                                 "tick");
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, rv, main_server,
+            LBSNO(1400) "mod_watchdog refuses to run this module's tick, "
+                        "without which no member is checked or comes "
+                        "back: its own line before this one says why; "
+                        "load the mod_watchdog that came with this httpd");
     }
     return rv;
 }

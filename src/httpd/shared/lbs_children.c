@@ -16,11 +16,14 @@ void lbs_children_join(apr_pool_t *pchild, server_rec *main_server)
 
     (void)pchild;
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server,
-                     LBSNO(1901) "more children than at the first start: what "
-                                 "this one has in flight is lost if it dies; "
-                                 "stop and start httpd after raising "
-                                 "ServerLimit");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, rv, main_server,
+            LBSNO(1901) "child %" APR_PID_T_FMT
+                        " is one more than at the first start: "
+                        "what it has in flight stays in the "
+                        "counters if it is killed; stop and start httpd "
+                        "once after raising ServerLimit",
+            getpid());
     }
 }
 

@@ -105,6 +105,7 @@ static apr_status_t open_views(lbs_runtime_t *rt)
  */
 static apr_status_t open_or_renew(lbs_runtime_t *rt, server_rec *s)
 {
+    const char *file = lbs_config_of(s)->main->persist;
     apr_status_t rv = open_views(rt);
 
     if (rv == APR_SUCCESS) {
@@ -112,8 +113,11 @@ static apr_status_t open_or_renew(lbs_runtime_t *rt, server_rec *s)
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
                  LBSNO(1900) "the shared memory of the configuration before "
-                             "is not that of this module's build: beginning "
-                             "from the state file");
+                             "was laid out by another build of this module: "
+                             "beginning %s%s; nothing is to be done",
+                 file != NULL ? "from the state file "
+                              : "anew, without LBStickyPersist",
+                 file != NULL ? file : "");
     rt->table_count = 0;
     memset(rt->tables, 0, sizeof(rt->tables));
     return lbs_shared_renew(rt->shared, lbs_clock_both(), s);

@@ -47,8 +47,9 @@ static void complain(apr_status_t rv, server_rec *s, const char *what,
 {
     ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
                  LBSNO(1000) "no memory for the %s: wanted %" APR_SIZE_T_FMT
-                             " bytes of shared memory; write a smaller "
-                             "number into %s",
+                             " bytes of shared memory; write a smaller number "
+                             "into %s, or let the system give more (memory, "
+                             "ulimit -v, vm.overcommit_memory)",
                  what, bytes, directive);
 }
 

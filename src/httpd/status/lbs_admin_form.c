@@ -374,12 +374,15 @@ static int answer(apply_t *a)
     }
     out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
     if (!write_member(a, out)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, out->status, a->r,
-                      LBSNO(2102) "pool %s: member %s was changed; how it is "
-                                  "now could not be told",
-                      ap_escape_logitem(a->r->pool, a->pool->name),
-                      ap_escape_logitem(
-                          a->r->pool, lbs_view_member_label(a->view_member)));
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, out->status, a->r,
+            LBSNO(2102) "pool %s: member %s was changed, but its JSON "
+                        "could not be written for lack of memory, or "
+                        "because a reload has removed it; ask for "
+                        "/lb-status/json to see how it is now",
+            ap_escape_logitem(a->r->pool, a->pool->name),
+            ap_escape_logitem(a->r->pool,
+                              lbs_view_member_label(a->view_member)));
         out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
         lbs_out_put(out, "{\"id\":\"%s\",\"done\":\"%s\"}\n",
                     a->view_member->id,

@@ -61,9 +61,12 @@ static int close_whole(request_rec *r, lbs_out_t *out)
     apr_status_t rv = lbs_out_close(out);
 
     if (rv == APR_ENOMEM) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
-                      LBSNO(2700) "%s could not be written",
-                      ap_escape_logitem(r->pool, r->uri));
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, rv, r,
+            LBSNO(2700) "%s could not be written for lack of memory, and "
+                        "its reader got 500 or a document cut off; give "
+                        "this machine or container more memory",
+            ap_escape_logitem(r->pool, r->uri));
     }
     return rv == APR_SUCCESS;
 }

@@ -164,9 +164,13 @@ static int serve_nothing(request_rec *r)
     static lbs_atomic64_t told_at;
 
     if (lbs_clock_once(&told_at, apr_time_from_sec(60))) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      LBSNO(3400) "lb-status has nothing to show: no pool has "
-                                  "LBSticky in force; write LBSticky cookie");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            LBSNO(3400) "lb-status at %s has nothing to show: no pool has "
+                        "LBSticky in force; write LBSticky cookie into "
+                        "the <Proxy> section of a pool, or its virtual "
+                        "host",
+            ap_escape_logitem(r->pool, r->uri));
     }
     r->status = HTTP_SERVICE_UNAVAILABLE;
     ap_set_content_type(r, "text/plain; charset=utf-8");

@@ -7,6 +7,7 @@
 #include <apr_thread_pool.h>
 #include <http_config.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <util_mutex.h>
 
 #include "src/httpd/proxy/lbs_log.h"
@@ -109,10 +110,12 @@ apr_status_t lbs_store_call_open(lbs_store_t **store,
         rv = init(made, pconf);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
-                     LBSNO(2500) "LBStickyStore %s cannot be opened%s%s",
-                     spelling, error != NULL ? ": " : "",
-                     error != NULL ? error : "");
+        ap_log_error(
+            APLOG_MARK, APLOG_EMERG, rv, s,
+            LBSNO(2500) "LBStickyStore %s cannot be opened%s%s; write a "
+                        "provider and a server that it can reach, or "
+                        "LBStickyStore off",
+            spelling, error != NULL ? ": " : "", error != NULL ? error : "");
         return rv;
     }
     APR_ARRAY_PUSH(stores, lbs_store_t *) = made;
@@ -191,9 +194,14 @@ void lbs_store_call_child(apr_pool_t *pchild, server_rec *main_server)
     }
     if (rv != APR_SUCCESS) {
         process.threads = NULL;
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server,
-                     LBSNO(2501) "this process cannot use LBStickyStore: no "
-                                 "threads for its calls");
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, rv, main_server,
+            LBSNO(2501) "child %" APR_PID_T_FMT
+                        " cannot use LBStickyStore: the system "
+                        "gives no thread for its calls, so what it "
+                        "learns is known to this server alone; raise the "
+                        "limit of processes (ulimit -u, TasksMax)",
+            getpid());
     }
 }
 
@@ -229,10 +237,12 @@ static void failed(const lbs_store_t *store, apr_status_t rv)
         }
     }
     if (lbs_clock_once(&breaker->warned_at, WARN_EVERY)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, store->server,
-                     LBSNO(2502) "LBStickyStore %s does not answer: requests "
-                                 "go on, sessions are not shared meanwhile",
-                     store->spelling);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, rv, store->server,
+            LBSNO(2502) "LBStickyStore %s does not answer: requests go "
+                        "on, sessions are not shared meanwhile; look "
+                        "whether it runs and can be reached from here",
+            store->spelling);
     }
 }
 
