@@ -58,7 +58,7 @@ subtest 'a location with the handler wins over ProxyPass' => sub {
             'application/json', 'with its documents below';
     }
     is $h->get("/lb-status/$_")->status, 200, "$_ is there"
-        for qw(json metrics app.js style.css parts.css icon.svg);
+        for qw(json metrics app.js style.css parts.css icon.svg signs.svg);
     is $h->get("/closed/$_")->status, 403, "httpd's own access control: $_"
         for qw(json admin), '';
 };
@@ -177,7 +177,7 @@ CONF
     is $alone->get('/', port => $port)->status, 200, 'the page';
     is $alone->get('/json', port => $port)->json->{pools}[0]{name}, 'app',
         'shows the pools of all';
-    ok index($alone->get('/', port => $port)->body, 'href="./style.css"') > 0, 'relative links';
+    ok index($alone->get('/', port => $port)->body, q{href='./style.css'}) > 0, 'relative links';
     $alone->no_unexpected_log;
 };
 
@@ -201,10 +201,10 @@ subtest 'one key that makes most of the requests is noticed' => sub {
 subtest 'links lead where they should' => sub {
     for my $uri ('/lb-status', '/lb-status/') {
         my $body = $h->get($uri)->body;
-        my ($src) = $body =~ /<script src="([^"]+)"/;
+        my ($src) = $body =~ /<script src='([^']+)'/;
         my $base = $uri =~ s{[^/]*$}{}r;
         is $h->get("$base$src")->status, 200, "$src from $uri";
-        my ($link) = $body =~ /<th scope="row"><a href="([^"]+)"/;
+        my ($link) = $body =~ /<th scope='row'><a href='([^']+)'/;
         $link =~ s/&amp;/&/g;
         like $h->get("$base$link")->body, qr{<h1>web1</h1>}, "$link from $uri";
     }

@@ -42,7 +42,7 @@ sub act (%field) {
 }
 
 sub nonce ($uri = '/lb-status?pool=app&member=web1&action=drain', %o) {
-    my ($nonce) = $h->get($uri, %o)->body =~ /name="nonce" value="(\w+)"/;
+    my ($nonce) = $h->get($uri, %o)->body =~ /name='nonce' value='(\w+)'/;
     return $nonce;
 }
 
@@ -174,14 +174,14 @@ subtest 'forms without scripts, with a nonce' => sub {
     is $r->status, 303, 'back to the page';
     $r = $h->get($r->header('Location'));
     is $r->status, 200, 'which is there';
-    like $r->body, qr{id="done".*<b>web1</b> is now <b>drain</b>}s, 'and says what was done';
+    like $r->body, qr{id='done'.*<b>web1</b> is now <b>drain</b>}s, 'and says what was done';
     $h->graceful;
     is $h->post('/lb-status/admin', {%field, action => 'enable'})->status, 303,
         'the nonce outlives a graceful restart';
     is member('web1')->{state}, 'up', 'enabled';
     $r = $h->post('/lb-status/admin', {%field, deadline => '10x'});
     is $r->status, 400, 'a bad field of a form';
-    like $r->body, qr{id="wrong">deadline is 10x, wanted is }, 'is explained';
+    like $r->body, qr{id='wrong'>deadline is 10x, wanted is }, 'is explained';
 };
 
 subtest 'what is refused changes nothing' => sub {
@@ -282,13 +282,13 @@ CONF
     $behind->start;
     my @front = (port => $behind->port(2), host => 'www.example.com');
     my $page = $behind->get('/ops/?pool=app&member=web1&action=drain', @front)->body;
-    my ($to) = $page =~ m{<form method="post" action="([^"]+)" class="confirm">};
-    my %field = $page =~ m{<input type="hidden" name="([^"]+)" value="([^"]*)">}g;
+    my ($to) = $page =~ m{<form method='post' action='([^']+)' class='confirm'>};
+    my %field = $page =~ m{<input type='hidden' name='([^']+)' value='([^']*)'>}g;
     is $to, './admin', 'where the form goes';
     my @site = (@front, headers => [['Origin', 'https://www.example.com']]);
     my $r = $behind->post("/ops/$to", {%field, deadline => '10x'}, @site);
     is $r->status, 400, 'a bad field';
-    like $r->body, qr{<a href="\./">Back</a>}, 'and the way back';
+    like $r->body, qr{<a href='\./'>Back</a>}, 'and the way back';
     $r = $behind->post("/ops/$to", \%field, @site);
     is $r->status, 303, 'a change';
     my ($back) = $r->header('Location') =~ m{^\./(\?.*)};
@@ -340,7 +340,7 @@ CONF
     $try->('the other one', 403, $vb, @a);
     is state_hash($two, @a), $before, 'the state is what it was';
     my ($nonce) = $two->get("/lb-status?pool=app&vhost=$va&member=web1&action=drain", @a)->body
-        =~ /name="nonce" value="(\w+)"/;
+        =~ /name='nonce' value='(\w+)'/;
     is $two->post('/lb-status/admin', {pool => 'app', vhost => $vb, member => 'web1',
         action => 'drain', nonce => $nonce}, host => 'b.example')->status, 403,
         'a nonce of one is of no use in the other';

@@ -108,7 +108,7 @@ subtest 'markup and line ends in every parameter' => sub {
     }
     my %good = (pool => 'app', member => 'web1', action => 'drain');
     my ($nonce) = $h->get('/lb-status?pool=app&member=web1&action=drain')->body
-        =~ /name="nonce" value="(\w+)"/;
+        =~ /name='nonce' value='(\w+)'/;
     for my $name (qw(pool vhost member action nonce weight deadline idle key cookie unknown)) {
         for my $value (@NASTY) {
             my %field = (%good, nonce => $nonce, $name => $value);

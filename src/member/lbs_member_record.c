@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/member/lbs_member_record.h"
 
+#define UNSEEN_US 60000000 /* a tick takes a tenth of a second */
+
 static const char *const fail_names[LBS_FAILS] = {"connect", "reset",
                                                   "timeout", "status", "body"};
 
@@ -88,13 +90,38 @@ void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
     }
 }
 
-/* The state whose changes are noted, plus 1: without the limit. */
+/* The state whose changes are noted: without the limit. */
+static lbs_state_t lasting(const lbs_gauge_t *g)
+{
+    return lbs_state_of(lbs_atomic_load32_relaxed(&g->flags), 0, 0,
+                        lbs_atomic_load32_relaxed(&g->ramp));
+}
+
 static apr_uint32_t noted(const lbs_gauge_t *g)
 {
-    return 1
-           + (apr_uint32_t)lbs_state_of(lbs_atomic_load32_relaxed(&g->flags),
-                                        0, 0,
-                                        lbs_atomic_load32_relaxed(&g->ramp));
+    return 1 + (apr_uint32_t)lasting(g);
+}
+
+/* Several processes may come here at once: the one that moves the mark counts
+ * the time up to it. A process killed in between loses one tick's time. Time
+ * in which no process looked is not counted: the member may have been removed
+ * from the configuration meanwhile. */
+static void count_failing(lbs_member_record_t *m, int fails, apr_uint64_t now)
+{
+    apr_uint64_t seen = lbs_atomic_load64_relaxed(&m->failing);
+
+    if (fails ? now <= seen : seen == 0) {
+        return;
+    }
+    if (!lbs_atomic_cas64(&m->failing, &seen, fails ? now : 0)) {
+        return;
+    }
+    if (seen == 0) {
+        count(m, LBS_COUNT_TURNS, 1);
+    }
+    else if (now > seen && now - seen <= UNSEEN_US) {
+        count(m, LBS_COUNT_DOWN_US, now - seen);
+    }
 }
 
 void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
@@ -102,11 +129,17 @@ void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
 {
     apr_uint32_t state = noted(g);
 
+    count_failing(m, lbs_state_fails(lasting(g)), now);
     if (lbs_atomic_load32_relaxed(&m->shown) == state) {
         return;
     }
     lbs_atomic_store32_relaxed(&m->shown, state);
     lbs_atomic_store64_relaxed(&m->since, now);
+}
+
+void lbs_member_record_second(lbs_member_record_t *m, apr_uint64_t now)
+{
+    lbs_lately_feed(&m->lately, &m->counts[LBS_COUNT_RESPONSES], now);
 }
 
 static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
@@ -147,6 +180,8 @@ static void view_counts(const lbs_member_record_t *m,
     }
     view->bytes_in = counted(m, LBS_COUNT_BYTES_IN);
     view->bytes_out = counted(m, LBS_COUNT_BYTES_OUT);
+    view->down_us = counted(m, LBS_COUNT_DOWN_US);
+    view->turns = counted(m, LBS_COUNT_TURNS);
 }
 
 static void view_latency(const lbs_member_record_t *m, apr_uint64_t now,
@@ -169,6 +204,8 @@ void lbs_member_record_view(const lbs_member_record_t *m, const lbs_gauge_t *g,
     view_gauge(g, now, view);
     view_counts(m, view);
     view_latency(m, now, view);
+    lbs_lately_read(&m->lately, &m->counts[LBS_COUNT_RESPONSES], now,
+                    &view->lately);
     shown = lbs_atomic_load32_relaxed(&m->shown);
     view->since = shown != 0 && shown != noted(g)
                       ? now
@@ -202,4 +239,6 @@ void lbs_member_record_load(lbs_member_record_t *m, const lbs_eject_on_t *on,
     lbs_atomic_store64_relaxed(&m->since, 0);
     lbs_latency_load(&m->latency, &saved->latency);
     lbs_eject_load(on, &saved->eject, now);
+    lbs_atomic_store64_relaxed(&m->failing,
+                               lbs_state_fails(lasting(on->gauge)) ? now : 0);
 }

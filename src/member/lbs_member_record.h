@@ -15,6 +15,7 @@
 #include "src/member/lbs_check.h"
 #include "src/member/lbs_eject.h"
 #include "src/member/lbs_gauge.h"
+#include "src/member/lbs_lately.h"
 #include "src/member/lbs_latency.h"
 #include "src/member/lbs_probe.h"
 #include "src/member/lbs_queue.h"
@@ -40,6 +41,8 @@ enum {
     LBS_COUNT_RESPONSES = LBS_COUNT_FAILURES + LBS_FAILS,
     LBS_COUNT_BYTES_IN = LBS_COUNT_RESPONSES + LBS_RESPONSES,
     LBS_COUNT_BYTES_OUT,
+    LBS_COUNT_DOWN_US, /* microseconds down or ejected */
+    LBS_COUNT_TURNS,   /* how often it became so */
     LBS_COUNTS
 };
 
@@ -50,10 +53,13 @@ typedef struct lbs_member_record_t {
     lbs_atomic64_t last_use; /* microseconds; 0: never */
     lbs_atomic64_t since;    /* microseconds, of the last change of state */
     lbs_atomic64_t lost_at;  /* microseconds: no connection, or no answer */
+    lbs_atomic64_t failing;  /* tick: downtime is counted until then,
+                              * microseconds; 0: it was usable then */
     lbs_atomic32_t shown;    /* tick: the state then, plus 1; 0: none yet */
     lbs_ramp_t ramp;
     lbs_eject_t eject;
     lbs_check_t check;
+    lbs_lately_t lately;
     lbs_latency_t latency;
     _Alignas(64) lbs_probe_t probe;
     _Alignas(64) lbs_queue_t queue;
@@ -80,6 +86,9 @@ typedef struct lbs_member_record_view_t {
     apr_uint64_t since;     /* 0: unchanged since it is known; a change that
                                the tick has not yet noted is one of now */
     apr_uint64_t last_use;  /* 0: never */
+    apr_uint64_t down_us;   /* time down or ejected, since it is known */
+    apr_uint64_t turns;     /* how often it became down or ejected */
+    lbs_lately_sum_t lately;
     apr_uint32_t ewma_us;
     apr_uint32_t p50_us; /* of the last one to two minutes; 0: none */
     apr_uint32_t p90_us;
@@ -136,10 +145,20 @@ void lbs_member_record_bytes(lbs_member_record_t *m, apr_uint64_t in,
 int lbs_member_record_in_doubt(const lbs_member_record_t *m,
                                const lbs_gauge_t *g);
 
-/** Note when the state changed. One process, at every tick; reaching and
- * leaving a limit is no change. */
+/**
+ * Note when the state changed, and count downtime and turns. At every tick,
+ * and where the state was just changed; any process. Reaching and leaving a
+ * limit is no change.
+ *
+ * A turn is a change from usable to down or ejected, by the member's fault: a
+ * member that an operator has closed is neither. From ejected to down is no
+ * further turn.
+ */
 void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
                             apr_uint64_t now);
+
+/** Once a second, one process: note what the last minutes are counted from. */
+void lbs_member_record_second(lbs_member_record_t *m, apr_uint64_t now);
 
 /** Take a snapshot. Cost: some hundred reads. */
 void lbs_member_record_view(const lbs_member_record_t *m, const lbs_gauge_t *g,
@@ -149,7 +168,8 @@ void lbs_member_record_view(const lbs_member_record_t *m, const lbs_gauge_t *g,
 void lbs_member_record_save(const lbs_member_record_t *m, apr_uint64_t now,
                             lbs_member_saved_t *saved);
 
-/** Go on from there: before the first request, on a new record.
+/** Go on from there: before the first request, on a new record, when its gauge
+ * has the flags of before. A member that was out then has not turned again.
  * @param on  the ejection's view of the same member */
 void lbs_member_record_load(lbs_member_record_t *m, const lbs_eject_on_t *on,
                             const lbs_member_saved_t *saved, apr_uint64_t now);

@@ -48,3 +48,23 @@ int lbs_state_returns(apr_uint32_t before, apr_uint32_t after)
 
     return (before & closed) != 0 && (after & closed) == 0;
 }
+
+int lbs_state_fails(lbs_state_t state)
+{
+    return state == LBS_STATE_DOWN || state == LBS_STATE_EJECTED;
+}
+
+int lbs_state_gravity(lbs_state_t state)
+{
+    static const lbs_state_t gravest[LBS_STATES] = {
+        LBS_STATE_DOWN,     LBS_STATE_EJECTED, LBS_STATE_FULL,
+        LBS_STATE_WARMING,  LBS_STATE_DRAIN,   LBS_STATE_STOPPED,
+        LBS_STATE_DISABLED, LBS_STATE_UP,      LBS_STATE_STANDBY,
+        LBS_STATE_SPARE};
+    int place = 0;
+
+    while (place < LBS_STATES && gravest[place] != state) {
+        place++;
+    }
+    return place;
+}

@@ -63,4 +63,13 @@ const char *lbs_state_name(lbs_state_t state);
  */
 int lbs_state_returns(apr_uint32_t before, apr_uint32_t after);
 
+/** @return 1 when the member is not usable by a fault of its own: down or
+ * ejected, and not closed by an operator */
+int lbs_state_fails(lbs_state_t state);
+
+/** @return the place of a state when the gravest comes first: 0 is down, then
+ * other states by which visitors lose something, then what an operator wanted,
+ * then up and the reserves */
+int lbs_state_gravity(lbs_state_t state);
+
 #endif

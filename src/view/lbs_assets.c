@@ -24,6 +24,7 @@
 ASSET(lbs_asset_app, lbs_asset_app_end, "app.js");
 ASSET(lbs_asset_icon, lbs_asset_icon_end, "icon.svg");
 ASSET(lbs_asset_parts, lbs_asset_parts_end, "parts.css");
+ASSET(lbs_asset_signs, lbs_asset_signs_end, "signs.svg");
 ASSET(lbs_asset_style, lbs_asset_style_end, "style.css");
 
 static const lbs_asset_t assets[] = {
@@ -32,6 +33,7 @@ static const lbs_asset_t assets[] = {
     {"icon.svg", "image/svg+xml", lbs_asset_icon, lbs_asset_icon_end},
     {"parts.css", "text/css; charset=utf-8", lbs_asset_parts,
      lbs_asset_parts_end},
+    {"signs.svg", "image/svg+xml", lbs_asset_signs, lbs_asset_signs_end},
     {"style.css", "text/css; charset=utf-8", lbs_asset_style,
      lbs_asset_style_end},
 };

@@ -13,8 +13,8 @@
 /* For where a text stands. */
 typedef enum lbs_out_escape_t {
     LBS_OUT_PLAIN, /* text/plain: control characters become spaces */
-    LBS_OUT_HTML,  /* element content and double-quoted attributes */
-    LBS_OUT_LABEL  /* a quoted label value of the Prometheus text format */
+    LBS_OUT_HTML, /* element content and attributes in quotes of either kind */
+    LBS_OUT_LABEL /* a quoted label value of the Prometheus text format */
 } lbs_out_escape_t;
 
 #define LBS_ESCAPE_MAX 6 /* most bytes one character is replaced by */

@@ -3,11 +3,13 @@
 #include "src/view/lbs_human.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <apr_strings.h>
 #include <apr_time.h>
 
 #define THIN "\xe2\x80\xaf" /* U+202F, narrow no-break space */
+#define HARD "\xc2\xa0"     /* U+00A0, no-break space */
 #define NONE "\xe2\x80\x93" /* U+2013, a dash */
 
 const char *lbs_human_count(apr_pool_t *pool, apr_uint64_t count)
@@ -114,21 +116,77 @@ const char *lbs_human_weight(apr_pool_t *pool, double weight)
     return text;
 }
 
+const char *lbs_human_share(apr_pool_t *pool, apr_uint64_t part,
+                            apr_uint64_t all)
+{
+    double percent = all > 0 ? 100.0 * (double)part / (double)all : 0;
+
+    if (all == 0) {
+        return NONE;
+    }
+    if (part == 0 || part >= all) {
+        return part == 0 ? "0" HARD "%" : "100" HARD "%";
+    }
+    if (percent < 0.1) {
+        return "< 0.1" HARD "%";
+    }
+    return percent > 99
+               ? "> 99" HARD "%"
+               : apr_psprintf(
+                   pool, percent < 9.95 ? "%.1f" HARD "%%" : "%.0f" HARD "%%",
+                   percent);
+}
+
+/* "UTC+01:00" */
+static const char *offset_of(apr_pool_t *pool, apr_int32_t seconds)
+{
+    apr_int32_t minutes = (seconds < 0 ? -seconds : seconds) / 60;
+
+    return apr_psprintf(pool, "UTC%c%02d:%02d", seconds < 0 ? '-' : '+',
+                        minutes / 60, minutes % 60);
+}
+
+const char *lbs_human_zone(apr_pool_t *pool, apr_int64_t at)
+{
+    time_t then = (time_t)at;
+    char name[32];
+    struct tm local;
+
+    if (localtime_r(&then, &local) == NULL) {
+        return NONE;
+    }
+    /* A zone without a name is called by its offset. */
+    if (strftime(name, sizeof(name), "%Z", &local) == 0 || *name == '+'
+        || *name == '-') {
+        return offset_of(pool, (apr_int32_t)local.tm_gmtoff);
+    }
+    return apr_pstrcat(pool, offset_of(pool, (apr_int32_t)local.tm_gmtoff),
+                       " (", name, ")", NULL);
+}
+
+static const char *date_of(apr_pool_t *pool, const apr_time_exp_t *t)
+{
+    return apr_psprintf(pool, "%04d-%02d-%02d ", t->tm_year + 1900,
+                        t->tm_mon + 1, t->tm_mday);
+}
+
 const char *lbs_human_time(apr_pool_t *pool, apr_int64_t at, apr_int64_t now)
 {
     apr_time_exp_t then, today;
+    const char *date = "", *offset = "";
 
     if (at == 0 || apr_time_exp_lt(&then, apr_time_from_sec(at))
         || apr_time_exp_lt(&today, apr_time_from_sec(now))) {
         return NONE;
     }
-    if (then.tm_yday == today.tm_yday && then.tm_year == today.tm_year) {
-        return apr_psprintf(pool, "%02d:%02d:%02d", then.tm_hour, then.tm_min,
-                            then.tm_sec);
+    if (then.tm_yday != today.tm_yday || then.tm_year != today.tm_year) {
+        date = date_of(pool, &then);
     }
-    return apr_psprintf(pool, "%04d-%02d-%02d %02d:%02d:%02d",
-                        then.tm_year + 1900, then.tm_mon + 1, then.tm_mday,
-                        then.tm_hour, then.tm_min, then.tm_sec);
+    if (then.tm_gmtoff != today.tm_gmtoff) {
+        offset = apr_pstrcat(pool, " ", offset_of(pool, then.tm_gmtoff), NULL);
+    }
+    return apr_psprintf(pool, "%s%02d:%02d:%02d%s", date, then.tm_hour,
+                        then.tm_min, then.tm_sec, offset);
 }
 
 const char *lbs_human_iso(apr_pool_t *pool, apr_int64_t at)

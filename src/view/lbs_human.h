@@ -28,9 +28,17 @@ const char *lbs_human_rate(apr_pool_t *pool, double per_second);
 /** @return "1", "0.25", "12.5": at most two decimals, none in vain */
 const char *lbs_human_weight(apr_pool_t *pool, double weight);
 
+/** @return "0 %", "< 0.1 %", "1.2 %", "12 %"; a dash for a part of nothing */
+const char *lbs_human_share(apr_pool_t *pool, apr_uint64_t part,
+                            apr_uint64_t all);
+
 /** @return "05:49:41" on the server's clock, with the date before it when
- *          that is not the day of now; a dash for 0 */
+ *          that is not the day of now, and with the offset from UTC behind it
+ *          when that is not the one of now; a dash for 0 */
 const char *lbs_human_time(apr_pool_t *pool, apr_int64_t at, apr_int64_t now);
+
+/** @return "UTC+01:00 (CET)": the server's time zone at that moment */
+const char *lbs_human_zone(apr_pool_t *pool, apr_int64_t at);
 
 /** @return "2026-11-24T05:49:41Z", for machines */
 const char *lbs_human_iso(apr_pool_t *pool, apr_int64_t at);

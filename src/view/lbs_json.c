@@ -195,6 +195,13 @@ static void put_eject(frame_t *frame, const lbs_view_member_t *m)
     put_count(&in, "count", m->eject_count);
 }
 
+/* Whole seconds, the last one begun: a short failure is not none. */
+static void put_downtime(frame_t *frame, const lbs_view_member_t *m)
+{
+    put_seconds(frame, "downtime_s", (apr_int64_t)(m->downtime_s + 0.999999));
+    put_count(frame, "turns", m->turns);
+}
+
 static void put_drain(frame_t *frame, const lbs_view_member_t *m)
 {
     frame_t in = within(frame, "drain");
@@ -226,6 +233,7 @@ static void fill_member(frame_t *frame, const lbs_view_member_t *m)
     put_latency(frame, m);
     put_check(frame, &m->check);
     put_eject(frame, m);
+    put_downtime(frame, m);
     put_drain(frame, m);
     put_texts(frame, "override", m->override, m->overrides);
 }

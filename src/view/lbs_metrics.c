@@ -353,6 +353,27 @@ static void write_counters(metrics_t *m)
     }
 }
 
+static void write_downtime(metrics_t *m)
+{
+    const char *downtime = "lbsticky_member_downtime_seconds_total";
+    const char *turns = "lbsticky_member_turns_total";
+    apr_uint32_t i;
+
+    head(m, downtime, "counter", "Time that the member was down or ejected.");
+    for (i = 0; i < m->count; i++) {
+        open_series(m, downtime, m->series[i].labels);
+        lbs_out_raw(m->out, "} ");
+        lbs_out_real(m->out, m->series[i].member->downtime_s, 3);
+        lbs_out_raw(m->out, "\n");
+    }
+    head(m, turns, "counter", "How often it became down or ejected.");
+    for (i = 0; i < m->count; i++) {
+        open_series(m, turns, m->series[i].labels);
+        lbs_out_put(m->out, "} %llu\n",
+                    (unsigned long long)m->series[i].member->turns);
+    }
+}
+
 /* Prometheus wants for each upper end all that was not above it. */
 static void write_histogram(metrics_t *m, const series_t *series)
 {
@@ -433,6 +454,7 @@ void lbs_metrics_write(lbs_out_t *out, const lbs_view_t *view,
     write_gauges(&m);
     write_states(&m);
     write_counters(&m);
+    write_downtime(&m);
     write_histograms(&m);
     if (format == LBS_METRICS_OPEN) {
         lbs_out_raw(out, "# EOF\n");

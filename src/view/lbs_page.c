@@ -7,38 +7,15 @@
 
 #include <apr_strings.h>
 
+#include "src/view/lbs_assets.h"
 #include "src/view/lbs_human.h"
 
-/* One sign for each state, drawn in a box of 16 by 16. */
+/* The drawings of the states, in the page itself: its style reaches them. */
 static void put_signs(lbs_out_t *out)
 {
-    static const struct {
-        const char *name, *drawing;
-    } signs[] = {
-        {"up", "<circle cx=\"8\" cy=\"8\" r=\"6\"/>"},
-        {"warming", "<circle cx=\"8\" cy=\"8\" r=\"5\" class=\"open\"/>"
-                    "<path d=\"M8 3a5 5 0 0 1 0 10z\"/>"},
-        {"drain", "<path d=\"M2 4h12l-4.5 5v5l-3-2V9z\"/>"},
-        {"full", "<path d=\"M8 2l6.5 12h-13z\"/>"},
-        {"down", "<path d=\"M3.5 3.5l9 9m0-9l-9 9\" class=\"open\"/>"},
-        {"ejected", "<path d=\"M8 2l6 7H2zM2 11h12v3H2z\"/>"},
-        {"disabled", "<circle cx=\"8\" cy=\"8\" r=\"5.5\" class=\"open\"/>"
-                     "<path d=\"M4.2 4.2l7.6 7.6\" class=\"open\"/>"},
-        {"stopped", "<path d=\"M3 3h10v10H3z\"/>"},
-        {"standby", "<path d=\"M10.5 2a6 6 0 1 0 3.5 8.5A5.5 5.5 0 "
-                    "0 1 10.5 2z\"/>"},
-        {"spare", "<path d=\"M8 2l6 6-6 6-6-6z\" class=\"open\"/>"},
-    };
-    apr_size_t i;
+    const lbs_asset_t *signs = lbs_asset_find("signs.svg");
 
-    lbs_out_raw(out, "<svg class=\"signs\" aria-hidden=\"true\">");
-    for (i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
-        lbs_out_put(out, "<symbol id=\"sign-%s\" viewBox=\"0 0 16 16\">",
-                    signs[i].name);
-        lbs_out_raw(out, signs[i].drawing);
-        lbs_out_raw(out, "</symbol>");
-    }
-    lbs_out_raw(out, "</svg>");
+    lbs_out_write(out, signs->data, (apr_size_t)(signs->end - signs->data));
 }
 
 /* With the number of problems in front: it shows in a tab that is not. */
@@ -65,18 +42,18 @@ static void put_head(const lbs_part_t *part)
     const char *here = part->page->here;
 
     lbs_out_put(out,
-                "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-                "<meta charset=\"utf-8\">\n<title>%s on %s</title>\n"
-                "<meta name=\"viewport\" content=\"width=device-width, "
-                "initial-scale=1\">\n"
-                "<meta name=\"color-scheme\" content=\"light dark\">\n"
-                "<meta name=\"robots\" content=\"noindex\">\n",
+                "<!DOCTYPE html>\n<html lang='en'>\n<head>\n"
+                "<meta charset='utf-8'>\n<title>%s on %s</title>\n"
+                "<meta name='viewport' content='width=device-width, "
+                "initial-scale=1'>\n"
+                "<meta name='color-scheme' content='light dark'>\n"
+                "<meta name='robots' content='noindex'>\n",
                 title_of(part), part->view->server);
     lbs_out_put(out,
-                "<link rel=\"icon\" href=\"%s/icon.svg\">\n"
-                "<link rel=\"stylesheet\" href=\"%s/style.css\">\n"
-                "<link rel=\"stylesheet\" href=\"%s/parts.css\">\n"
-                "<script src=\"%s/app.js\" defer></script>\n</head>\n",
+                "<link rel='icon' href='%s/icon.svg'>\n"
+                "<link rel='stylesheet' href='%s/style.css'>\n"
+                "<link rel='stylesheet' href='%s/parts.css'>\n"
+                "<script src='%s/app.js' defer></script>\n</head>\n",
                 here, here, here, here);
 }
 
@@ -87,28 +64,30 @@ static void put_top(const lbs_part_t *part)
     const char *here = part->page->here;
 
     lbs_out_put(out,
-                "<body>\n<a class=\"skip\" href=\"#main\">To the members"
-                "</a>\n<header class=\"top\"><p class=\"where\">"
-                "<a class=\"home\" href=\"%s\">%s</a>",
+                "<body>\n<a class='skip' href='#main'>To the members"
+                "</a>\n<header class='top'><p class='where'>"
+                "<a class='home' href='%s'>%s</a>",
                 strcmp(here, ".") == 0 ? "./" : here, view->server);
     if (part->pool != NULL) {
-        lbs_out_put(out, " <span class=\"sep\">/</span> <a href=\"%s\">%s</a>",
+        lbs_out_put(out, " <span class='sep'>/</span> <a href='%s'>%s</a>",
                     lbs_page_link_to(part, part->pool, NULL, NULL),
                     part->pool->name);
     }
     if (part->member != NULL) {
-        lbs_out_put(out, " <span class=\"sep\">/</span> <a href=\"%s\">%s</a>",
+        lbs_out_put(out, " <span class='sep'>/</span> <a href='%s'>%s</a>",
                     lbs_page_link_to(part, part->pool, part->member, NULL),
                     lbs_view_member_label(part->member));
     }
     lbs_out_put(out,
-                "</p><p class=\"live\" id=\"live\"><time id=\"now\" "
-                "datetime=\"%s\">%s</time> <span id=\"fresh\" "
-                "role=\"status\"></span><button type=\"button\" id=\"pause\" "
-                "hidden>Pause</button><a id=\"reload\" href=\"%s\">Reload</a>"
+                "</p><p class='live' id='live'><time id='now' "
+                "datetime='%s'>%s</time> <span id='zone'>%s</span> <span "
+                "id='fresh' "
+                "role='status'></span><button type='button' id='pause' "
+                "hidden>Pause</button><a id='reload' href='%s'>Reload</a>"
                 "</p></header>\n",
                 lbs_human_iso(out->pool, view->now),
                 lbs_human_time(out->pool, view->now, view->now),
+                lbs_human_zone(out->pool, view->now),
                 lbs_page_link(part, &part->query));
 }
 
@@ -118,10 +97,10 @@ static void put_alert(const lbs_part_t *part, const lbs_alert_t *alert)
     static const char *const words[] = {"Act now", "Attention", "Note"};
     lbs_out_t *out = part->out;
 
-    lbs_out_put(out, "<li class=\"%s\"><b class=\"level\">%s</b> ",
+    lbs_out_put(out, "<li class='%s'><b class='level'>%s</b> ",
                 classes[alert->level], words[alert->level]);
     if (alert->pool != NULL) {
-        lbs_out_put(out, "<a href=\"%s\">%s</a>: ",
+        lbs_out_put(out, "<a href='%s'>%s</a>: ",
                     lbs_page_link_to(part, alert->pool, alert->member, NULL),
                     alert->pool->name);
     }
@@ -138,7 +117,7 @@ static void put_well(const lbs_part_t *part)
         members += part->view->pools[i].members_count;
         open += lbs_alert_open(&part->view->pools[i]);
     }
-    lbs_out_put(part->out, "<p class=\"well\">All is well: %s in %s, %s.</p>",
+    lbs_out_put(part->out, "<p class='well'>All is well: %s in %s, %s.</p>",
                 lbs_human_of(memory, members, "member", "members"),
                 lbs_human_of(memory, part->view->pools_count, "pool", "pools"),
                 open == members
@@ -154,17 +133,17 @@ static void put_alerts(const lbs_part_t *part)
     const lbs_alerts_t *alerts = part->alerts;
     int k;
 
-    lbs_out_raw(part->out, "<section id=\"alerts\" aria-label=\"What is "
-                           "wrong\">");
+    lbs_out_raw(part->out, "<section id='alerts' aria-label='What is "
+                           "wrong'>");
     if (part->view->pools_count == 0) {
-        lbs_out_raw(part->out, "<p class=\"well none\">No pool is governed "
+        lbs_out_raw(part->out, "<p class='well none'>No pool is governed "
                                "by LBSticky.</p>");
     }
     else if (alerts->count == 0) {
         put_well(part);
     }
     else {
-        lbs_out_raw(part->out, "<ul class=\"alerts\">");
+        lbs_out_raw(part->out, "<ul class='alerts'>");
         for (k = 0; k < alerts->count; k++) {
             put_alert(part, &alerts->alert[k]);
         }
@@ -192,8 +171,8 @@ static void put_server(const lbs_part_t *part)
     const lbs_view_t *view = part->view;
     const lbs_view_table_t *table = &view->table;
 
-    lbs_out_raw(part->out, "<section class=\"card\" id=\"server\"><h2>This "
-                           "server</h2><dl class=\"facts\">");
+    lbs_out_raw(part->out, "<section class='card' id='server'><h2>This "
+                           "server</h2><dl class='facts'>");
     lbs_page_fact(part, "", "Sessions in the table", table_use(part));
     lbs_page_fact(part, table->evicted_live > 0 ? "warn" : "",
                   "Lost for lack of room",
@@ -218,8 +197,8 @@ static void put_server(const lbs_part_t *part)
 static void put_bottom(const lbs_part_t *part)
 {
     lbs_out_put(part->out,
-                "<footer><p>mod_lbsticky %s <span class=\"links\">"
-                "<a href=\"%s/json\">JSON</a> <a href=\"%s/metrics\">Metrics"
+                "<footer><p>mod_lbsticky %s <span class='links'>"
+                "<a href='%s/json'>JSON</a> <a href='%s/metrics'>Metrics"
                 "</a></span></p></footer>\n",
                 part->view->version, part->page->here, part->page->here);
     put_signs(part->out);
@@ -230,11 +209,14 @@ static void put_all(const lbs_part_t *part)
 {
     apr_uint32_t i;
 
-    lbs_out_raw(part->out, "<h1 class=\"hidden\">Load balancer</h1>\n");
+    lbs_out_raw(part->out, "<h1 class='hidden'>Load balancer</h1>\n");
     for (i = 0; i < part->view->pools_count; i++) {
         if (part->pool == NULL || part->pool == &part->view->pools[i]) {
             lbs_page_pool(part, &part->view->pools[i]);
         }
+    }
+    if (part->page->nonce == NULL && part->view->pools_count > 0) {
+        lbs_page_hint(part, part->view->pools); /* once for all */
     }
 }
 
@@ -259,10 +241,10 @@ static int find_what(lbs_part_t *part)
 
 static int put_main(const lbs_part_t *part, int status)
 {
-    lbs_out_raw(part->out, "<main id=\"main\" tabindex=\"-1\">\n");
+    lbs_out_raw(part->out, "<main id='main' tabindex='-1'>\n");
     if (status != 200) {
         lbs_out_put(part->out,
-                    "<section class=\"card\"><h1>There is no such %s</h1><p>"
+                    "<section class='card'><h1>There is no such %s</h1><p>"
                     "It may have been removed from the configuration.</p>"
                     "</section>\n",
                     part->pool == NULL ? "pool" : "member");
@@ -297,7 +279,7 @@ int lbs_page_write(lbs_out_t *out, const lbs_page_t *page)
     put_head(&part);
     put_top(&part);
     put_alerts(&part);
-    lbs_out_raw(out, "<div class=\"columns\">\n");
+    lbs_out_raw(out, "<div class='columns'>\n");
     status = put_main(&part, status);
     lbs_out_raw(out, "</div>\n");
     put_bottom(&part);

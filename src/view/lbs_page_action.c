@@ -38,8 +38,8 @@ static void put_action(const lbs_part_t *part, const lbs_view_pool_t *pool,
 
     lbs_out_put(
         part->out,
-        "<a class=\"button\" data-dialog href=\"%s\">%s<span "
-        "class=\"hidden\"> %s</span></a> ",
+        "<a class='button' data-dialog href='%s'>%s<span "
+        "class='hidden'> %s</span></a> ",
         lbs_page_link_to(part, pool, member, lbs_change_action_name(action)),
         titles[action], lbs_view_member_label(member));
 }
@@ -75,25 +75,70 @@ void lbs_page_actions(const lbs_part_t *part, const lbs_view_pool_t *pool,
     put_action(part, pool, member, LBS_CHANGE_FORGET);
 }
 
-/* Members that could take over from this one. */
-static apr_uint32_t count_others(const lbs_part_t *part)
+void lbs_page_hint(const lbs_part_t *part, const lbs_view_pool_t *pool)
 {
-    apr_uint32_t i, count = 0;
+    if (part->page->nonce == NULL) {
+        lbs_out_raw(part->out,
+                    "<p class='note hint'>Buttons that drain, disable or "
+                    "weigh members are off. The line <code>LBStickyAdmin "
+                    "on</code> in this virtual host or in the main server "
+                    "switches them on, for everybody whom "
+                    "<code>Require</code> lets see this page.</p>");
+    }
+    else if (!pool->may_change) {
+        lbs_out_put(part->out,
+                    "<p class='note hint'>Members of this pool are changed on "
+                    "the page of %s with <code>LBStickyAdmin on</code> "
+                    "there; with that line in the main server, too, also on "
+                    "the main server's page.</p>",
+                    pool->vhost);
+    }
+}
+
+/* The other members, by what they can do for visitors of this one now. */
+typedef struct others_t {
+    apr_uint32_t open;     /* take them */
+    apr_uint32_t full;     /* do when a place becomes free */
+    apr_uint32_t doubtful; /* are tried when no other is left */
+} others_t;
+
+/* A member without checks is down because of a connection that failed: that
+ * may be over. */
+static int is_doubtful(const lbs_view_member_t *member)
+{
+    return member->state == LBS_STATE_EJECTED
+           || (member->state == LBS_STATE_DOWN && !member->check.configured);
+}
+
+static others_t count_others(const lbs_part_t *part)
+{
+    others_t others = {0, 0, 0};
+    apr_uint32_t i;
 
     for (i = 0; i < part->pool->members_count; i++) {
         const lbs_view_member_t *other = &part->pool->members[i];
 
-        count += other != part->member && other->state != LBS_STATE_DRAIN
-                 && other->state != LBS_STATE_FULL
-                 && lbs_view_member_serves(other);
+        if (other == part->member || other->state == LBS_STATE_DRAIN
+            || !(other->weight > 0)) {
+            continue;
+        }
+        if (other->state == LBS_STATE_FULL) {
+            others.full++;
+        }
+        else if (lbs_view_member_serves(other)) {
+            others.open++;
+        }
+        else {
+            others.doubtful += (apr_uint32_t)is_doubtful(other);
+        }
     }
-    return count;
+    return others;
 }
 
 static const char *others_of(const lbs_part_t *part)
 {
-    return lbs_human_of(part->out->pool, count_others(part), "other member",
-                        "other members");
+    return lbs_human_of(part->out->pool, count_others(part).open,
+                        "other member", "other members");
 }
 
 static const char *sessions_of(const lbs_part_t *part)
@@ -102,27 +147,101 @@ static const char *sessions_of(const lbs_part_t *part)
                         "sessions");
 }
 
-static void say_move(const lbs_part_t *part, const char *when)
+/* @param who  that need another member */
+static void say_nobody(const lbs_part_t *part, const char *who)
 {
-    if (count_others(part) == 0) {
-        lbs_out_put(part->out, "<p><b>%s have nowhere to go.</b></p>",
-                    sessions_of(part));
+    lbs_out_t *out = part->out;
+    others_t others = count_others(part);
+
+    if (others.open > 0) {
         return;
     }
-    lbs_out_put(part->out,
-                "<p><b>%s will move</b> to %s, %s. Where the application "
-                "keeps sessions in its own memory these visitors have to log "
-                "in again.</p>",
-                sessions_of(part), others_of(part), when);
+    lbs_out_put(out,
+                "<p class='bad'>No other member can take over: %s will get "
+                "503.",
+                who);
+    if (others.full > 0) {
+        lbs_out_put(out,
+                    " Other members that are full: %u; a visitor may get a "
+                    "place that becomes free there.",
+                    others.full);
+    }
+    if (others.doubtful > 0) {
+        lbs_out_put(out,
+                    " Other members that are ejected or not reached: %u; they "
+                    "are tried before.",
+                    others.doubtful);
+    }
+    lbs_out_raw(out, "</p>");
 }
 
-static void say_nobody(const lbs_part_t *part)
+static void say_move(const lbs_part_t *part)
 {
-    if (count_others(part) == 0) {
-        lbs_out_raw(part->out,
-                    "<p class=\"bad\">No other member can take over: visitors "
-                    "will get 503.</p>");
+    lbs_out_t *out = part->out;
+
+    if (!part->pool->failover) {
+        lbs_out_put(out,
+                    "<p><b>%s</b> cannot move, because LBStickyFailover is "
+                    "off: these visitors get 503 until it is enabled.</p>",
+                    sessions_of(part));
+        say_nobody(part, "new visitors");
+        return;
     }
+    if (count_others(part).open == 0) {
+        lbs_out_put(out, "<p><b>%s</b> cannot move.</p>", sessions_of(part));
+        say_nobody(part, "visitors");
+        return;
+    }
+    lbs_out_put(out,
+                "<p><b>%s will move</b> to %s, each with its next request. "
+                "Where the application keeps sessions in its own memory these "
+                "visitors have to log in again.</p>",
+                sessions_of(part), others_of(part));
+}
+
+/* The sessions that a deadline or an idle time ends at this member. */
+static void say_deadline(const lbs_part_t *part)
+{
+    lbs_out_t *out = part->out;
+    int failover = part->pool->failover;
+
+    if (failover && count_others(part).open > 0) {
+        lbs_out_put(out,
+                    "<p>With a deadline, those that are left then <b>will "
+                    "move</b> to %s. With an idle time, sessions idle for "
+                    "longer than that move at once.</p>",
+                    others_of(part));
+        return;
+    }
+    lbs_out_put(out,
+                "<p>With a deadline, those that are left then <b>will get "
+                "503</b>%s. With an idle time, sessions idle for longer than "
+                "that get it at once.</p>",
+                failover ? ", unless another member is there by then"
+                         : ", because LBStickyFailover is off");
+}
+
+static void say_drain(const lbs_part_t *part)
+{
+    const lbs_view_member_t *m = part->member;
+    lbs_out_t *out = part->out;
+
+    if (!lbs_view_member_serves(m)) {
+        lbs_out_put(out,
+                    "<p>It takes no new visitors when it is back. It is %s "
+                    "now: <b>%s</b> do not stay for a drain.</p>",
+                    lbs_state_name(m->state), sessions_of(part));
+        say_move(part);
+        return;
+    }
+    lbs_out_put(out,
+                "<p>It takes no new visitors. <b>%s</b> and %s stay until "
+                "they end by themselves.</p>",
+                sessions_of(part),
+                lbs_human_of(out->pool, m->inflight, "request in flight",
+                             "requests in flight"));
+    say_deadline(part);
+    say_nobody(part, "new visitors");
 }
 
 /* The effect of the action, in words. */
@@ -137,25 +256,10 @@ static void say_before(const lbs_part_t *part, lbs_change_action_t action)
                          "LBStickySlowStart. Nobody moves.</p>");
         break;
     case LBS_CHANGE_DRAIN:
-        lbs_out_put(out,
-                    "<p>It takes no new visitors. <b>%s</b> and %s stay until "
-                    "they end by themselves.</p>",
-                    sessions,
-                    lbs_human_of(out->pool, part->member->inflight,
-                                 "request in flight", "requests in flight"));
-        if (count_others(part) != 0) {
-            lbs_out_put(
-                out,
-                "<p>With a deadline, those that are left then <b>will "
-                "move</b> to %s. With an idle time, sessions idle for longer "
-                "than that move at once.</p>",
-                others_of(part));
-        }
-        say_nobody(part);
+        say_drain(part);
         break;
     case LBS_CHANGE_DISABLE:
-        say_move(part, "each with its next request");
-        say_nobody(part);
+        say_move(part);
         break;
     case LBS_CHANGE_STANDBY:
         lbs_out_put(out,
@@ -191,11 +295,11 @@ static void put_input(const lbs_part_t *part, const char *name,
                       const char *label, const char *hint, const char *value)
 {
     lbs_out_put(part->out,
-                "<p class=\"field\"><label for=\"field-%s\">%s</label>"
-                "<input id=\"field-%s\" name=\"%s\" value=\"%s\" "
-                "autocomplete=\"off\" spellcheck=\"false\" "
-                "aria-describedby=\"hint-%s\"><span class=\"note\" "
-                "id=\"hint-%s\">%s</span></p>",
+                "<p class='field'><label for='field-%s'>%s</label>"
+                "<input id='field-%s' name='%s' value='%s' "
+                "autocomplete='off' spellcheck='false' "
+                "aria-describedby='hint-%s'><span class='note' "
+                "id='hint-%s'>%s</span></p>",
                 name, label, name, name, value, name, name, hint);
 }
 
@@ -225,19 +329,19 @@ static void put_form(const lbs_part_t *part, lbs_change_action_t action)
     lbs_out_t *out = part->out;
 
     lbs_out_put(out,
-                "<form method=\"post\" action=\"%s/admin\" class=\"confirm\">"
-                "<input type=\"hidden\" name=\"pool\" value=\"%s\">"
-                "<input type=\"hidden\" name=\"vhost\" value=\"%s\">"
-                "<input type=\"hidden\" name=\"member\" value=\"%s\">"
-                "<input type=\"hidden\" name=\"action\" value=\"%s\">"
-                "<input type=\"hidden\" name=\"nonce\" value=\"%s\">",
+                "<form method='post' action='%s/admin' class='confirm'>"
+                "<input type='hidden' name='pool' value='%s'>"
+                "<input type='hidden' name='vhost' value='%s'>"
+                "<input type='hidden' name='member' value='%s'>"
+                "<input type='hidden' name='action' value='%s'>"
+                "<input type='hidden' name='nonce' value='%s'>",
                 part->page->here, part->pool->name, part->pool->vhost,
                 part->member->id, lbs_change_action_name(action),
                 part->page->nonce);
     put_inputs(part, action);
     lbs_out_put(out,
-                "<p class=\"actions\"><button class=\"do\">%s</button> "
-                "<a class=\"button\" data-close href=\"%s\">Cancel</a></p>"
+                "<p class='actions'><button class='do'>%s</button> "
+                "<a class='button' data-close href='%s'>Cancel</a></p>"
                 "</form>",
                 questions[action].answer,
                 lbs_page_link_to(part, part->pool, part->member, NULL));
@@ -248,19 +352,19 @@ int lbs_page_confirm(const lbs_part_t *part)
     lbs_out_t *out = part->out;
     lbs_change_action_t action = lbs_change_action_find(part->query.action);
 
-    lbs_out_raw(out, "<section class=\"card\" id=\"confirm\">");
+    lbs_out_raw(out, "<section class='card' id='confirm'>");
     if (action == LBS_CHANGE_ACTIONS) {
         lbs_out_raw(out, "<h1>There is no such action</h1></section>\n");
         return 400;
     }
     if (part->page->nonce == NULL || !part->pool->may_change) {
-        lbs_out_raw(out,
-                    "<h1>Not allowed from here</h1><p>See LBStickyAdmin in "
-                    "the documentation.</p></section>\n");
+        lbs_out_raw(out, "<h1>Not allowed from here</h1>");
+        lbs_page_hint(part, part->pool);
+        lbs_out_raw(out, "</section>\n");
         return 403;
     }
     lbs_out_put(out,
-                "<h1 id=\"question\">%s %s%s?</h1><p class=\"note\">%s in "
+                "<h1 id='question'>%s %s%s?</h1><p class='note'>%s in "
                 "%s, %s</p>",
                 questions[action].before, lbs_view_member_label(part->member),
                 questions[action].after, part->member->name, part->pool->name,
@@ -295,7 +399,7 @@ void lbs_page_done(const lbs_part_t *part)
     }
     event = newest_event(part);
     lbs_out_put(out,
-                "<p class=\"done\" id=\"done\" role=\"status\"><b>%s</b> is "
+                "<p class='done' id='done' role='status'><b>%s</b> is "
                 "now <b>%s</b>, weight %s, with %s and %s.",
                 lbs_view_member_label(part->member),
                 lbs_state_name(part->member->state),
@@ -304,9 +408,9 @@ void lbs_page_done(const lbs_part_t *part)
                 lbs_human_of(out->pool, part->member->inflight,
                              "request in flight", "requests in flight"));
     if (event != NULL) {
-        lbs_out_put(out, " Last event: %s, %s %s", event->event,
-                    lbs_human_time(out->pool, event->at, part->view->now),
-                    event->reason);
+        lbs_out_put(out, " Last event: %s, ", event->event);
+        lbs_page_time(part, event->at);
+        lbs_out_put(out, " %s", event->reason);
     }
     lbs_out_raw(out, "</p>\n");
 }

@@ -39,6 +39,10 @@ void lbs_page_state(const lbs_part_t *part, lbs_state_t state);
 void lbs_page_fact(const lbs_part_t *part, const char *css, const char *name,
                    const char *value);
 
+/** A moment on the server's clock, in an element that machines can read; a
+ * dash for 0. */
+void lbs_page_time(const lbs_part_t *part, apr_int64_t at);
+
 /** The section of one pool. */
 void lbs_page_pool(const lbs_part_t *part, const lbs_view_pool_t *pool);
 
@@ -48,6 +52,10 @@ void lbs_page_members(const lbs_part_t *part, const lbs_view_pool_t *pool);
 /** Links to the actions that make sense for a member now. */
 void lbs_page_actions(const lbs_part_t *part, const lbs_view_pool_t *pool,
                       const lbs_view_member_t *member, int all);
+
+/** Where no action is offered: the line that would offer it. Nothing where
+ * actions are. */
+void lbs_page_hint(const lbs_part_t *part, const lbs_view_pool_t *pool);
 
 /** All there is to know of the member asked for. */
 void lbs_page_member(const lbs_part_t *part);

@@ -15,8 +15,8 @@ static void open_card(const lbs_part_t *part, const char *id,
                       const char *title)
 {
     lbs_out_put(part->out,
-                "<section class=\"card\" id=\"%s\"><h2>%s</h2>"
-                "<dl class=\"facts\">",
+                "<section class='card' id='%s'><h2>%s</h2>"
+                "<dl class='facts'>",
                 id, title);
 }
 
@@ -54,6 +54,20 @@ static void put_load(const lbs_part_t *part)
     close_card(part);
 }
 
+/* Of the last minutes; of all answers ever a member that begins to fail shows
+ * next to nothing. */
+static void put_lately(const lbs_part_t *part)
+{
+    const lbs_lately_sum_t *lately = &part->member->lately;
+    apr_pool_t *memory = part->out->pool;
+
+    lbs_page_fact(part, "", "4xx, last 5 min",
+                  lbs_human_share(memory, lately->client_errors, lately->all));
+    lbs_page_fact(part, lately->server_errors > 0 ? "warn" : "",
+                  "5xx, last 5 min",
+                  lbs_human_share(memory, lately->server_errors, lately->all));
+}
+
 static void put_answers(const lbs_part_t *part)
 {
     static const char *const classes[5] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -66,6 +80,7 @@ static void put_answers(const lbs_part_t *part)
         lbs_page_fact(part, "", classes[i],
                       lbs_human_count(memory, m->responses[i]));
     }
+    put_lately(part);
     for (i = 0; i < LBS_FAILS; i++) {
         lbs_page_fact(part, m->failures[i] > 0 ? "warn" : "",
                       apr_pstrcat(memory, "Failed: ",
@@ -118,6 +133,10 @@ static void put_health(const lbs_part_t *part)
                   : m->check.last[0] == '\0' ? "not yet"
                                              : m->check.last);
     lbs_page_fact(part, "", "Checked", ago(part, m->check.at));
+    lbs_page_fact(part, "", "Downtime",
+                  lbs_human_span(memory, (apr_int64_t)m->downtime_s));
+    lbs_page_fact(part, "", "Turns down or ejected",
+                  lbs_human_count(memory, m->turns));
     lbs_page_fact(part, "", "Times ejected",
                   lbs_human_count(memory, m->eject_count));
     if (m->eject_until > now) {
@@ -145,25 +164,26 @@ void lbs_page_member(const lbs_part_t *part)
     const char *label = lbs_view_member_label(m);
 
     lbs_out_put(out,
-                "<section class=\"card\" id=\"member\"><header "
-                "class=\"title\"><h1>%s</h1><p>%s%s</p>",
+                "<section class='card' id='member'><header "
+                "class='title'><h1>%s</h1><p>%s%s</p>",
                 label, m->name, m->self ? ", this server" : "");
     lbs_page_state(part, m->state);
     if (m->since > 0) {
-        lbs_out_put(out, " <span class=\"note\">for %s</span>",
+        lbs_out_put(out, " <span class='note'>for %s</span>",
                     lbs_human_span(out->pool, part->view->now - m->since));
     }
     lbs_out_raw(out, "</header>");
     if (part->pool->may_change && part->page->nonce != NULL) {
-        lbs_out_raw(out, "<p class=\"actions\">");
+        lbs_out_raw(out, "<p class='actions'>");
         lbs_page_actions(part, part->pool, m, 1);
         lbs_out_raw(out, "</p>");
     }
+    lbs_page_hint(part, part->pool);
     lbs_out_raw(out, "<h2>Last 5 minutes</h2>");
     lbs_plot_write(out, &m->plot[LBS_VIEW_RECENT], "recent", label);
     lbs_out_raw(out, "<h2>Last 24 hours</h2>");
     lbs_plot_write(out, &m->plot[LBS_VIEW_DAY], "day", label);
-    lbs_out_raw(out, "</section>\n<div class=\"cards\">\n");
+    lbs_out_raw(out, "</section>\n<div class='cards'>\n");
     put_load(part);
     put_health(part);
     put_answers(part);
@@ -205,20 +225,18 @@ static const char *mood_of(const char *event)
     return "";
 }
 
+/* Time, whom it is about, what, why: in this order, one line. */
 static void put_event(const lbs_part_t *part, const lbs_view_event_t *event)
 {
-    lbs_out_t *out = part->out;
+    int both = event->pool[0] != '\0' && event->member[0] != '\0';
 
-    lbs_out_put(out,
-                "<li><time datetime=\"%s\">%s</time> <b class=\"event %s\">%s"
-                "</b> <span class=\"who\">%s%s%s</span> <span class=\"why\">%s"
-                "</span></li>",
-                lbs_human_iso(out->pool, event->at),
-                lbs_human_time(out->pool, event->at, part->view->now),
-                mood_of(event->event), event->event, event->pool,
-                event->pool[0] != '\0' && event->member[0] != '\0' ? " / "
-                                                                   : "",
-                event->member, event->reason);
+    lbs_out_raw(part->out, "<li>");
+    lbs_page_time(part, event->at);
+    lbs_out_put(part->out,
+                " <span class='who'>%s%s%s</span> <b class='event %s'>%s</b> "
+                "<span class='why'>%s</span></li>",
+                event->pool, both ? " / " : "", event->member,
+                mood_of(event->event), event->event, event->reason);
 }
 
 void lbs_page_events(const lbs_part_t *part)
@@ -226,8 +244,11 @@ void lbs_page_events(const lbs_part_t *part)
     const lbs_view_t *view = part->view;
     apr_uint32_t i, shown = 0, left = 0;
 
-    lbs_out_raw(part->out, "<section class=\"card\" id=\"events\"><h2>What "
-                           "happened</h2><ol class=\"events\">");
+    lbs_out_put(part->out,
+                "<section class='card' id='events'><h2>What happened <span "
+                "class='note'>times of the server, %s</span></h2>"
+                "<ol class='events'>",
+                lbs_human_zone(part->out->pool, view->now));
     for (i = 0; i < view->events_count; i++) {
         if (!is_about(part, &view->events[i])) {
             continue;
@@ -242,13 +263,13 @@ void lbs_page_events(const lbs_part_t *part)
     }
     lbs_out_raw(part->out, "</ol>");
     if (shown == 0) {
-        lbs_out_raw(part->out, "<p class=\"quiet\">Nothing yet.</p>");
+        lbs_out_raw(part->out, "<p class='quiet'>Nothing yet.</p>");
     }
     if (left > 0) {
         lbs_query_t query = part->query;
 
         query.all_events = 1;
-        lbs_out_put(part->out, "<p><a href=\"%s\">%s more</a></p>",
+        lbs_out_put(part->out, "<p><a href='%s'>%s more</a></p>",
                     lbs_page_link(part, &query),
                     lbs_human_count(part->out->pool, left));
     }

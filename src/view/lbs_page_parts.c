@@ -7,6 +7,8 @@
 
 #include <apr_strings.h>
 
+#include "src/view/lbs_human.h"
+
 const char *lbs_page_link(const lbs_part_t *part, const lbs_query_t *query)
 {
     const char *here = part->page->here;
@@ -39,15 +41,27 @@ void lbs_page_state(const lbs_part_t *part, lbs_state_t state)
 
     /* The sign tells states apart where colours do not. */
     lbs_out_put(part->out,
-                "<span class=\"state %s\"><svg class=\"sign\" "
-                "aria-hidden=\"true\"><use href=\"#sign-%s\"/></svg>%s</span>",
+                "<span class='state %s'><svg class='sign' "
+                "aria-hidden='true'><use href='#sign-%s'/></svg>%s</span>",
                 name, name, name);
 }
 
 void lbs_page_fact(const lbs_part_t *part, const char *css, const char *name,
                    const char *value)
 {
-    lbs_out_put(part->out,
-                "<div class=\"fact %s\"><dt>%s</dt><dd>%s</dd></div>", css,
-                name, value);
+    lbs_out_put(part->out, "<div class='fact %s'><dt>%s</dt><dd>%s</dd></div>",
+                css, name, value);
+}
+
+void lbs_page_time(const lbs_part_t *part, apr_int64_t at)
+{
+    apr_pool_t *memory = part->out->pool;
+    const char *text = lbs_human_time(memory, at, part->view->now);
+
+    if (at == 0) {
+        lbs_out_put(part->out, "%s", text);
+        return;
+    }
+    lbs_out_put(part->out, "<time datetime='%s'>%s</time>",
+                lbs_human_iso(memory, at), text);
 }

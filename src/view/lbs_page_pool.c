@@ -37,8 +37,8 @@ static void put_states(const lbs_part_t *part, const lbs_view_pool_t *pool)
     query.pool = pool->name;
     query.vhost = pool->vhost;
     query.page = 1;
-    lbs_out_put(part->out, "<ul class=\"states\" aria-label=\"States of the "
-                           "members\">");
+    lbs_out_put(part->out, "<ul class='states' aria-label='States of the "
+                           "members'>");
     for (state = LBS_STATES - 1; state >= 0; state--) {
         apr_uint32_t count = lbs_view_pool_count(pool, (lbs_state_t)state);
 
@@ -46,7 +46,7 @@ static void put_states(const lbs_part_t *part, const lbs_view_pool_t *pool)
             continue;
         }
         query.state = state;
-        lbs_out_put(part->out, "<li><a href=\"%s\"><b>%s</b> ",
+        lbs_out_put(part->out, "<li><a href='%s'><b>%s</b> ",
                     lbs_page_link(part, &query),
                     lbs_human_count(part->out->pool, count));
         lbs_page_state(part, (lbs_state_t)state);
@@ -64,7 +64,7 @@ static void put_facts(const lbs_part_t *part, const lbs_view_pool_t *pool)
     apr_uint64_t moved = lbs_view_pool_decided(pool, LBS_DECISION_MOVED);
     apr_uint64_t refused = lbs_view_pool_decided(pool, LBS_DECISION_REFUSED);
 
-    lbs_out_raw(part->out, "<dl class=\"facts\">");
+    lbs_out_raw(part->out, "<dl class='facts'>");
     lbs_page_fact(part, "", "Requests", lbs_human_rate(memory, rate));
     lbs_page_fact(part, errors > 0 ? "warn" : "", "Errors",
                   lbs_human_rate(memory, errors));
@@ -81,6 +81,36 @@ static void put_facts(const lbs_part_t *part, const lbs_view_pool_t *pool)
     lbs_page_fact(part, pool->retries_denied > 0 ? "warn" : "",
                   "Retries denied",
                   lbs_human_count(memory, pool->retries_denied));
+    lbs_out_raw(part->out, "</dl>");
+}
+
+/* What the members answered, and how much went through. */
+static void put_answers(const lbs_part_t *part, const lbs_view_pool_t *pool)
+{
+    apr_pool_t *memory = part->out->pool;
+    apr_uint64_t in = 0, out = 0, all = 0;
+    apr_uint32_t i;
+    int hundreds;
+
+    for (i = 0; i < pool->members_count; i++) {
+        in += pool->members[i].bytes_in;
+        out += pool->members[i].bytes_out;
+    }
+    for (hundreds = 1; hundreds <= LBS_RESPONSES; hundreds++) {
+        all += lbs_view_pool_responses(pool, hundreds);
+    }
+    lbs_out_raw(part->out, "<h3>Answers so far</h3><dl class='facts'>");
+    for (hundreds = 1; hundreds <= LBS_RESPONSES; hundreds++) {
+        apr_uint64_t count = lbs_view_pool_responses(pool, hundreds);
+
+        lbs_page_fact(part, hundreds == 5 && count > 0 ? "warn" : "",
+                      apr_psprintf(memory, "%dxx", hundreds),
+                      apr_pstrcat(memory, lbs_human_count(memory, count), " (",
+                                  lbs_human_share(memory, count, all), ")",
+                                  NULL));
+    }
+    lbs_page_fact(part, "", "To members", lbs_human_bytes(memory, in));
+    lbs_page_fact(part, "", "From members", lbs_human_bytes(memory, out));
     lbs_out_raw(part->out, "</dl>");
 }
 
@@ -113,12 +143,12 @@ static void put_decision(const lbs_part_t *part, const lbs_view_pool_t *pool,
     double share = all > 0 ? (double)count / (double)all : 0;
 
     lbs_out_put(part->out,
-                "<tr class=\"%s\"><th scope=\"row\">%s<span class=\"meaning\">"
-                "%s</span></th><td class=\"number\">%s</td>"
-                "<td class=\"number\">%.1f %%</td><td class=\"bar\"><svg "
-                "viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" "
-                "aria-hidden=\"true\"><rect class=\"%s\" width=\"%.1f\" "
-                "height=\"8\"/></svg></td><td>%s</td></tr>",
+                "<tr class='%s'><th scope='row'>%s<span class='meaning'>"
+                "%s</span></th><td class='number'>%s</td>"
+                "<td class='number'>%.1f %%</td><td class='bar'><svg "
+                "viewBox='0 0 100 8' preserveAspectRatio='none' "
+                "aria-hidden='true'><rect class='%s' width='%.1f' "
+                "height='8'/></svg></td><td>%s</td></tr>",
                 name, name, meaning, lbs_human_count(memory, count),
                 100 * share, name, 100 * share,
                 reasons_of(memory, pool, decision));
@@ -144,11 +174,11 @@ static void put_decisions(const lbs_part_t *part, const lbs_view_pool_t *pool)
         all += lbs_view_pool_decided(pool, rows[i].decision);
     }
     lbs_out_raw(part->out,
-                "<table class=\"decisions\"><caption>Decisions since the "
-                "start</caption><thead class=\"hidden\"><tr>"
-                "<th scope=\"col\">Decision</th><th scope=\"col\">Requests"
-                "</th><th scope=\"col\">Share</th><td></td>"
-                "<th scope=\"col\">Reasons</th></tr></thead><tbody>");
+                "<table class='decisions'><caption>Decisions since the "
+                "start</caption><thead class='hidden'><tr>"
+                "<th scope='col'>Decision</th><th scope='col'>Requests"
+                "</th><th scope='col'>Share</th><td></td>"
+                "<th scope='col'>Reasons</th></tr></thead><tbody>");
     for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         if (rows[i].decision != LBS_DECISION_NONE
             || lbs_view_pool_decided(pool, LBS_DECISION_NONE) > 0) {
@@ -168,18 +198,19 @@ static void put_readers(const lbs_part_t *part, const lbs_view_pool_t *pool)
         return;
     }
     lbs_out_raw(part->out,
-                "<table class=\"decisions\"><caption>Visitors of the former "
-                "balancer</caption><thead><tr><th scope=\"col\">Cookie</th>"
-                "<th scope=\"col\">Adopted</th><th scope=\"col\">The last"
+                "<table class='decisions'><caption>Visitors of the former "
+                "balancer</caption><thead><tr><th scope='col'>Cookie</th>"
+                "<th scope='col'>Adopted</th><th scope='col'>The last"
                 "</th></tr></thead><tbody>");
     for (i = 0; i < pool->readers_count; i++) {
         const lbs_view_reader_t *reader = &pool->readers[i];
 
         lbs_out_put(part->out,
-                    "<tr><th scope=\"row\">%s</th><td class=\"number\">%s"
-                    "</td><td>%s</td></tr>",
-                    reader->word, lbs_human_count(memory, reader->used),
-                    lbs_human_time(memory, reader->last, part->view->now));
+                    "<tr><th scope='row'>%s</th><td class='number'>%s"
+                    "</td><td>",
+                    reader->word, lbs_human_count(memory, reader->used));
+        lbs_page_time(part, reader->last);
+        lbs_out_raw(part->out, "</td></tr>");
     }
     lbs_out_raw(part->out, "</tbody></table>");
 }
@@ -190,7 +221,7 @@ static void put_span(const lbs_part_t *part, const char *text,
     lbs_query_t query = part->query;
 
     query.span = span;
-    lbs_out_put(part->out, "<a href=\"%s\" aria-current=\"%s\">%s</a>",
+    lbs_out_put(part->out, "<a href='%s' aria-current='%s'>%s</a>",
                 lbs_page_link(part, &query),
                 span == part->query.span ? "true" : "false", text);
 }
@@ -202,18 +233,22 @@ void lbs_page_pool(const lbs_part_t *part, const lbs_view_pool_t *pool)
     const lbs_view_plot_t *shown = &pool->plot[part->query.span];
 
     lbs_out_put(out,
-                "<section class=\"pool card\" id=\"%s\" aria-labelledby=\""
-                "%s-name\"><header class=\"title\"><h2 id=\"%s-name\">"
-                "<a href=\"%s\">%s</a></h2><p>%s, %s, %s</p>",
+                "<section class='pool card' id='%s' aria-labelledby='"
+                "%s-name'><header class='title'><h2 id='%s-name'>"
+                "<a href='%s'>%s</a></h2><p>%s, %s, %s</p>",
                 id, id, id, lbs_page_link_to(part, pool, NULL, NULL),
                 pool->name, pool->vhost, sources_of(out->pool, pool),
                 pool->method);
     put_states(part, pool);
     lbs_out_raw(out, "</header>");
     put_facts(part, pool);
+    put_answers(part, pool);
     lbs_page_members(part, pool);
-    lbs_out_raw(out, "<div class=\"more\"><div class=\"spans\" "
-                     "role=\"group\" aria-label=\"Span of the plots\">");
+    if (part->page->nonce != NULL) {
+        lbs_page_hint(part, pool);
+    }
+    lbs_out_raw(out, "<div class='more'><div class='spans' "
+                     "role='group' aria-label='Span of the plots'>");
     put_span(part, "5 min", LBS_VIEW_RECENT);
     put_span(part, "24 h", LBS_VIEW_DAY);
     lbs_out_raw(out, "</div>");

@@ -139,15 +139,15 @@ static void put_curve(lbs_out_t *out, const lbs_view_plot_t *plot,
                       const kind_t *kind, double top)
 {
     if (kind->upper != NULL) {
-        lbs_out_raw(out, "<path class=\"upper\" d=\"");
+        lbs_out_raw(out, "<path class='upper' d='");
         put_path(out, plot, kind->upper, top, 0);
-        lbs_out_raw(out, "\"/>");
+        lbs_out_raw(out, "'/>");
     }
-    lbs_out_raw(out, "<path class=\"area\" d=\"");
+    lbs_out_raw(out, "<path class='area' d='");
     put_path(out, plot, kind->value, top, 1);
-    lbs_out_raw(out, "\"/><path class=\"line\" d=\"");
+    lbs_out_raw(out, "'/><path class='line' d='");
     put_path(out, plot, kind->value, top, 0);
-    lbs_out_raw(out, "\"/>");
+    lbs_out_raw(out, "'/>");
 }
 
 static const char *span_of(apr_pool_t *pool, const lbs_view_plot_t *plot)
@@ -171,23 +171,23 @@ static void put_figure(lbs_out_t *out, const lbs_view_plot_t *plot,
                           lbs_human_span(out->pool, plot->step), NULL);
     }
     lbs_out_put(out,
-                "<figure class=\"plot %s\" data-columns=\"%s\"><figcaption>"
-                "<b>%s</b> <span class=\"now\">%s</span> "
-                "<span class=\"key\">%s</span><span class=\"scale\">%s</span>"
+                "<figure class='plot %s' data-columns='%s'><figcaption>"
+                "<b>%s</b> <span class='now'>%s</span> "
+                "<span class='key'>%s</span><span class='scale'>%s</span>"
                 "</figcaption>",
                 most > 0 ? kind->css : "", kind->columns, kind->title,
                 now_text, key, top_text);
     lbs_out_put(out,
-                "<svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "
-                "role=\"img\" aria-label=\"%s of %s, last %s: now %s, "
-                "at most %s\"><path class=\"grid\" d=\"M0 %dH%dM0 %dH%d"
-                "M0 %dH%d\"/>",
+                "<svg viewBox='0 0 %d %d' preserveAspectRatio='none' "
+                "role='img' aria-label='%s of %s, last %s: now %s, "
+                "at most %s'><path class='grid' d='M0 %dH%dM0 %dH%d"
+                "M0 %dH%d'/>",
                 WIDE, HIGH, kind->title, of, span, now_text,
                 kind->text(out->pool, most), MARGIN, WIDE, HIGH / 2, WIDE,
                 HIGH - MARGIN, WIDE);
     put_curve(out, plot, kind, top);
     lbs_out_put(out,
-                "</svg><div class=\"ends\"><span>%s ago</span>"
+                "</svg><div class='ends'><span>%s ago</span>"
                 "<span>now</span></div></figure>",
                 span);
 }
@@ -198,13 +198,13 @@ static void put_table(lbs_out_t *out, const lbs_view_plot_t *plot,
     apr_uint32_t i;
 
     lbs_out_put(out,
-                "<details class=\"numbers\" id=\"%s-numbers\"><summary>The "
-                "numbers<span class=\"hidden\"> behind the plots of %s</span>"
-                "</summary><div class=\"scroll\" tabindex=\"0\" "
-                "role=\"group\" aria-label=\"Numbers of %s\"><table><thead>"
-                "<tr><th scope=\"col\">Until</th>"
-                "<th scope=\"col\">Requests</th><th scope=\"col\">Errors</th>"
-                "<th scope=\"col\">p50</th><th scope=\"col\">p99</th></tr>"
+                "<details class='numbers' id='%s-numbers'><summary>The "
+                "numbers<span class='hidden'> behind the plots of %s</span>"
+                "</summary><div class='scroll' tabindex='0' "
+                "role='group' aria-label='Numbers of %s'><table><thead>"
+                "<tr><th scope='col'>Until</th>"
+                "<th scope='col'>Requests</th><th scope='col'>Errors</th>"
+                "<th scope='col'>p50</th><th scope='col'>p99</th></tr>"
                 "</thead><tbody>",
                 id, of, of);
     for (i = 0; i < plot->count; i++) {
@@ -230,10 +230,10 @@ void lbs_plot_write(lbs_out_t *out, const lbs_view_plot_t *plot,
     apr_size_t k;
 
     if (plot->count == 0 || plot->step == 0) {
-        lbs_out_raw(out, "<p class=\"quiet\">Nothing was counted yet.</p>");
+        lbs_out_raw(out, "<p class='quiet'>Nothing was counted yet.</p>");
         return;
     }
-    lbs_out_put(out, "<div class=\"plots\" id=\"%s\">", id);
+    lbs_out_put(out, "<div class='plots' id='%s'>", id);
     for (k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
         put_figure(out, plot, &kinds[k], of);
     }
@@ -251,16 +251,16 @@ void lbs_plot_write_small(lbs_out_t *out, const lbs_view_plot_t *plot)
     }
     most = most_of(plot, kind);
     lbs_out_put(out,
-                "<svg class=\"small\" viewBox=\"0 0 %d %d\" "
-                "preserveAspectRatio=\"none\" role=\"img\" "
-                "aria-label=\"Requests, last %s: now %s, at most %s\">",
+                "<svg class='small' viewBox='0 0 %d %d' "
+                "preserveAspectRatio='none' role='img' "
+                "aria-label='Requests, last %s: now %s, at most %s'>",
                 WIDE, HIGH, span_of(out->pool, plot),
                 lbs_human_rate(out->pool, kind->value(plot, plot->count - 1)),
                 lbs_human_rate(out->pool, most));
     lbs_out_put(out,
-                "<path class=\"grid\" d=\"M0 %dH%d\"/>"
-                "<path class=\"line\" d=\"",
+                "<path class='grid' d='M0 %dH%d'/>"
+                "<path class='line' d='",
                 HIGH - MARGIN, WIDE);
     put_path(out, plot, kind->value, round_up(most), 0);
-    lbs_out_raw(out, "\"/></svg>");
+    lbs_out_raw(out, "'/></svg>");
 }

@@ -12,16 +12,17 @@
 #include "src/view/lbs_escape.h"
 
 #define RATE_S 30 /* as the page shows it */
+#define DIGITS "0123456789"
 
 static const char *const sort_names[LBS_SORTS] = {
-    "",         "name",     "state",  "weight", "sessions",
-    "inflight", "requests", "errors", "latency"};
+    "",       "name", "weight", "sessions", "inflight", "requests",
+    "errors", "4xx",  "5xx",    "latency",  "downtime"};
 
 /* One member with what it is sorted by. */
 typedef struct row_t {
-    const char *text;
     double number;
-    int sign; /* -1: descending */
+    const char *name; /* "": not sorted by it */
+    int sign;         /* -1: descending */
     apr_uint32_t place;
     const lbs_view_member_t *member;
 } row_t;
@@ -58,12 +59,12 @@ static int state_of(const lbs_form_t *form)
 
 static lbs_query_sort_t sort_of(const lbs_form_t *form)
 {
-    int sort = LBS_SORT_CONFIGURED + 1;
+    int sort = LBS_SORT_GRAVITY + 1;
 
     while (sort < LBS_SORTS && !is(form, "sort", sort_names[sort])) {
         sort++;
     }
-    return sort < LBS_SORTS ? (lbs_query_sort_t)sort : LBS_SORT_CONFIGURED;
+    return sort < LBS_SORTS ? (lbs_query_sort_t)sort : LBS_SORT_GRAVITY;
 }
 
 static apr_uint32_t page_of(const lbs_form_t *form)
@@ -152,13 +153,19 @@ static int is_wanted(const lbs_query_t *query, const lbs_view_member_t *member)
            || strcmp(member->id, query->find) == 0;
 }
 
+/* Members without answers come behind those without errors. */
+static double share_of(apr_uint64_t part, apr_uint64_t all)
+{
+    return all > 0 ? (double)part / (double)all : -1;
+}
+
 static double number_of(lbs_query_sort_t sort, const lbs_view_member_t *member)
 {
     const lbs_view_plot_t *recent = &member->plot[LBS_VIEW_RECENT];
 
     switch (sort) {
-    case LBS_SORT_STATE:
-        return member->state;
+    case LBS_SORT_GRAVITY:
+        return lbs_state_gravity(member->state);
     case LBS_SORT_WEIGHT:
         return member->effective_weight;
     case LBS_SORT_SESSIONS:
@@ -169,25 +176,72 @@ static double number_of(lbs_query_sort_t sort, const lbs_view_member_t *member)
         return lbs_view_plot_rate(recent, RATE_S, 0);
     case LBS_SORT_ERRORS:
         return (double)lbs_view_member_failures(member);
+    case LBS_SORT_CLIENT:
+        return share_of(member->lately.client_errors, member->lately.all);
+    case LBS_SORT_SERVER:
+        return share_of(member->lately.server_errors, member->lately.all);
     case LBS_SORT_LATENCY:
         return member->p99_ms;
+    case LBS_SORT_DOWNTIME:
+        return member->downtime_s;
     default:
         return 0;
     }
 }
 
+/* Two runs of digits, without zeros in front: the longer one is larger. */
+static int compare_digits(const char **a, const char **b)
+{
+    apr_size_t len, other;
+    int order;
+
+    *a += strspn(*a, "0");
+    *b += strspn(*b, "0");
+    len = strspn(*a, DIGITS);
+    other = strspn(*b, DIGITS);
+    order = len != other ? (len > other) - (len < other) : memcmp(*a, *b, len);
+    *a += len;
+    *b += other;
+    return order;
+}
+
+/* web2 comes before web10. */
+static int compare_names(const char *name, const char *other)
+{
+    const char *a = name, *b = other;
+    int order = 0;
+
+    while (order == 0 && *a != '\0' && *b != '\0') {
+        if (strchr(DIGITS, *a) != NULL && strchr(DIGITS, *b) != NULL) {
+            order = compare_digits(&a, &b);
+        }
+        else {
+            order = (unsigned char)*a++ - (unsigned char)*b++;
+        }
+    }
+    if (order == 0) {
+        order = (unsigned char)*a - (unsigned char)*b;
+    }
+    return order != 0 ? order : strcmp(name, other); /* web1, web01 */
+}
+
 static int compare(const void *one, const void *other)
 {
     const row_t *a = one, *b = other;
-    int order = strcmp(a->text, b->text);
+    int order = (a->number > b->number) - (a->number < b->number);
 
     if (order == 0) {
-        order = (a->number > b->number) - (a->number < b->number);
+        order = compare_names(a->name, b->name);
     }
     if (order != 0) {
         return a->sign * order;
     }
     return (a->place > b->place) - (a->place < b->place);
+}
+
+static int is_by_name(lbs_query_sort_t sort)
+{
+    return sort == LBS_SORT_NAME || sort == LBS_SORT_GRAVITY;
 }
 
 lbs_query_rows_t lbs_query_rows(apr_pool_t *memory, const lbs_query_t *query,
@@ -205,17 +259,15 @@ lbs_query_rows_t lbs_query_rows(apr_pool_t *memory, const lbs_query_t *query,
         if (!is_wanted(query, member)) {
             continue;
         }
-        row->text =
-            query->sort == LBS_SORT_NAME ? lbs_view_member_label(member) : "";
+        row->name =
+            is_by_name(query->sort) ? lbs_view_member_label(member) : "";
         row->number = number_of(query->sort, member);
         row->sign = query->descending ? -1 : 1;
         row->place = i;
         row->member = member;
         found.count++;
     }
-    if (query->sort != LBS_SORT_CONFIGURED) {
-        qsort(rows, found.count, sizeof(*rows), compare);
-    }
+    qsort(rows, found.count, sizeof(*rows), compare);
     found.member =
         apr_palloc(memory, (found.count + 1) * sizeof(*found.member));
     for (i = 0; i < found.count; i++) {

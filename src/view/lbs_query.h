@@ -12,15 +12,17 @@
 #include "src/view/lbs_view.h"
 
 typedef enum lbs_query_sort_t {
-    LBS_SORT_CONFIGURED, /* as the configuration lists them */
-    LBS_SORT_NAME,
-    LBS_SORT_STATE, /* the worst first */
+    LBS_SORT_GRAVITY, /* the gravest state first, equal ones by name */
+    LBS_SORT_NAME,    /* numbers in names by their value: web2, web10 */
     LBS_SORT_WEIGHT,
     LBS_SORT_SESSIONS,
     LBS_SORT_INFLIGHT,
     LBS_SORT_RATE,
     LBS_SORT_ERRORS,
+    LBS_SORT_CLIENT, /* share of 4xx */
+    LBS_SORT_SERVER, /* share of 5xx */
     LBS_SORT_LATENCY,
+    LBS_SORT_DOWNTIME,
     LBS_SORTS
 } lbs_query_sort_t;
 

@@ -40,6 +40,17 @@ apr_uint64_t lbs_view_pool_decided(const lbs_view_pool_t *pool,
     return sum;
 }
 
+apr_uint64_t lbs_view_pool_responses(const lbs_view_pool_t *pool, int hundreds)
+{
+    apr_uint64_t sum = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < pool->members_count; i++) {
+        sum += pool->members[i].responses[hundreds - 1];
+    }
+    return sum;
+}
+
 apr_uint32_t lbs_view_pool_count(const lbs_view_pool_t *pool,
                                  lbs_state_t state)
 {

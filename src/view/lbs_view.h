@@ -83,6 +83,9 @@ typedef struct lbs_view_member_t {
     double blame; /* how far its share of 5xx lies above the others' */
     apr_int64_t eject_until;
     apr_uint64_t eject_count;
+    double downtime_s;       /* down or ejected, since it is known */
+    apr_uint64_t turns;      /* how often it became so */
+    lbs_lately_sum_t lately; /* answers of the last five minutes */
     apr_int64_t drain_since;
     apr_int64_t drain_deadline;
     apr_uint64_t drain_left;     /* sessions */
@@ -119,6 +122,7 @@ typedef struct lbs_view_pool_t {
     apr_uint32_t foreign_tokens; /* lately: signed with another secret */
     int busy_key_percent;        /* share of the busiest key; -1: not known */
     int may_change;              /* actions of this page reach this pool */
+    int failover;                /* sessions move to another member */
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_view_plot_t plot[LBS_VIEW_SPANS];
     apr_uint32_t members_count;
@@ -186,6 +190,11 @@ int lbs_view_member_serves(const lbs_view_member_t *member);
 /** @return decisions of one kind, all reasons together */
 apr_uint64_t lbs_view_pool_decided(const lbs_view_pool_t *pool,
                                    lbs_decision_t decision);
+
+/** @return answers of one class by all members
+ * @param hundreds  1 to 5: 1xx to 5xx */
+apr_uint64_t lbs_view_pool_responses(const lbs_view_pool_t *pool,
+                                     int hundreds);
 
 /** @return members of a pool in that state */
 apr_uint32_t lbs_view_pool_count(const lbs_view_pool_t *pool,

@@ -123,7 +123,8 @@ subtest 'every size, light and dark' => sub {
     crowd(120) if $ENV{LBS_SCREENSHOTS};
     $h->post('/lb-status/admin', {pool => 'app', member => 'web2', action => 'drain',
         deadline => '10min'}, headers => [['LBSticky-Admin', '1']]);
-    for my $row ([400, 'light', 'status-narrow'], [768, 'light'], [2560, 'light'],
+    for my $row ([400, 'light', 'status-narrow'], [768, 'light'], [1000, 'light'],
+                 [1200, 'light'], [2560, 'light'],
                  [400, 'dark'], [1280, 'light', 'status-light'],
                  [1280, 'dark', 'status-dark']) {
         my ($width, $scheme, $picture) = @$row;
@@ -161,6 +162,13 @@ subtest 'when something is wrong' => sub {
         'a member is down';
     $p->scheme('light');
     $p->open;
+    like $b->text('table.members tbody tr:first-child'), qr/^web3\b.*\bdown\b.*\b1 turn\b/s,
+        'it is the first of the list';
+    my ($event) = grep { $b->fetch("/element/$_/text") =~ /web3/ } $b->all('#events li');
+    like $b->fetch("/element/$event/text"),
+        qr{^[\d: -]+app / web3\s+down\s+HTTP 500, want 200-399$}, 'its event, in one line';
+    cmp_ok $b->fetch("/element/$event/rect")->{height}, '<', 40, 'and no higher than that';
+    like $b->text('#zone'), qr/^UTC[+-]\d\d:\d\d/, 'of which zone the times are';
     like $b->text('#alerts li.warn'), qr/web3 is down .*HTTP 500, want 200-399/, 'and it is said why';
     $act->('web1', 'disable');
     ok $b->text_becomes('#alerts li:first-child', qr/^Act now app: panic: every check fails \(closed members aside\)/, 20),

@@ -46,7 +46,7 @@ subtest 'with the mouse' => sub {
     is member('web1')->{state}, 'drain', 'the member drains';
     ok $b->text_becomes(row('web1'), qr/sessions? left, \d+ min/), 'the list shows it';
     ok scalar($b->all(row('web1') . ' progress')), 'with its progress';
-    like $b->text('#events li'), qr/drain\s+app \/ web1/, 'an event tells of it';
+    like $b->text('#events li'), qr/app \/ web1\s+drain/, 'an event tells of it';
     $b->click(row('web1') . ' td.actions a');
     $b->click('dialog button.do');
     ok $b->text_becomes('#done', qr/^web1 is now up/), 'enabled again';
@@ -114,6 +114,18 @@ subtest 'without scripts' => sub {
     $b->click('p a');
     ok $b->text_becomes('h1', qr/./), 'there is a way back';
     $h->no_unexpected_log;
+};
+
+subtest 'where LBStickyAdmin is off' => sub {
+    my $off = LBS::Page->new(members => 2);
+    my $b = $off->browser;
+    for my $query ('', '?pool=app&member=web1', '?pool=app&member=web1&action=drain') {
+        $off->open($query);
+        like $b->text('.hint'), qr/^Buttons .* LBStickyAdmin on .* Require /s, "$query: the line";
+        is scalar($b->all('[data-dialog]')), 0, 'no button';
+        $off->fits("off $query");
+    }
+    $off->httpd->no_unexpected_log;
 };
 
 # The browser keeps its connections, so old children stay a while.

@@ -8,7 +8,8 @@ use LBS::Page;
 plan skip_all => LBS::Browser->missing if LBS::Browser->missing;
 
 # Nobody asks the members that nobody answers for: they are on standby.
-my $p = LBS::Page->new(members => 2, more => 998, conf => 'LBStickyAdmin on');
+my $p = LBS::Page->new(members => 2, more => 998, far => 'status=+H',
+                       conf => 'LBStickyAdmin on');
 my ($b, $h) = ($p->browser, $p->httpd);
 
 sub rows () { return $b->eval('return document.querySelectorAll("table.members tbody tr").length') }
@@ -60,6 +61,23 @@ $b->eval('history.back()');
 ok $p->wait_js('return document.querySelector("table.members tbody tr th a").textContent === "far0001"'),
     'back goes back';
 
+# Nobody looks for the one that fails.
+$p->{web}[1]->refuse;
+my $id = sub { (grep { $_->{route} eq 'web2' } @{$h->json->{pools}[0]{members}})[0] };
+ok wait_for(sub {
+    $h->get('/', headers => [['User-Agent', rand]]);
+    return $id->()->{state} eq 'down';
+}, 20), 'a member of 1000 refuses connections';
+$p->open;
+is first_row(), 'web2', 'and is the first of the list';
+is $id->()->{turns}, 1, 'it turned once';
+like $b->text('table.members tbody tr:first-child'), qr/1 turn/, 'which is shown';
+cmp_ok length $b->source, '<', 250_000, 'the page stays small';
+my $plain = LBS::Browser->new(javascript => 0);
+$plain->go('http://localhost:' . $h->port . '/lb-status');
+like $plain->text('table.members tbody tr:first-child'), qr/^web2\b.*\bdown\b/s, 'also without scripts';
+is scalar($plain->all('table.members tbody tr')), 50, 'one page of them';
+
 $p->no_console;
-$h->no_unexpected_log;
+$h->no_unexpected_log(qr/LBS1603|AH00957|AH01114|LBS1600/);
 done_testing;

@@ -38,11 +38,14 @@ void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m)
                    lbs_plan_median(pool->plan), (apr_uint64_t)lbs_clock_now());
 }
 
+/* The new state, its time and the count of turns are there before the event
+ * that tells of them. */
 static void tell(const lbs_pool_t *pool, const lbs_member_t *m,
                  lbs_event_kind_t kind, const char *reason)
 {
     lbs_clock_t now = lbs_clock_both();
 
+    lbs_member_record_tick(m->record, m->gauge, (apr_uint64_t)now.mono);
     lbs_registry_tell(lbs_runtime()->registry, &now, pool->slot, m->slot, kind,
                       reason);
 }

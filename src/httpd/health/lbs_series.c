@@ -83,6 +83,7 @@ void lbs_series_feed(const lbs_pool_t *pool, apr_time_t now,
 
         lbs_latency_collect(&m->record->latency, (apr_uint64_t)now, &own);
         feed_member(m, own_errors, &own, now);
+        lbs_member_record_second(m->record, (apr_uint64_t)now);
         add_recent(all, &own);
         errors += own_errors;
     }

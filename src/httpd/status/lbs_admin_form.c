@@ -189,12 +189,12 @@ static int refuse(apply_t *a, int status, const char *sentence)
     }
     out = lbs_reply_open(a->r, LBS_OUT_HTML);
     lbs_out_put(out,
-                "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta "
-                "charset=\"utf-8\"><title>Not changed</title>"
-                "<meta name=\"color-scheme\" content=\"light dark\">"
-                "<link rel=\"stylesheet\" href=\"style.css\"></head>\n"
-                "<body><main><h1>Nothing was changed</h1><p id=\"wrong\">%s."
-                "</p><p><a href=\"%s\">Back</a></p></main></body></html>\n",
+                "<!DOCTYPE html>\n<html lang='en'>\n<head><meta "
+                "charset='utf-8'><title>Not changed</title>"
+                "<meta name='color-scheme' content='light dark'>"
+                "<link rel='stylesheet' href='style.css'></head>\n"
+                "<body><main><h1>Nothing was changed</h1><p id='wrong'>%s."
+                "</p><p><a href='%s'>Back</a></p></main></body></html>\n",
                 sentence, page_of(a->r));
     return lbs_reply_send(a->r, out, status, "text/html; charset=utf-8");
 }

@@ -134,6 +134,9 @@ static void fill_counts(const collect_t *c,
     m->p99_ms = from->p99_us / 1000.0;
     m->eject_until = unix_of(c, from->eject_until);
     m->eject_count = from->eject_count;
+    m->downtime_s = (double)from->down_us / 1e6;
+    m->turns = from->turns;
+    m->lately = from->lately;
     fill_durations(c, &from->latency, &m->durations);
 }
 
@@ -343,6 +346,7 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
                                          (apr_uint64_t)c->now.mono);
     p->store_down = lbs_store_call_is_down(from->store);
     p->may_change = may_change(c, from);
+    p->failover = from->failover;
     fill_sources(c, from->set.sticky, p);
     fill_readers(c, from->readers, p);
     fill_decisions(from->record, p);

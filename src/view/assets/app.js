@@ -8,7 +8,7 @@
     const PERIOD = 2000; /* ms between two refreshes */
     const PATIENCE = 8000; /* ms to wait for an answer */
     const TYPING = 250; /* ms without a key before the list is filtered */
-    const PARTS = [".where", "#now", "#alerts", "main", "aside"];
+    const PARTS = [".where", "#now", "#zone", "#alerts", "main", "aside"];
 
     const byId = (id) => document.getElementById(id);
 

@@ -17,11 +17,13 @@ use LBS::Backend;
 use LBS::Browser;
 use LBS::Httpd;
 
-# members: backends that answer; more: members that nobody ever asks.
+# members: backends that answer; more: members behind which there is nothing,
+# with `far` in their lines.
 sub new ($class, %o) {
     my @web = LBS::Backend->many($o{members} // 2);
     my $list = join '', (map { qq(    BalancerMember "http://\@B$_\@" route=web$_\n) } 1 .. @web),
-        map { sprintf qq(    BalancerMember "http://127.0.0.1:%d" route=far%04d\n), 40_000 + $_, $_ }
+        map { sprintf qq(    BalancerMember "http://127.0.0.1:%d" route=far%04d %s\n),
+              40_000 + $_, $_, $o{far} // '' }
         1 .. ($o{more} // 0);
     my $h = LBS::Httpd->new(backends => \@web, conf => <<"CONF");
 LBSticky cookie session=sid

@@ -114,6 +114,94 @@ static void since_is_the_last_change(void)
     is_int(view.effective_weight, 25, "a quarter warm");
 }
 
+static lbs_member_record_view_t ticked(apr_uint64_t at)
+{
+    lbs_member_record_view_t view;
+
+    lbs_member_record_tick(m, &g, at);
+    lbs_member_record_view(m, &g, at, &view);
+    return view;
+}
+
+static void downtime_and_turns(void)
+{
+    lbs_member_record_view_t view;
+
+    start();
+    view = ticked(now);
+    is_int(view.down_us + view.turns, 0, "never down");
+    lbs_gauge_set(&g, LBS_F_DOWN);
+    view = ticked(now + SEC);
+    is_int(view.turns, 1, "down: a turn");
+    is_int(view.down_us, 0, "from now on");
+    view = ticked(now + 3 * SEC);
+    is_int(view.down_us, 2 * SEC, "its time runs while it is down");
+    lbs_gauge_set(&g, LBS_F_EJECTED);
+    lbs_gauge_clear(&g, LBS_F_DOWN);
+    view = ticked(now + 4 * SEC);
+    is_int(view.turns, 1, "from down to ejected: no further turn");
+    lbs_gauge_clear(&g, LBS_F_EJECTED);
+    lbs_gauge_set(&g, LBS_F_HALF_OPEN);
+    view = ticked(now + 5 * SEC);
+    lbs_gauge_clear(&g, LBS_F_HALF_OPEN);
+    view = ticked(now + 6 * SEC);
+    is_int(view.down_us, 5 * SEC, "until it is back");
+    view = ticked(now + 50 * SEC);
+    is_int(view.down_us, 5 * SEC, "and no longer");
+    is_int(view.turns, 1, "which is no turn");
+    lbs_gauge_set(&g, LBS_F_EJECTED);
+    view = ticked(now + 60 * SEC);
+    view = ticked(now + 60 * SEC);
+    is_int(view.turns, 2, "once more, however often one looks");
+    view = ticked(now + 59 * SEC);
+    is_int(view.down_us, 5 * SEC, "a process that is late counts nothing");
+    view = ticked(now + 200 * SEC);
+    is_int(view.down_us, 5 * SEC, "nor does time in which none looked");
+    view = ticked(now + 201 * SEC);
+    is_int(view.down_us, 6 * SEC, "it goes on from there");
+}
+
+static void closed_is_not_down(void)
+{
+    lbs_member_record_view_t view;
+
+    start();
+    lbs_gauge_set(&g, LBS_F_DISABLED);
+    lbs_gauge_set(&g, LBS_F_DOWN);
+    (void)ticked(now);
+    view = ticked(now + SEC);
+    is_int(view.down_us + view.turns, 0, "closed by an operator: no downtime");
+    lbs_gauge_clear(&g, LBS_F_DISABLED);
+    (void)ticked(now + 2 * SEC);
+    view = ticked(now + 3 * SEC);
+    is_int(view.turns, 1, "enabled, and still down: a turn");
+    is_int(view.down_us, SEC, "with its time");
+    lbs_gauge_set(&g, LBS_F_DRAIN);
+    (void)ticked(now + 4 * SEC);
+    view = ticked(now + 9 * SEC);
+    is_int(view.down_us, 2 * SEC, "it ends when it is drained");
+}
+
+static void last_minutes(void)
+{
+    lbs_member_record_view_t view;
+    int i;
+
+    start();
+    lbs_member_record_second(m, now);
+    for (i = 0; i < 10; i++) {
+        lbs_member_record_answered(m, &g,
+                                   i < 3   ? 404
+                                   : i < 5 ? 503
+                                           : 200,
+                                   1000, 1000, now);
+    }
+    lbs_member_record_view(m, &g, now, &view);
+    is_int(view.lately.all, 10, "answers of the last minutes");
+    is_int(view.lately.client_errors, 3, "4xx");
+    is_int(view.lately.server_errors, 2, "5xx");
+}
+
 static void a_check_that_is_ignored(void)
 {
     lbs_member_record_view_t view;
@@ -184,6 +272,9 @@ static void saved_and_loaded(void)
         attempt.began = now;
         (void)lbs_eject_failed(&on, &attempt, now, &why);
     }
+    lbs_member_record_tick(m, &g, now);
+    now += SEC / 4;
+    lbs_member_record_tick(m, &g, now);
     lbs_member_record_view(m, &g, now, &before);
     lbs_member_record_save(m, now, &saved);
     start();
@@ -199,8 +290,13 @@ static void saved_and_loaded(void)
     is_mem(&after.latency, &before.latency, sizeof(after.latency),
            "the histogram");
     is_str(lbs_state_name(after.state), "ejected", "the ejection");
-    is_int(after.eject_until - now, before.eject_until - 100 * SEC,
+    is_int(after.eject_until - now, before.eject_until - 100 * SEC - SEC / 4,
            "with what is left of its hold");
+    is_int(after.down_us, SEC / 4, "downtime");
+    lbs_member_record_tick(m, &g, now + SEC / 4);
+    lbs_member_record_view(m, &g, now + SEC / 4, &after);
+    is_int(after.turns, 1, "ejected before and after: one turn");
+    is_int(after.down_us, SEC / 2, "whose time goes on");
 }
 
 #define CHILDREN 4
@@ -214,12 +310,15 @@ static void counts_are_exact_over_processes(void)
     int i, j;
 
     start();
+    lbs_gauge_set(&g, LBS_F_DOWN);
+    lbs_member_record_tick(m, &g, now);
     for (i = 0; i < CHILDREN; i++) {
         pid[i] = fork();
         for (j = 0; pid[i] == 0 && j < EACH; j++) {
             lbs_member_record_sent(m, now);
             lbs_member_record_answered(m, &g, 200, 1000, 1000, now);
             lbs_member_record_bytes(m, 3, 7);
+            lbs_member_record_tick(m, &g, now + 1 + (apr_uint64_t)j);
         }
         if (pid[i] == 0) {
             _exit(0);
@@ -229,6 +328,8 @@ static void counts_are_exact_over_processes(void)
         waitpid(pid[i], &status, 0);
     }
     lbs_member_record_view(m, &g, now, &view);
+    is_int(view.turns, 1, "4 processes: one turn");
+    is_int(view.down_us, EACH, "its time is counted once");
     is_int(view.requests, CHILDREN * EACH, "4 processes: no request lost");
     is_int(view.responses[1], CHILDREN * EACH, "no answer");
     is_int(view.bytes_in, 3 * CHILDREN * EACH, "no byte in");
@@ -242,6 +343,9 @@ int main(void)
     new_member();
     what_is_counted_is_shown();
     since_is_the_last_change();
+    downtime_and_turns();
+    closed_is_not_down();
+    last_minutes();
     a_check_that_is_ignored();
     doubt();
     saved_and_loaded();

@@ -138,6 +138,32 @@ static void returns(void)
     ok(!lbs_state_returns(0, LBS_F_SPARE), "was open before: nothing");
 }
 
+static void gravity(void)
+{
+    int seen[LBS_STATES] = {0};
+    int state, all = 0, fails = 0;
+
+    for (state = 0; state < LBS_STATES; state++) {
+        int place = lbs_state_gravity((lbs_state_t)state);
+
+        ok(place >= 0 && place < LBS_STATES, "%s has a place",
+           lbs_state_name((lbs_state_t)state));
+        all += seen[place < LBS_STATES ? place : 0]++ == 0;
+        fails += lbs_state_fails((lbs_state_t)state);
+    }
+    is_int(all, LBS_STATES, "of its own");
+    is_int(fails, 2, "two states are a member's own fault");
+    is_int(lbs_state_gravity(LBS_STATE_DOWN), 0, "down is gravest");
+    is_int(lbs_state_gravity(LBS_STATE_EJECTED), 1, "then ejected");
+    ok(lbs_state_gravity(LBS_STATE_FULL)
+               < lbs_state_gravity(LBS_STATE_DISABLED)
+           && lbs_state_gravity(LBS_STATE_DISABLED)
+                  < lbs_state_gravity(LBS_STATE_UP),
+       "what was not wanted comes before what an operator did, and that "
+       "before "
+       "what is well");
+}
+
 int main(void)
 {
     one_reason_each();
@@ -145,5 +171,6 @@ int main(void)
     panic_hides_down();
     closed_and_open();
     returns();
+    gravity();
     return done_testing();
 }

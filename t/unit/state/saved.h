@@ -140,34 +140,61 @@ TAP_FUNC lbs_restore_t *open_saved(const unsigned char *bytes, apr_size_t len,
     return restore;
 }
 
-/* The file as it was written before, with one pool: in version 1 there was no
- * "dims", and the first ones of version 2 knew nothing of readers. */
+/* The records of a section as another version has them. */
+TAP_FUNC void code_section(lbs_reader_t *r, lbs_writer_t *w,
+                           const lbs_record_dims_t *dims, int members)
+{
+    lbs_codec_t in = {NULL, r, &lbs_record_dims};
+    lbs_codec_t out = {w, NULL, dims};
+    unsigned char *head = lbs_writer_take(w, 16); /* tag, length, count */
+    apr_size_t start = w->len - 4;
+    apr_uint32_t count;
+
+    memcpy(head, lbs_reader_take(r, 16), 16);
+    for (count = lbs_bytes_get32(head + 12); count > 0; count--) {
+        if (members) {
+            lbs_saved_member_t member;
+
+            lbs_record_code_member(&in, &member);
+            lbs_record_code_member(&out, &member);
+        }
+        else {
+            lbs_saved_pool_t pool;
+
+            lbs_record_code_pool(&in, &pool);
+            lbs_record_code_pool(&out, &pool);
+        }
+    }
+    lbs_bytes_put64(head + 4, w->len - start);
+}
+
+/* The file as it was written before: in version 1 there was no "dims"; the
+ * first ones of version 2 knew nothing of readers, nor of downtime. */
 TAP_FUNC apr_size_t as_before(unsigned char *bytes, apr_size_t len,
                               int version)
 {
-    static unsigned char old[4096];
+    static unsigned char old[65536];
     apr_size_t dims = 12 + 4 * LBS_RECORD_DIMS;
-    apr_size_t kept = version == 1 ? 0 : dims - 4;
     lbs_record_dims_t had = lbs_record_dims;
-    unsigned char *section = bytes + LBS_RESTORE_HEAD;
-    lbs_reader_t r = {section + dims + 16, len, 0};
+    lbs_reader_t r = {bytes + LBS_RESTORE_HEAD, len - LBS_RESTORE_HEAD, 0};
     lbs_writer_t w = {old, sizeof(old), 0};
-    lbs_codec_t in = {NULL, &r, &lbs_record_dims};
-    lbs_codec_t out = {&w, NULL, version == 1 ? &lbs_record_dims_v1 : &had};
-    lbs_saved_pool_t pool;
-    apr_size_t rest;
+    const unsigned char *head = lbs_reader_take(&r, dims);
+    int i;
 
     had.readers = 0;
-    lbs_record_code_pool(&in, &pool);
-    lbs_record_code_pool(&out, &pool);
-    rest = (apr_size_t)(bytes + len - r.at);
-    lbs_bytes_put64(section + 4, 4 * LBS_RECORD_DIMS_LEAST);
-    memmove(section + kept, section + dims, 16);
-    section += kept;
-    lbs_bytes_put64(section + 4, 4 + w.len);
-    memcpy(section + 16, old, w.len);
-    memmove(section + 16 + w.len, r.at, rest);
-    len = LBS_RESTORE_HEAD + kept + 16 + w.len + rest;
+    had.counts = lbs_record_dims_v1.counts;
+    if (version > 1) {
+        memcpy(lbs_writer_take(&w, dims - 4), head, dims - 4);
+        lbs_bytes_put64(old + 4, 4 * LBS_RECORD_DIMS_LEAST);
+        lbs_bytes_put32(old + 12 + 3 * 4, had.counts);
+    }
+    for (i = 0; i < 2; i++) {
+        code_section(&r, &w, version > 1 ? &had : &lbs_record_dims_v1, i);
+    }
+    len -= (apr_size_t)(r.at - bytes) - LBS_RESTORE_HEAD;
+    memmove(bytes + LBS_RESTORE_HEAD + w.len, r.at, len - LBS_RESTORE_HEAD);
+    memcpy(bytes + LBS_RESTORE_HEAD, old, w.len);
+    len += w.len;
     bytes[8] = (unsigned char)version;
     lbs_bytes_put64(bytes + 16, len);
     lbs_snapshot_seal(bytes, len);

@@ -41,6 +41,7 @@ int main(void)
 {
     one("app.js", "text/javascript; charset=utf-8");
     one("icon.svg", "image/svg+xml");
+    one("signs.svg", "image/svg+xml");
     one("style.css", "text/css; charset=utf-8");
     one("parts.css", "text/css; charset=utf-8");
     ok(lbs_asset_find("app.js2") == NULL, "a longer name is another file");

@@ -57,6 +57,48 @@ static void times(apr_pool_t *pool)
            "for machines");
 }
 
+#define HARD "\xc2\xa0%"
+
+static void shares(apr_pool_t *pool)
+{
+    is_str(lbs_human_share(pool, 0, 0), "\xe2\x80\x93", "of nothing");
+    is_str(lbs_human_share(pool, 0, 5), "0" HARD, "none");
+    is_str(lbs_human_share(pool, 5, 5), "100" HARD, "all");
+    is_str(lbs_human_share(pool, 1, 100000), "< 0.1" HARD, "one is not none");
+    is_str(lbs_human_share(pool, 99999, 100000), "> 99" HARD, "nor all");
+    is_str(lbs_human_share(pool, 12, 1000), "1.2" HARD, "few");
+    is_str(lbs_human_share(pool, 996, 10000), "10" HARD, "never 10.0");
+    is_str(lbs_human_share(pool, 1, 3), "33" HARD, "a third");
+    is_str(lbs_human_share(pool, APR_UINT64_MAX, APR_UINT64_MAX), "100" HARD,
+           "2^64 - 1");
+}
+
+static void in_zone(const char *zone)
+{
+    setenv("TZ", zone, 1);
+    tzset();
+}
+
+/* Central Europe went back to winter on 2023-10-29 01:00 UTC. */
+static void zones(apr_pool_t *pool)
+{
+    const apr_int64_t summer = 1698530400; /* 2023-10-28 22:00:00 UTC */
+
+    is_str(lbs_human_zone(pool, SAMPLE_NOW), "UTC+00:00 (UTC)", "UTC");
+    in_zone("CET-1CEST,M3.5.0,M10.5.0/3");
+    is_str(lbs_human_zone(pool, SAMPLE_NOW), "UTC+01:00 (CET)", "in winter");
+    is_str(lbs_human_zone(pool, summer), "UTC+02:00 (CEST)", "in summer");
+    is_str(lbs_human_time(pool, SAMPLE_NOW, SAMPLE_NOW), "23:13:20",
+           "the server's clock");
+    is_str(lbs_human_time(pool, summer, SAMPLE_NOW),
+           "2023-10-29 00:00:00 UTC+02:00", "another offset is said");
+    is_str(lbs_human_iso(pool, SAMPLE_NOW), "2023-11-14T22:13:20Z",
+           "for machines it is always UTC");
+    in_zone("<-0330>3:30");
+    is_str(lbs_human_zone(pool, SAMPLE_NOW), "UTC-03:30", "without a name");
+    in_zone("UTC");
+}
+
 int main(void)
 {
     apr_pool_t *pool = sample_memory();
@@ -65,5 +107,7 @@ int main(void)
     counts(pool);
     amounts(pool);
     times(pool);
+    shares(pool);
+    zones(pool);
     return done_testing();
 }

@@ -45,6 +45,10 @@ static void names(const char *text)
         "\nlbsticky_member_bytes_total{",
         ",member=\"web1\",direction=\"in\"} ",
         ",member=\"web1\",direction=\"out\"} ",
+        "\nlbsticky_member_downtime_seconds_total{pool=\"app\",vhost="
+        "\"www.example.com:80\",member=\"web1\"} 192.5\n",
+        "\nlbsticky_member_turns_total{pool=\"app\",vhost="
+        "\"www.example.com:80\",member=\"web1\"} 2\n",
     };
     apr_size_t i;
 

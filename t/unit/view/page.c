@@ -38,10 +38,16 @@ static const char *broken(const char *html)
     while ((html = strchr(html, '<')) != NULL) {
         apr_size_t len = strcspn(html + 1, " >");
         const char *end = html;
-        int quoted = 0, single = 0;
+        char quote = '\0';
+        int single = 0;
 
-        for (; *end != '\0' && (quoted || *end != '>'); end++) {
-            quoted ^= *end == '"';
+        for (; *end != '\0' && (quote != '\0' || *end != '>'); end++) {
+            if (quote == '\0' && (*end == '"' || *end == '\'')) {
+                quote = *end;
+            }
+            else if (quote == *end) {
+                quote = '\0';
+            }
         }
         if (*end == '\0' || len >= 16) {
             return html;
@@ -76,8 +82,10 @@ static void well_formed(apr_pool_t *pool, const char *what,
     if (at != NULL) {
         diag("%.200s", at);
     }
-    ok(strstr(page->text, "style=\"") == NULL
-           && strstr(page->text, " onclick") == NULL
+    ok(strstr(page->text, "style='") == NULL
+           && strstr(page->text, "style=\"") == NULL
+           && strstr(page->text, " onclick=\"") == NULL
+           && strstr(page->text, " onclick='") == NULL
            && strstr(page->text, "javascript:") == NULL,
        "%s: no inline style, no inline script", what);
     ok(strstr(page->text, "http-equiv") == NULL, "%s: no meta refresh", what);
@@ -91,7 +99,7 @@ static void parts(apr_pool_t *pool)
         int status;
         const char *has, *has_not;
     } rows[] = {
-        {"", 200, "<h2 id=\"pool0-name\">", "id=\"confirm\""},
+        {"", 200, "<h2 id='pool0-name'>", "id='confirm'"},
         {"pool=app", 200, ">web4</a>", NULL},
         {"pool=app&member=web2", 200, "<h1>web2</h1>", ">web4</a>"},
         {"pool=app&member=web2&action=drain", 200,
@@ -99,7 +107,7 @@ static void parts(apr_pool_t *pool)
         {"pool=app&member=web1&action=disable", 200,
          "No other member can take over: visitors will get 503.", NULL},
         {"pool=app&member=web2&action=drain", 200,
-         "<input type=\"hidden\" name=\"nonce\" value=\"abc\">", NULL},
+         "<input type='hidden' name='nonce' value='abc'>", NULL},
         {"pool=app&member=web2&action=fly", 400, "no such action", "<form"},
         {"pool=app&member=web2&done=drain", 200,
          "is now <b>drain</b>, weight 1", NULL},
@@ -169,8 +177,132 @@ static void not_allowed(apr_pool_t *pool)
     page = written(pool, view, "pool=app&member=web1&action=drain", "abc");
     is_int(page.status, 403, "nor asked");
     ok(strstr(page.text, "<form") == NULL, "there is no form");
+    ok(strstr(page.text, "on the page of www.example.com:80 with") != NULL,
+       "but the place where it can be done");
     page = written(pool, view, "pool=app&member=web1&action=drain", NULL);
     is_int(page.status, 403, "nor where LBStickyAdmin is off");
+}
+
+/* Where the buttons are off the page says which line switches them on. */
+static void hints(apr_pool_t *pool)
+{
+    static const char line[] = "<code>LBStickyAdmin on</code>";
+    static const char *const queries[] = {"", "pool=app",
+                                          "pool=app&member=web1",
+                                          "pool=app&member=web1&action=drain"};
+    lbs_view_t *view = sample_view(pool, 2, 0);
+    lbs_view_pool_t *of = apr_pmemdup(pool, view->pools, sizeof(*of));
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+        written_t page = written(pool, view, queries[i], NULL);
+
+        is_int(sample_occurs(page.text, line), 1, "?%s: the line, once",
+               queries[i]);
+        ok(strstr(page.text, "<code>Require</code>") != NULL,
+           "?%s: and who may", queries[i]);
+    }
+    of->may_change = 1;
+    view->pools = of;
+    for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+        written_t page = written(pool, view, queries[i], "abc");
+
+        ok(strstr(page.text, line) == NULL, "?%s: no hint where it is on",
+           queries[i]);
+    }
+}
+
+/* What becomes of visitors, by what the other members are. */
+static void says_what_happens(apr_pool_t *pool)
+{
+    static const struct {
+        lbs_state_t state; /* of the other member; LBS_STATES: there is none */
+        int failover, checked, weight;
+        const char *drain, *drain_not, *disable;
+    } rows[] = {
+        {LBS_STATE_UP, 1, 1, 1, "<b>will move</b> to 1 other member.", "503",
+         "sessions will move</b> to 1 other member,"},
+        {LBS_STATE_STANDBY, 1, 1, 1, "<b>will move</b> to 1 other member.",
+         "503", "sessions will move</b>"},
+        {LBS_STATES, 1, 1, 1, "new visitors will get 503.</p>", "will move",
+         "No other member can take over: visitors will get 503.</p>"},
+        {LBS_STATE_DISABLED, 1, 1, 1, "new visitors will get 503.</p>",
+         "will move", "</b> cannot move."},
+        {LBS_STATE_DOWN, 1, 1, 1, "those that are left then <b>will get 503",
+         "will move", "visitors will get 503.</p>"},
+        {LBS_STATE_DOWN, 1, 0, 1, "ejected or not reached: 1; they are tried",
+         "will move", "ejected or not reached: 1; they are tried"},
+        {LBS_STATE_EJECTED, 1, 1, 1, "ejected or not reached: 1; they are",
+         "will move", "ejected or not reached: 1; they are tried"},
+        {LBS_STATE_FULL, 1, 1, 1, "that are full: 1; a visitor may get a",
+         "will move", "that are full: 1; a visitor may get a place"},
+        {LBS_STATE_UP, 1, 1, 0, "new visitors will get 503.</p>", "will move",
+         "</b> cannot move."},
+        {LBS_STATE_UP, 0, 1, 1, "</b>, because LBStickyFailover is off.",
+         "will move", "because LBStickyFailover is off: these visitors get"},
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        lbs_view_t *view =
+            sample_view(pool, rows[i].state == LBS_STATES ? 1 : 2, 0);
+        lbs_view_pool_t *of = apr_pmemdup(pool, view->pools, sizeof(*of));
+        lbs_view_member_t *members = apr_pmemdup(
+            pool, of->members, of->members_count * sizeof(*members));
+        written_t drain, disable;
+
+        if (rows[i].state != LBS_STATES) {
+            members[1].state = rows[i].state;
+            members[1].check.configured = rows[i].checked;
+            members[1].weight = rows[i].weight;
+        }
+        of->members = members;
+        of->failover = rows[i].failover;
+        of->may_change = 1;
+        view->pools = of;
+        view->events_count = 0;
+        drain =
+            written(pool, view, "pool=app&member=web1&action=drain", "abc");
+        disable =
+            written(pool, view, "pool=app&member=web1&action=disable", "abc");
+        ok(strstr(drain.text, rows[i].drain) != NULL, "drain %zu: %s", i,
+           rows[i].drain);
+        ok(strstr(strstr(drain.text, "<main"), rows[i].drain_not) == NULL,
+           "drain %zu: not %s", i, rows[i].drain_not);
+        ok(strstr(disable.text, rows[i].disable) != NULL, "disable %zu: %s", i,
+           rows[i].disable);
+        well_formed(pool, "a question", &drain);
+    }
+}
+
+static void numbers(apr_pool_t *pool)
+{
+    static const char *const rows[] = {
+        "<td class='number' data-label='4xx'>1.5\xc2\xa0%</td>"
+        "<td class='number' data-label='5xx'>0.5\xc2\xa0%</td>",
+        "<td class='number last' data-label='Downtime'>3 min 12 s <span "
+        "class='note'>2 turns</span></td>",
+        "<dt>2xx</dt><dd>",
+        "<dt>To members</dt><dd>",
+        "<dt>From members</dt><dd>",
+        "<span id='zone'>UTC+00:00 (UTC)</span>",
+        "<li><time datetime='2023-11-14T22:13:10Z'>22:13:10</time> <span "
+        "class='who'>app / web3</span> <b class='event bad'>down</b> <span "
+        "class='why'>HTTP 400, want 200-399</span></li>",
+        "times of the server, UTC+00:00 (UTC)",
+    };
+    lbs_view_t *view = sample_view(pool, 4, 1);
+    written_t page = written(pool, view, "", NULL);
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        ok(strstr(page.text, rows[i]) != NULL, "%s", rows[i]);
+    }
+    page = written(pool, view, "pool=app&member=web1", NULL);
+    ok(strstr(page.text, "<dt>Downtime</dt><dd>3 min 12 s</dd>") != NULL,
+       "a member's downtime");
+    ok(strstr(page.text, "<dt>5xx, last 5 min</dt><dd>0.5") != NULL,
+       "and its share of errors");
 }
 
 static void nasty(apr_pool_t *pool)
@@ -181,8 +313,12 @@ static void nasty(apr_pool_t *pool)
 
     of->may_change = 1;
     view->pools = of;
+    ((lbs_view_member_t *)of->members)[1].route = "x' onclick='alert(1)";
     page = written(pool, view, "", "abc");
     well_formed(pool, "bad names", &page);
+    ok(strstr(page.text, "x&#39; onclick=&#39;alert(1)") != NULL
+           && strstr(page.text, "' onclick='") == NULL,
+       "nor through a quote of the other kind");
     is_int(sample_occurs(page.text, "<script"), 1,
            "there is our script and no other");
     ok(strstr(page.text, "\"><script>") == NULL, "no name gets out");
@@ -201,13 +337,18 @@ static void thousand(apr_pool_t *pool)
     lbs_view_t *view = sample_view(pool, 1000, 1);
     written_t page = written(pool, view, "pool=app", NULL);
 
-    is_int(sample_occurs(page.text, "<tr id=\"member-"), 50, "50 of 1000");
+    is_int(sample_occurs(page.text, "<tr id='member-"), 50, "50 of 1000");
+    ok(strstr(page.text, "'member-0000000000000abe' class='is-down'") < strstr(
+           page.text, "'member-0000000000000abf' class='is-ejected'")
+           && strstr(page.text, "class='is-ejected'")
+                  < strstr(page.text, "class='is-up'"),
+       "those that fail are the first of them");
     ok(strlen(page.text) < 200000, "the page stays small: %zu bytes",
        strlen(page.text));
     page = written(pool, view, "pool=app&page=20&sort=sessions", NULL);
-    is_int(sample_occurs(page.text, "<tr id=\"member-"), 50, "the last 50");
+    is_int(sample_occurs(page.text, "<tr id='member-"), 50, "the last 50");
     page = written(pool, view, "pool=app&page=99", NULL);
-    is_int(sample_occurs(page.text, "<tr id=\"member-"), 50,
+    is_int(sample_occurs(page.text, "<tr id='member-"), 50,
            "no page behind the last one");
     well_formed(pool, "1000 members", &page);
 }
@@ -235,6 +376,9 @@ int main(void)
     parts(pool);
     alerts(pool);
     not_allowed(pool);
+    hints(pool);
+    says_what_happens(pool);
+    numbers(pool);
     nasty(pool);
     thousand(pool);
     nothing(pool);

@@ -52,7 +52,7 @@ static void drawing(apr_pool_t *pool)
 
     is_int(sample_occurs(html, "<figure"), 3, "three plots");
     is_int(sample_occurs(html, "<tr><td>"), 60, "and a table of the points");
-    is_int(sample_occurs(html, "role=\"img\""), 3, "with a name each");
+    is_int(sample_occurs(html, "role='img'"), 3, "with a name each");
     ok(strstr(html, "Requests of web&quot;1, last 5 min: now ") != NULL,
        "which says what is to be seen");
     ok(strstr(html, "in the last 5 s") != NULL, "and of what time");
@@ -62,10 +62,10 @@ static void drawing(apr_pool_t *pool)
 /* d="..." of the line of requests. */
 static const char *line_of(apr_pool_t *pool, const lbs_view_plot_t *plot)
 {
-    static const char class[] = "class=\"line\" d=\"";
+    static const char class[] = "class='line' d='";
     const char *from = strstr(written(pool, plot), class) + strlen(class);
 
-    return apr_pstrndup(pool, from, strcspn(from, "\""));
+    return apr_pstrndup(pool, from, strcspn(from, "'"));
 }
 
 static void gaps(apr_pool_t *pool)

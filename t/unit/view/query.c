@@ -79,13 +79,62 @@ static void sorting(apr_pool_t *pool)
         down &= rows.member[i - 1]->sessions >= rows.member[i]->sessions;
     }
     ok(down, "downwards");
-    query.sort = LBS_SORT_CONFIGURED;
+    query.sort = LBS_SORT_SERVER;
     rows = lbs_query_rows(pool, &query, view->pools);
-    ok(rows.member[0] == &view->pools[0].members[0], "as configured");
-    query.sort = LBS_SORT_STATE;
-    query.descending = 0;
+    is_int(rows.count, 300, "by share of 5xx: nobody is lost");
+}
+
+static void gravest_first(apr_pool_t *pool)
+{
+    static const char *const first[] = {"web3", "web4", "web8",
+                                        "web5", "web2", "web10",
+                                        "web9", "web1", "web11"};
+    lbs_view_t *view = sample_view(pool, 1000, 1);
+    lbs_query_t query = read_query(pool, "");
+    lbs_query_rows_t rows = lbs_query_rows(pool, &query, view->pools);
+    apr_uint32_t i;
+
+    for (i = 0; i < sizeof(first) / sizeof(*first); i++) {
+        is_str(rows.member[i]->route, first[i], "place %u: %s", i,
+               lbs_state_name(rows.member[i]->state));
+    }
+    is_str(rows.member[997]->route, "web1000", "the last that is up");
+    is_str(rows.member[999]->route, "web7", "reserves are last");
+    query = read_query(pool, "order=down");
+    is_str(lbs_query_link(pool, &query), "?order=down", "the other way round");
     rows = lbs_query_rows(pool, &query, view->pools);
-    is_int(rows.member[0]->state, LBS_STATE_STOPPED, "the worst state first");
+    is_str(rows.member[999]->route, "web3", "the gravest last");
+}
+
+/* Names with the digits in them by their value. */
+static void names(apr_pool_t *pool)
+{
+    static const char *const order[] = {"",        "a",
+                                        "a1b2",    "a1b10",
+                                        "a2",      "web01",
+                                        "web1",    "web2",
+                                        "web10",   "web10a",
+                                        "web11",   "web99x",
+                                        "web100",  "web9999999999999999999999",
+                                        "\xc3\xa9"};
+    const apr_uint32_t count = sizeof(order) / sizeof(*order);
+    lbs_view_t *view = sample_view(pool, count, 0);
+    lbs_view_member_t *members = apr_palloc(pool, count * sizeof(*members));
+    lbs_view_pool_t of = view->pools[0];
+    lbs_query_t query = read_query(pool, "sort=name");
+    lbs_query_rows_t rows;
+    apr_uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        members[i] = of.members[0];
+        members[i].route = "";
+        members[i].name = order[(i * 7 + 3) % count];
+    }
+    of.members = members;
+    rows = lbs_query_rows(pool, &query, &of);
+    for (i = 0; i < count; i++) {
+        is_str(rows.member[i]->name, order[i], "name %u", i);
+    }
 }
 
 static void filters(apr_pool_t *pool)
@@ -122,6 +171,8 @@ int main(void)
     links(pool);
     nonsense(pool);
     sorting(pool);
+    gravest_first(pool);
+    names(pool);
     filters(pool);
     return done_testing();
 }

@@ -127,6 +127,9 @@ TAP_FUNC void sample_numbers(apr_pool_t *pool, lbs_view_member_t *m,
     m->durations = (lbs_view_histogram_t){5, upper, counts, 12.5};
     m->check = (lbs_view_check_t){1, 1, 1, "HTTP 200", SAMPLE_NOW - 2};
     m->since = SAMPLE_NOW - 4000;
+    m->downtime_s = 192.5;
+    m->turns = 2;
+    m->lately = (lbs_lately_sum_t){400, 6, 2};
     m->plot[LBS_VIEW_RECENT] = sample_plot(pool, seed, 5, 60, 20);
     m->plot[LBS_VIEW_DAY] = sample_plot(pool, seed + 1, 300, 288, 20);
 }
@@ -209,6 +212,7 @@ TAP_FUNC void sample_pool(apr_pool_t *pool, lbs_view_pool_t *p,
     p->sessions = 3120;
     p->retries = 17;
     p->busy_key_percent = -1;
+    p->failover = 1;
     p->decisions[LBS_DECISION_KEPT][LBS_REASON_NONE] = 181000;
     p->decisions[LBS_DECISION_NEW][LBS_REASON_FIRST] = 3000;
     p->decisions[LBS_DECISION_NEW][LBS_REASON_EXPIRED] = 120;
