@@ -3,7 +3,6 @@
 #include "src/view/lbs_human.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <apr_strings.h>
 #include <apr_time.h>
@@ -148,20 +147,20 @@ static const char *offset_of(apr_pool_t *pool, apr_int32_t seconds)
 
 const char *lbs_human_zone(apr_pool_t *pool, apr_int64_t at)
 {
-    time_t then = (time_t)at;
-    char name[32];
-    struct tm local;
+    apr_time_exp_t t;
+    char name[32] = "";
+    apr_size_t len = 0;
 
-    if (localtime_r(&then, &local) == NULL) {
+    if (apr_time_exp_lt(&t, apr_time_from_sec(at)) != APR_SUCCESS) {
         return NONE;
     }
+    (void)apr_strftime(name, &len, sizeof(name), "%Z", &t); /* or empty */
     /* A zone without a name is called by its offset. */
-    if (strftime(name, sizeof(name), "%Z", &local) == 0 || *name == '+'
-        || *name == '-') {
-        return offset_of(pool, (apr_int32_t)local.tm_gmtoff);
+    if (len == 0 || *name == '+' || *name == '-') {
+        return offset_of(pool, t.tm_gmtoff);
     }
-    return apr_pstrcat(pool, offset_of(pool, (apr_int32_t)local.tm_gmtoff),
-                       " (", name, ")", NULL);
+    return apr_pstrcat(pool, offset_of(pool, t.tm_gmtoff), " (", name, ")",
+                       NULL);
 }
 
 static const char *date_of(apr_pool_t *pool, const apr_time_exp_t *t)
