@@ -28,7 +28,8 @@ for my $file (@headers) {
     my (undef, $level) = room($file);
     my @flags = ($level // 0) > 4 ? @httpd : ();
     # A main file of one line: gcc warns about a header given as main file.
-    push @alone, complaint(qq(echo '#include "$file"' | gcc -xc), '-', @flags);
+    push @alone, map { "$file: include what it uses; the compiler says:\n$_" }
+        complaint(qq(echo '#include "$file"' | gcc -xc), '-', @flags);
     my $guard = uc($file =~ s{.*/}{}r =~ s/\W/_/gr);
     $guard = "LBS_$guard" if $guard !~ /LBS/;
     push @guards, "$file: want the guard $guard"

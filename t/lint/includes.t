@@ -17,7 +17,7 @@ sub line_of ($text, $at) {
 
 for my $file (@files) {
     my ($room, $level) = room($file);
-    push @unknown, "$file: room '$room' has no level" if !defined $level;
+    push @unknown, "$file: room '$room' has no level; give it one in t/lib/LBS/Source.pm and docs/design.md, section 2" if !defined $level;
     my $text = slurp($file);
     while ($text =~ /^#\s*include\s+"([^"]+)"/mg) {
         my $target = $1;
@@ -26,11 +26,11 @@ for my $file (@files) {
         my $line = line_of($text, $-[0]);
         my ($to, $to_level) = room($target);
         $seen++;
-        push @relative, "$file:$line: $target"
+        push @relative, "$file:$line: $target; write the path from the root, as src/table/lbs_table.h"
             if !-f $target || $target =~ m{\.\./};
-        push @up, "$file:$line: $room may not include $target"
+        push @up, "$file:$line: $room may not include $target; move what is needed down, or hand it in as an argument or a function (docs/design.md, section 2)"
             if defined $to_level && $to ne $room && $to_level >= $level;
-        push @up, "$file:$line: $target is private to its room"
+        push @up, "$file:$line: $target is private to its room; declare what is needed in a header of that room without _int"
             if defined $to && $to ne $room && $target =~ /_int\.h$/;
         $ways{$room}{$to} = 1 if defined $to && $to ne $room;
     }
@@ -63,7 +63,7 @@ for my $file (@pure) {
             # JSON is written with jansson, which this header alone names.
             next if $what eq 'that header' && $file eq 'src/view/lbs_json.h'
                 && $& =~ /<jansson\.h>/;
-            push @impure, sprintf '%s:%d: %s (%s)', $file,
+            push @impure, sprintf '%s:%d: %s (%s): take it as an argument', $file,
                 line_of($text, $-[0]), substr($text, $-[0], $+[0] - $-[0]),
                 $what;
         }
@@ -110,7 +110,8 @@ while (my @free = grep { my $f = $_; !grep { $left{$_} } keys %{$left{$f}} } key
 }
 none_of('no circle of files in a room', scalar keys %needs, map {
     my $f = $_;
-    "$f needs " . join ' ', grep { $left{$_} } sort keys %{$needs{$f}}
+    "$f needs " . join(' ', grep { $left{$_} } sort keys %{$needs{$f}})
+        . '; put what two files need into a third, or hand one of them in as a function'
 } sort keys %left);
 none_of('what is allowed to be a circle is one', scalar @one, grep {
     my ($a, $b) = @$_;

@@ -32,7 +32,7 @@ for my $test (files(qr{^t/[\w-]+\.t$})) {
     push @{$numbered{$test =~ m{^t/(\d{3})-} ? $1 : 'without three digits'}}, $test;
 }
 none_of('each t/NNN-topic.t has a number of its own', scalar keys %numbered,
-        map { "$_: @{$numbered{$_}}" }
+        map { "$_: @{$numbered{$_}}; give all but one the next free number of their topic" }
         grep { /without/ || @{$numbered{$_}} > 1 } sort keys %numbered);
 
 # A pure room can be tested without httpd, so it is: what a header offers to
@@ -45,6 +45,6 @@ for my $test (files(qr{^t/unit/[^/]+/.*\.[ch]$})) {
     $used{$_} = 1 for slurp($test) =~ /#include "(src[^"]+)"/g;
 }
 none_of('every header of a pure room has a unit test', scalar @pure,
-        grep { !$used{$_} } @pure);
+        map { "$_: write t/unit/ROOM/NAME.c that includes it" } grep { !$used{$_} } @pure);
 
 done_testing;

@@ -43,7 +43,7 @@ for my $file (files(qr{^src/.*\.c$})) {
         my $name = $1;
         $home{$name} = $file;
         next if $private{$name};
-        push @nouns, "$file: $name" if $name !~ /^lbs_(?:$names)(?:_|$)/;
+        push @nouns, "$file: $name; name it lbs_${noun}_<verb>, make it static, or declare it in a header _int.h" if $name !~ /^lbs_(?:$names)(?:_|$)/;
     }
 }
 none_of('exported functions are named after their file or a type', $seen, @nouns);
@@ -64,6 +64,6 @@ for my $name (keys %home) {
     $called{$name} = 1 if @others;
 }
 none_of('exported functions are called from another file', scalar keys %home,
-        map { "$home{$_}: $_" } grep { !$called{$_} } sort keys %home);
+        map { "$home{$_}: $_; make it static, or take it out" } grep { !$called{$_} } sort keys %home);
 
 done_testing;

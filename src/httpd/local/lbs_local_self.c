@@ -68,7 +68,7 @@ int lbs_local_self_map(request_rec *r, lbs_pool_t *pool)
     /* The rules of this server see the request as a member would get it. */
     lbs_headers_here(r, req);
     if (lbs_local_map_map(r, &undo) == OK) {
-        req->attempts++;
+        req->tries.count++;
         lbs_request_settle(r, req);
         return 1;
     }

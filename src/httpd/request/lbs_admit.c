@@ -181,10 +181,10 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
     if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {
         rv = enter(req);
     }
-    if (rv != APR_EBUSY || set->queue == 0 || req->waited) {
+    if (rv != APR_EBUSY || set->queue == 0 || req->tries.waited) {
         return rv;
     }
-    req->waited = 1;
+    req->tries.waited = 1;
     now = (apr_uint64_t)lbs_clock_now();
     rv = lbs_queue_join(queue, set->queue, &lbs_runtime()->row, set->wait, now,
                         &ticket);

@@ -242,7 +242,7 @@ static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
 {
     lbs_member_t *m = &req->pool->member[req->choice.member];
 
-    return req->fresh
+    return req->tries.fresh
            || (!lbs_request_stays_repeatable(req)
                && lbs_clock_now()
                           - (apr_time_t)lbs_atomic_load64_relaxed(
@@ -410,7 +410,7 @@ static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
 {
     if (req->attempt.backend.refused) {
         /* Nothing was sent on this connection, so it was no attempt. */
-        req->attempts--;
+        req->tries.count--;
         lbs_member_record_unsent(req->pool->member[req->choice.member].record);
     }
     else {
@@ -503,7 +503,7 @@ lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
     if (rv != APR_SUCCESS) {
         return not_admitted(r, rv, status);
     }
-    req->attempts++;
+    req->tries.count++;
     req->attempt.sent_at = lbs_clock_now();
     lbs_member_record_sent(m->record, (apr_uint64_t)req->attempt.sent_at);
     begin_waiting(req);

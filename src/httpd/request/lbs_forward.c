@@ -67,21 +67,22 @@ static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
     /* A stale connection says nothing of the member: once more, on a new one.
      * A request on a refused connection was not sent, so that is no
      * repetition. */
-    if (cause == LBS_CAUSE_STALE && !req->fresh
+    if (cause == LBS_CAUSE_STALE && !req->tries.fresh
         && (req->attempt.backend.refused || lbs_request_is_repeatable(req))
         && lbs_body_can_rewind(r, req->body, 1)) {
-        req->fresh = 1;
+        req->tries.fresh = 1;
     }
     else {
-        other =
-            req->next != LBS_NO_MEMBER ? OK : lbs_retry_next(r, req, cause);
+        other = req->tries.next != LBS_NO_MEMBER
+                    ? OK
+                    : lbs_retry_next(r, req, cause);
         if (other != OK) {
             *status = other == DECLINED ? *status : refused(r, req, other);
             return 0;
         }
-        req->choice.member = req->next;
-        req->next = LBS_NO_MEMBER;
-        req->fresh = 0;
+        req->choice.member = req->tries.next;
+        req->tries.next = LBS_NO_MEMBER;
+        req->tries.fresh = 0;
     }
     if (!lbs_body_rewind(r, req->body, lbs_retry_is_spent(req, cause))) {
         return 0;
@@ -180,7 +181,7 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
         return DECLINED;
     }
     req = lbs_request_of(r);
-    if (req != NULL && req->pool == pool && req->attempts > 0) {
+    if (req != NULL && req->pool == pool && req->tries.count > 0) {
         return refused(r, req, HTTP_SERVICE_UNAVAILABLE);
     }
     req = lbs_request_decided(r, pool, *url);

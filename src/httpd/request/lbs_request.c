@@ -53,7 +53,7 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
     req->from = apr_pstrdup(r->pool, from);
     lbs_choice_none(&req->choice);
     req->attempt.keepalives = -1;
-    req->next = LBS_NO_MEMBER;
+    req->tries.next = LBS_NO_MEMBER;
     ap_set_module_config(r->request_config, &lbsticky_module, req);
     return req;
 }
@@ -99,7 +99,7 @@ static lbs_ask_t ask_for(const lbs_request_t *req)
         .r = req->r,
         .pool = req->pool,
         .idempotent = req->idempotent,
-        .waited = req->waited,
+        .waited = req->tries.waited,
     };
 
     return ask;
@@ -154,7 +154,7 @@ static lbsticky_answer_t answer_of(const lbs_request_t *req)
         .decision = lbs_decision_name(req->choice.decision),
         .reason = lbs_reason_name(req->choice.reason),
         .source = source_of(req),
-        .attempts = req->attempts,
+        .attempts = req->tries.count,
     };
 }
 
@@ -301,15 +301,15 @@ void lbs_request_settle(request_rec *r, lbs_request_t *req)
     req->settled = (lbs_settled_t){
         r->subprocess_env,  req->choice.decision, req->choice.reason,
         req->choice.source, req->choice.home,     req->choice.member,
-        req->attempts,
+        req->tries.count,
     };
     if (was.env != r->subprocess_env || was.decision != req->choice.decision
         || was.reason != req->choice.reason || was.source != req->choice.source
         || was.home != req->choice.home || was.member != req->choice.member) {
         put_all(r, req);
     }
-    else if (was.attempts != req->attempts) {
+    else if (was.attempts != req->tries.count) {
         apr_table_setn(r->subprocess_env, "LBSTICKY_TRIES",
-                       apr_itoa(r->pool, req->attempts));
+                       apr_itoa(r->pool, req->tries.count));
     }
 }

@@ -56,6 +56,17 @@ typedef struct lbs_blame_t {
     apr_time_t sent_at;
 } lbs_blame_t;
 
+/* All attempts of a request. */
+typedef struct lbs_tries_t {
+    int count;
+    apr_uint32_t repeated;     /* of these, counted against tries= */
+    int denied;                /* the budget had no repetition for it */
+    int waited;                /* in a queue: once is enough */
+    int next;                  /* the member asked next; LBS_NO_MEMBER */
+    int fresh;                 /* the next attempt opens a new connection */
+    apr_array_header_t *blame; /* of lbs_blame_t; NULL: none */
+} lbs_tries_t;
+
 /* What an environment says of a request already. */
 typedef struct lbs_settled_t {
     const apr_table_t *env; /* NULL: none says anything */
@@ -91,17 +102,9 @@ typedef struct lbs_request_t {
     lbs_choice_t choice;   /* the decision */
     lbs_attempt_t attempt; /* the attempt under way */
     lbs_served_t local;
-
-    /* All attempts. */
+    lbs_tries_t tries;
     int idempotent;   /* it may be processed twice */
     lbs_body_t *body; /* NULL: it has none */
-    int attempts;
-    apr_uint32_t repeated;     /* of these, counted against tries= */
-    int denied;                /* the budget had no repetition for it */
-    int waited;                /* in a queue: once is enough */
-    int next;                  /* the member asked next; LBS_NO_MEMBER */
-    int fresh;                 /* the next attempt opens a new connection */
-    apr_array_header_t *blame; /* of lbs_blame_t; NULL: none */
 
     /* The whole request. */
     int counted; /* the decision is in the counters */

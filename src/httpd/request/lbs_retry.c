@@ -47,7 +47,8 @@ static int is_expected(const request_rec *r, const lbs_request_t *req,
         return 0;
     }
     return lbs_cause_is_unseen(cause)
-           || (req->repeated < set->tries && lbs_request_is_repeatable(req));
+           || (req->tries.repeated < set->tries
+               && lbs_request_is_repeatable(req));
 }
 
 static int take(lbs_request_t *req, lbs_cause_t cause)
@@ -62,14 +63,14 @@ static int take(lbs_request_t *req, lbs_cause_t cause)
         != APR_SUCCESS) {
         /* A request waiting at a hung member asks repeatedly: count its denial
          * once. */
-        if (!req->denied) {
-            req->denied = 1;
+        if (!req->tries.denied) {
+            req->tries.denied = 1;
             lbs_atomic_add64_relaxed(&record->retries_denied, 1);
         }
         return 0;
     }
     lbs_atomic_add64_relaxed(&record->retries, 1);
-    req->repeated++;
+    req->tries.repeated++;
     return 1;
 }
 
@@ -102,7 +103,7 @@ int lbs_retry_next(request_rec *r, lbs_request_t *req, lbs_cause_t cause)
         return status;
     }
     if (status == OK && take(req, cause)) {
-        req->next = req->choice.member;
+        req->tries.next = req->choice.member;
         req->choice.member = member;
         return OK;
     }

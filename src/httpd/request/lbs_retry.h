@@ -24,7 +24,7 @@ int lbs_retry_is_spent(const lbs_request_t *req, lbs_cause_t cause);
  * Cost: a pick and a few counters, shared by all processes; no lock.
  *
  * @param cause  why the attempt brings no answer
- * @return OK: req->next is chosen, the decision is for it; DECLINED: no
+ * @return OK: req->tries.next is chosen, the decision is for it; DECLINED: no
  * member, all is as it was; else the status of a request that no member can
  * take
  */

@@ -71,10 +71,11 @@ static void suspect(lbs_request_t *req, lbs_fail_t kind)
         fail(req, kind);
         return;
     }
-    if (req->blame == NULL) {
-        req->blame = apr_array_make(req->r->pool, 2, sizeof(lbs_blame_t));
+    if (req->tries.blame == NULL) {
+        req->tries.blame =
+            apr_array_make(req->r->pool, 2, sizeof(lbs_blame_t));
     }
-    blame = apr_array_push(req->blame);
+    blame = apr_array_push(req->tries.blame);
     blame->member = req->choice.member;
     blame->kind = (int)kind;
     blame->sent_at = req->attempt.sent_at;
@@ -85,17 +86,19 @@ void lbs_verdict_close(lbs_request_t *req, int answered)
 {
     int i;
 
-    if (req->blame == NULL || (req->blame->nelts > 1 && !answered)) {
+    if (req->tries.blame == NULL
+        || (req->tries.blame->nelts > 1 && !answered)) {
         return;
     }
-    for (i = 0; i < req->blame->nelts; i++) {
-        const lbs_blame_t *blame = &APR_ARRAY_IDX(req->blame, i, lbs_blame_t);
+    for (i = 0; i < req->tries.blame->nelts; i++) {
+        const lbs_blame_t *blame =
+            &APR_ARRAY_IDX(req->tries.blame, i, lbs_blame_t);
         lbs_eject_attempt_t attempt = {.began = (apr_uint64_t)blame->sent_at,
                                        .lost = 1};
 
         book(req, blame->member, (lbs_fail_t)blame->kind, &attempt);
     }
-    req->blame = NULL;
+    req->tries.blame = NULL;
 }
 
 /* A kept connection was closed. The member may have ended its own time; but
