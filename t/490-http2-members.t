@@ -6,6 +6,7 @@
 use lib 't/lib';
 use LBS::Test timeout => 150;
 
+use LBS::Fault;
 use LBS::Governed;
 use LBS::State qw(pool_state quiet);
 
@@ -121,6 +122,24 @@ subtest 'kept connections that ended are no failure' => sub {
             "$method goes to the same member";
     }
     is member($h, 'app', 1)->{failures}, 0, 'no failure';
+};
+
+subtest 'a client that falls silent in its body' => sub {
+    # A time for reading the body would end it in HTTP/1.1: there is none.
+    my $h = governed(\@web, modules => ['proxy_http2'], children => 1, threads => 40,
+        server => "MinSpareThreads 1\nTimeout 2\n", app => "LBSticky route=R\n"
+            . 'BalancerMember "h2c://127.0.0.1:' . $front[0]->port . '" route=r1');
+    $h->announce(@TOLD);
+    my $c = $h->connect;
+    $c->write("POST /app/x HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" . 'z' x 100);
+    is $c->response('POST', timeout => 30)->status, 408, 'HTTP/1.1: the time is over';
+    quiet($h);
+    is member($h, 'app', 1)->{failures}, 0, 'and no failure of the member';
+    my $fault = LBS::Fault->new(lanes => {h2c => 2});
+    is_deeply [$fault->run(map { LBS::Fault::Cases::of_id($_) }
+        'h2c:POST:cl:5535:h2:kept:0:client:cut:4885:stall:cl:5000',
+        'h2c:PUT:te:16385:h2:fresh:1:client:cut:2318:stall:cl:20000')], [],
+        'HTTP/2: the same';
 };
 
 done_testing;

@@ -6,6 +6,8 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include "src/httpd/shared/lbs_clock.h"
+
 #define UNKNOWN APR_UINT64_MAX
 
 /* Bytes that mod_proxy reads of a body before it sends anything. */
@@ -24,6 +26,8 @@ struct lbs_body_t {
     apr_uint64_t bytes;     /* read of the client */
     apr_uint64_t announced; /* its length; UNKNOWN */
     apr_status_t failed;    /* how reading it failed */
+    apr_time_t silent_at;   /* monotonic; since when there is nothing to read;
+                               0: something was there */
     int reading;
     int ended;
     int given_up;                 /* it is longer than what is kept */
@@ -184,6 +188,22 @@ static void join_protocol(ap_filter_t *f)
     }
 }
 
+/* mod_proxy_http2 asks again and again, without an end, whether there is more
+ * to read. A read that waits would have ended. */
+static apr_status_t wait_no_longer(lbs_body_t *body, apr_status_t rv)
+{
+    apr_time_t now = lbs_clock_now();
+
+    if (body->silent_at == 0) {
+        body->silent_at = now;
+    }
+    if (now - body->silent_at < body->r->server->timeout) {
+        return rv;
+    }
+    fail(body, APR_TIMEUP);
+    return APR_TIMEUP;
+}
+
 static apr_status_t read_client(ap_filter_t *f, apr_bucket_brigade *bb,
                                 ap_input_mode_t mode, apr_read_type_e block,
                                 apr_off_t bytes)
@@ -195,6 +215,12 @@ static apr_status_t read_client(ap_filter_t *f, apr_bucket_brigade *bb,
     rv = ap_get_brigade(f->next, bb, mode, block, bytes);
     body->reading = 0;
     join_protocol(f);
+    if (block == APR_NONBLOCK_READ && mode == AP_MODE_READBYTES
+        && (APR_STATUS_IS_EAGAIN(rv)
+            || (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb)))) {
+        return wait_no_longer(body, rv);
+    }
+    body->silent_at = 0;
     if (rv == APR_SUCCESS && mode == AP_MODE_READBYTES) {
         keep(body, bb);
     }
