@@ -91,19 +91,30 @@ sub pause {
     POSIX::_exit(0) if $pipe && $ready > 0 && vec($look, fileno(STDOUT), 1);
 }
 
+# What tells that nothing has happened, without reading a thousand members.
+sub tail_of {
+    my ($body) = @_;
+    return ($body =~ /\A[^\n]*?"started":(\d+)/ ? $1 : '')
+        . ($body =~ /^("events":\[.*)\z/ms ? $1 : $body);
+}
+
 # Ask for ever; a server that is away is waited for, one that was started again
 # has no event of before.
 sub follow {
-    my ($state, $seen) = @_;
+    my ($state, $seen, $tail) = @_;
     my $trouble = '';
     while (1) {
         pause();
         my ($next, $body);
-        my $failed = attempt(sub { ($next, $body) = get_json() });
-        say_aside($failed . '; waiting for it') if length $failed && $failed ne $trouble;
+        my $failed = attempt(sub {
+            ($next, $body) = get_json(sub { tail_of($_[0]) eq $tail });
+        });
+        say_aside($failed . '; waiting for it') if length $failed && !length $trouble;
         my $back = length $trouble && !length $failed;
         $trouble = $failed;
         next if length $failed;
+        $next //= $state;
+        $tail = tail_of($body);
         if ($next->{started} != $state->{started}) {
             say_aside('the server was started again at ' . stamp($next->{started}));
             %$seen = ();
@@ -134,7 +145,7 @@ sub events {
     print_events($state, @all);
     print "nothing has happened since the start at ", stamp($state->{started}), "\n"
         if !@all && -t STDOUT && !$opt{json};
-    follow($state, \%seen) if $opt{follow};
+    follow($state, \%seen, tail_of($body)) if $opt{follow};
     return 0;
 }
 
