@@ -8,7 +8,7 @@ use LBCtl::Show qw(clean);
 
 our @EXPORT = qw(%opt $FAILED $WRONG $NO_ANSWER $LATE fail attempt);
 our ($FAILED, $WRONG, $NO_ANSWER, $LATE) = (1 .. 4);
-our %opt = (url => $ENV{LBCTL_URL} // 'http://localhost/lb-status');
+our %opt = (url => $ENV{LBCTL_URL} || 'http://localhost/lb-status');
 
 our $undo = '';    # what a failure leaves behind
 our $trying = 0;

@@ -100,14 +100,16 @@ sub change {
     @field{qw(key cookie)} = @opt{qw(key cookie)} if $action eq 'forget';
     $field{weight} = $rest[0] if $action eq 'weight';
     my $m = post(%field);
-    print !defined $m->{state} ? "$action is done; how " . clean($who) . " is now could not be told\n"
+    print !defined $m->{state}
+        ? "$action is done; how " . clean($who) . " is now could not be told\n"
         : sprintf "%s is %s, weight %s, %s, %s in flight\n", clean(label($m)),
             state_painted($m->{state}), $m->{weight} + 0,
             count($m->{sessions}, 'session'), $m->{inflight};
     return 0 if !$opt{wait};
     local $SIG{INT} = sub {
         print STDERR "\n" if $terminal && !$opt{quiet};
-        fail($FAILED, 'interrupted; ' . label($m) . " stays as it is, see: lbctl enable $pool $who");
+        fail($FAILED, 'interrupted; ' . label($m)
+            . " stays as it is, see: lbctl enable $pool $who");
     } if $ready{$action} == \&is_empty;
     wait_until($pool, $m->{id}, $ready{$action}, $opt{timeout});
     return 0;

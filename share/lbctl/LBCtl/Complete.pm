@@ -65,6 +65,12 @@ my %offer = (
     COMMAND => sub { map { $_->{name} } grep { !$_->{hidden} } @COMMANDS },
 );
 
+# What may stand where that word of a usage stands.
+sub offered {
+    my ($takes, @about) = @_;
+    return $offer{$takes} ? $offer{$takes}->(@about) : ();
+}
+
 # The options of a command, or the general ones.
 sub options_for {
     my ($command) = @_;
@@ -99,11 +105,10 @@ sub candidates {
     $opt{url} =~ s{/+\z}{};
     my $command = defined $name ? find_command($name) : undef;
     my $pool = $command && $command->{usage} =~ /^\[?POOL/ ? $args[0] : undef;
-    return $offer{$OPTIONS{$waiting}[0]} ? $offer{$OPTIONS{$waiting}[0]}->($begun, $pool) : ()
-        if length $waiting;
+    return offered($OPTIONS{$waiting}[0], $begun, $pool) if length $waiting;
     if ($begun =~ /^(--(\w+)=)(.*)/s) {
         my ($option, $takes, $value) = ($1, $OPTIONS{$2} ? $OPTIONS{$2}[0] : '', $3);
-        return map { "$option$_" } $offer{$takes} ? $offer{$takes}->($value, $pool) : ();
+        return map { "$option$_" } offered($takes, $value, $pool);
     }
     return options_for($command) if $begun =~ /^-/;
     return $offer{COMMAND}->() if !defined $name;
@@ -111,7 +116,7 @@ sub candidates {
     my ($takes) = (split ' ', $command->{usage})[scalar @args] // '';
     return $takes =~ /cookie=/ ? qw(cookie= ip= key=) : () if $takes =~ /=/;
     $takes =~ tr/[]//d;
-    return $takes eq '--' ? '--' : $offer{$takes} ? $offer{$takes}->($begun, $pool) : ();
+    return $takes eq '--' ? '--' : offered($takes, $begun, $pool);
 }
 
 # bash -----------------------------------------------------------------------
@@ -167,7 +172,8 @@ sub bash {
     for my $name (grep { can_be_typed($_) && !$seen{$_}++ && index($_, $begun) == 0 }
                   candidates($begun, @$words)) {
         # bash adds a space; behind cookie= and its like none belongs.
-        print quoted(substr($name, $broken), $quote), $name =~ /=\z/ ? '' : $quote eq '' ? ' ' : '', "\n";
+        print quoted(substr($name, $broken), $quote),
+            $quote eq '' && $name !~ /=\z/ ? ' ' : '', "\n";
     }
 }
 

@@ -22,8 +22,10 @@ sub table { return join '', map { sprintf("  %-22s %s", @$_) =~ s/\s+\z//r . "\n
 # [what to write, what it does] of a command's options.
 sub options_of {
     my ($command) = @_;
-    return map { my ($takes, $does) = @{$OPTIONS{$_}};
-                 [($_ eq 'follow' ? "-f, --$_" : "    --$_") . (length $takes ? " $takes" : ''), $does] } @{$command->{options}};
+    return map {
+        my ($takes, $does) = @{$OPTIONS{$_}};
+        [($_ eq 'follow' ? '-f, ' : '    ') . "--$_" . (length $takes ? " $takes" : ''), $does]
+    } @{$command->{options}};
 }
 
 # "lbctl drain POOL MEMBER [OPTION ...]"

@@ -68,7 +68,8 @@ sub capture {
 sub ask_httpd {
     my (@options) = @_;
     my @candidates = candidates()
-        or fail($FAILED, 'no apache2ctl, apachectl or httpd is found; say which: LBCTL_HTTPD=COMMAND');
+        or fail($FAILED, 'no apache2ctl, apachectl or httpd is found; say which: '
+            . 'LBCTL_HTTPD=COMMAND');
     my @answer;
     for my $command (@candidates) {
         my ($status, $out, $err) = capture(@$command, @options);
@@ -90,7 +91,7 @@ sub print_text { my ($text) = @_; print map { clean($_) . "\n" } split /\n/, $te
 sub refuse_unless_read {
     my ($status, $out, $err, $name) = @_;
     return if $status == 0;
-    my $hint = "$out$err" =~ /permission denied/i && $> != 0 ? '; may root read it?' : '';
+    my $hint = "$out$err" =~ /permission denied/i && $> != 0 ? ', or may not read it: try it with sudo' : '';
     fail($FAILED, "$name does not accept the configuration$hint",
         join '', map { '    ' . clean($_) . "\n" } grep { !/^AH00558:/ } split /\n/, "$err$out");
 }

@@ -135,7 +135,8 @@ sub post {
 sub complete_vhost {
     return if !defined $opt{vhost} || $opt{vhost} =~ /:\d+\z/;
     my ($state) = get_json();
-    my %there = map { $_->{vhost} => 1 } grep { $_->{vhost} =~ /^\Q$opt{vhost}\E:\d+\z/ } @{$state->{pools}};
+    my %there = map { $_->{vhost} => 1 }
+        grep { $_->{vhost} =~ /^\Q$opt{vhost}\E:\d+\z/ } @{$state->{pools}};
     my @there = sort keys %there;
     fail($WRONG, "$opt{vhost} has several ports, say which: "
         . join ' or ', map { "--vhost $_" } @there) if @there > 1;
@@ -149,13 +150,18 @@ sub find_pools {
     my @pools = grep { (!defined $name || $_->{name} eq $name)
         && (!defined $opt{vhost} || $_->{vhost} eq $opt{vhost}) } @{$state->{pools}};
     return @pools if @pools || !defined $name && !defined $opt{vhost};
-    my %there = map { (defined $opt{vhost} ? "$_->{name} --vhost $_->{vhost}" : $_->{name}) => 1 }
-        @{$state->{pools}};
-    my @there = sort keys %there;
-    splice @there, 5, @there, '...' if @there > 6;
     fail($FAILED, 'there is no pool' . (defined $name ? " $name" : '')
-        . (defined $opt{vhost} ? " in $opt{vhost}" : '')
-        . (@there ? '; there ' . (@there == 1 ? 'is ' : 'are ') . join ', ', @there : ''));
+        . (defined $opt{vhost} ? " in $opt{vhost}" : '') . those_there($state));
+}
+
+# "; there are app, shop": what to write, for a name that is none.
+sub those_there {
+    my ($state) = @_;
+    my %there = map { $_->{name} . (defined $opt{vhost} ? " --vhost $_->{vhost}" : '') => 1 }
+        @{$state->{pools}};
+    my @there = sort keys %there or return '';
+    splice @there, 5, @there, '...' if @there > 6;
+    return (@there == 1 ? '; there is ' : '; there are ') . join ', ', @there;
 }
 
 sub find_pool {
@@ -166,7 +172,10 @@ sub find_pool {
     return $pools[0];
 }
 
-sub label { my ($member) = @_; return length $member->{route} ? $member->{route} : $member->{name} }
+sub label {
+    my ($member) = @_;
+    return length $member->{route} ? $member->{route} : $member->{name};
+}
 
 # By its id, its URL or its route.
 sub is_named {

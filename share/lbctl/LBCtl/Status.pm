@@ -101,14 +101,15 @@ sub urgency {
 # The members that are asked for, those that fail first.
 sub chosen {
     my ($state, $pool) = @_;
-    my %alarmed = map { $_->{member} => 1 } grep { $_->{severity} ne 'note' && length $_->{member}
-        && $_->{pool} eq $pool->{name} && $_->{vhost} eq $pool->{vhost} } @{$state->{alerts}};
+    my %alarmed = map { $_->{member} => 1 }
+        grep { $_->{pool} eq $pool->{name} && $_->{vhost} eq $pool->{vhost}
+            && $_->{severity} ne 'note' && length $_->{member} } @{$state->{alerts}};
     my %wanted = map { $_ => 1 } split /,/, $opt{state} // '';
     my @members = @{$pool->{members}};
     my @urgency = map { urgency($_, $alarmed{label($_)}) } @members;
     return map { $members[$_] } sort { $urgency[$b] <=> $urgency[$a] || $a <=> $b }
-        grep { (!$opt{failing} || $urgency[$_]) && (!%wanted || $wanted{$members[$_]{state}}) }
-        0 .. $#members;
+        grep { (!$opt{failing} || $urgency[$_])
+            && (!%wanted || $wanted{$members[$_]{state}}) } 0 .. $#members;
 }
 
 sub check_states {
@@ -174,8 +175,10 @@ sub json { print raw((get_json())[1]); return 0 }
 
 sub explain {
     my ($pool, @keys) = @_;
-    my @data = map { ('--data-urlencode', $_) }
-        grep { /^(?:cookie|ip|key)=/ or fail($WRONG, "$_: wanted is cookie=V, ip=A or key=SOURCE:VALUE") } @keys;
+    for (grep { !/^(?:cookie|ip|key)=/ } @keys) {
+        fail($WRONG, "$_: wanted is cookie=V, ip=A or key=SOURCE:VALUE");
+    }
+    my @data = map { ('--data-urlencode', $_) } @keys;
     push @data, '--data-urlencode', "vhost=$opt{vhost}" if defined $opt{vhost};
     my ($status, $body) = fetch('/explain', '-G', '--data-urlencode', "pool=$pool", @data);
     fail($FAILED, explain_status($status, $body)) if $status != 200 || !parse_json($body);
