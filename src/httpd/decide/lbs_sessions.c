@@ -20,22 +20,30 @@ typedef struct session_t {
     apr_time_t now;
 } session_t;
 
-/* How long LBStickyTimeout max= lets a session live from now on. */
+/* How long LBStickyTimeout max= lets a session live from now on. What servers
+ * tell each other of its begin are seconds, so each of them, also the first,
+ * goes by the end of that second: they end it in the same moment. */
 static apr_interval_time_t rest_of(const session_t *s)
 {
-    apr_int64_t seconds = 0;
-    apr_interval_time_t rest;
+    apr_interval_time_t max = s->pool->set.timeout->max;
+    apr_time_t now = apr_time_now();
+    apr_interval_time_t past;
 
     if (s->pool->set.sticky->source[s->index].kind == LBS_SOURCE_COOKIE) {
-        seconds =
-            (apr_int64_t)lbs_runtime_token_now() - s->visit->token.created;
+        past = lbs_runtime_wall_now()
+               - apr_time_from_sec(s->visit->token.created);
     }
     else if (s->key->stored != 0) {
-        seconds = apr_time_sec(apr_time_now()) - (apr_int64_t)s->key->stored;
+        past = now - apr_time_from_sec((apr_int64_t)s->key->stored);
     }
-    rest = s->pool->set.timeout->max
-           - apr_time_from_sec(seconds > 0 ? seconds : 0);
-    return rest > 0 ? rest : 1;
+    else if (s->pool->store != NULL) {
+        past = apr_time_usec(now);
+    }
+    else {
+        return max;
+    }
+    past = past > 0 ? past - APR_USEC_PER_SEC : -APR_USEC_PER_SEC;
+    return past < max ? max - past : 1;
 }
 
 /* When a session ends is said once, as it begins, or as it is used for the
@@ -112,9 +120,9 @@ static void tell_store(const session_t *s)
         && lbs_table_find(lbs_runtime()->table, lbs_place_max(told.hash),
                           s->now, &hit)
                == APR_SUCCESS) {
-        told.stored = (apr_uint64_t)apr_time_sec(apr_time_now()
-                                                 - s->pool->set.timeout->max
-                                                 + (hit.expires_us - s->now));
+        told.stored = (apr_uint64_t)apr_time_sec(
+            apr_time_now() - s->pool->set.timeout->max - APR_USEC_PER_SEC
+            + (hit.expires_us - s->now));
     }
     lbs_store_write(s->pool, s->choice->member, &told, &s->visit->wait);
 }

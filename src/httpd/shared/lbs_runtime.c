@@ -172,12 +172,16 @@ void lbs_runtime_take_secret(const server_rec *main_server)
     runtime->pick_key = *lbs_secret_pick_key(runtime->secret);
 }
 
-apr_uint32_t lbs_runtime_token_now(void)
+apr_time_t lbs_runtime_wall_now(void)
 {
     lbs_clock_t started = lbs_registry_started(runtime->registry);
 
-    return (apr_uint32_t)apr_time_sec(started.wall + lbs_clock_now()
-                                      - started.mono);
+    return started.wall + lbs_clock_now() - started.mono;
+}
+
+apr_uint32_t lbs_runtime_token_now(void)
+{
+    return (apr_uint32_t)apr_time_sec(lbs_runtime_wall_now());
 }
 
 void lbs_runtime_count_sessions(apr_uint32_t slot)

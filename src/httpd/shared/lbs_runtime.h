@@ -72,6 +72,10 @@ void lbs_runtime_take_secret(const server_rec *main_server);
  * that a burst of first visits spreads, and at each tick, for the sweep. */
 void lbs_runtime_count_sessions(apr_uint32_t slot);
 
+/** @return microseconds since 1970, as the clock of the machine said at the
+ * start: who sets that clock changes no session */
+apr_time_t lbs_runtime_wall_now(void);
+
 /**
  * Unix seconds for the dates in cookies: the wall clock of the first start
  * moved on by the monotonic one, so that a jump of the wall clock ends no

@@ -25,10 +25,11 @@ sub wait_gone ($end, @pids) {
     return 0;
 }
 
-# Not a zombie either.
+# Not a zombie either: none of its threads is left, which may end later than the
+# first one and take a connection in between.
 sub alive ($pid) {
     my $stat = slurp("/proc/$pid/stat");
-    return $stat =~ /\) (\S)/ && $1 !~ /[ZX]/;
+    return $stat =~ /\) (\S)/ && ($1 !~ /[ZX]/ || (() = glob "/proc/$pid/task/*") > 1);
 }
 
 # When the living children of a process were born, in ticks since the machine
