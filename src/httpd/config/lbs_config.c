@@ -45,7 +45,9 @@ lbs_slice_t lbs_config_pool_part(const char *url)
 {
     lbs_slice_t part = {NULL, 0};
 
-    if (ap_cstr_casecmpn(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) == 0) {
+    /* mod_proxy writes it so into what it has canonicalised. */
+    if (strncmp(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) == 0
+        || ap_cstr_casecmpn(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) == 0) {
         part.p = url + BALANCER_SCHEME_LEN;
         part.n = strcspn(part.p, "/");
     }

@@ -23,8 +23,8 @@
 /* The governed pool that ProxyPass sends a request to, or NULL. */
 static lbs_pool_t *pool_of(const request_rec *r)
 {
-    if (lbs_runtime() == NULL || r->proxyreq != PROXYREQ_REVERSE
-        || r->filename == NULL
+    if (lbs_runtime() == NULL || !lbs_pools_have_local()
+        || r->proxyreq != PROXYREQ_REVERSE || r->filename == NULL
         || strncmp(r->filename, PROXY, PROXY_LEN) != 0) {
         return NULL;
     }

@@ -8,13 +8,25 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_identity.h"
 
-/* Every virtual host has a table of its own; a pool that hosts inherit from
- * the main server stands in each of them. */
+/* A pool as one server may use it; every virtual host has entries of its own,
+ * and a pool that hosts inherit from the main server stands in each of them.
+ */
+typedef struct entry_t {
+    const server_rec *server; /* NULL: nothing stands here */
+    lbs_slice_t name;
+    lbs_pool_t *pool;
+} entry_t;
+
 typedef struct pools_t {
     apr_array_header_t *all; /* lbs_pool_t *, one per pool and settings */
-    apr_hash_t *by_server;   /* server_rec * -> hash of name -> pool */
+    int has_local;           /* LBStickyLocal is on for one of them */
+    entry_t *entry;          /* at most half of them are in use: an entry is
+                                at the place of its hash, or behind it */
+    apr_size_t entries;      /* a power of two */
     apr_uint16_t member_at[LBS_REGISTRY_MEMBERS]; /* slot -> index + 1 */
 } pools_t;
+
+#define FIRST_ENTRIES 16
 
 static pools_t *pools;
 
@@ -23,26 +35,42 @@ const apr_array_header_t *lbs_pools_all(void)
     return pools->all;
 }
 
+int lbs_pools_have_local(void)
+{
+    return pools->has_local;
+}
+
+/* Where the entry of a pool stands, or would stand: servers and names are the
+ * configuration's, so no client chooses what is hashed. */
+static entry_t *find_entry(const server_rec *s, lbs_slice_t name)
+{
+    apr_uint64_t hash = (apr_uint64_t)(apr_uintptr_t)s >> 4;
+    apr_size_t i;
+    entry_t *entry;
+
+    for (i = 0; i < name.n; i++) {
+        hash = hash * 31 + (unsigned char)lbs_slice_lower(name.p[i]);
+    }
+    i = (apr_size_t)lbs_hash_mix(hash);
+    for (;; i++) {
+        entry = &pools->entry[i & (pools->entries - 1)];
+        if (entry->server == NULL
+            || (entry->server == s && lbs_slice_caseeq(entry->name, name))) {
+            return entry;
+        }
+    }
+}
+
 lbs_pool_t *lbs_pools_find(const server_rec *s, const char *name)
 {
-    apr_hash_t *names = apr_hash_get(pools->by_server, &s, sizeof(s));
-
-    return names == NULL ? NULL
-                         : apr_hash_get(names, name, APR_HASH_KEY_STRING);
+    return find_entry(s, lbs_slice_of(name))->pool;
 }
 
 lbs_pool_t *lbs_pools_of_url(const server_rec *s, const char *url)
 {
     lbs_slice_t part = lbs_config_pool_part(url);
-    char name[PROXY_BALANCER_MAX_NAME_SIZE];
 
-    if (part.n == 0 || part.n >= sizeof(name)) {
-        return NULL;
-    }
-    memcpy(name, part.p, part.n);
-    name[part.n] = '\0';
-    ap_str_tolower(name);
-    return lbs_pools_find(s, name);
+    return part.n != 0 ? find_entry(s, part)->pool : NULL;
 }
 
 int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
@@ -58,27 +86,45 @@ int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
 
 /* For who builds them ---------------------------------------------------- */
 
+static void make_entries(apr_size_t entries)
+{
+    pools->entry =
+        apr_pcalloc(pools->all->pool, entries * sizeof(*pools->entry));
+    pools->entries = entries;
+}
+
 void lbs_pools_begin(apr_pool_t *pconf)
 {
     pools = apr_pcalloc(pconf, sizeof(*pools));
     pools->all = apr_array_make(pconf, 8, sizeof(lbs_pool_t *));
-    pools->by_server = apr_hash_make(pconf);
+    make_entries(FIRST_ENTRIES);
 }
 
-apr_hash_t *lbs_pools_add_server(const server_rec *s)
+/* Make room for one more. */
+static void grow(void)
 {
-    apr_pool_t *pconf = pools->all->pool;
-    apr_hash_t *names = apr_hash_make(pconf);
+    const entry_t *old = pools->entry;
+    apr_size_t i, n = pools->entries;
 
-    apr_hash_set(pools->by_server, apr_pmemdup(pconf, &s, sizeof(s)),
-                 sizeof(s), names);
-    return names;
+    if ((apr_size_t)pools->all->nelts < n / 2) {
+        return;
+    }
+    make_entries(2 * n);
+    for (i = 0; i < n; i++) {
+        if (old[i].server != NULL) {
+            *find_entry(old[i].server, old[i].name) = old[i];
+        }
+    }
 }
 
-void lbs_pools_add(apr_hash_t *names, lbs_pool_t *pool)
+void lbs_pools_add(const server_rec *s, lbs_pool_t *pool)
 {
-    apr_hash_set(names, pool->name, APR_HASH_KEY_STRING, pool);
+    lbs_slice_t name = lbs_slice_of(pool->name);
+
+    grow();
+    *find_entry(s, name) = (entry_t){s, name, pool};
     APR_ARRAY_PUSH(pools->all, lbs_pool_t *) = pool;
+    pools->has_local |= pool->set.local->files || pool->set.local->self;
 }
 
 void lbs_pools_set_member(apr_uint32_t slot, apr_size_t index)

@@ -99,6 +99,9 @@ lbs_pool_t *lbs_pools_of_url(const server_rec *s, const char *url);
 /** All pools, each once, in the order of the configuration. */
 const apr_array_header_t *lbs_pools_all(void); /* of lbs_pool_t * */
 
+/** Is LBStickyLocal on for one of them? */
+int lbs_pools_have_local(void);
+
 /** Index of the member that owns a slot in this pool; LBS_NO_MEMBER. */
 int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot);
 

@@ -380,9 +380,9 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
     return build_settings(pconf, ptemp, pool);
 }
 
-/* @param names  name -> pool, of the server; its own come first */
+/* @param s  the server that may use it */
 static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
-                             const lbs_walk_t *walk, apr_hash_t *names)
+                             const lbs_walk_t *walk, const server_rec *s)
 {
     const lbs_pool_t *twin = find_twin(walk->balancer);
     lbs_pool_t *pool = apr_pcalloc(pconf, sizeof(*pool));
@@ -396,7 +396,7 @@ static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
     rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
                       : build_pool(pconf, ptemp, pool);
     if (rv == APR_SUCCESS) {
-        lbs_pools_add(names, pool);
+        lbs_pools_add(s, pool);
     }
     return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
 }
@@ -405,13 +405,13 @@ static apr_status_t build_server(apr_pool_t *pconf, apr_pool_t *ptemp,
                                  server_rec *s, server_rec *main_server)
 {
     lbs_walk_t walk = lbs_walk_server(pconf, s, main_server);
-    apr_hash_t *names = lbs_pools_add_server(s);
     apr_status_t rv = APR_SUCCESS;
 
     while (rv == APR_SUCCESS && lbs_walk_next(&walk)) {
+        /* The server's own come first. */
         if (walk.set.sticky->on && lbs_worker_count(walk.balancer) > 0
-            && apr_hash_get(names, walk.name, APR_HASH_KEY_STRING) == NULL) {
-            rv = add_pool(pconf, ptemp, &walk, names);
+            && lbs_pools_find(s, walk.name) == NULL) {
+            rv = add_pool(pconf, ptemp, &walk, s);
         }
     }
     return rv;

@@ -8,11 +8,8 @@
 /** Forget the pools of the configuration before. */
 void lbs_pools_begin(apr_pool_t *pconf);
 
-/** @return the server's table, name -> pool, which is empty */
-apr_hash_t *lbs_pools_add_server(const server_rec *s);
-
-/** @param names  of the servers that may use it */
-void lbs_pools_add(apr_hash_t *names, lbs_pool_t *pool);
+/** @param s  a server that may use it */
+void lbs_pools_add(const server_rec *s, lbs_pool_t *pool);
 
 /** The member of a slot is the one of this index in its pool. */
 void lbs_pools_set_member(apr_uint32_t slot, apr_size_t index);

@@ -72,17 +72,15 @@ void lbs_hop_header_mark(request_rec *r, const lbs_request_t *req,
 {
     const lbs_pool_t *pool = req->pool;
     const lbs_member_t *m = &pool->member[req->choice.member];
-    lbs_hop_about_t about = {
-        .method = r->method,
-        .target = lbs_marker_target(url),
-        .proto = apr_table_get(r->headers_in, "X-Forwarded-Proto"),
-        .port = apr_table_get(r->headers_in, "X-Forwarded-Port"),
-    };
+    lbs_hop_about_t about = {.method = r->method};
     char *text;
 
     if (!pool->set.local->self || !lbs_marker_fits(m)) {
         return;
     }
+    about.target = lbs_marker_target(url);
+    about.proto = apr_table_get(r->headers_in, "X-Forwarded-Proto");
+    about.port = apr_table_get(r->headers_in, "X-Forwarded-Port");
     text = apr_palloc(r->pool, LBS_HOP_MAX + 1);
     lbs_marker_sign(pool, m, r->useragent_addr, &about, text);
     apr_table_setn(r->headers_in, LBS_MARKER_HEADER, text);

@@ -50,7 +50,7 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
     req->r = r;
     req->pool = pool;
     req->idempotent = is_idempotent(r);
-    req->from = apr_pstrdup(r->pool, from);
+    req->from = from;
     lbs_choice_none(&req->choice);
     req->attempt.keepalives = -1;
     req->tries.next = LBS_NO_MEMBER;
@@ -72,7 +72,7 @@ lbs_request_t *lbs_request_decided(request_rec *r, const lbs_pool_t *pool,
         return NULL;
     }
     req->decided = 0;
-    req->from = apr_pstrdup(r->pool, url);
+    req->from = url;
     return req;
 }
 

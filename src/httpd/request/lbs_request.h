@@ -126,7 +126,8 @@ int lbs_request_stays_repeatable(const lbs_request_t *req);
 /** The module's state of a request; NULL when no governed pool is involved. */
 lbs_request_t *lbs_request_of(const request_rec *r);
 
-/** Begin: make the state of a request that is for a governed pool. */
+/** Begin: make the state of a request that is for a governed pool.
+ * @param from  lives as long as the request */
 lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
                                  const char *from);
 
