@@ -19,28 +19,23 @@ void lbs_wire_in_on_head(void (*on_head)(void *baton))
 }
 
 /* Wait for the first byte in slices, until the whole time is over or the
- * member turns out to hang. */
+ * member turns out to hang. As a rule the first slice is enough, and no clock
+ * is read. */
 static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
                                    ap_input_mode_t mode, apr_off_t bytes)
 {
     lbs_connection_t *connection = f->ctx;
-    apr_time_t began = lbs_clock_now();
-    apr_interval_time_t whole;
+    apr_interval_time_t whole, left, slice;
+    apr_time_t began = 0;
     apr_status_t rv = apr_socket_timeout_get(connection->socket, &whole);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    for (;;) {
-        apr_interval_time_t left =
-            whole < 0 ? SLICE : whole - (lbs_clock_now() - began);
-
-        if (left <= 0) {
-            rv = APR_TIMEUP;
-            break;
-        }
-        (void)apr_socket_timeout_set(connection->socket,
-                                     left < SLICE ? left : SLICE);
+    left = whole;
+    do {
+        slice = left >= 0 && left < SLICE ? left : SLICE;
+        (void)apr_socket_timeout_set(connection->socket, slice);
         rv = ap_get_brigade(f->next, bb, mode, APR_BLOCK_READ, bytes);
         if (!APR_STATUS_IS_TIMEUP(rv)) {
             break;
@@ -49,7 +44,13 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
             lbs_backend_current->broken_off = 1;
             break;
         }
-    }
+        if (whole >= 0) {
+            apr_time_t now = lbs_clock_now();
+
+            began = began != 0 ? began : now - slice;
+            left = whole - (now - began);
+        }
+    } while (whole < 0 || left > 0);
     (void)apr_socket_timeout_set(connection->socket, whole);
     return rv;
 }
@@ -80,31 +81,34 @@ apr_status_t lbs_wire_in_wait(ap_filter_t *f, apr_bucket_brigade *bb,
 }
 
 /* A field that is folded over several lines is one line to httpd. */
-static void count_line(lbs_backend_t *attempt, const char *start,
-                       apr_size_t length, int ends)
+static void count_line(lbs_backend_t *attempt, char first, char last,
+                       apr_size_t length)
 {
-    if (!attempt->in_line && *start != ' ' && *start != '\t') {
-        attempt->line = 0;
+    if (!attempt->in_line) {
+        if (last == '\n' && (length == 1 || (length == 2 && first == '\r'))) {
+            attempt->line = 0;
+            attempt->headed = 1;
+            head_is_read(attempt->baton);
+            return;
+        }
+        if (first != ' ' && first != '\t') {
+            attempt->line = 0;
+        }
     }
     attempt->line += length;
-    attempt->in_line = !ends;
+    attempt->in_line = last != '\n';
     attempt->over_limit |= attempt->line + 2 > attempt->most;
 }
 
-/* As a rule a line is in one bucket. */
-static void look_at_line(lbs_backend_t *attempt, apr_bucket_brigade *bb)
+/* A line in several buckets: rare, so kept out of the frequent call. */
+__attribute__((noinline)) static void look_at_parts(lbs_backend_t *attempt,
+                                                    apr_bucket_brigade *bb)
 {
-    apr_bucket *e = APR_BRIGADE_FIRST(bb);
-    const char *start, *data;
-    apr_size_t length, n;
+    apr_bucket *e;
+    apr_size_t length = 0;
+    char first = 0, last = 0;
 
-    if (apr_bucket_read(e, &start, &length, APR_BLOCK_READ) != APR_SUCCESS
-        || length == 0) {
-        return;
-    }
-    data = start;
-    n = length;
-    for (e = APR_BUCKET_NEXT(e); e != APR_BRIGADE_SENTINEL(bb);
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
          e = APR_BUCKET_NEXT(e)) {
         const char *more;
         apr_size_t some;
@@ -112,19 +116,30 @@ static void look_at_line(lbs_backend_t *attempt, apr_bucket_brigade *bb)
         if (!APR_BUCKET_IS_METADATA(e)
             && apr_bucket_read(e, &more, &some, APR_BLOCK_READ) == APR_SUCCESS
             && some > 0) {
-            data = more;
-            n = some;
+            first = length == 0 ? more[0] : first;
+            last = more[some - 1];
             length += some;
         }
     }
-    if (!attempt->in_line && length <= 2 && data[n - 1] == '\n'
-        && (length == 1 || *start == '\r')) {
-        attempt->line = 0;
-        attempt->headed = 1;
-        head_is_read(attempt->baton);
-        return;
+    if (length > 0) {
+        count_line(attempt, first, last, length);
     }
-    count_line(attempt, start, length, data[n - 1] == '\n');
+}
+
+/* As a rule a line is in one bucket. */
+static void look_at_line(lbs_backend_t *attempt, apr_bucket_brigade *bb)
+{
+    apr_bucket *e = APR_BRIGADE_FIRST(bb);
+    const char *data;
+    apr_size_t n;
+
+    if (APR_BUCKET_NEXT(e) != APR_BRIGADE_SENTINEL(bb)) {
+        look_at_parts(attempt, bb);
+    }
+    else if (apr_bucket_read(e, &data, &n, APR_BLOCK_READ) == APR_SUCCESS
+             && n > 0) {
+        count_line(attempt, data[0], data[n - 1], n);
+    }
 }
 
 static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
@@ -132,10 +147,7 @@ static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
 {
     lbs_connection_t *connection = f->ctx;
 
-    /* The lines of a head come together, so its first one tells the time. */
-    if (attempt == NULL || !attempt->received || mode != AP_MODE_GETLINE) {
-        connection->used_at = lbs_clock_now();
-    }
+    connection->used_at = lbs_clock_now();
     if (attempt == NULL) {
         return;
     }
@@ -154,12 +166,12 @@ static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
     }
 }
 
-apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
-                         ap_input_mode_t mode, apr_read_type_e block,
-                         apr_off_t bytes)
+/* Kept out of the frequent call, which it would make longer. */
+__attribute__((noinline)) static apr_status_t read_any(
+    ap_filter_t *f, lbs_backend_t *attempt, apr_bucket_brigade *bb,
+    ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes)
 {
     const lbs_connection_t *connection = f->ctx;
-    lbs_backend_t *attempt = lbs_backend_current;
     apr_status_t rv;
 
     if (attempt != NULL && (!attempt->received || connection->owes_blank)
@@ -173,4 +185,34 @@ apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
         look_at(attempt, f, bb, mode);
     }
     return rv;
+}
+
+/* A line of a head, or of chunks, once the answer has begun: the most frequent
+ * call by far. Lines of a head come together, so they are not dated. */
+static apr_status_t read_line(ap_filter_t *f, lbs_backend_t *attempt,
+                              apr_bucket_brigade *bb, apr_read_type_e block)
+{
+    const lbs_connection_t *connection = f->ctx;
+    apr_status_t rv = ap_get_brigade(f->next, bb, AP_MODE_GETLINE, block, 0);
+
+    if (!connection->secured && block == APR_BLOCK_READ) {
+        attempt->quiet = APR_STATUS_IS_TIMEUP(rv);
+    }
+    if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
+        look_at_line(attempt, bb);
+    }
+    return rv;
+}
+
+apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
+                         ap_input_mode_t mode, apr_read_type_e block,
+                         apr_off_t bytes)
+{
+    const lbs_connection_t *connection = f->ctx;
+    lbs_backend_t *attempt = lbs_backend_current;
+
+    return attempt != NULL && mode == AP_MODE_GETLINE && attempt->received
+                   && !connection->owes_blank && !attempt->framed
+               ? read_line(f, attempt, bb, block)
+               : read_any(f, attempt, bb, mode, block, bytes);
 }
