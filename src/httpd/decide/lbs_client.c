@@ -71,10 +71,8 @@ const char *lbs_client_told(const request_rec *r, const char *name)
     return lbs_client_trusted(r) ? value : NULL;
 }
 
-int lbs_client_https(const request_rec *r)
+int lbs_client_https(const request_rec *r, const char *proto)
 {
-    const char *proto = lbs_client_told(r, LBS_CLIENT_PROTO);
-
     if (proto == NULL) {
         return strcmp(ap_http_scheme(r), "https") == 0;
     }
@@ -100,15 +98,15 @@ static apr_port_t named_port(const server_rec *s)
 
 /* A proxy in front that speaks of a scheme and no port means the scheme's own
  * port; a port in Host that is the one it connects to is the proxy's idea. */
-apr_port_t lbs_client_port(const request_rec *r)
+apr_port_t lbs_client_port(const request_rec *r, const char *proto)
 {
     apr_port_t local = r->connection->local_addr->port;
     apr_port_t named = named_port(r->server);
     apr_port_t asked = r->parsed_uri.port_str != NULL ? r->parsed_uri.port : 0;
 
-    if (lbs_client_told(r, LBS_CLIENT_PROTO) != NULL) {
+    if (proto != NULL) {
         return asked != 0 && asked != local ? asked
-               : lbs_client_https(r)        ? 443
+               : lbs_client_https(r, proto) ? 443
                                             : 80;
     }
     return named != 0 ? named : asked != 0 ? asked : local;

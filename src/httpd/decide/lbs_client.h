@@ -27,10 +27,12 @@ int lbs_client_trusted(const request_rec *r);
  * @param name  LBS_CLIENT_PROTO or LBS_CLIENT_PORT */
 const char *lbs_client_told(const request_rec *r, const char *name);
 
-/** @return 1 when the client speaks https */
-int lbs_client_https(const request_rec *r);
+/** @return 1 when the client speaks https
+ * @param proto  what lbs_client_told() says of LBS_CLIENT_PROTO */
+int lbs_client_https(const request_rec *r, const char *proto);
 
-/** @return the port of the site as the visitor sees it */
-apr_port_t lbs_client_port(const request_rec *r);
+/** @return the port of the site as the visitor sees it
+ * @param proto  as above */
+apr_port_t lbs_client_port(const request_rec *r, const char *proto);
 
 #endif

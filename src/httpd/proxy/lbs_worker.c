@@ -23,6 +23,7 @@ static struct {
     module *proxy;
     apr_size_t vector_length; /* pointers of a configuration that are used */
     proxy_dir_conf *nothing;  /* a section in which nothing is written */
+    int is_known;             /* its structures are those of our headers */
     const char *(*map_back)(request_rec *r, proxy_dir_conf *conf,
                             const char *url);
     int (*canon_url)(request_rec *r); /* NULL in httpd before 2.4.58 */
@@ -90,6 +91,9 @@ const char *lbs_worker_import(apr_pool_t *pconf,
         }
         memcpy(imports[i].function, &found, sizeof(found));
     }
+    mod_proxy.is_known =
+        mod_proxy.proxy->version == MODULE_MAGIC_NUMBER_MAJOR
+        && mod_proxy.proxy->minor_version == MODULE_MAGIC_NUMBER_MINOR;
     mod_proxy.vector_length = count_vector();
     mod_proxy.nothing = mod_proxy.proxy->create_dir_config(pconf, NULL);
     mod_proxy.hook_pre(hooks->pre_request, NULL, balancer, APR_HOOK_FIRST);
@@ -511,14 +515,18 @@ int lbs_worker_is_tls(const proxy_worker *worker)
 /* Configuration of one request ------------------------------------------- */
 
 /* mod_proxy's configuration, as it holds for this request, with what differs
- * for this module. mod_proxy makes the copy: only it knows its size. */
+ * for this module. A mod_proxy that is not of the headers this module was
+ * built with makes the copy itself: its structure may have grown. */
 static void change_conf(request_rec *r, const proxy_dir_conf *conf, int keep)
 {
     const module *proxy = mod_proxy.proxy;
     void **vector = apr_pmemdup(r->pool, r->per_dir_config,
                                 mod_proxy.vector_length * sizeof(*vector));
-    proxy_dir_conf *own = proxy->merge_dir_config(
-        r->pool, (void *)(apr_uintptr_t)conf, mod_proxy.nothing);
+    proxy_dir_conf *own =
+        mod_proxy.is_known
+            ? apr_pmemdup(r->pool, conf, sizeof(*conf))
+            : proxy->merge_dir_config(r->pool, (void *)(apr_uintptr_t)conf,
+                                      mod_proxy.nothing);
 
     own->preserve_host |= keep ? 1u : 0;
     own->preserve_host_set |= keep ? 1u : 0;

@@ -52,7 +52,8 @@ static void issue(request_rec *r, lbs_request_t *req)
                    pool->token_pool);
     req->cookie_line = lbs_setcookie_format(
         r->pool, conf, pool->cookie_name, text,
-        lbs_cookie_conf_is_secure(conf, lbs_client_https(r)));
+        lbs_cookie_conf_is_secure(
+            conf, lbs_client_https(r, lbs_client_told(r, LBS_CLIENT_PROTO))));
 }
 
 /* A token for the member that answered, with the visitor's session id. */

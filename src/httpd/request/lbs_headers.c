@@ -11,6 +11,8 @@
 #include "src/httpd/decide/lbs_client.h"
 #include "src/httpd/pool/lbs_received.h"
 
+typedef void put_t(apr_table_t *table, const char *name, const char *value);
+
 /* Our cookie ------------------------------------------------------------- */
 
 typedef struct strip_t {
@@ -32,28 +34,47 @@ static int strip_field(void *baton, const char *key, const char *field)
     return 1;
 }
 
-/* r->headers_in is a copy of the client's by now. */
+/* r->headers_in is a copy of the client's by now, which has `count` fields
+ * Cookie. As a rule there is one. */
 static void strip_cookie(request_rec *r, const apr_table_t *client,
-                         lbs_slice_t name)
+                         unsigned count, lbs_slice_t name)
 {
     strip_t strip = {r->pool, name, r->headers_in};
+    const char *field, *rest;
+    int found;
 
-    apr_table_unset(r->headers_in, "Cookie");
-    apr_table_do(strip_field, &strip, client, "Cookie", NULL);
+    if (count != 1) {
+        apr_table_unset(r->headers_in, "Cookie");
+        apr_table_do(strip_field, &strip, client, "Cookie", NULL);
+        return;
+    }
+    field = apr_table_get(client, "Cookie");
+    rest = lbs_cookie_strip(r->pool, field, name, &found);
+    if (rest == NULL) {
+        apr_table_unset(r->headers_in, "Cookie");
+    }
+    else if (rest != field) {
+        apr_table_setn(r->headers_in, "Cookie", rest);
+    }
 }
 
 /* X-Forwarded-*
  * ---------------------------------------------------------------- */
 
-static void set_forwarded(request_rec *r, apr_table_t *headers)
+/* @param none  there are no such fields in the header */
+static void set_forwarded(request_rec *r, apr_table_t *headers, int none)
 {
-    if (lbs_client_told(r, LBS_CLIENT_PORT) == NULL) {
-        apr_table_setn(headers, LBS_CLIENT_PORT,
-                       apr_itoa(r->pool, lbs_client_port(r)));
+    const char *proto = none ? NULL : lbs_client_told(r, LBS_CLIENT_PROTO);
+    const char *port = none ? NULL : lbs_client_told(r, LBS_CLIENT_PORT);
+    put_t *put = none ? apr_table_addn : apr_table_setn;
+
+    if (port == NULL) {
+        put(headers, LBS_CLIENT_PORT,
+            apr_itoa(r->pool, lbs_client_port(r, proto)));
     }
-    if (lbs_client_told(r, LBS_CLIENT_PROTO) == NULL) {
-        apr_table_setn(headers, LBS_CLIENT_PROTO,
-                       lbs_client_https(r) ? "https" : "http");
+    if (proto == NULL) {
+        put(headers, LBS_CLIENT_PROTO,
+            lbs_client_https(r, proto) ? "https" : "http");
     }
 }
 
@@ -90,21 +111,48 @@ static int is_forged(const lbs_set_forward_t *forward, const char *name)
     }
 }
 
-/* Names that belong to this module, and spellings of what it sets that
- * applications take for the same. */
-static void take_forged(request_rec *r, const apr_table_t *client,
-                        const lbs_set_forward_t *forward)
+/* Which fields the client's header has. */
+typedef struct has_t {
+    unsigned cookies;
+    unsigned connections;
+    unsigned forwarded; /* that begin with X-Forwarded-P */
+} has_t;
+
+static int is_named(const char *name, const char *other)
+{
+    return ap_cstr_casecmp(name, other) == 0;
+}
+
+/* One walk. Takes out names that belong to this module, and spellings of what
+ * it sets that applications take for the same. */
+static has_t look_through(request_rec *r, const apr_table_t *client,
+                          const lbs_set_forward_t *forward)
 {
     const apr_array_header_t *all = apr_table_elts(client);
+    has_t has = {0, 0, 0};
     int i;
 
     for (i = 0; i < all->nelts; i++) {
         const char *name = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
 
-        if (is_forged(forward, name)) {
-            apr_table_unset(r->headers_in, name);
+        switch (*name | 0x20) {
+        case 'c':
+            has.cookies += (unsigned)is_named(name, "Cookie");
+            has.connections += (unsigned)is_named(name, "Connection");
+            break;
+        case 'x':
+            has.forwarded += (unsigned)begins(name, "x-forwarded-p");
+            /* fall through */
+        case 'l':
+            if (is_forged(forward, name)) {
+                apr_table_unset(r->headers_in, name);
+            }
+            break;
+        default:
+            break;
         }
     }
+    return has;
 }
 
 typedef struct protect_t {
@@ -177,16 +225,20 @@ static void clean_connection(request_rec *r, const lbs_pool_t *pool)
 
 static void rewrite(request_rec *r, const lbs_request_t *req)
 {
+    const lbs_set_forward_t *forward = req->pool->set.forward;
     const apr_table_t *client = r->headers_in;
+    has_t has;
 
     r->headers_in = apr_table_copy(r->pool, client);
-    take_forged(r, client, req->pool->set.forward);
-    clean_connection(r, req->pool);
-    if (req->pool->set.cookie->strip) {
-        strip_cookie(r, client, req->pool->cookie_name);
+    has = look_through(r, client, forward);
+    if (has.connections != 0) {
+        clean_connection(r, req->pool);
     }
-    if (req->pool->set.forward->proto) {
-        set_forwarded(r, r->headers_in);
+    if (has.cookies != 0 && req->pool->set.cookie->strip) {
+        strip_cookie(r, client, has.cookies, req->pool->cookie_name);
+    }
+    if (forward->proto) {
+        set_forwarded(r, r->headers_in, has.forwarded == 0);
     }
 }
 
