@@ -355,12 +355,21 @@ void lbs_worker_govern(proxy_worker *worker)
     }
 }
 
+/* Nearly all members are so, and each request asks it many times. */
+static int is_http(const proxy_worker *worker)
+{
+    const char *scheme = worker->s->scheme;
+
+    return scheme[0] == 'h' && scheme[1] == 't' && scheme[2] == 't'
+           && scheme[3] == 'p' && scheme[4] == '\0';
+}
+
 int lbs_worker_is_watched(const proxy_worker *worker)
 {
     const char *scheme = worker->s->scheme;
 
-    return strncmp(scheme, "http", 4) == 0 || strncmp(scheme, "ws", 2) == 0
-           || lbs_worker_is_framed(worker);
+    return is_http(worker) || strncmp(scheme, "http", 4) == 0
+           || strncmp(scheme, "ws", 2) == 0 || lbs_worker_is_framed(worker);
 }
 
 int lbs_worker_is_unwritten(const proxy_worker *worker)
@@ -370,7 +379,8 @@ int lbs_worker_is_unwritten(const proxy_worker *worker)
 
 int lbs_worker_speaks(const proxy_worker *worker, const char *scheme)
 {
-    return strcmp(worker->s->scheme, scheme) == 0;
+    return *worker->s->scheme == *scheme
+           && strcmp(worker->s->scheme, scheme) == 0;
 }
 
 int lbs_worker_drops_websocket(const proxy_worker *worker)
@@ -397,7 +407,7 @@ int lbs_worker_is_pinged(const proxy_worker *worker)
 
 int lbs_worker_is_framed(const proxy_worker *worker)
 {
-    return strncmp(worker->s->scheme, "h2", 2) == 0;
+    return worker->s->scheme[0] == 'h' && worker->s->scheme[1] == '2';
 }
 
 apr_off_t lbs_worker_bytes_sent(const proxy_worker *worker)
@@ -508,8 +518,9 @@ int lbs_worker_is_tls(const proxy_worker *worker)
 {
     const char *scheme = worker->s->scheme;
 
-    return strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0
-           || strcmp(scheme, "h2") == 0;
+    return !is_http(worker)
+           && (strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0
+               || strcmp(scheme, "h2") == 0);
 }
 
 /* Configuration of one request ------------------------------------------- */

@@ -39,7 +39,9 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
         apr_table_unset(r->notes, notes[i]);
     }
-    r->headers_out = apr_table_copy(r->pool, route->headers_out);
+    r->headers_out = route->headers_out != NULL
+                         ? apr_table_copy(r->pool, route->headers_out)
+                         : apr_table_make(r->pool, 5);
     r->status = HTTP_OK;
     r->status_line = NULL;
     r->content_type = NULL;
@@ -153,7 +155,9 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     }
     lbs_budget_request(&req->pool->record->budget,
                        (apr_uint64_t)lbs_clock_now());
-    route.headers_out = apr_table_copy(r->pool, r->headers_out);
+    if (!apr_is_empty_table(r->headers_out)) {
+        route.headers_out = apr_table_copy(r->pool, r->headers_out);
+    }
     req->body = lbs_body_attach(
         r, req->pool->set.retry->on ? req->pool->set.retry->body : 0);
     lbs_answer_attach(r);

@@ -279,6 +279,20 @@ static void put_balancer(apr_table_t *env, const lbs_request_t *req,
                  put);
 }
 
+/* In the place to which the environment points, which is as new as that. */
+static void write_tries(lbs_request_t *req)
+{
+    req->settled.attempts = req->tries.count;
+    if (req->tries.count >= 0 && req->tries.count < 10) {
+        req->settled.tries[0] = (char)('0' + req->tries.count);
+        req->settled.tries[1] = '\0';
+    }
+    else {
+        (void)apr_snprintf(req->settled.tries, sizeof(req->settled.tries),
+                           "%d", req->tries.count);
+    }
+}
+
 static void put_all(request_rec *r, const lbs_request_t *req)
 {
     apr_table_t *env = r->subprocess_env;
@@ -290,26 +304,28 @@ static void put_all(request_rec *r, const lbs_request_t *req)
     put(env, "LBSTICKY_DECISION", answer.decision);
     put(env, "LBSTICKY_REASON", answer.reason);
     put(env, "LBSTICKY_SOURCE", answer.source);
-    put(env, "LBSTICKY_TRIES", apr_itoa(r->pool, answer.attempts));
+    put(env, "LBSTICKY_TRIES", req->settled.tries);
     put_balancer(env, req, put);
 }
 
 void lbs_request_settle(request_rec *r, lbs_request_t *req)
 {
-    lbs_settled_t was = req->settled;
+    lbs_settled_t *was = &req->settled;
+    const lbs_choice_t *is = &req->choice;
 
-    req->settled = (lbs_settled_t){
-        r->subprocess_env,  req->choice.decision, req->choice.reason,
-        req->choice.source, req->choice.home,     req->choice.member,
-        req->tries.count,
-    };
-    if (was.env != r->subprocess_env || was.decision != req->choice.decision
-        || was.reason != req->choice.reason || was.source != req->choice.source
-        || was.home != req->choice.home || was.member != req->choice.member) {
-        put_all(r, req);
+    if (was->env == NULL || was->attempts != req->tries.count) {
+        write_tries(req);
     }
-    else if (was.attempts != req->tries.count) {
-        apr_table_setn(r->subprocess_env, "LBSTICKY_TRIES",
-                       apr_itoa(r->pool, req->tries.count));
+    if (was->env == r->subprocess_env && was->decision == is->decision
+        && was->reason == is->reason && was->source == is->source
+        && was->home == is->home && was->member == is->member) {
+        return;
     }
+    put_all(r, req);
+    was->env = r->subprocess_env;
+    was->decision = is->decision;
+    was->reason = is->reason;
+    was->source = is->source;
+    was->home = is->home;
+    was->member = is->member;
 }

@@ -73,6 +73,7 @@ typedef struct lbs_settled_t {
     lbs_decision_t decision;
     lbs_reason_t reason;
     int source, home, member, attempts;
+    char tries[12]; /* attempts, as text, to which the environments point */
 } lbs_settled_t;
 
 /* Served by this httpd itself, see src/httpd/local/lbs_local.h. */

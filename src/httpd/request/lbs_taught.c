@@ -166,8 +166,13 @@ static int walk_own(void *baton, const char *key, const char *line)
 int lbs_taught_own(request_rec *r, const lbs_request_t *req)
 {
     const lbs_pool_t *pool = req->pool;
-    own_walk_t walk = {.name = pool->cookie_name, .now = apr_time_now()};
+    own_walk_t walk = {.name = pool->cookie_name};
 
+    if (apr_table_get(r->headers_out, "Set-Cookie") == NULL
+        && apr_table_get(r->err_headers_out, "Set-Cookie") == NULL) {
+        return 0;
+    }
+    walk.now = apr_time_now();
     each_field(r, "Set-Cookie", walk_own, &walk);
     /* With LBStickyLocal self a member is a server like this one, and sets
      * the cookie only where it cannot read this one's markers: LBS2301. */
