@@ -101,7 +101,7 @@ static void count_line(lbs_backend_t *attempt, char first, char last,
 }
 
 /* A line in several buckets: rare, so kept out of the frequent call. */
-__attribute__((noinline)) static void look_at_parts(lbs_backend_t *attempt,
+static __attribute__((noinline)) void look_at_parts(lbs_backend_t *attempt,
                                                     apr_bucket_brigade *bb)
 {
     apr_bucket *e;
@@ -167,7 +167,7 @@ static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
 }
 
 /* Kept out of the frequent call, which it would make longer. */
-__attribute__((noinline)) static apr_status_t read_any(
+static __attribute__((noinline)) apr_status_t read_any(
     ap_filter_t *f, lbs_backend_t *attempt, apr_bucket_brigade *bb,
     ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes)
 {
