@@ -255,6 +255,8 @@ subtest 'what goes wrong' => sub {
     fails('an unknown command', 2, qr/there is no command explode/, 'explode');
     fails('too few arguments', 2, qr/wrong number of arguments for drain/, 'drain', 'app');
     fails('an unknown option', 2, qr/^lbctl: unknown option: colour, see lbctl --help$/, '--colour', 'status');
+    fails('an option of the command that roll runs', 2, qr/^lbctl: unknown option: now, see lbctl --help; -- goes before the command/,
+          'roll', 'app', 'systemctl', 'restart', '--now');
     fails('an option without its value', 2, qr/deadline requires an argument, see/, 'drain', 'app', 'web1', '--deadline');
     fails('an option of another command', 2, qr/enable takes no --deadline/, 'enable', 'app', 'web1', '--deadline', '5min');
     fails('a time-out for nothing', 2, qr/--timeout is for --wait/, 'drain', 'app', 'web1', '--timeout', '5s');
@@ -293,7 +295,7 @@ subtest 'the page before a drain, where nobody else is left' => sub {
     my ($pool) = grep { $_->{name} eq 'tight' } @{$h->json->{pools}};
     for my $action (qw(drain disable)) {
         my $page = $h->get("/lb-status?pool=tight&member=only&action=$action&vhost=$pool->{vhost}")->body;
-        like $page, qr/No other member can take over: visitors will get 503/, "$action: it says so";
+        like $page, qr/No other member can take over: (?:new )?visitors will get 503/, "$action: it says so";
         unlike $page, qr/nobody else|will move/, 'and nobody moves to nobody';
     }
 };

@@ -105,6 +105,8 @@ sub both ($shell, %want) {
     for (['lbctl dr', 'lbctl drain ', 'a command'],
          ['lbctl drain a', 'lbctl drain app ', 'a pool'],
          ['lbctl drain app w', 'lbctl drain app web1 ', 'a member'],
+         ["lbctl -q drain a", 'lbctl -q drain app ', 'behind an option'],
+         ['lbctl status --state=dow', 'lbctl status --state=down ', 'a value behind ='],
          ['lbctl drain --idle 5min app w', 'lbctl drain --idle 5min app web1 ', 'behind an option with a value'],
          ['lbctl drain app web1 --dea', 'lbctl drain app web1 --deadline ', 'an option'],
          ['lbctl status --state down,ej', 'lbctl status --state down,ejected ', 'a state'],

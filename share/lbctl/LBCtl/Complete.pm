@@ -87,7 +87,8 @@ sub take {
         return if $word eq '--';
         my ($name, $value) = $word =~ /^(-u|--\w+)(?:=(.*))?\z/s;
         if (!defined $name) {
-            if ($word =~ /^-u(.+)/s) { $opt{url} = $1 } else { push @plain, $word }
+            if ($word =~ /^-u(.+)/s) { $opt{url} = $1 }
+            elsif ($word !~ /^-/) { push @plain, $word }
             next;
         }
         $name = $name eq '-u' ? 'url' : substr $name, 2;
