@@ -247,6 +247,12 @@ static void foreign_tokens(list_t *list)
     }
 }
 
+int lbs_alert_errs(const lbs_view_member_t *member)
+{
+    return member->blame >= BLAME_MIN && member->lately_5xx >= ERRORS_MIN
+           && !is_out(member);
+}
+
 static void member_errors(list_t *list)
 {
     apr_uint32_t i;
@@ -254,7 +260,7 @@ static void member_errors(list_t *list)
     for (i = 0; i < list->pool->members_count; i++) {
         const lbs_view_member_t *m = &list->pool->members[i];
 
-        if (m->blame < BLAME_MIN || m->lately_5xx < ERRORS_MIN || is_out(m)) {
+        if (!lbs_alert_errs(m)) {
             continue;
         }
         add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_ERRORS, m,

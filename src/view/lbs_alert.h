@@ -57,6 +57,10 @@ typedef struct lbs_alerts_t {
     lbs_alert_t alert[LBS_ALERTS_MAX];
 } lbs_alerts_t;
 
+/** @return 1 when a member answers 5xx so much more often than the others that
+ * it is an alert */
+int lbs_alert_errs(const lbs_view_member_t *member);
+
 /** @return members that take visitors without a session */
 apr_uint32_t lbs_alert_open(const lbs_view_pool_t *pool);
 

@@ -80,13 +80,6 @@ static void put_columns(const lbs_part_t *part, const lbs_view_pool_t *pool)
     lbs_out_raw(part->out, "</tr></thead>");
 }
 
-static const char *latency_of(apr_pool_t *memory,
-                              const lbs_view_member_t *member)
-{
-    return apr_pstrcat(memory, lbs_human_ms(memory, member->p50_ms), " / ",
-                       lbs_human_ms(memory, member->p99_ms), NULL);
-}
-
 /* The weight in force, and the one that was set where it differs. */
 static const char *weight_of(apr_pool_t *memory,
                              const lbs_view_member_t *member)
@@ -187,6 +180,18 @@ static void put_shares(const lbs_part_t *part, const lbs_lately_sum_t *lately)
                 lbs_human_share(memory, lately->server_errors, lately->all));
 }
 
+/* A line may end between the two, not within one. */
+static void put_latency(const lbs_part_t *part,
+                        const lbs_view_member_t *member)
+{
+    lbs_out_put(part->out,
+                "<td class='number' data-label='p50 / p99'><span "
+                "class='whole'>%s</span> / <span class='whole'>%s</span>"
+                "</td>",
+                lbs_human_ms(part->out->pool, member->p50_ms),
+                lbs_human_ms(part->out->pool, member->p99_ms));
+}
+
 static void put_downtime(const lbs_part_t *part,
                          const lbs_view_member_t *member)
 {
@@ -245,7 +250,7 @@ static void put_row(const lbs_part_t *part, const lbs_view_pool_t *pool,
     put_shares(part, &member->lately);
     put_cell(part, "Failures",
              lbs_human_count(memory, lbs_view_member_failures(member)));
-    put_cell(part, "p50 / p99", latency_of(memory, member));
+    put_latency(part, member);
     put_downtime(part, member);
     put_check(part, &member->check);
     lbs_out_raw(out, "<td data-label='Last minutes'>");

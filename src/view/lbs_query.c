@@ -9,6 +9,7 @@
 
 #include "src/base/lbs_slice.h"
 #include "src/base/lbs_text.h"
+#include "src/view/lbs_alert.h"
 #include "src/view/lbs_escape.h"
 
 #define RATE_S 30 /* as the page shows it */
@@ -159,13 +160,31 @@ static double share_of(apr_uint64_t part, apr_uint64_t all)
     return all > 0 ? (double)part / (double)all : -1;
 }
 
+/* Members that fail come first, by their state or before it tells: their last
+ * check was bad, or they answer 5xx. What an operator has closed is no
+ * failure. */
+static double gravity_of(const lbs_view_member_t *member)
+{
+    int gravity = lbs_state_gravity(member->state);
+
+    if (lbs_state_fails(member->state) || member->state == LBS_STATE_STOPPED
+        || member->state == LBS_STATE_DISABLED) {
+        return gravity;
+    }
+    if (!member->check.ok) {
+        return lbs_state_gravity(LBS_STATE_EJECTED) + 0.25;
+    }
+    return lbs_alert_errs(member) ? lbs_state_gravity(LBS_STATE_EJECTED) + 0.5
+                                  : gravity;
+}
+
 static double number_of(lbs_query_sort_t sort, const lbs_view_member_t *member)
 {
     const lbs_view_plot_t *recent = &member->plot[LBS_VIEW_RECENT];
 
     switch (sort) {
     case LBS_SORT_GRAVITY:
-        return lbs_state_gravity(member->state);
+        return gravity_of(member);
     case LBS_SORT_WEIGHT:
         return member->effective_weight;
     case LBS_SORT_SESSIONS:

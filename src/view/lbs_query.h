@@ -12,7 +12,8 @@
 #include "src/view/lbs_view.h"
 
 typedef enum lbs_query_sort_t {
-    LBS_SORT_GRAVITY, /* the gravest state first, equal ones by name */
+    LBS_SORT_GRAVITY, /* those that fail first, then the gravest state; equal
+                         ones by name */
     LBS_SORT_NAME,    /* numbers in names by their value: web2, web10 */
     LBS_SORT_WEIGHT,
     LBS_SORT_SESSIONS,

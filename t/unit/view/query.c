@@ -92,6 +92,8 @@ static void gravest_first(apr_pool_t *pool)
     lbs_view_t *view = sample_view(pool, 1000, 1);
     lbs_query_t query = read_query(pool, "");
     lbs_query_rows_t rows = lbs_query_rows(pool, &query, view->pools);
+    lbs_view_member_t *members;
+    lbs_view_pool_t of;
     apr_uint32_t i;
 
     for (i = 0; i < sizeof(first) / sizeof(*first); i++) {
@@ -100,6 +102,18 @@ static void gravest_first(apr_pool_t *pool)
     }
     is_str(rows.member[997]->route, "web1000", "the last that is up");
     is_str(rows.member[999]->route, "web7", "reserves are last");
+    of = view->pools[0];
+    members = apr_pmemdup(pool, of.members, 1000 * sizeof(*members));
+    members[500].check.ok = 0;
+    members[600].blame = 0.5;
+    members[600].lately_5xx = 10;
+    members[8].check.ok = 0; /* disabled */
+    of.members = members;
+    rows = lbs_query_rows(pool, &query, &of);
+    is_str(rows.member[1]->route, "web4", "ejected");
+    is_str(rows.member[2]->route, "web501", "up, but its check was bad");
+    is_str(rows.member[3]->route, "web601", "up, but it answers 5xx");
+    is_str(rows.member[8]->route, "web9", "closed: its check says nothing");
     query = read_query(pool, "order=down");
     is_str(lbs_query_link(pool, &query), "?order=down", "the other way round");
     rows = lbs_query_rows(pool, &query, view->pools);
