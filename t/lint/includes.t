@@ -108,11 +108,22 @@ my %left = %needs;
 while (my @free = grep { my $f = $_; !grep { $left{$_} } keys %{$left{$f}} } keys %left) {
     delete @left{@free};
 }
-none_of('no circle of files in a room', scalar keys %needs, map {
-    my $f = $_;
-    "$f needs " . join(' ', grep { $left{$_} } sort keys %{$needs{$f}})
-        . '; put what two files need into a third, or hand one of them in as a function'
-} sort keys %left);
+# The shortest way back to a file.
+sub circle_of ($start) {
+    my @ways = [$start];
+    my %seen;
+    while (my $way = shift @ways) {
+        for my $next (sort keys %{$needs{$way->[-1]} // {}}) {
+            return (@$way, $start) if $next eq $start;
+            push @ways, [@$way, $next] if !$seen{$next}++;
+        }
+    }
+    return;
+}
+my ($circle) = sort { @$a <=> @$b } grep { @$_ } map { [circle_of($_)] } sort keys %left;
+none_of('no circle of files in a room', scalar keys %needs,
+        $circle ? join(' needs ', @$circle)
+            . '; put what both need into a third file, or hand one in as a function' : ());
 none_of('what is allowed to be a circle is one', scalar @one, grep {
     my ($a, $b) = @$_;
     !-f "$b.c"
