@@ -5,6 +5,7 @@
 # loopback, on kept connections. They answer in turns, so that the noise of the
 # machine meets all. TSV: what, microseconds per request (the least of the
 # rounds), percent of them spent in the kernel, ratio to HAProxy.
+# BENCH_ROUNDS=5, BENCH_REQUESTS=4000: of each, so many times so many.
 use v5.36;
 use lib 't/lib';
 use LBS::Backend;

@@ -3,11 +3,12 @@
 # CPU that one poll of lb-status costs httpd, everything included: microseconds
 # of all its processes, kept-alive connection, with 4, 100 and 1000 members.
 # What httpd itself takes is in the row of a document that is a file. TSV.
+# BENCH_POLLS=300: so many of each.
 use v5.36;
 use lib 't/lib';
 use LBS::Httpd;
 
-my $POLLS = $ENV{LBS_POLLS} // 300;
+my $POLLS = $ENV{BENCH_POLLS} // 300;
 
 say join "\t", qw(document members cpu_us bytes);
 for my $count (4, 100, 1000) {

@@ -4,6 +4,7 @@
 # the same run: both httpds answer the same keep-alive load in turns, so that
 # the noise of the machine meets both. TSV: what, members, microseconds of CPU
 # per request (the least of the rounds), ratio to stock.
+# BENCH_ROUNDS=5, BENCH_REQUESTS=4000: so many rounds of so many requests.
 use v5.36;
 use lib 't/lib';
 use List::Util qw(min);

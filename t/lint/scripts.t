@@ -35,6 +35,21 @@ none_of('each t/NNN-topic.t has a number of its own', scalar keys %numbered,
         map { "$_: @{$numbered{$_}}; give all but one the next free number of their topic" }
         grep { /without/ || @{$numbered{$_}} > 1 } sort keys %numbered);
 
+# What a test or tool takes from the environment stands in CONTRIBUTING, or in
+# its own head.
+my (@untold, $asked);
+my $guide = slurp('CONTRIBUTING');
+for my $file (files(qr{^(?:t|tools|bench)/})) {
+    my $text = slurp($file);
+    my ($head) = $text =~ /\A((?:#[^\n]*\n)*)/;
+    for my $name ($text =~ /\$ENV\{'?((?:LBS|BENCH|CHAOS|SOAK)_[A-Z_]+)/g) {
+        $asked++;
+        push @untold, "$file: $name; write it into CONTRIBUTING or the head of the file"
+            if "$guide$head" !~ /\b$name\b/;
+    }
+}
+none_of('variables of the environment are told of', $asked, @untold);
+
 # A pure room can be tested without httpd, so it is: what a header offers to
 # others is used by a unit test.
 my $rooms = join '|', @PURE;
