@@ -20,9 +20,8 @@
  *   new chance for minutes. So it comes first, for the one attempt it has.
  * - A failed attempt was charged as a slow one when the average was written,
  *   and a member that returns starts at the median; see lbs_ewma.h.
- * - Where the best of four was charged, there are better ones, unless all four
- *   draws were that one: of three members so it is once in 81 times. Then more
- *   are looked at, and in a small pool all.
+ * - Where the best of four was charged, there are better ones, unless all that
+ *   were drawn are bad. Then sixteen are looked at.
  */
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_alias.h"
@@ -84,7 +83,7 @@ static LBS_PICK_INLINE int is_fit(pick_t *pick, const lbs_gauge_t *g,
         }
         pick->charged |= (flags & LBS_F_CHARGED) != 0;
     }
-    return 1 && (limit == 0 || inflight < limit) && load <= pick->hot * weight
+    return (limit == 0 || inflight < limit) && load <= pick->hot * weight
            && !lbs_pick_tried(pick->ask, index)
            && (lbs_pick_accepts(g, pick->ask->rand) || pick->cold);
 }
@@ -161,7 +160,7 @@ static __attribute__((noinline)) apr_uint32_t look_further(
 {
     pick_t pick = begin(pool, ask, side, front);
     apr_uint32_t at = lbs_rand_below(ask->rand, front);
-    apr_uint32_t looks = front < LOOKS_MAX ? front : LOOKS_MAX;
+    apr_uint32_t looks = LOOKS_MAX;
 
     pick.hot = APR_UINT32_MAX;
     look_at(&pick, found);
@@ -173,60 +172,78 @@ static __attribute__((noinline)) apr_uint32_t look_further(
     return pick.best != LBS_PICK_NONE ? pick.best : found;
 }
 
-static LBS_PICK_INLINE void draw_four(pick_t *pick)
+/* If all that were looked at are hot, in the second round they will do; in the
+ * third, those whose ramps say no, too. */
+static LBS_PICK_INLINE void relax(pick_t *pick, int round)
 {
-    apr_uint64_t one = lbs_rand_next(pick->ask->rand);
-    apr_uint64_t two = stretch(one);
-
-    draw(pick, (apr_uint32_t)one);
-    draw(pick, (apr_uint32_t)(one >> 32));
-    draw(pick, (apr_uint32_t)two);
-    draw(pick, (apr_uint32_t)(two >> 32));
+    pick->cold = round == 1;
+    pick->hot = APR_UINT32_MAX;
 }
 
-/* The first one is drawn by weight: among about equal ones it stays. */
-static __attribute__((noinline)) void look_at_all(pick_t *pick)
+/* May the half-open member have this request for its trial? */
+static LBS_PICK_INLINE int is_for_trial(const lbs_pick_pool_t *pool,
+                                        const lbs_pick_ask_t *ask,
+                                        apr_uint32_t index)
 {
-    apr_uint64_t random = lbs_rand_next(pick->ask->rand);
-    apr_uint32_t at = (apr_uint32_t)((random >> 32) * pick->front >> 32);
-    apr_uint32_t looks;
-
-    draw(pick, (apr_uint32_t)random);
-    for (looks = pick->front; looks > 0; looks--) {
-        apr_uint64_t entry = lbs_atomic_load64_acquire(&pick->alias[at]);
-
-        look_at(pick, lbs_alias_self(entry) & pick->mask);
-        at = at + 1 < pick->front ? at + 1 : 0;
-    }
+    return !ask->steady && lbs_pick_open(pool, ask, index) != NULL;
 }
 
-static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
-                               const lbs_pick_ask_t *ask,
-                               const lbs_plan_side_t *side, apr_uint32_t front)
+/* All of them. The first one is drawn by weight: among about equal ones it
+ * stays. */
+static apr_uint32_t least_of_few(const lbs_pick_pool_t *pool,
+                                 const lbs_pick_ask_t *ask,
+                                 const lbs_plan_side_t *side,
+                                 apr_uint32_t front)
 {
-    const lbs_plan_t *plan = pool->plan;
-    apr_uint32_t trial = lbs_atomic_load32_relaxed(&plan->head->trial);
+    apr_uint32_t trial = lbs_atomic_load32_relaxed(&pool->plan->head->trial);
     pick_t pick = begin(pool, ask, side, front);
     int round;
 
-    if (trial != 0 && !ask->steady
-        && lbs_pick_open(pool, ask, trial - 1) != NULL) {
+    if (trial != 0 && is_for_trial(pool, ask, trial - 1)) {
+        return trial - 1;
+    }
+    for (round = 0; round < ROUNDS_MAX && pick.best == LBS_PICK_NONE;
+         round++) {
+        apr_uint64_t random = lbs_rand_next(ask->rand);
+        apr_uint32_t at = (apr_uint32_t)((random >> 32) * front >> 32);
+        apr_uint32_t looks;
+
+        draw(&pick, (apr_uint32_t)random);
+        for (looks = front; looks > 0; looks--) {
+            apr_uint64_t entry = lbs_atomic_load64_acquire(&pick.alias[at]);
+
+            look_at(&pick, lbs_alias_self(entry) & pick.mask);
+            at = at + 1 < front ? at + 1 : 0;
+        }
+        relax(&pick, round);
+    }
+    return pick.best;
+}
+
+static apr_uint32_t least_of_many(const lbs_pick_pool_t *pool,
+                                  const lbs_pick_ask_t *ask,
+                                  const lbs_plan_side_t *side,
+                                  apr_uint32_t front)
+{
+    apr_uint32_t trial = lbs_atomic_load32_relaxed(&pool->plan->head->trial);
+    pick_t pick = begin(pool, ask, side, front);
+    int round;
+
+    if (trial != 0 && is_for_trial(pool, ask, trial - 1)) {
         return trial - 1;
     }
     for (round = 0; round < ROUNDS_MAX; round++) {
-        if (front <= LOOKS_MAX) {
-            look_at_all(&pick);
-        }
-        else {
-            draw_four(&pick);
-        }
+        apr_uint64_t one = lbs_rand_next(ask->rand);
+        apr_uint64_t two = stretch(one);
+
+        draw(&pick, (apr_uint32_t)one);
+        draw(&pick, (apr_uint32_t)(one >> 32));
+        draw(&pick, (apr_uint32_t)two);
+        draw(&pick, (apr_uint32_t)(two >> 32));
         if (pick.best != LBS_PICK_NONE) {
             break;
         }
-        /* If all that were drawn are hot, in the second round they will do;
-         * in the third, those whose ramps say no, too. */
-        pick.cold = round == 1;
-        pick.hot = APR_UINT32_MAX;
+        relax(&pick, round);
     }
     return pick.charged && pick.best != LBS_PICK_NONE
                ? look_further(pool, ask, side, front, pick.best)
@@ -237,7 +254,12 @@ apr_status_t lbs_pick_least_load(const lbs_pick_pool_t *pool,
                                  const lbs_pick_ask_t *ask,
                                  apr_uint32_t *index)
 {
-    return lbs_pick_planned(pool, ask, least_load, lbs_pick_in_flight, index);
+    if (pool->plan->members <= LOOKS_MAX) {
+        return lbs_pick_planned(pool, ask, least_of_few, lbs_pick_in_flight,
+                                index);
+    }
+    return lbs_pick_planned(pool, ask, least_of_many, lbs_pick_in_flight,
+                            index);
 }
 
 double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,
