@@ -8,10 +8,13 @@
 
 #define USER_AGENT "User-Agent: mod_lbsticky (health check)"
 
+#define LINE 1024 /* bytes of a header line with a password */
+
 struct lbs_check_call_t {
     CURL *curl;
     struct curl_slist *headers;
     struct curl_slist *connect_to;
+    struct curl_slist *proxy_headers;
     const lbs_check_request_t *request;
     const lbs_check_conf_t *conf;
     lbs_check_call_heard_t *heard;
@@ -26,6 +29,14 @@ struct lbs_check_call_t {
 
 /* Reading ---------------------------------------------------------------- */
 
+/* A proxy has taken the request, and may have found nobody to give it to. */
+static int is_of_gateway(const lbs_check_call_t *call)
+{
+    return call->request->remote && call->request->tunnel == NULL
+           && (call->status == 502 || call->status == 503
+               || call->status == 504);
+}
+
 /* The blank line at the end of a head; interim answers have one, too. */
 static void end_head(lbs_check_call_t *call)
 {
@@ -34,7 +45,9 @@ static void end_head(lbs_check_call_t *call)
     (void)curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 200 && call->status == 0) {
         call->status = (int)status;
-        call->heard(call->baton);
+        if (!is_of_gateway(call)) {
+            call->heard(call->baton);
+        }
     }
 }
 
@@ -116,6 +129,31 @@ static curl_socket_t open_socket(void *unused, curlsocktype purpose,
     return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
 }
 
+static const char *creds_line(char *line, apr_size_t size,
+                              const lbs_check_request_t *request)
+{
+    apr_snprintf(line, size, "Proxy-Authorization: %s", request->creds);
+    return line;
+}
+
+/* What is said for the tunnel is said to the proxy alone, and what the proxy
+ * says to that is no answer of the member's. */
+static void set_tunnel(lbs_check_call_t *call)
+{
+    const lbs_check_request_t *request = call->request;
+    char line[LINE];
+
+    SET(CURLOPT_PROXY, request->tunnel);
+    SET(CURLOPT_NOPROXY, "");
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    if (request->creds != NULL) {
+        call->proxy_headers =
+            curl_slist_append(NULL, creds_line(line, sizeof(line), request));
+        SET(CURLOPT_PROXYHEADER, call->proxy_headers);
+    }
+}
+
 static void set_place(lbs_check_call_t *call)
 {
     const lbs_check_request_t *request = call->request;
@@ -126,6 +164,9 @@ static void set_place(lbs_check_call_t *call)
     SET(CURLOPT_FORBID_REUSE, 1L);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    if (request->tunnel != NULL) {
+        set_tunnel(call);
+    }
     if (request->socket != NULL) {
         SET(CURLOPT_UNIX_SOCKET_PATH, request->socket);
     }
@@ -159,6 +200,7 @@ static void add_header(lbs_check_call_t *call, const char *line)
 static void set_request(lbs_check_call_t *call)
 {
     const lbs_check_request_t *request = call->request;
+    char line[LINE];
     static const long versions[LBS_CHECK_REQUEST_KINDS] = {
         [LBS_CHECK_REQUEST_HTTP] = CURL_HTTP_VERSION_1_1,
         [LBS_CHECK_REQUEST_H2] = CURL_HTTP_VERSION_2TLS,
@@ -175,11 +217,14 @@ static void set_request(lbs_check_call_t *call)
         SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
     }
     SET(CURLOPT_NOBODY, strcmp(request->method, "HEAD") == 0 ? 1L : 0L);
-    SET(CURLOPT_REQUEST_TARGET, request->path);
+    SET(CURLOPT_REQUEST_TARGET, request->target);
     for (i = 0; request->headers[i] != NULL; i++) {
         add_header(call, request->headers[i]);
     }
     add_header(call, USER_AGENT);
+    if (request->creds != NULL && request->tunnel == NULL) {
+        add_header(call, creds_line(line, sizeof(line), request));
+    }
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_HEADERFUNCTION, read_head);
@@ -242,7 +287,7 @@ static int is_past(const lbs_check_call_t *call, CURLINFO when)
 
 /* To libcurl a connection by TLS is one after the handshake; its versions
  * until 8.11 know whom they are connected to before. */
-int lbs_check_call_is_connected(const lbs_check_call_t *call)
+static int has_peer(const lbs_check_call_t *call)
 {
     const char *peer = NULL;
 
@@ -252,12 +297,26 @@ int lbs_check_call_is_connected(const lbs_check_call_t *call)
                && peer != NULL && *peer != '\0');
 }
 
+int lbs_check_call_is_connected(const lbs_check_call_t *call)
+{
+    if (!call->request->remote) {
+        return has_peer(call);
+    }
+    /* TLS begins with the member, not with a proxy before it. */
+    return call->connected
+           || (call->request->tunnel == NULL && call->status != 0
+               && !is_of_gateway(call));
+}
+
 /* How far it came, from the times at which libcurl left each step. */
 static step_t find_step(const lbs_check_call_t *call)
 {
-    if (!lbs_check_call_is_connected(call)) {
+    if (!has_peer(call)) {
         return is_past(call, CURLINFO_NAMELOOKUP_TIME_T) ? STEP_CONNECT
                                                          : STEP_RESOLVE;
+    }
+    if (call->request->tunnel != NULL && !call->connected) {
+        return STEP_CONNECT;
     }
     return strncmp(call->request->url, "https:", strlen("https:")) == 0
                    && !is_past(call, CURLINFO_APPCONNECT_TIME_T)
@@ -284,10 +343,28 @@ static void say_connect(const lbs_check_call_t *call, char *text)
 
     (void)curl_easy_getinfo(call->curl, CURLINFO_OS_ERRNO, &error);
     lbs_check_say_error(
-        "connect",
+        call->request->remote ? "connect to ProxyRemote" : "connect",
         error != 0 ? apr_strerror((apr_status_t)error, buffer, sizeof(buffer))
                    : library_says(call),
         text);
+}
+
+/* @return 1: the proxy has refused to connect to the member; it is said */
+static int say_tunnel(const lbs_check_call_t *call, char *text)
+{
+    char words[LBS_SHARED_TEXT_LEN];
+    long status = 0;
+
+    if (call->request->tunnel == NULL || call->connected
+        || curl_easy_getinfo(call->curl, CURLINFO_HTTP_CONNECTCODE, &status)
+               != CURLE_OK
+        || status == 0 || status / 100 == 2) {
+        return 0;
+    }
+    apr_snprintf(words, sizeof(words), "ProxyRemote's proxy says %d",
+                 (int)status);
+    lbs_check_say_error("connect", words, text);
+    return 1;
 }
 
 static void say_timeout(const lbs_check_call_t *call, char *text)
@@ -304,6 +381,9 @@ static void say_failure(const lbs_check_call_t *call, char *text)
     const char *words = NULL;
     char unknown[LBS_SHARED_TEXT_LEN];
 
+    if (say_tunnel(call, text)) {
+        return;
+    }
     switch (call->code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         apr_snprintf(unknown, sizeof(unknown), "unknown host %s",
@@ -431,5 +511,6 @@ void lbs_check_call_end(CURLM *multi, lbs_check_call_t *call)
     curl_easy_cleanup(call->curl);
     curl_slist_free_all(call->headers);
     curl_slist_free_all(call->connect_to);
+    curl_slist_free_all(call->proxy_headers);
     free(call);
 }

@@ -6,6 +6,8 @@
 #include <apr_strings.h>
 #include <http_core.h>
 
+#include "src/httpd/proxy/lbs_remote.h"
+
 #define HTTPS_PORT 443
 #define HTTP_PORT 80
 
@@ -142,19 +144,6 @@ static int asks_for_site(const lbs_check_tls_t *tls)
     return tls->keep_host > 0;
 }
 
-lbs_probe_kind_t lbs_check_request_probe(const lbs_pool_t *pool,
-                                         const lbs_member_t *m)
-{
-    lbs_check_request_kind_t kind;
-
-    if (lbs_worker_has_remote(pool->server)) {
-        return LBS_PROBE_NEVER;
-    }
-    (void)find_scheme(lbs_worker_place(m->worker).scheme, &kind);
-    return kind == LBS_CHECK_REQUEST_CONNECT ? LBS_PROBE_CONNECT
-                                             : LBS_PROBE_HTTP;
-}
-
 /* The path of a member's URL, as a directory: "/", "/shop/". */
 static const char *root_of(apr_pool_t *memory, const lbs_member_t *m)
 {
@@ -169,14 +158,98 @@ static const char *root_of(apr_pool_t *memory, const lbs_member_t *m)
                : apr_pstrcat(memory, path, "/", NULL);
 }
 
+static const char *path_of(apr_pool_t *memory, const lbs_pool_t *pool,
+                           const lbs_member_t *m)
+{
+    const char *path = pool->set.check->path;
+
+    return path != NULL ? path : root_of(memory, m);
+}
+
+/* The scheme, host and port of a member's URL. */
+static const char *origin_of(apr_pool_t *memory, const lbs_member_t *m)
+{
+    const char *host = strstr(m->name, "://");
+    const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+
+    return path == NULL
+               ? m->name
+               : apr_pstrmemdup(memory, m->name, (apr_size_t)(path - m->name));
+}
+
+/* Another proxy ----------------------------------------------------------- */
+
+/* What mod_proxy would put between for a visitor who asks as we do. A socket
+ * in the file system is reached by nobody else. */
+static lbs_remote_t remote_of(apr_pool_t *memory, const lbs_pool_t *pool,
+                              const lbs_member_t *m, const site_t *site)
+{
+    if (lbs_worker_place(m->worker).path != NULL) {
+        return (lbs_remote_t){.host = NULL};
+    }
+    return lbs_remote_find_for(memory, pool->server, site->bare,
+                               apr_pstrcat(memory, origin_of(memory, m),
+                                           path_of(memory, pool, m), NULL));
+}
+
+int lbs_check_request_reaches(apr_pool_t *memory, const lbs_pool_t *pool,
+                              const lbs_member_t *m,
+                              const lbs_check_tls_t *tls)
+{
+    site_t site = site_of(memory, pool, tls);
+
+    return remote_of(memory, pool, m, &site).host == NULL;
+}
+
+lbs_probe_kind_t lbs_check_request_probe(apr_pool_t *memory,
+                                         const lbs_pool_t *pool,
+                                         const lbs_member_t *m,
+                                         const lbs_check_tls_t *tls)
+{
+    lbs_check_request_kind_t kind;
+    int secure = find_scheme(lbs_worker_place(m->worker).scheme, &kind);
+
+    if (kind == LBS_CHECK_REQUEST_HTTP
+        || (kind == LBS_CHECK_REQUEST_H2 && secure)) {
+        return LBS_PROBE_HTTP;
+    }
+    if (!lbs_check_request_reaches(memory, pool, m, tls)) {
+        return LBS_PROBE_NEVER;
+    }
+    return kind == LBS_CHECK_REQUEST_CONNECT ? LBS_PROBE_CONNECT
+                                             : LBS_PROBE_HTTP;
+}
+
+/* As mod_proxy does it: HTTP/1.1 without TLS says the whole URL to the proxy,
+ * with TLS the proxy is asked for a tunnel, and all else is spoken to the
+ * proxy as if it was the member. */
+static void describe_remote(apr_pool_t *memory, const lbs_member_t *m,
+                            const lbs_remote_t *remote, int secure,
+                            lbs_check_request_t *request)
+{
+    const char *host = bracketed(memory, remote->host);
+
+    request->remote = 1;
+    request->creds = remote->creds;
+    if (secure) {
+        request->tunnel =
+            apr_psprintf(memory, "http://%s:%u", host, remote->port);
+        return;
+    }
+    request->connect_to = apr_psprintf(memory, "::%s:%u", host, remote->port);
+    if (request->kind == LBS_CHECK_REQUEST_HTTP) {
+        request->target =
+            apr_pstrcat(memory, origin_of(memory, m), request->path, NULL);
+    }
+}
+
 /* What is said, where something is said at all. */
 static void describe_line(apr_pool_t *memory, const lbs_pool_t *pool,
                           const lbs_member_t *m, lbs_check_request_why_t why,
                           lbs_check_request_t *request)
 {
-    const char *path = pool->set.check->path;
-
-    request->path = path != NULL ? path : root_of(memory, m);
+    request->path = path_of(memory, pool, m);
+    request->target = request->path;
     if (why == LBS_CHECK_REQUEST_REACH) {
         request->kind = LBS_CHECK_REQUEST_CONNECT;
     }
@@ -190,6 +263,7 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
 {
     lbs_worker_place_t place = lbs_worker_place(m->worker);
     site_t site = site_of(memory, pool, tls);
+    lbs_remote_t remote = remote_of(memory, pool, m, &site);
     const char *host = bracketed(memory, place.host);
     int secure;
 
@@ -210,6 +284,9 @@ void lbs_check_request_describe(apr_pool_t *memory, const lbs_pool_t *pool,
     else {
         request->connect_to =
             apr_psprintf(memory, "::%s:%u", host, place.port);
+    }
+    if (remote.host != NULL) {
+        describe_remote(memory, m, &remote, secure, request);
     }
     request->headers[0] = apr_pstrcat(memory, "Host: ", site.name, NULL);
     request->proto = site.proto;

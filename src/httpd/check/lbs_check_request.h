@@ -40,9 +40,15 @@ typedef struct lbs_check_request_t {
     const char *method;
     const char *url;        /* scheme and name asked for, no path */
     const char *connect_to; /* "::host:port", for libcurl; NULL: socket */
+    const char *tunnel;     /* "http://host:port" of a proxy that is asked to
+                               CONNECT there; NULL: none is */
+    const char *creds;      /* for ProxyRemote's proxy; NULL: none */
+    int remote; /* it goes to ProxyRemote's proxy: being connected is not to
+                   be connected to the member */
     const char *socket;     /* path of a unix socket; NULL: connect_to */
     const char *host;       /* of the member, for texts */
-    const char *path;       /* as it stands in the request line */
+    const char *path;       /* of the member */
+    const char *target;     /* as it stands in the request line */
     const char *headers[5]; /* NULL behind the last one */
     const char *proto;      /* as in the headers */
     const char *port;
@@ -50,9 +56,18 @@ typedef struct lbs_check_request_t {
     const lbs_check_tls_t *tls;
 } lbs_check_request_t;
 
-/** The kind of probe that a member can answer, see lbs_probe.h. */
-lbs_probe_kind_t lbs_check_request_probe(const lbs_pool_t *pool,
-                                         const lbs_member_t *m);
+/** The kind of probe that a member can answer, see lbs_probe.h.
+ * @param memory  for what is forgotten at once */
+lbs_probe_kind_t lbs_check_request_probe(apr_pool_t *memory,
+                                         const lbs_pool_t *pool,
+                                         const lbs_member_t *m,
+                                         const lbs_check_tls_t *tls);
+
+/** @return 1 when a connection tells whether the member is there: there is no
+ * other proxy between */
+int lbs_check_request_reaches(apr_pool_t *memory, const lbs_pool_t *pool,
+                              const lbs_member_t *m,
+                              const lbs_check_tls_t *tls);
 
 /**
  * Describe a member's check and probe. Cost: some allocations.

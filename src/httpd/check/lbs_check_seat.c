@@ -51,8 +51,9 @@ static void init_errand(lbs_check_errand_t *errand, lbs_check_seat_t *seat,
     errand->kind = kind;
 }
 
-void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
-                         const lbs_member_t *m, const lbs_check_conf_t *conf,
+void lbs_check_seat_init(lbs_check_seat_t *seat, apr_pool_t *memory,
+                         const lbs_pool_t *pool, const lbs_member_t *m,
+                         const lbs_check_conf_t *conf,
                          const lbs_check_tls_t *tls)
 {
     int i;
@@ -62,7 +63,8 @@ void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
     seat->member = m;
     seat->conf = conf;
     seat->tls = tls;
-    seat->kind = lbs_check_request_probe(pool, m);
+    seat->kind = lbs_check_request_probe(memory, pool, m, tls);
+    seat->reaches = lbs_check_request_reaches(memory, pool, m, tls);
     init_errand(&seat->reach, seat, LBS_CHECK_ERRAND_REACH);
     init_errand(&seat->probe, seat, LBS_CHECK_ERRAND_PROBE);
     for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
@@ -385,7 +387,7 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
     if (seat->probe.call != NULL) {
         return inquire(seat, memory, multi, now);
     }
-    if (lbs_member_record_in_doubt(m->record, m->gauge)) {
+    if (seat->reaches && lbs_member_record_in_doubt(m->record, m->gauge)) {
         hurry(seat, now);
         if (begin_reach(seat, memory, multi, now)) {
             return 1;
@@ -514,24 +516,24 @@ void lbs_check_seat_give_up(lbs_check_seat_t *seat, CURLM *multi)
 }
 
 /* Is it down by a result that no check will renew? */
-static int is_left_down(const lbs_pool_t *pool, const lbs_member_t *m,
+static int is_left_down(const lbs_check_seat_t *seat,
                         const lbs_check_view_t *last)
 {
-    return lbs_check_request_probe(pool, m) == LBS_PROBE_NEVER
-           || (last->connected && !last->in_doubt);
+    return !seat->reaches || (last->connected && !last->in_doubt);
 }
 
-void lbs_check_seat_release(const lbs_pool_t *pool, const lbs_member_t *m)
+void lbs_check_seat_release(const lbs_check_seat_t *seat)
 {
+    const lbs_member_t *m = seat->member;
     lbs_check_view_t last;
     int down = (lbs_atomic_load32_relaxed(&m->gauge->flags) & LBS_F_DOWN) != 0;
 
     lbs_check_view(&m->record->check, &last);
     if ((!down && (!last.known || last.in_doubt))
-        || (down && !is_left_down(pool, m, &last))) {
+        || (down && !is_left_down(seat, &last))) {
         return;
     }
     if (lbs_check_forget(&m->record->check, m->gauge)) {
-        lbs_health_checked(pool, m, LBS_CHECK_UP, "no longer checked");
+        lbs_health_checked(seat->pool, m, LBS_CHECK_UP, "no longer checked");
     }
 }

@@ -52,6 +52,7 @@ struct lbs_check_seat_t {
     const lbs_check_conf_t *conf; /* NULL: the pool has no checks */
     const lbs_check_tls_t *tls;
     lbs_probe_kind_t kind;
+    int reaches; /* a connection is one to the member */
     lbs_check_errand_t reach;
     lbs_check_errand_t probe;
     lbs_check_errand_t more[LBS_CHECK_SEAT_MORE];
@@ -62,9 +63,11 @@ struct lbs_check_seat_t {
 /** @return 1 when the pool has LBStickyCheck */
 int lbs_check_seat_is_checked(const lbs_pool_t *pool);
 
-/** Make the seat of a member; in post_config. */
-void lbs_check_seat_init(lbs_check_seat_t *seat, const lbs_pool_t *pool,
-                         const lbs_member_t *m, const lbs_check_conf_t *conf,
+/** Make the seat of a member; in post_config.
+ * @param memory  for what is forgotten at once */
+void lbs_check_seat_init(lbs_check_seat_t *seat, apr_pool_t *memory,
+                         const lbs_pool_t *pool, const lbs_member_t *m,
+                         const lbs_check_conf_t *conf,
                          const lbs_check_tls_t *tls);
 
 /** Forget the state of an earlier thread: before the first errand. */
@@ -90,6 +93,6 @@ void lbs_check_seat_give_up(lbs_check_seat_t *seat, CURLM *multi);
 
 /** A member that is no longer checked is up, unless its last check did not
  * get a connection: then it is in doubt. Also in the process that ticks. */
-void lbs_check_seat_release(const lbs_pool_t *pool, const lbs_member_t *m);
+void lbs_check_seat_release(const lbs_check_seat_t *seat);
 
 #endif

@@ -90,7 +90,7 @@ static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
     for (i = 0; i < pool->count; i++) {
         lbs_check_seat_t *seat = apr_palloc(pconf, sizeof(*seat));
 
-        lbs_check_seat_init(seat, pool, &pool->member[i], conf, tls);
+        lbs_check_seat_init(seat, pconf, pool, &pool->member[i], conf, tls);
         join_ring(seat, i);
         APR_ARRAY_PUSH(plan.seats, lbs_check_seat_t *) = seat;
     }
@@ -100,13 +100,12 @@ void lbs_checker_second(void)
 {
     int i;
 
-    for (i = 0; i < plan.pools->nelts; i++) {
-        const lbs_pool_t *pool =
-            APR_ARRAY_IDX(plan.pools, i, const lbs_pool_t *);
-        apr_size_t m;
+    for (i = 0; i < plan.seats->nelts; i++) {
+        const lbs_check_seat_t *seat =
+            APR_ARRAY_IDX(plan.seats, i, const lbs_check_seat_t *);
 
-        for (m = 0; m < pool->count && !lbs_check_seat_is_checked(pool); m++) {
-            lbs_check_seat_release(pool, &pool->member[m]);
+        if (!lbs_check_seat_is_checked(seat->pool)) {
+            lbs_check_seat_release(seat);
         }
     }
 }

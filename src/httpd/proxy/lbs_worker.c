@@ -104,7 +104,7 @@ const char *lbs_worker_import(apr_pool_t *pconf,
 }
 
 /* Also where no pool is governed and nothing was imported. */
-static proxy_server_conf *conf_of(const server_rec *s)
+proxy_server_conf *lbs_worker_conf(const server_rec *s)
 {
     if (mod_proxy.proxy == NULL) {
         mod_proxy.proxy = ap_find_linked_module("mod_proxy.c");
@@ -114,16 +114,9 @@ static proxy_server_conf *conf_of(const server_rec *s)
                : ap_get_module_config(s->module_config, mod_proxy.proxy);
 }
 
-int lbs_worker_has_remote(const server_rec *s)
-{
-    const proxy_server_conf *conf = conf_of(s);
-
-    return conf != NULL && conf->proxies != NULL && conf->proxies->nelts > 0;
-}
-
 int lbs_worker_pools(const server_rec *s, proxy_balancer **first)
 {
-    proxy_server_conf *conf = conf_of(s);
+    proxy_server_conf *conf = lbs_worker_conf(s);
 
     if (conf == NULL || conf->balancers == NULL) {
         return 0;

@@ -33,9 +33,8 @@ typedef struct lbs_worker_hooks_t {
 const char *lbs_worker_import(apr_pool_t *pconf,
                               const lbs_worker_hooks_t *hooks);
 
-/** @return 1 when ProxyRemote may send this server's requests to its members
- * through another proxy: this machine itself need not reach them */
-int lbs_worker_has_remote(const server_rec *s);
+/** mod_proxy's configuration of a server; NULL without mod_proxy. */
+proxy_server_conf *lbs_worker_conf(const server_rec *s);
 
 /** Balancers of a server, its own first and then those it inherits. */
 int lbs_worker_pools(const server_rec *s, proxy_balancer **first);

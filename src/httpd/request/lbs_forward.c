@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "src/httpd/proxy/lbs_remote.h"
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_attempt.h"
 #include "src/httpd/request/lbs_headers.h"
@@ -53,6 +54,22 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     req->attempt.discarding = 0;
 }
 
+/* mod_proxy has found the proxy before the first member, and has said what
+ * that one wants to know of us. */
+static void take_remote(request_rec *r, lbs_route_t *route, const char *url)
+{
+    lbs_remote_t remote = lbs_remote_find(r, url);
+
+    route->proxyhost = remote.host;
+    route->proxyport = remote.port;
+    if (remote.creds != NULL) {
+        apr_table_setn(r->notes, "proxy-basic-creds", remote.creds);
+    }
+    else {
+        apr_table_unset(r->notes, "proxy-basic-creds");
+    }
+}
+
 static int aim(request_rec *r, const lbs_request_t *req, char **url)
 {
     const lbs_member_t *m = &req->pool->member[req->choice.member];
@@ -61,7 +78,7 @@ static int aim(request_rec *r, const lbs_request_t *req, char **url)
 }
 
 /* Aim the next attempt. @return 1: go on; 0: *status is the answer */
-static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
+static int go_on(request_rec *r, lbs_request_t *req, lbs_route_t *route,
                  lbs_cause_t cause, char **url, int *status)
 {
     int other;
@@ -92,11 +109,15 @@ static int go_on(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
     forget_answer(r, req, route);
     lbs_headers_again(r, req, route->saved);
     *status = aim(r, req, url);
-    return *status == OK;
+    if (*status != OK) {
+        return 0;
+    }
+    take_remote(r, route, *url);
+    return 1;
 }
 
-static int send_along(request_rec *r, lbs_request_t *req,
-                      const lbs_route_t *route, char *url)
+static int send_along(request_rec *r, lbs_request_t *req, lbs_route_t *route,
+                      char *url)
 {
     lbs_cause_t cause;
     int status;
