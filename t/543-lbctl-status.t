@@ -203,5 +203,18 @@ subtest 'waiting' => sub {
     $ctl->run('enable', 'app', $route);
 };
 
+subtest 'waiting for long' => sub {
+    # Looks twice a second for 150 seconds of a clock of its own.
+    my $file = $h->write('wait.pl', <<'PERL');
+our $now = 1000;
+BEGIN { *CORE::GLOBAL::time = sub () { $now } }
+use LBCtl::Change qw(show_progress);
+for (1 .. 300) { show_progress("look $_"); $now += 0.5 }
+show_progress('ready', 1);
+PERL
+    my $said = qx($^X -Ishare/lbctl $file 2>&1);
+    is $said, "look 1\nlook 121\nlook 241\nready\n", 'a line a minute between the first and the last';
+};
+
 $h->announce(qr/lbsticky|proxy/);
 done_testing;
