@@ -7,6 +7,7 @@
  * and a check that fit, because no fuzzer guesses those. */
 #include <sys/mman.h>
 
+#include "src/preview/lbs_outline.h"
 #include "src/state/lbs_admin.h"
 #include "src/state/lbs_bytes_int.h"
 #include "src/state/lbs_restore.h"
@@ -163,6 +164,18 @@ static void give_back(lbs_restore_t *restore, apr_pool_t *pool)
     munmap(block, bytes);
 }
 
+/* What is read as an outline is written as one that is read. */
+static void read_outline(const unsigned char *bytes, apr_size_t len,
+                         apr_pool_t *pool)
+{
+    const lbs_outline_t *outline = lbs_outline_decode(bytes, len, pool);
+
+    if (outline != NULL) {
+        bytes = lbs_outline_encode(outline, &len, pool);
+        must(lbs_outline_decode(bytes, len, pool) != NULL);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const apr_uint64_t random_secret = 0;
@@ -181,7 +194,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (lbs_restore_open(&restore, bytes, size, &now, &random_secret, 1, pool)
         == NULL) {
+        apr_size_t len;
+        const unsigned char *outline = lbs_restore_outline(restore, &len);
+
+        read_outline(outline, len, pool);
         give_back(restore, pool);
+    }
+    if ((data[0] & 2) != 0) {
+        read_outline(bytes, size, pool);
     }
     free(bytes);
     apr_pool_clear(pool); /* the last one has nobody to do it */

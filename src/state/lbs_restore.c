@@ -71,6 +71,9 @@ static const char *check_secret(const unsigned char *bytes,
     apr_uint64_t saved = lbs_bytes_get64(bytes + 40);
     int i;
 
+    if (fingerprints == NULL) {
+        return NULL;
+    }
     for (i = 0; i < count; i++) {
         if (fingerprints[i] == saved) {
             return NULL;
@@ -284,6 +287,7 @@ static int check_sections(lbs_restore_t *restore, apr_size_t image)
             return 0;
         }
     }
+    (void)lbs_restore_option(&r, LBS_SNAPSHOT_OUTLINE, &restore->outline);
     return check_tables(restore, &r);
 }
 
@@ -334,6 +338,19 @@ const char *lbs_restore_open(lbs_restore_t **restore,
         *restore = view;
     }
     return why;
+}
+
+int lbs_restore_secret(const lbs_restore_t *restore,
+                       const apr_uint64_t *fingerprints, int count)
+{
+    return check_secret(restore->head, fingerprints, count) == NULL;
+}
+
+const unsigned char *lbs_restore_outline(const lbs_restore_t *restore,
+                                         apr_size_t *len)
+{
+    *len = restore->outline.left;
+    return restore->outline.at;
 }
 
 void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info)

@@ -75,7 +75,7 @@ const char *lbs_restore_head(const unsigned char *bytes, apr_size_t have,
  * @param bytes         len of them; must outlive the view
  * @param now           both clocks: the file's age counts from here
  * @param fingerprints  of the secrets that are known, 0 for `random`; a file
- *                      of any other secret is refused
+ *                      of any other secret is refused; NULL: of none
  * @return NULL, or why the file is refused, as a sentence without a dot
  */
 const char *lbs_restore_open(lbs_restore_t **restore,
@@ -83,6 +83,17 @@ const char *lbs_restore_open(lbs_restore_t **restore,
                              const lbs_clock_t *now,
                              const apr_uint64_t *fingerprints, int count,
                              apr_pool_t *pool);
+
+/** @return 1 when the file would not be refused for its secret; parameters as
+ *          for lbs_restore_open() */
+int lbs_restore_secret(const lbs_restore_t *restore,
+                       const apr_uint64_t *fingerprints, int count);
+
+/** The outline of the configuration that wrote the image, as it was given to
+ * lbs_snapshot_encode(). @param len  out: 0: the file has none
+ * @return its bytes, in those of the file */
+const unsigned char *lbs_restore_outline(const lbs_restore_t *restore,
+                                         apr_size_t *len);
 
 /** The file's head. */
 void lbs_restore_info(const lbs_restore_t *restore, lbs_restore_info_t *info);

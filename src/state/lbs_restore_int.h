@@ -46,6 +46,7 @@ struct lbs_restore_t {
     lbs_saved_table_t tables[LBS_SNAPSHOT_TABLES];
     lbs_reader_t changes;   /* those that are whole */
     lbs_reader_t forgotten; /* the newest */
+    lbs_reader_t outline;   /* of the image's configuration */
     apr_size_t member_len;  /* of a record */
     lbs_saved_place_t member[LBS_REGISTRY_MEMBERS];
     lbs_image_origin_t origin; /* filled by lbs_restore_registry() */

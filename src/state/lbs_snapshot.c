@@ -33,7 +33,8 @@ apr_size_t lbs_snapshot_room(const lbs_snapshot_t *from)
                       + 3 * (LBS_SNAPSHOT_SECTION_HEAD + 4)
                       + 4 * LBS_RECORD_DIMS + LBS_REGISTRY_POOLS * RECORD_MOST
                       + LBS_REGISTRY_MEMBERS * RECORD_MOST
-                      + LBS_SNAPSHOT_FORGOTTEN_MOST + LBS_SNAPSHOT_CHECK_LEN;
+                      + LBS_SNAPSHOT_FORGOTTEN_MOST + LBS_SNAPSHOT_SECTION_HEAD
+                      + from->outline_len + LBS_SNAPSHOT_CHECK_LEN;
     int i;
 
     for (i = 0; i < from->count; i++) {
@@ -200,6 +201,22 @@ void lbs_snapshot_put_forgotten(lbs_writer_t *w,
     lbs_snapshot_end_section(w, start, 1);
 }
 
+static void put_outline(lbs_writer_t *w, const lbs_snapshot_t *from)
+{
+    apr_size_t start;
+    unsigned char *to;
+
+    if (from->outline_len == 0) {
+        return;
+    }
+    start = lbs_snapshot_begin_section(w, LBS_SNAPSHOT_OUTLINE);
+    to = lbs_writer_take(w, from->outline_len);
+    if (to != NULL) {
+        memcpy(to, from->outline, from->outline_len);
+    }
+    lbs_snapshot_end_section(w, start, 1);
+}
+
 static void put_chunk(lbs_writer_t *w, const apr_uint64_t *words,
                       apr_uint64_t count)
 {
@@ -323,6 +340,7 @@ apr_status_t lbs_snapshot_encode(const lbs_snapshot_t *from,
     lbs_snapshot_put_pools(&w, from->reg, NULL);
     lbs_snapshot_put_members(&w, from->reg, now, NULL);
     lbs_snapshot_put_forgotten(&w, from->forgotten);
+    put_outline(&w, from);
     for (i = 0; i < from->count; i++) {
         if (!put_table(&w, from->tables[i], from->give_up)) {
             return APR_EINTR;

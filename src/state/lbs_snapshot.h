@@ -31,6 +31,9 @@ typedef struct lbs_snapshot_t {
     /* Says of which secret it is: lbs_snapshot_fingerprint(), 0: `random`,
      * the one in the registry. */
     apr_uint64_t fingerprint;
+    /* Of the configuration, see lbs_outline.h; 0 bytes: nothing is said. */
+    const unsigned char *outline;
+    apr_size_t outline_len;
     int open;                      /* changes will be written behind it */
     const lbs_atomic32_t *give_up; /* not 0: stop soon; NULL: never */
 } lbs_snapshot_t;

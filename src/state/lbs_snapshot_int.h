@@ -21,6 +21,7 @@
  *       "forg"    only where an administrator had something forgotten:
  *                 count 4, then so many members: slot 4, until 4 Unix seconds
  *                 count 4, then so many sessions, 8 bytes each, oldest first
+ *       "conf"    only where there is one: the outline of the configuration
  *       "word"    one per table of the chain, the newest first:
  *                 sessions 4, words 8, then for every 64 words 8 bytes that
  *                 say which of them are not zero, and those, 8 bytes each
@@ -73,6 +74,7 @@ static const lbs_hash_key_t lbs_snapshot_key = {"lbs state file."};
 #define LBS_SNAPSHOT_POOLS 0x6c6f6f70u     /* "pool" */
 #define LBS_SNAPSHOT_MEMBERS 0x626d656du   /* "memb" */
 #define LBS_SNAPSHOT_FORGOTTEN 0x67726f66u /* "forg" */
+#define LBS_SNAPSHOT_OUTLINE 0x666e6f63u   /* "conf" */
 #define LBS_SNAPSHOT_WORDS 0x64726f77u     /* "word" */
 
 #define LBS_SNAPSHOT_MORE 0x65726f6du    /* "more" */

@@ -38,9 +38,8 @@ static int is_idle(const lbs_pool_t *pool, const lbs_key_t *key,
            && pool->set.timeout->idle - (key->expires - now) > drain.idle;
 }
 
-/* Why a session cannot stay with its member; LBS_REASON_NONE: it can. */
-static lbs_reason_t why_not(const lbs_pool_t *pool, const lbs_key_t *key,
-                            int member, apr_time_t now)
+lbs_reason_t lbs_place_why_not(const lbs_pool_t *pool, const lbs_key_t *key,
+                               int member, apr_time_t now)
 {
     apr_uint32_t flags;
 
@@ -102,7 +101,7 @@ static void ask_other(const lbs_pool_t *pool, const lbs_key_t *key,
                     : lbs_pools_member_at(pool, (apr_uint32_t)key->other);
 
     if (other != LBS_NO_MEMBER
-        && why_not(pool, key, other, now) == LBS_REASON_NONE) {
+        && lbs_place_why_not(pool, key, other, now) == LBS_REASON_NONE) {
         place->home = other;
         place->member = other;
         place->why = LBS_REASON_NONE;
@@ -115,7 +114,7 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
     int home = key->slot < 0
                    ? LBS_NO_MEMBER
                    : lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
-    lbs_reason_t why = why_not(pool, key, home, now);
+    lbs_reason_t why = lbs_place_why_not(pool, key, home, now);
     apr_time_t idle = 0;
     int away = find_away(pool, key, now, &idle);
 

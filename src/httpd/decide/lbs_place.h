@@ -28,6 +28,17 @@ typedef struct lbs_place_t {
 void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
                     apr_time_t now, lbs_place_t *place);
 
+/**
+ * Why a session cannot stay with a member. Whether the member is full is not
+ * asked.
+ *
+ * @param key     as above; known, expires and the member's slot are looked at
+ * @param member  index; LBS_NO_MEMBER: it is no longer configured
+ * @return LBS_REASON_NONE: it can
+ */
+lbs_reason_t lbs_place_why_not(const lbs_pool_t *pool, const lbs_key_t *key,
+                               int member, apr_time_t now);
+
 /* For this long, all requests of a session that lost its member go to the
  * same new member. */
 #define LBS_PLACE_MOVING apr_time_from_sec(10)

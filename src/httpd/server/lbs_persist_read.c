@@ -155,8 +155,9 @@ static apr_status_t make_room(const lbs_restore_info_t *info)
     return rv == APR_SUCCESS ? lbs_runtime_open_tables() : rv;
 }
 
-static apr_status_t restore(lbs_restore_t *from, server_rec *s,
-                            lbs_persist_outcome_t *outcome, apr_pool_t *ptemp)
+apr_status_t lbs_persist_restore(server_rec *s, lbs_restore_t *from,
+                                 lbs_persist_outcome_t *outcome,
+                                 apr_pool_t *ptemp)
 {
     lbs_runtime_t *rt = lbs_runtime();
     lbs_image_report_t sessions = {0};
@@ -213,7 +214,7 @@ static apr_status_t take(found_t *found, server_rec *s,
     if (found->refusal != NULL) {
         return APR_SUCCESS;
     }
-    outcome->rv = restore(from, s, outcome, ptemp);
+    outcome->rv = lbs_persist_restore(s, from, outcome, ptemp);
     if (outcome->rv == APR_SUCCESS) {
         return APR_SUCCESS;
     }
@@ -244,4 +245,32 @@ apr_status_t lbs_persist_read(server_rec *main_server,
         refuse(path, &found, outcome, ptemp);
     }
     return started;
+}
+
+/* A look ------------------------------------------------------------------ */
+
+int lbs_persist_look(server_rec *main_server, lbs_restore_t **restore,
+                     lbs_persist_outcome_t *outcome, apr_pool_t *ptemp)
+{
+    const char *path = lbs_config_of(main_server)->main->persist;
+    lbs_clock_t now = lbs_clock_both();
+    found_t found = {NULL, 0, NULL};
+
+    memset(outcome, 0, sizeof(*outcome));
+    outcome->rv = read_file(path, &found, ptemp);
+    if (outcome->rv == APR_SUCCESS && found.refusal == NULL) {
+        found.refusal = lbs_restore_open(restore, found.bytes, found.len, &now,
+                                         NULL, 0, ptemp);
+    }
+    outcome->refusal = found.refusal;
+    return outcome->rv == APR_SUCCESS && found.refusal == NULL;
+}
+
+int lbs_persist_takes(server_rec *main_server, const lbs_restore_t *restore)
+{
+    apr_uint64_t fingerprints[LBS_SECRET_MAX];
+    int count;
+
+    fingerprint_all(lbs_config_of(main_server)->main, fingerprints, &count);
+    return lbs_restore_secret(restore, fingerprints, count);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/httpd/server/lbs_persist_fd.h"
+#include "src/httpd/server/lbs_persist_outline.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_journal.h"
@@ -91,6 +92,8 @@ apr_status_t lbs_persist_file_create(lbs_persist_file_t **file,
         made->from.fingerprint =
             lbs_snapshot_fingerprint(&conf->secret->keys[0].master);
     }
+    made->from.outline = lbs_outline_encode(lbs_persist_outline(pool),
+                                            &made->from.outline_len, pool);
     lbs_journal_create(&made->journal, pool);
     made->saved_at = lbs_runtime()->notes.saved_at;
     made->fd = -1;
@@ -110,7 +113,9 @@ apr_uint64_t lbs_persist_file_name(const lbs_persist_file_t *file)
 {
     static const lbs_hash_key_t key = {"lbs state path"};
 
-    return lbs_hash_bytes(&key, file->path, strlen(file->path)) | 1;
+    return lbs_hash_two(&key, file->path, strlen(file->path) + 1,
+                        file->from.outline, file->from.outline_len)
+           | 1;
 }
 
 /* Step one --------------------------------------------------------------- */

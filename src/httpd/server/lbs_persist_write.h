@@ -33,7 +33,8 @@ apr_status_t lbs_persist_file_create(lbs_persist_file_t **file,
                                      const lbs_main_conf_t *conf,
                                      apr_pool_t *pool);
 
-/** @return a hash of its path, not 0 */
+/** @return a hash of its path and of the configuration's outline in it, not
+ *          0 */
 apr_uint64_t lbs_persist_file_name(const lbs_persist_file_t *file);
 
 /** @return 1 when what has changed can be written behind what is there */

@@ -11,6 +11,7 @@
 #include "src/httpd/proxy/lbs_lent.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/server/lbs_persist.h"
+#include "src/httpd/server/lbs_preview.h"
 #include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/pool/lbs_pools_build.h"
@@ -77,6 +78,7 @@ void lbs_start_test_config(apr_pool_t *pconf, server_rec *main_server)
         lbs_dump_config(pconf, main_server);
     }
     lbs_advice_print(pconf, main_server);
+    lbs_preview_print(pconf, main_server);
 }
 
 int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,

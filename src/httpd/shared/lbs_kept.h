@@ -30,7 +30,8 @@ typedef struct lbs_kept_t {
     apr_uint64_t owner;  /* layout of the blocks in use; 0: none yet */
     lbs_atomic32_t disk; /* 1: a thread is writing the state file */
     lbs_atomic64_t left; /* hash of the path of the file that the last
-                            configuration left complete; 0: none */
+                            configuration left complete, and of its outline;
+                            0: none */
     lbs_kept_thread_t threads[LBS_KEPT_THREADS];
     int started; /* a configuration has been served: the next is a reload */
 } lbs_kept_t;

@@ -68,6 +68,41 @@ static void only_what_is_there_is_written(void)
        (int)empty);
 }
 
+/* With it, without it, and in a file that changes follow. */
+static void the_outline_comes_back(void)
+{
+    static const unsigned char outline[] = "Vwww\0Napp";
+    static const apr_uint64_t other = 8;
+    static const apr_uint64_t its = 9;
+    lbs_registry_t *reg = new_registry();
+    lbs_snapshot_t from = {.reg = reg, .count = 0, .fingerprint = its};
+    lbs_clock_t now = moment(1000, 0);
+    lbs_restore_t *restore = NULL;
+    const unsigned char *found;
+    apr_size_t len, n, room;
+    unsigned char *bytes = save(&from, &now, &len);
+
+    ok(lbs_restore_open(&restore, bytes, len, &now, NULL, 0, memory) == NULL,
+       "a file of whatever secret is opened");
+    (void)lbs_restore_outline(restore, &n);
+    is_int(n, 0, "no outline");
+    ok(lbs_restore_secret(restore, &its, 1)
+           && !lbs_restore_secret(restore, &other, 1),
+       "whose it is can be asked");
+    from.outline = outline;
+    from.outline_len = sizeof(outline);
+    from.open = 1;
+    room = lbs_snapshot_room(&from);
+    bytes = save(&from, &now, &n);
+    is_int(n, len + 12 + sizeof(outline), "what the outline takes");
+    ok(n <= room, "it has room");
+    ok(lbs_restore_open(&restore, bytes, n, &now, NULL, 0, memory) == NULL,
+       "such a file is read");
+    found = lbs_restore_outline(restore, &n);
+    ok(n == sizeof(outline) && memcmp(found, outline, n) == 0,
+       "the outline is the same");
+}
+
 /* Others bind and forget while the file is written. What comes out is a sound
  * table with every session that nobody touched; one that was forgotten and
  * bound again meanwhile may be in the file twice, and is taken once. */
@@ -130,6 +165,7 @@ int main(void)
     fingerprints();
     needs_its_room();
     only_what_is_there_is_written();
+    the_outline_comes_back();
     written_while_others_work();
     apr_terminate();
     return done_testing();

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_persist_outline.c - see lbs_persist_outline.h. */
+#include "src/httpd/server/lbs_persist_outline.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/state/lbs_snapshot.h"
+
+/* Virtual hosts that share a pool may have sources of their own for it. */
+static void add_settings(lbs_outline_pool_t *to, apr_uint32_t slot)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    apr_pool_t *memory = to->sources->pool;
+    int i, k;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
+        const lbs_set_sticky_t *sticky = pool->set.sticky;
+
+        if (pool->slot != slot) {
+            continue;
+        }
+        for (k = 0; k < sticky->count; k++) {
+            lbs_outline_add_source(
+                to, apr_pstrdup(memory, sticky->source[k].spelling));
+        }
+        if (*to->cookie == '\0') {
+            to->cookie = apr_pstrmemdup(memory, pool->cookie_name.p,
+                                        pool->cookie_name.n);
+        }
+    }
+}
+
+static void add_members(lbs_outline_pool_t *to, apr_uint32_t pool_slot)
+{
+    const lbs_runtime_t *rt = lbs_runtime();
+    apr_pool_t *memory = to->members->pool;
+    lbs_registry_member_info_t info;
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+
+    while ((slot = lbs_registry_next_member(rt->registry, pool_slot, slot))
+           != LBS_REGISTRY_NONE) {
+        lbs_outline_member_t *m;
+
+        if (lbs_registry_member_info(rt->registry, slot, &info)
+            != APR_SUCCESS) {
+            continue;
+        }
+        m = apr_array_push(to->members);
+        *m = (lbs_outline_member_t){
+            .route = apr_pstrdup(memory, info.route),
+            .url = apr_pstrdup(memory, info.url),
+            .quantum_us =
+                lbs_atomic_load64_relaxed(&rt->slots->quantum_us[slot]),
+            .removed = info.removed,
+        };
+    }
+}
+
+lbs_outline_t *lbs_persist_outline(apr_pool_t *pool)
+{
+    const lbs_registry_t *registry = lbs_runtime()->registry;
+    lbs_outline_t *outline = lbs_outline_create(pool);
+    lbs_registry_pool_info_t info;
+    apr_uint32_t slot = LBS_REGISTRY_NONE;
+    apr_size_t i;
+
+    for (i = 0; i < lbs_runtime()->secret->count; i++) {
+        APR_ARRAY_PUSH(outline->secrets, apr_uint64_t) =
+            lbs_snapshot_fingerprint(&lbs_runtime()->secret->keys[i].master);
+    }
+    while ((slot = lbs_registry_next_pool(registry, slot))
+           != LBS_REGISTRY_NONE) {
+        lbs_outline_pool_t *to;
+
+        if (lbs_registry_pool_info(registry, slot, &info) != APR_SUCCESS) {
+            continue;
+        }
+        to = lbs_outline_add_pool(outline, apr_pstrdup(pool, info.vhost),
+                                  apr_pstrdup(pool, info.name));
+        to->removed = info.removed;
+        add_settings(to, slot);
+        add_members(to, slot);
+    }
+    return outline;
+}
