@@ -260,4 +260,26 @@ subtest 'forgotten stays forgotten' => sub {
     $h->no_unexpected_log;
 };
 
+subtest 'a virtual host that inherits the pool changes nothing of that' => sub {
+    my $h = LBS::Httpd->new(backends => \@web, conf => conf() . <<'CONF');
+<VirtualHost 127.0.0.1:@PORT2@>
+    ServerName beside
+</VirtualHost>
+CONF
+    $h->start;
+    admin($h, app => 'r1', 'weight', weight => '0.5');
+    admin($h, app => 'r2', 'drain', deadline => '1h');
+    $h->graceful;
+    $h->stop;
+    $h->start;
+    $h->graceful;
+    is member_state($h, 'app', 'r1')->{weight}, 0.5, 'the weight is what it was made';
+    is_deeply member_state($h, 'app', 'r1')->{override}, ['weight'], 'by an operator';
+    is member_state($h, 'app', 'r2')->{state}, 'drain', 'the drain goes on';
+    ok member_state($h, 'app', 'r2')->{drain}{deadline} > time,
+        'with its deadline';
+    is_deeply [events($h, 'override-dropped')], [], 'nothing was dropped';
+    $h->stop;
+};
+
 done_testing;
