@@ -5,6 +5,7 @@
 #include "src/affinity/lbs_keys.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_place.h"
+#include "src/httpd/decide/lbs_verified.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
@@ -316,8 +317,8 @@ static int look_at_token(look_t *look, lbs_slice_t value)
     lbs_reason_t why = LBS_REASON_NONE;
     lbs_token_t token;
     word_t word;
-    apr_status_t rv = lbs_token_verify(
-        &token, value.p, value.n, lbs_runtime()->secret, pool->token_pool);
+    apr_status_t rv = lbs_verified_token(look->ask->r->connection,
+                                         pool->token_pool, value, &token);
 
     if (rv != APR_SUCCESS) {
         if (rv == APR_EACCES || look->worst == LBS_REASON_NONE) {

@@ -100,7 +100,7 @@ static void count_line(lbs_backend_t *attempt, char first, char last,
     attempt->over_limit |= attempt->line + 2 > attempt->most;
 }
 
-/* A line in several buckets: rare, so kept out of the frequent call. */
+/* A line in several buckets, which would make the usual case longer. */
 static __attribute__((noinline)) void look_at_parts(lbs_backend_t *attempt,
                                                     apr_bucket_brigade *bb)
 {
