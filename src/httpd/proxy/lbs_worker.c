@@ -41,6 +41,8 @@ static struct {
                      const char *const *succ, int order);
     void (*hook_post)(proxy_HOOK_post_request_t *fn, const char *const *pre,
                       const char *const *succ, int order);
+    void (*hook_canon)(proxy_HOOK_canon_handler_t *fn, const char *const *pre,
+                       const char *const *succ, int order);
     void (*hook_scheme)(proxy_HOOK_scheme_handler_t *fn,
                         const char *const *pre, const char *const *succ,
                         int order);
@@ -62,6 +64,7 @@ static const struct {
     {"proxy_hook_pre_request", &mod_proxy.hook_pre, 1},
     {"proxy_hook_post_request", &mod_proxy.hook_post, 1},
     {"proxy_hook_scheme_handler", &mod_proxy.hook_scheme, 1},
+    {"proxy_hook_canon_handler", &mod_proxy.hook_canon, 1},
 };
 
 static apr_size_t count_vector(void)
@@ -73,6 +76,26 @@ static apr_size_t count_vector(void)
         last = m->module_index > last ? m->module_index : last;
     }
     return (apr_size_t)last + 1;
+}
+
+/* mod_proxy_balancer's canonicalising writes the name in lower case, refuses
+ * what is none, and leaves the path for the member's scheme. Most URLs have a
+ * name that it leaves as it is, and these stay. */
+static int canon(request_rec *r, char *url)
+{
+    static const char prefix[] = "balancer://";
+    const char *name = url + sizeof(prefix) - 1;
+
+    (void)r;
+    if (strncmp(url, prefix, sizeof(prefix) - 1) != 0 || *name < 'a'
+        || *name > 'z') {
+        return DECLINED;
+    }
+    while ((*name >= 'a' && *name <= 'z') || (*name >= '0' && *name <= '9')
+           || *name == '-' || *name == '.' || *name == '_') {
+        name++;
+    }
+    return *name == '/' ? OK : DECLINED;
 }
 
 const char *lbs_worker_import(apr_pool_t *pconf,
@@ -100,6 +123,9 @@ const char *lbs_worker_import(apr_pool_t *pconf,
     mod_proxy.hook_post(hooks->post_request, NULL, balancer, APR_HOOK_FIRST);
     mod_proxy.hook_scheme(hooks->scheme_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
+    if (mod_proxy.canon_url != NULL) {
+        mod_proxy.hook_canon(canon, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    }
     return NULL;
 }
 
