@@ -56,7 +56,8 @@ sub busy ($pool, @h) {
 
 sub ends_in_time ($what, $got) {
     is $got->{said}, 'new expired', "$what: it ends";
-    ok $got->{after} > 4.5 && $got->{after} < 7, sprintf '%s: after %.1f s', $what, $got->{after};
+    # A token has the second in which it was made, and no fraction.
+    ok $got->{after} > 4 && $got->{after} < 8, sprintf '%s: after %.1f s', $what, $got->{after};
     is "$got->{then}, $got->{members}", 'kept kept kept kept kept kept, 1', "$what: and another begins";
     return;
 }
@@ -110,7 +111,7 @@ subtest 'max= comes in force when sessions are there already' => sub {
 subtest 'whose requests pass two servers in turn' => sub {
     my $redis = LBS::Store->redis;
     my $port = $redis->port;
-    my @h = map { site(server => "LBStickyStore redis:127.0.0.1:$port timeout=500ms\n") } 1, 2;
+    my @h = map { site(server => "LBStickyStore redis:127.0.0.1:$port timeout=3s\n") } 1, 2;
     my @got = in_parallel(2, sub ($i) { busy((qw(cookie session))[$i], @h) });
     ends_in_time((qw(cookie session))[$_], $got[$_]) for 0, 1;
     $_->stop for @h;

@@ -37,7 +37,7 @@ typedef struct lbs_foreign_member_t {
     apr_size_t addresses;
 } lbs_foreign_member_t;
 
-/* Takes the values that name one member. */
+/* Gets the values that name one member. */
 typedef struct lbs_foreign_sink_t {
     apr_pool_t *pool; /* for the values; lives as long as what takes them */
     void (*take)(void *baton, const char *value); /* not copied */
@@ -56,8 +56,8 @@ typedef struct lbs_foreign_reader_t {
     const char *word;  /* in LBStickyForeign */
     apr_uint32_t uses; /* LBS_FOREIGN_* */
 
-    /** Say the values by which the product names this member; none where it
-     * cannot name it. */
+    /** Hand over the values by which the product names this member; none if
+     * the product cannot name such a member. */
     void (*say)(const lbs_foreign_member_t *member,
                 const lbs_foreign_sink_t *sink);
 
@@ -79,8 +79,8 @@ typedef struct lbs_foreign_t {
 } lbs_foreign_t;
 
 /**
- * Read one word, READER:NAME, and put it at the end of a list. `off` is the
- * caller's.
+ * Read one word, READER:NAME, and put it at the end of a list. The caller has
+ * dealt with `off`.
  *
  * @param pool   owns the strings
  * @param arg    not kept
@@ -94,7 +94,7 @@ const char *lbs_foreign_add(apr_pool_t *pool, const char *arg,
 /* The values of all members of a pool, as one reader writes them. */
 typedef struct lbs_foreign_index_t lbs_foreign_index_t;
 
-/** An index that names nobody. @param pool  it lives there */
+/** Make an empty index. @param pool  owns it */
 lbs_foreign_index_t *lbs_foreign_index_make(apr_pool_t *pool);
 
 /**

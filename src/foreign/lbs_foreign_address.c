@@ -35,7 +35,7 @@ static const char *text_of_v4(apr_pool_t *pool, const char *before,
     return apr_psprintf(pool, "%s%u.%u.%u.%u", before, b[0], b[1], b[2], b[3]);
 }
 
-/* Does it end as an IPv4 address? */
+/* Are the last four bytes written as an IPv4 address? */
 static int has_v4(const unsigned char *bytes, int run, int length)
 {
     return run == 0
@@ -43,7 +43,8 @@ static int has_v4(const unsigned char *bytes, int run, int length)
                || (length == 7 && bytes[14] != 0 && bytes[15] != 1));
 }
 
-/* As nginx prints it: RFC 5952, and inet_ntop() but for odd addresses. */
+/* As nginx prints an address: RFC 5952, which inet_ntop() follows, too, but
+ * for some addresses that begin with zeros. */
 static const char *text_of_v6(apr_pool_t *pool, const unsigned char *bytes)
 {
     int length;

@@ -19,8 +19,8 @@ static void say_member(const lbs_foreign_member_t *member,
     lbs_foreign_say(sink, member->route);
 }
 
-/* All of it, up to the last separator of either kind, and so on: a name may
- * hold them, too. */
+/* First the whole value, then all up to its last separator, then up to the one
+ * before: a server's name may hold separators, too. */
 static int next(lbs_slice_t value, lbs_slice_t *part)
 {
     apr_size_t n;

@@ -12,7 +12,7 @@ extern const lbs_foreign_reader_t lbs_foreign_bigip;
 extern const lbs_foreign_reader_t lbs_foreign_mod_proxy;
 extern const lbs_foreign_reader_t lbs_foreign_jvmroute;
 
-/** Of products whose whole value names the server. */
+/** `next` of the products whose whole value names the server. */
 static inline int lbs_foreign_whole(lbs_slice_t value, lbs_slice_t *part)
 {
     int first = part->n == 0;
@@ -21,6 +21,7 @@ static inline int lbs_foreign_whole(lbs_slice_t value, lbs_slice_t *part)
     return first && value.n != 0;
 }
 
+/** Hand over a value, unless it is empty. */
 static inline void lbs_foreign_say(const lbs_foreign_sink_t *sink,
                                    const char *value)
 {

@@ -3,9 +3,9 @@
  *
  *     fd1d8ab1e53f7d6e          since 3.2 the first 16 hex digits of the
  *                               SHA-256 of the server's URL
- *     9b1f6a2c0d3e4f58          before, its FNV-1 hash of 64 bits, or the
- *                               FNV-1 hash of that hash's digits; without
- *                               zeros in front, in some versions with them
+ *     9b1f6a2c0d3e4f58          before 3.2 the URL's FNV-1 hash of 64 bits, or
+ *                               the FNV-1 hash of that hash's digits; most
+ *                               versions leave out zeros in front
  *     http://10.0.0.11:8000     Traefik 1 and 2.0: the URL itself
  *
  * The URL is the one in Traefik's configuration, byte for byte, so all ways of
@@ -92,7 +92,7 @@ static apr_port_t usual_port(const char *scheme)
     return strcmp(scheme, "https") == 0 ? 443 : 80;
 }
 
-/* What stands behind host and port. */
+/* The end of the URL, behind host and port. */
 static const char *path_of(const lbs_foreign_member_t *member)
 {
     const char *at = strstr(member->url, "://");

@@ -28,12 +28,12 @@ typedef struct lbs_findings_t {
     apr_array_header_t *found;       /* lbs_finding_t, in order of gravity */
 } lbs_findings_t;
 
-/** Look for all of it. Cost: lines x balancers, once for each reading.
+/** Apply all rules. Cost: lines x balancers, once for each reading.
  * @param pool  for the list and its texts */
 lbs_findings_t *lbs_finding_all(apr_pool_t *pool, apr_pool_t *ptemp,
                                 server_rec *main_server);
 
-/** Note a finding. The format's first argument names it in words. */
+/** Add a finding. @param format  of its text, with LBSNO(n) in front */
 void lbs_finding_add(lbs_findings_t *findings, const server_rec *server,
                      const char *pool, const char *code, int certain,
                      const char *format, ...)

@@ -10,7 +10,8 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/proxy/lbs_log.h"
 
-/* Of the server itself: those in <Location> come first and do not compete. */
+/* A ProxyPass of the server itself. Those in a <Location> are tried before, so
+ * they do not compete with it. */
 static int is_plain_pass(const lbs_line_t *line)
 {
     return lbs_line_is(line, "ProxyPass") && line->location == NULL
@@ -27,7 +28,8 @@ static int covers(const char *path, const char *other)
                || other[n] == '/');
 }
 
-/* The earlier line of the same server that takes all a line is for. */
+/* The earlier ProxyPass of the same server that takes every path of this one.
+ */
 static const lbs_line_t *find_winner(const lbs_findings_t *findings, int at)
 {
     const lbs_line_t *line = &APR_ARRAY_IDX(findings->lines, at, lbs_line_t);
@@ -78,8 +80,8 @@ static int ends_in_slash(const char *text)
     return *text != '\0' && text[strlen(text) - 1] == '/';
 }
 
-/* fcgi, scgi and uwsgi are given a file's name, in which two slashes are one.
- */
+/* Members of fcgi, scgi and uwsgi get a file's name, in which two slashes are
+ * one. */
 static int is_path_sent(const proxy_worker *worker)
 {
     return strstr(lbs_worker_place(worker).scheme, "cgi") == NULL

@@ -10,7 +10,8 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/proxy/lbs_log.h"
 
-/* Is a virtual host there for a port? One without a port is for all. */
+/* Is there a virtual host for a port? A virtual host without a port is for all
+ * ports. */
 static int has_port(const server_rec *s, apr_port_t port)
 {
     const server_addr_rec *at;

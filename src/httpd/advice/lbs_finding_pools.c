@@ -82,7 +82,7 @@ static const char *find_alike(const lbs_findings_t *findings,
     return NULL;
 }
 
-/* A pool whose name the request completes is never one by itself. */
+/* A name that each request completes, as balancer://app$1, is not a pool's. */
 static int is_name_of_pattern(const lbs_walk_t *walk)
 {
     return strpbrk(walk->name, "$%") != NULL;

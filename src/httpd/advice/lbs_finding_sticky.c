@@ -42,7 +42,8 @@ static int is_used(const lbs_findings_t *findings, const lbs_line_t *line)
     return 0;
 }
 
-/* LBSticky off is written for it: then nothing was forgotten. */
+/* Is LBSticky off written for the pool of this line? Then the administrator
+ * has not forgotten LBSticky. */
 static int is_off(const lbs_findings_t *findings, const lbs_line_t *line)
 {
     int i;
@@ -158,7 +159,8 @@ static int is_told(const lbs_walk_t *walk)
     return outer.sticky->on;
 }
 
-/* http and ws of one host and port, or of one socket: one server. */
+/* Two members are one server if they have one host and port, or one socket,
+ * and the schemes are http and ws. */
 static int is_same_server(const proxy_worker *a, const proxy_worker *b)
 {
     lbs_worker_place_t x = lbs_worker_place(a), y = lbs_worker_place(b);
@@ -210,7 +212,7 @@ static void look_at_sockets(lbs_findings_t *findings, const lbs_walk_t *ws)
     }
 }
 
-/* The pool of this name of another server of the same name. */
+/* The pool of the same name in another virtual host of the same ServerName. */
 static void look_at_twin(lbs_findings_t *findings, const lbs_walk_t *walk)
 {
     lbs_walk_t other = lbs_walk_all(findings->pool, findings->main_server);

@@ -5,7 +5,7 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/proxy/lbs_log.h"
 
-/* On for the server, or in a section of it. */
+/* Is SSLProxyEngine on, for the server or in a section of it? */
 static int is_on(const lbs_findings_t *findings, const lbs_walk_t *walk)
 {
     int i;

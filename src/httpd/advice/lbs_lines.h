@@ -3,8 +3,8 @@
  *
  * httpd keeps the whole configuration as a tree, with file and line.
  * mod_proxy's balancers and members are what is in force; the tree says where
- * it was written. This is the tree made flat, in the order of the files, with
- * the server and the section of each line.
+ * it was written. Here the tree becomes a list of lines, in the order of the
+ * files, each with its server and its section.
  */
 #ifndef LBS_LINES_H
 #define LBS_LINES_H
@@ -42,7 +42,8 @@ int lbs_line_is(const lbs_line_t *line, const char *directive);
 int lbs_line_counts_for(const lbs_line_t *line, const server_rec *s,
                         const server_rec *main_server);
 
-/** The words of a line. @return NULL: there are fewer */
+/** Word `n` of a line's arguments, counted from 0. @return NULL: there are
+ * fewer */
 const char *lbs_line_word(apr_pool_t *ptemp, const lbs_line_t *line, int n);
 
 /** @return "FILE:LINE" */
