@@ -10,7 +10,8 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/proxy/lbs_log.h"
 
-/* Findings of a server, with or without a governed pool. */
+/* A directive that counts for a server, also where no pool of it is governed.
+ */
 static int is_for_server(const lbs_line_t *line)
 {
     static const char *const names[] = {"LBSticky",      "LBStickySecret",
