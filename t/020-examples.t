@@ -294,7 +294,7 @@ subtest 'from-mod_proxy_balancer.conf serves' => sub {
     for my $n (1, 2) {
         my $r = $h->get('/', host => 'www.example.com',
                         headers => [['Cookie', "ROUTEID=.web$n"]]);
-        is $r->member, $web[$n - 1]->name, "who had the old cookie stays on $n";
+        is $r->member, $web[$n - 1]->name, "a visitor with the old cookie stays on $n";
         my ($new) = map { /^([^;]+)/ } $r->set_cookies;
         like $new, qr/^LBSTICKY_app=/, 'and gets the new one';
         is $h->get('/', host => 'www.example.com', headers => [['Cookie',
@@ -326,7 +326,7 @@ PY
     my ($r, $jar) = stays($h[0], 'www.example.com', port => $ports[0]);
     is $h[1]->get('/', port => $ports[1], host => 'www.example.com',
                   jar => $jar)->member, $r->member,
-        'who stays also with the other machine in front';
+        'a visitor who stays also with the other machine in front';
     is $h[0]->get('/static/site.css', port => $ports[0],
                   host => 'www.example.com')->body, "css\n", 'files come from here';
     done($_) for @h;
@@ -397,7 +397,7 @@ subtest 'two-machines-https.conf serves' => sub {
     $h[0]->stop;
     $h[1]->announce(qr/AH00957: http: attempt|AH01114: HTTP: failed/);
     like $h[1]->get('/.well-known/acme-challenge/token', %site)->status,
-        qr/^(?:404|503)$/, 'one that nobody knows by none';
+        qr/^(?:404|503)$/, 'a challenge that no machine knows is answered by none';
     done($_) for @h;
 };
 

@@ -247,7 +247,7 @@ subtest 'secrets' => sub {
     my $began = time;
     refused(qq(LBStickySecret "exec:/bin/sh $script"), $script,
             qr/within ten seconds \(/);
-    cmp_ok time - $began, '<', 15, 'also of one that never falls silent';
+    cmp_ok time - $began, '<', 15, 'also of a program that never falls silent';
     $file->('s' x 65_536 . "\n");
     refused("LBStickySecret file:$path", $path, qr/at most 64 KB of text/);
     $file->("sixteen bytes...\n\nand older one...\r\n");
@@ -403,7 +403,7 @@ subtest 'the documented default is what holds without the directive' => sub {
     my $written = in_force(join "\n", 'LBSticky none',
                            (map { $entry{$_}{default} } @settable), $POOL);
     my %seen = (%{$empty->{''}}, %{$empty->{'app of localhost:80'}});
-    is_deeply [sort keys %seen], \@all, 'what is in force is told of each';
+    is_deeply [sort keys %seen], \@all, '-DDUMP_LBSTICKY tells of each what is in force';
     is_deeply $written, $empty, 'and writing the defaults changes nothing';
     my $off = in_force("LBSticky none\n$POOL"
         . "<VirtualHost *:80>\nServerName v\nLBSticky off\n</VirtualHost>\n");

@@ -22,7 +22,7 @@ CONF
     return $is;
 }
 
-subtest 'what is told to be in force can be written in its place' => sub {
+subtest 'the lines of -DDUMP_LBSTICKY can be written in place of the configuration' => sub {
     my %told = (
         LBSticky => ['none', 'ip/1/1', 'cookie session=S header=X query=q path=p '
             . 'route=R', 'cookie "expr=%{REMOTE_USER} x"',

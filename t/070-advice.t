@@ -106,7 +106,7 @@ ProxyPass "/" "balancer://app/"
 CONF
 );
 
-subtest 'what is certainly wrong is a warning of -t' => sub {
+subtest 'a certain mistake is a warning of -t' => sub {
     for (@wrong) {
         my ($name, $conf, $like) = @$_;
         my $said = warnings_of($APP . $conf);
@@ -209,7 +209,7 @@ subtest 'a store that could never be reached is refused' => sub {
     like $said, qr{redis://127\.0\.0\.1:6379.*PROVIDER:HOST:PORT without slashes}s, 'and says what to write';
 };
 
-subtest 'what is right is not warned of' => sub {
+subtest 'a right configuration is not warned of' => sub {
     for my $conf ($APP . qq(ProxyPass "/" "balancer://app/"\n),
                   $APP . qq(ProxyPass "/static/" "!"\nProxyPass "/" "balancer://app/"\n),
                   $APP . qq(ProxyPass "/a" "balancer://app"\nProxyPass "/ab" "balancer://app"\n),

@@ -350,7 +350,7 @@ CONF
             is $second->set_cookies, 0, 'without the cookie';
             is $second->body, $first->body, 'the same page';
             unlike $second->header('Cache-Control'), qr/private/,
-                'what was stored is as the application said';
+                'the stored copy has the application\'s own Cache-Control';
 
             my @missing = map { $c->get("/$pool/none?status=404") } 1 .. 3;
             is "@{[map { $_->status } @missing]}", '404 404 404', 'missing';

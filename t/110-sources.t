@@ -84,7 +84,7 @@ sub header_of (@pairs) {
 
 sub app ($value) { return header_of(Cookie => "APPSESS=$value") }
 
-subtest 'session=: learned from what the response sets' => sub {
+subtest 'session=: learned from the cookie that the response sets' => sub {
     my $m = starts('new first', '/sess/?cookie=APPSESS%3Dabc%3B%20Path%3D/');
     stays($m, '/sess/', app('abc'));
     is source_of($h->get('/sess/', app('abc'))), 'session=APPSESS', 'source';

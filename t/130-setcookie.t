@@ -213,7 +213,7 @@ subtest 'exactly one cookie, by every way to the answer' => sub {
             # It names the member that answered last.
             my $again = $h->get('/app/', cookie("LB=$new"));
             is verdict($again), 'kept', 'a good one';
-            is $again->member, $r->member, 'for who answered' if $r->member;
+            is $again->member, $r->member, 'for the member that answered' if $r->member;
 
             $_->clear for @web;
             $r = $h->request($method, $uri, cookie("a=b; LB=$token; c=d"));

@@ -134,7 +134,7 @@ subtest 'forged, cut, flipped and foreign tokens' => sub {
     }
     cmp_ok $slowest, '<', 1, 'each in time';
     is $first->json->{table}{entries}, $before + @forged + @unknown,
-        'an entry for each new session, none for what was shown';
+        'an entry for each new session, none for shown cookies';
     is verdict(show($first, $token)), 'kept', 'the true one is kept';
     my $r = $first->get('/app/', headers => [['Cookie',
         "LB=$forged[9]; LB=$token; LB=$forged[8]"]]);

@@ -85,7 +85,7 @@ CONF
     }
     my $signed = "\r\n\r\n\0\r\nQUIT\n";    # of version 2
     my $local = $signed . pack 'CCn', 0x20, 0, 0;
-    is $visit->($local), 'new unknown', 'of its own: who is connected';
+    is $visit->($local), 'new unknown', 'of its own: the connected client';
     is $visit->($local), 'kept', 'again';
     is verdict($h->get('/app/')), 'kept', 'also without a proxy';
 

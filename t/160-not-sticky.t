@@ -140,7 +140,7 @@ subtest 'a failing member is ejected, and comes back' => sub {
     $h->no_unexpected_log;
 };
 
-subtest 'what an operator closes gets nothing at once' => sub {
+subtest 'a member that an operator closes gets nothing at once' => sub {
     my $h = start(none => 'LBSticky none', server => "LBStickyMethod round-robin\n"
         . "LBStickySlowStart off\nLBStickyAdmin on\n");
     for my $action (qw(drain disable standby)) {

@@ -8,7 +8,7 @@ use LBS::Governed;
 
 my @web = LBS::Backend->many(2);
 
-subtest 'what a busy visitor sees' => sub {
+subtest 'a busy visitor keeps the member' => sub {
     my $h = governed(\@web, server => 'LBStickyMethod round-robin',
         same  => "LBSticky cookie\nLBStickyTimeout idle=8s\n"
             . 'LBStickyCookie first=off maxage=8s',
@@ -65,7 +65,7 @@ subtest 'httpd -t says what to write instead' => sub {
         ['own', 'LBStickyTimeout idle=1h'];
     @said = said($short, $hosts);
     is_deeply [map { /idle=(\w+)/ } @said], ['2h', '1h'],
-        'who inherits all of it is not told again';
+        'a virtual host that inherits both directives is not told again';
 };
 
 done_testing;

@@ -79,11 +79,11 @@ subtest 'a cookie is set for one path and ended for another' => sub {
         my $id = 'set' . $serial++;
         my ($first, $m) = ask(setting('/sess/', map { s{%s}{$id}r } @$lines), @host);
         is $first, 'new first', join ', ', @$lines;
-        stays($m, 'what was set is the session', '/sess/', sid($id), @host);
+        stays($m, 'the cookie that was set is the session', '/sess/', sid($id), @host);
     }
 };
 
-subtest 'only what covers the request ends the session that is shown' => sub {
+subtest 'only a cookie whose path covers the request ends the session shown' => sub {
     survives(1, 'another path', '/sess/', "sid=; Path=/legacy$GONE");
     survives(1, 'a path below', '/sess/', 'sid=; Path=/sess/deeper; Max-Age=0');
     survives(1, 'a path that only begins like it', '/sess/', 'sid=; Path=/ses; Max-Age=0');
@@ -104,7 +104,7 @@ subtest 'paths and domains are those that the browser sees' => sub {
     survives(0, 'and its own domain', '/mapped/', 'sid=; Path=/; Domain=inner.example; Max-Age=0');
     my $id = 'set' . $serial++;
     my (undef, $m) = ask(setting('/mapped/x/', "sid=$id; Path=/inner", "sid=; Path=/; Max-Age=0"));
-    stays($m, 'what is set there is learned', '/mapped/', sid($id));
+    stays($m, 'a cookie set there is learned', '/mapped/', sid($id));
 };
 
 subtest 'each value of one name is learned' => sub {
@@ -115,7 +115,7 @@ subtest 'each value of one name is learned' => sub {
 
     # A browser shows both, the longer path first.
     my $other = starts('/sess/', sid('second'));
-    is join(' ', ask('/sess/', sid('stale', 'second'))), "kept $other", 'of two the one that is known';
+    is join(' ', ask('/sess/', sid('stale', 'second'))), "kept $other", 'of two values the known one counts';
     is join(' ', ask(setting('/sess/', 'sid=; Path=/sess; Max-Age=0'), sid('stale', 'second'))),
         "kept $other", 'one of them is ended';
     stays($other, 'the other is not lost by that', '/sess/', sid('second'));
@@ -124,7 +124,7 @@ subtest 'each value of one name is learned' => sub {
     stays($m, 'among many the one for this path', '/sess/', sid('last'));
 };
 
-subtest 'what is shown lives on beside what is set elsewhere' => sub {
+subtest 'the session shown lives on beside a cookie set for another path' => sub {
     my $m = starts('/sess/', sid('here'));
     ask(setting('/sess/', 'sid=there; Path=/else'), sid('here'));
     stays($m, "$_ is a session", '/sess/', sid($_)) for qw(here there);
@@ -216,7 +216,7 @@ subtest 'a member sets a cookie of this name' => sub {
         my $r = $h->get($uri, jar => $jar);
         my $member = $r->member;
         is scalar(my @all = $r->set_cookies('LB')), 2, "$pool: both are sent";
-        like $jar->value('LB'), qr/^[\w-]{48}$/, 'ours is the one that stays';
+        like $jar->value('LB'), qr/^[\w-]{48}$/, 'this server\'s cookie is the last of its name';
         my %seen;
         for (1 .. 12) {
             $r = $h->get($uri, jar => $jar);

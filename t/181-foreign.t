@@ -132,7 +132,7 @@ subtest 'readers in the order written, values in the order shown' => sub {
     my $r = $h->get('/two/', headers => [['Cookie', 'ROUTEID=.r3'], ['Cookie', 'SRV="r2"']]);
     is $r->member, 'web2', 'in any field, quoted too';
     is_deeply {map { ($_ => readers('two')->{$_}{used}) } qw(haproxy:SRV mod_proxy:ROUTEID)},
-        {'haproxy:SRV' => 5, 'mod_proxy:ROUTEID' => 1}, 'the one that found it is counted';
+        {'haproxy:SRV' => 5, 'mod_proxy:ROUTEID' => 1}, 'the reader that found it is counted';
     is verdict($h->get('/two/', headers => cookie_of(srv => 'r2', XSRV => 'r2', SRV2 => 'r2', routeid => '.r1'))),
         'new first', 'names are whole and have case';
 };
@@ -181,7 +181,7 @@ subtest 'only members that are open to new sessions' => sub {
     is $ask->('r1', 'roles'), 'new adopted there', 'an ordinary one';
     my $before = readers('state')->{'haproxy:SRV'}{used};
     $h->json("/lb-status/explain?pool=state&key=haproxy:SRV:r1") for 1 .. 3;
-    is readers('state')->{'haproxy:SRV'}{used}, $before, 'who only asks is not counted';
+    is readers('state')->{'haproxy:SRV'}{used}, $before, 'a question is not counted';
     my $e = $h->get('/lb-status/explain?pool=state', headers => cookie_of(SRV => 'r1'))->json;
     is $e->{reason}, 'first', 'the administrator is no visitor';
 };

@@ -108,7 +108,7 @@ subtest 'weights' => sub {
     sleep 0.3;    # the picks hear of it with the next tick
     $h->get('/w-least-sessions/?size=1') for 1 .. 60;
     is_deeply sessions('w-least-sessions'), {web1 => 20, web2 => 40, web3 => 60},
-        'new visitors come to who has the fewest';
+        'new visitors go to the member with the fewest';
     $got = spread(map { $h->get('/w-hash/?size=1', headers => client($_)) }
                   0 .. 254);
     for (split ' ', shares($got, 1, 2, 3)) {
@@ -180,7 +180,7 @@ subtest 'a draining or zero-weight member never gets new visitors' => sub {
         'under pressure only the open ones answer';
     for (1 .. 3) {
         my $kept = $h->get('/zero/', jar => $jar);
-        is verdict($kept) . ' ' . $kept->member, 'kept web1', 'who is there stays';
+        is verdict($kept) . ' ' . $kept->member, 'kept web1', 'sessions of the member stay';
     }
     act('zero', 'r1', 'reset');
     act('zero', 'r2', 'enable');

@@ -68,7 +68,7 @@ subtest 'any method moves, with a new cookie' => sub {
         isnt $r->member, $home, 'by another member';
         is verdict($r), 'moved down', 'why';
         is member_of($r), $r->member =~ s/web/r/r,
-            'the environment tells who it was in the end';
+            'the environment names the member that answered in the end';
         isnt $jar->value('LBSTICKY_app'), $old, 'a new cookie';
         is who_got('/'), $r->member, 'it went out once';
         $b->accept;
@@ -180,7 +180,7 @@ subtest 'LBStickyFailover off' => sub {
     is verdict($h->get('/both/', bound(1))), 'moved down',
         'an explicit LBStickyFailover wins over nofailover=';
     for (1 .. 6) {
-        is $h->get('/off/')->status, 200, 'who has no session goes elsewhere';
+        is $h->get('/off/')->status, 200, 'a visitor without a session goes elsewhere';
     }
     $web[0]->accept;
     is $h->get('/off/', bound(1))->member, 'web1', 'back';

@@ -174,7 +174,7 @@ subtest 'X-Forwarded-Proto and -Port' => sub {
     my @spoof = (['X-Forwarded-Proto', 'https'], ['X-Forwarded-Port', '443']);
     my @via = (['X-Forwarded-For', '192.0.2.1'], @spoof);
     is $fwd->('/app/'), "http, $port", 'http';
-    is $fwd->('/app/', @spoof), "http, $port", 'what a client says is replaced';
+    is $fwd->('/app/', @spoof), "http, $port", 'headers of a client are replaced';
     is $fwd->('/app/', @spoof, ['x-forwarded-proto', 'b'], @spoof),
         "http, $port", 'all of it';
     is $fwd->('/app/', @via), "http, $port", 'also as if from a proxy';

@@ -65,8 +65,8 @@ subtest 'one full member without a queue: 503' => sub {
     is $r->body, "sorry\n", 'ErrorDocument';
     my ($line) = grep { $_->{DECISION} eq 'refused' } decided($h, 1, '/sharp/');
     is $line->{REASON}, 'full', 'refused, full';
-    is $c->response->status, 200, 'who was there before is served';
-    is $h->get('/sharp/')->status, 200, 'and who comes later';
+    is $c->response->status, 200, 'a session of the full member is served';
+    is $h->get('/sharp/')->status, 200, 'and so is a later one';
 };
 
 subtest 'a session of a full member is served elsewhere, once' => sub {
@@ -136,7 +136,7 @@ subtest 'LBStickyFailover off waits, and refuses then' => sub {
     my ($line) = grep { $_->{DECISION} eq 'refused' } decided($h, 1, '/strict/');
     is $line->{REASON}, 'full', 'refused, full';
     is $h->get('/strict/', route(2))->member, 'web2', 'others are served';
-    is $c->response->status, 200, 'and who was there';
+    is $c->response->status, 200, 'and sessions that were there';
 };
 
 subtest 'a child that is killed gives its places back' => sub {

@@ -110,7 +110,7 @@ subtest 'spares and standbys' => sub {
     act('standby', 'r1', 'enable');
     my $kept = $h->get('/standby/', jar => $jar);
     is verdict($kept) . ' ' . $kept->member, 'kept ' . $r->member, 'kept';
-    becomes 'standby', 'web1', 'new ones go to who is up';
+    becomes 'standby', 'web1', 'new visitors go to members that are up';
 };
 
 # 125 pools: each combination of three members' states.
@@ -290,7 +290,7 @@ BalancerMember http://@B2@ balancer://outside
 </VirtualHost>
 CONF
     my ($status, $said) = $good->configtest;
-    is $status, 0, 'what only looks alike is not' or diag $said;
+    is $status, 0, 'a URL that only looks alike is accepted' or diag $said;
 };
 
 $h->no_unexpected_log;

@@ -19,7 +19,7 @@ sub forwarded ($r) {
 
 my @SPOOF = (['X-Forwarded-Proto', 'https'], ['X-Forwarded-Port', '8443']);
 
-subtest 'what RequestHeader sets stays' => sub {
+subtest 'a field that RequestHeader sets stays' => sub {
     my $h = governed([$web], app => 'LBSticky cookie', server => <<'CONF');
 <Location "/app/set/">
     RequestHeader set X-Forwarded-Proto "https"
@@ -108,7 +108,7 @@ CONF
 };
 
 # Location as the visitor gets it, by what the member wrote.
-subtest 'ProxyPassReverse maps what members write' => sub {
+subtest 'ProxyPassReverse maps Location and cookies of members' => sub {
     my $pools = <<'CONF';
 <Proxy "balancer://app">
     BalancerMember "http://@B1@" route=r1

@@ -14,7 +14,7 @@ sub got ($r, $name) {
         grep { lc $_->[0] eq lc $name } @{$r->json->{headers}};
 }
 
-subtest 'what the configuration wrote stays' => sub {
+subtest 'a Connection field of the configuration stays' => sub {
     my $h = LBS::Httpd->new(backends => [$web], conf => <<'CONF');
 LBSticky header=X-Session cookie
 RequestHeader set X-By-Admin "yes"
@@ -52,8 +52,8 @@ CONF
             X-Forwarded-Custom);
     };
     is $named->(from => '127.0.0.8'), 'for=9.9.9.9; 203.0.113.9; c',
-        'what a trusted proxy wrote stays';
-    is $named->(), '; 127.0.0.1; ', 'what the client wrote goes';
+        'the fields of a trusted proxy stay';
+    is $named->(), '; 127.0.0.1; ', 'the fields of a client go';
     my $c = $h->connect;
     my $r = $c->request('GET', '/ws', headers => [
         ['Connection', 'Upgrade X-Forwarded-Proto, Cookie;"keep-alive"'],

@@ -152,7 +152,7 @@ subtest 'nothing stays in flight' => sub {
     ok wait_for(sub {
         my $pool = eval { pool('calm') };
         $pool && $pool->{inflight} == 0
-    }, 15), 'what they had is taken back';
+    }, 15), 'their requests in flight are taken back';
     is $h->get('/calm/')->status, 200, 'and it goes on';
 };
 

@@ -71,14 +71,14 @@ subtest 'sessions of one second' => sub {
         $last = time;
         $moved{$_}++ for @moved;
     }
-    is_deeply \%moved, {}, 'whoever comes within a second stays';
+    is_deeply \%moved, {}, 'a visitor who comes back within a second stays';
     ok wait_for(sub {
         sleep 0.3;
         verdict(session($h, 'a', '/max/')) eq 'new expired'
     }, 2), 'until max ends it';
     sleep 2;    # the date in our cookie counts whole seconds
     like verdict(session($h, 'a')), qr/^new (?:expired|unknown)$/,
-        'whoever does not is a new visitor';
+        'a visitor who does not is a new one';
     is verdict($h->get('/own/', jar => $jar)), 'new expired', 'by our cookie, too';
     $h->no_unexpected_log;
 };

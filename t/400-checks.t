@@ -96,7 +96,7 @@ CONF
         is_deeply [@$r{qw(method uri)}, map { header_in($r, $_) }
                    qw(Host X-Forwarded-Proto X-Forwarded-Port)],
             ['GET', $uri, $host, $proto, $port], $what;
-        like header_in($r, 'User-Agent'), qr/mod_lbsticky/, 'and says who asks';
+        like header_in($r, 'User-Agent'), qr/mod_lbsticky/, 'and its User-Agent names this module';
     }
     ok wait_for(sub { $web[1]->requests > 3 }), 'again and again';
     my %connections = map { $_->{connection}++ => 1 } $web[1]->requests;
@@ -138,7 +138,7 @@ my %answers = (
                  qr/^HTTP 200$/],
 );
 
-subtest 'what every kind of answer is called' => sub {
+subtest 'every kind of failed check has its words' => sub {
     my @names = sort keys %answers;
     my @web = LBS::Backend->many(scalar @names, name => 'web');
     $answers{$names[$_]}[0]->($web[$_]) for 0 .. $#names;

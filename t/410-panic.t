@@ -137,7 +137,7 @@ POOL
     is_deeply visitors($h), {200 => 30, $web[3]->name => 30}, 'and serves';
     $web[3]->set(status => 404);
     ok panics($h, 1), 'panic, though a disabled and a draining one are well';
-    like states($h), qr/^down disabled drain /, 'these stay what they are';
+    like states($h), qr/^down disabled drain /, 'drained and disabled members stay so';
     sleep 0.3;    # a tick
     is_deeply visitors($h), {404 => 30, $web[0]->name => 30},
         'the member serves, not the standby';

@@ -386,7 +386,7 @@ subtest 'the budget' => sub {
     }
     $web[0]->refuse;
     is $h->get('/least/', headers => at(1))->status, 200,
-        'what was not sent needs no budget';
+        'a request that was not sent needs no budget';
 };
 
 subtest 'a member is never asked twice, whatever the redirects say' => sub {

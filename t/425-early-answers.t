@@ -50,7 +50,7 @@ for my $scheme (qw(scgi uwsgi fcgi ajp)) {
         my ($first, $second) = @{pool_state($h, 'app')->{members}};
         is "$first->{failures} $first->{state} $second->{requests}", '0 up 0', 'no failure';
         my $r = $h->request('POST', '/app/', headers => at(1), body => 'z' x 3_000_000);
-        is $r->json->{body_length}, 3_000_000, 'who reads all is sent all';
+        is $r->json->{body_length}, 3_000_000, 'a member that reads all is sent all';
     };
 }
 
@@ -67,7 +67,7 @@ subtest 'one process for each request' => sub {
     }
 };
 
-subtest 'one that closes and says nothing has failed' => sub {
+subtest 'a member that closes without an answer has failed' => sub {
     for my $scheme (qw(scgi uwsgi fcgi)) {
         my @web = members($scheme);
         my $h = start(\@web, $scheme);

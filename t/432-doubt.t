@@ -105,7 +105,7 @@ subtest 'both members dead: none is called well, and the first one back is found
     $web[1]->accept;
     my $r = $h->get('/app/');
     is $r->status . ' ' . $r->member, '200 ' . $web[1]->name,
-        'nobody is refused before those were tried who are down';
+        'nobody is refused before members that are down were tried';
     ok becomes($h, 2, 'up', 4), 'and it is up';
 };
 

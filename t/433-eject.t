@@ -178,7 +178,7 @@ subtest 'the last member is not ejected, nor a member that becomes the last' => 
     ok wait_for(sub { fail_in_row($h, \@web, 'zero', 1, 3);
         $h->get('/zero/')->status == 200 }, 2), 'new visitors are served';
     is state_of($h, 'zero', 1), 'up',
-        'who takes no new visitors does not stand in for one';
+        'a drained member does not stand in for an ejected one';
     fail_in_row($h, \@web, 'close', 1, 3);
     is state_of($h, 'close', 1), 'ejected', 'of two';
     admin($h, 'close', 'r2', 'disable');
@@ -214,9 +214,9 @@ subtest 'a member that hangs is left' => sub {
     for my $i (0 .. 2) {
         my @r = @{$got[$i]};
         is scalar(grep { $_->[0] != 200 } @r), 0, 'each GET is answered';
-        cmp_ok $r[0][1], '<', 1.5, 'who waited is served elsewhere in 1.5 s';
+        cmp_ok $r[0][1], '<', 1.5, 'waiting requests are served elsewhere in 1.5 s';
         is scalar(grep { $_->[1] > 0.6 } @r[1 .. $#r]) <= 1, 1,
-            'who comes then moves at once';
+            'later requests move at once';
     }
     is $got[3][0][0], 504, 'a POST that was sent waits to its end';
     my @events = events($h, 'app', 1);
@@ -294,7 +294,7 @@ subtest 'an interim answer is none' => sub {
     $h->get('/app/', headers => at($_)) for 1 .. 2;
     $web[0]->set(early => 103, hang => 'before');
     for (three_wait($h)) {
-        is $_->[0], 200, 'who waited after a 103 is answered';
+        is $_->[0], 200, 'a request that waited after a 103 is answered';
         cmp_ok $_->[2], '<', 2, 'elsewhere, when the stall was found';
     }
     is state_of($h, 'app', 1), 'ejected', 'it is out';

@@ -64,7 +64,7 @@ subtest 'a member that answers 500 at once costs a few visitors an error' => sub
     is scalar(map { probes($_) } @web[1, 2]), 1, 'once';
 };
 
-subtest 'a check says what is asked' => sub {
+subtest 'the probe asks for the path of LBStickyCheck' => sub {
     my ($h, @web) = pool("$TURNS\n" . 'LBStickyCheck path=/health interval=1h');
     my @bound = bind_visitors($h, 30);
     serve_well($h, '', @bound);

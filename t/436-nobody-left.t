@@ -41,10 +41,10 @@ subtest 'one member is ejected and well again, the other one refuses' => sub {
         @r = map { $h->request('POST', '/app/', body => 'x' x 100) } 1 .. 5;
         is statuses(@r), '200 200 200 200 200', 'a POST, too';
         @r = map { $h->get('/app/', headers => at(1)) } 1 .. 3;
-        is statuses(@r), '200 200 200', 'and who was with a';
+        is statuses(@r), '200 200 200', 'and so are visitors of a';
         is scalar(grep { $_->member eq $web[1]->name } @r), 3, 'all by b';
         is verdict($h->get('/app/', headers => at(2))), 'kept',
-            'who is at home there has not moved';
+            'sessions of that member have not moved';
     }
 };
 
@@ -68,7 +68,7 @@ subtest 'many at once' => sub {
     is_deeply \%seen, {200 => 100}, '0 of 100 are refused';
 };
 
-subtest 'the one that was ejected first is tried first, each once' => sub {
+subtest 'the member that was ejected first is tried first, each once' => sub {
     my @web = LBS::Backend->many(4);
     my $h = start(\@web, app => "LBStickyEject hold=30s-60s cap=100\n"
         . 'LBStickyRetry on=connect');

@@ -105,7 +105,7 @@ subtest 'too long, and too many' => sub {
     cmp_ok $r->elapsed, '<', 1.2, 'not long after';
     is $holder->response->status, 200, 'the one at work is not disturbed';
     is $h->get('/app/')->status, 200, 'then there is room';
-    is scalar($web[0]->requests), 2, 'who was refused was not sent';
+    is scalar($web[0]->requests), 2, 'refused requests were not sent';
 };
 
 subtest 'a session waits for its member, then goes elsewhere for once' => sub {
@@ -152,7 +152,7 @@ subtest 'a killed child frees its places' => sub {
     my $start = time;
     $h->kill_child('KILL', child_of($h, $holder) // die 'no child');
     my $r = $waiting->response;
-    is $r->status, 200, 'the holder is killed: the one that waits is served';
+    is $r->status, 200, 'the child that holds the place is killed: the waiting request is served';
     cmp_ok time - $start, '<', 3, 'soon';
 
     $holder = send_off($h, '/app/?delay=2.5');
@@ -163,7 +163,7 @@ subtest 'a killed child frees its places' => sub {
         $c
     } 1 .. 2;
     $h->kill_child('KILL', child_of($h, $waiting[0]) // die 'no child');
-    ok until_queued($h, 'app', 1), 'the place of one that was killed is free';
+    ok until_queued($h, 'app', 1), 'the place of a killed child is free';
     is $holder->response->status, 200, 'the holder is done';
     $r = $waiting[1]->response;
     is $r->status, 200, 'the next is served';

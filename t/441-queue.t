@@ -81,7 +81,7 @@ each_mpm {
         my @c = map { my $c = $WAYS{$_}->($h); until_queued($h, ++$n, "$_ waits"); $c }
             sort keys %WAYS;
         sleep 0.2;    # many looks at the connections
-        is queued($h), $n, 'nobody is taken for one who is gone';
+        is queued($h), $n, 'no request is sent for a client that is gone';
         $_->close(reset => $reset) for @c;
         $n = 0;
         until_queued($h, 0, $reset ? 'reset: none waits' : 'closed: none waits');
@@ -89,7 +89,7 @@ each_mpm {
     my $visitor = $h->connect;
     $visitor->send_request('GET', '/app/?n=visitor');
     until_queued($h, 1, 'the next visitor finds a place');
-    is $holder->response->status, 200, 'who was at work is not disturbed';
+    is $holder->response->status, 200, 'the request at work is not disturbed';
     is $visitor->response->status, 200, 'the visitor is served';
     is asked($web[0]), 'holder visitor', 'and the member was asked by nobody else';
     my $pool = pool_state($h, 'app');
@@ -122,12 +122,12 @@ subtest 'HTTP/2' => sub {
     my ($other, $cancel) = streams($h, map { "/app/?n=stream$_" } 1 .. 3);
     until_queued($h, 6, 'and three of another connection');
     sleep 0.2;
-    is queued($h), 6, 'nobody is taken for one who is gone';
+    is queued($h), 6, 'no request is sent for a client that is gone';
     $c->close;
     until_queued($h, 3, 'a connection ends: its streams are gone');
     $cancel->(1);
     until_queued($h, 2, 'a stream is reset: it is gone');
-    is $holder->response->status, 200, 'who was at work is not disturbed';
+    is $holder->response->status, 200, 'the request at work is not disturbed';
     ok wait_for(sub { my $p = pool_state($h, 'app'); $p->{queued} + $p->{inflight} == 0 }),
         'the others are served';
     is $h->get('/app/?n=visitor')->status, 200, 'there is room';
@@ -169,10 +169,10 @@ subtest 'a graceful stop' => sub {
         my $began = time;
         kill WINCH => $h->pid;
         my @r = map { $_->response } @waiting;
-        is join(' ', map { $_->status } @r), '503 503 503 503', 'who waits gets 503';
+        is join(' ', map { $_->status } @r), '503 503 503 503', 'a waiting request gets 503';
         cmp_ok time - $began, '<', 2.5, 'at once';
         is verdict($r[0]), 'refused full', 'and why';
-        is $holder->response->status, 200, 'who is at work gets its answer';
+        is $holder->response->status, 200, 'the request at work gets its answer';
         ok wait_for(sub { !$h->running }, 10), 'and it ends';
         is asked($web[0]), 'holder', 'the member was asked by nobody else';
     };

@@ -98,7 +98,7 @@ subtest 'a visitor begins with a handshake' => sub {
     ok all_over($h, @web), 'nothing is left';
 };
 
-subtest 'what a handshake shows is learned while the tunnel is open' => sub {
+subtest 'a key of the handshake is learned while the tunnel is open' => sub {
     my @web = LBS::Backend->many(3);
     my $h = start(\@web, "LBSticky session=sid header=X-Key\nLBStickyMethod round-robin");
     my ($c, $r) = open_ws($h, '/app/?cookie=sid%3Dfresh');

@@ -111,7 +111,7 @@ subtest 'a pool that ejects no member does not bring back a member that another 
 };
 
 # Its members are the same ones for all: one expiry clock, one limit.
-subtest 'members of an inherited pool live up to all who have a say' => sub {
+subtest 'members of an inherited pool do what each of their virtual hosts says' => sub {
     my @web = LBS::Backend->many(2);
     my $hosts = hosts(main => '', firm => 'LBStickyTimeout idle=2h',
                       short => 'LBStickyTimeout idle=5s',

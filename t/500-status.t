@@ -63,7 +63,7 @@ subtest 'a location with the handler wins over ProxyPass' => sub {
         for qw(json admin), '';
 };
 
-subtest 'JSON counts what happened' => sub {
+subtest 'JSON counts the decisions' => sub {
     my $jar = LBS::Jar->new;
     my $before = pool()->{decisions};
     $h->get('/', jar => $jar, headers => [['User-Agent', "a$_"]]) for 1 .. 5;
@@ -113,7 +113,7 @@ subtest 'metrics' => sub {
     my $open = $h->get('/lb-status/metrics', headers => [['Accept',
         'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2']]);
     is $open->header('Content-Type'), 'application/openmetrics-text; version=1.0.0; charset=utf-8',
-        'OpenMetrics for who asks for it';
+        'OpenMetrics for a client that asks for it';
     is $open->header('Vary'), 'Accept', 'which caches must know';
     like $open->body, qr/^# TYPE lbsticky_decisions counter$/m, 'its name of a counter';
     like $open->body, qr/\n# EOF\n\z/, 'and its end';

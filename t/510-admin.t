@@ -115,7 +115,7 @@ CONF
     my $ask = sub (%field) {
         return $slow->post('/lb-status/admin', {pool => 'app', member => 'web1', %field}, @SCRIPT)->json;
     };
-    is $ask->(action => 'enable')->{state}, 'up', 'who was open stays so';
+    is $ask->(action => 'enable')->{state}, 'up', 'an open member stays open';
     is $ask->(action => 'disable')->{state}, 'disabled', 'disabled';
     my $m = $ask->(action => 'enable');
     is $m->{state}, 'warming', 'enabled';
@@ -184,7 +184,7 @@ subtest 'forms without scripts, with a nonce' => sub {
     like $r->body, qr{id='wrong'>deadline is 10x, wanted is }, 'is explained';
 };
 
-subtest 'what is refused changes nothing' => sub {
+subtest 'a refused change changes nothing' => sub {
     my $before = state_hash($h);
     my %good = (pool => 'app', member => 'web1', action => 'drain');
     my $nonce = nonce();

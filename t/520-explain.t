@@ -202,7 +202,7 @@ subtest 'it says what happens, and changes nothing' => sub {
     ask("pool=app&$_") for ("cookie=$token", 'key=session:abc', 'ip=127.0.0.1', '') x 20;
     is $state->(), $before, 'the state is what it was';
     is $h->get('/', jar => $jar)->member, ask("pool=app&cookie=$token")->json->{member},
-        'a request gets what was said';
+        'a request goes where explain said';
 };
 
 # What /explain says, and what a request that shows the same gets right after.

@@ -44,7 +44,7 @@ sub shared ($store) {
             if $other->member ne $r->member;
     }
     is_deeply \%got, {'new unknown, then kept' => 12},
-        'what one learned the other knows at once';
+        'the other server knows at once what this one learned';
     return @h;
 }
 
@@ -79,13 +79,13 @@ subtest 'redis' => sub {
     $r = $a->get('/head/', key('drop'));
     admin($a, 'head', member_of($r), 'forget', key => 'header=X-Key:drop');
     is verdict($a->get('/head/', key('drop'))), 'new unknown',
-        'what an administrator has forgotten the store forgets, too';
+        'the store forgets sessions that an administrator has forgotten';
 
     $r = $a->get('/head/', key('seen'));
     my $home = member_of($r);
     my $e = $b->json('/lb-status/explain?pool=head&key=header%3DX-Key:seen');
     is "$e->{decision} $e->{member} " . ($e->{table}{found} ? 1 : 0), "kept $home 0",
-        'the other explains what it knows from the store';
+        'explain at the other server shows the store\'s record';
     admin($b, 'head', $home, 'forget', key => 'header=X-Key:seen');
     is verdict($b->get('/head/', key('seen'))), 'new unknown', 'and can forget it';
     $a->get('/head/', key($_)) for qw(all far);

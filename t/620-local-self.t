@@ -305,7 +305,7 @@ subtest 'the own member out' => sub {
     is $decided->($r, 1), 'moved disabled m2', 'its sessions move';
     is $r->json->{backend}, 'm2', 'to the other';
     $r = $m2->get('/wsgi/x', headers => [cookie_for('m1')]);
-    is $r->json->{backend}, 'm1', 'who is not told serves what a peer sends';
+    is $r->json->{backend}, 'm1', 'a peer that was not told still sends requests here, and they are served';
     is admin($m1, member => 'm1', action => 'enable'), 200, 'enabled';
     is admin($m1, member => 'm1', action => 'drain'), 200, 'draining';
     is_deeply [map { $m1->get('/wsgi/x')->member } 1 .. 4], [('m2') x 4],

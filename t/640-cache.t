@@ -40,7 +40,7 @@ CONF
             my $before = $h->json->{pools}[0];
             for (1 .. 5) {
                 my $r = $h->get($page);
-                is scalar($r->set_cookies), 0, 'who gets it from there gets no cookie';
+                is scalar($r->set_cookies), 0, 'a client that gets the page from the cache gets no cookie';
                 unlike $r->header('Cache-Control') // '', qr/private/,
                     'and what the application said of caching';
             }

@@ -46,9 +46,9 @@ POOL
     is_deeply \%home, {m1 => VISITORS / 2, m2 => VISITORS / 2},
         'visitors spread over both';
     is scalar(grep { $_->{elsewhere} } @seen), 0,
-        'and are answered by their own, whoever is asked';
+        'and are answered by their own server, whichever is asked';
     is scalar(grep { $_->{files} != 2 * ROUNDS } @seen), 0,
-        'a file is answered by who is asked';
+        'the server that is asked answers a file';
 
     my $pool = $m1->json('/lb-status/json', host => 'pair')->{pools}[0];
     is_deeply [map { $_->{inflight} } @{$pool->{members}}], [0, 0],

@@ -157,7 +157,7 @@ while ($asked < 300 && time < $end) {
     $asked++;
 }
 cmp_ok $asked, '>', 100, "$asked questions";
-is scalar(keys %wrong), 0, 'a request gets what was said';
+is scalar(keys %wrong), 0, 'a request goes where explain said';
 diag "$_\n$wrong{$_}" for (sort keys %wrong)[0 .. ($#{[keys %wrong]} > 4 ? 4 : $#{[keys %wrong]})];
 for my $case ('kept', 'new first', 'new unknown', 'new expired', 'new forged') {
     ok $seen{$case}, "$case: " . ($seen{$case} // 0);

@@ -264,7 +264,7 @@ subtest 'a marker of another time' => sub {
     my $visit = sub ($uri, @from) {
         $here->get($uri, host => 'pair', jar => $jar, @from)
     };
-    is $first, 'm2', 'who is meant for the peer is served there';
+    is $first, 'm2', 'a request that is for the peer is served there';
     is $visit->('/wsgi/x')->json->{backend}, 'm2', 'every time';
     is $visit->('/wsgi/x', @outside)->json->{address}, '0.0.0.0',
         'for a visitor whose address is not known';

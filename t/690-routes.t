@@ -52,7 +52,7 @@ sub gone ($pool, $leave, $return, @verdicts) {
     cmp_ok scalar(keys %{{map { (%{$at{$_}})[0] => 1 } @ids}}), '==', 2, 'they are spread over both';
     is_deeply [grep { my $v = $_; !grep { $v eq $_ } @verdicts } keys %said], [], 'and are told so';
     my %any = map { (shown($pool, '.r1')->member => 1) } 1 .. 6;
-    is scalar(keys %any), 2, 'what all visitors of a member show is no session';
+    is scalar(keys %any), 2, 'a value that all visitors of a member show is no session';
     $return->();
     my $home = wait_for(sub { verdict(shown($pool, "$ids[0].r1")) eq 'kept' }, 20);
     ok $home, 'back: the route is where it was';

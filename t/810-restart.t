@@ -99,7 +99,7 @@ subtest 'kill -9 of the parent and every child' => sub {
     $h->no_unexpected_log;
 };
 
-subtest 'what is counted long after its request' => sub {
+subtest 'a request that is counted long after its begin' => sub {
     my $home = $slow->response->member;
     my $sent = sub {
         my ($m) = grep { $_->{requests} } @{pool_state($still, 'app')->{members}};
@@ -149,7 +149,7 @@ subtest 'kill -9 of the parent alone, and a start again' => sub {
     my @orphans = $h->kill_parent;
     cmp_ok scalar @orphans, '>', 0, 'children are left';
     is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
-        'who go on serving, nobody moves';
+        'they go on serving, and no session moves';
     is pool_state($h, 'app')->{inflight}, 0, 'nothing in flight';
     kill KILL => @orphans;
     ok wait_for(sub { !grep { LBS::Proc::alive($_) } @orphans }, 5), 'now they are gone, too';
@@ -176,7 +176,7 @@ subtest 'crashes leave nothing that piles up' => sub {
         $h->start;
         is visit($h, 1)->member, $home, "start after crash $n: nobody moved";
     }
-    is $left[3], $left[0], 'after four crashes lies there what does after one';
+    is $left[3], $left[0], 'four crashes leave no more files than one';
     $h->stop;
     is_deeply [left_behind($h)], ['lbsticky.state'], 'after a stop the state file alone';
     $h->no_unexpected_log;

@@ -62,11 +62,11 @@ each_mpm {
     unharmed($crowd->visit, 'afterwards');
     admin($h, 'cookie', 'r1', 'drain', deadline => '1s');
     ok wait_for(sub { join(' ', events($h, 'drained')) eq 'r1' }, 5),
-        'the one that keeps time has a successor';
+        'the child that ticks has a successor';
     $h->no_unexpected_log;
 };
 
-subtest 'a new child does not reset what is shared' => sub {
+subtest 'a new child does not reset the shared memory' => sub {
     my $h = governed(\@web, app => 'LBSticky session=sid', server => $SERVER);
     my %home = map { $_ => visit($h, $_)->member } 1 .. 100;
     my $count = sub {

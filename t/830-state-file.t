@@ -140,7 +140,7 @@ subtest 'a file that cannot be read' => sub {
     rmdir "$FILE.refused";
 };
 
-subtest 'a huge file, and what is no file' => sub {
+subtest 'a huge file, or a pipe in its place' => sub {
     my $fifo = sub { POSIX::mkfifo($FILE, 0600) or die "$FILE: $!" };
     my $huge = sub ($head) {
         put($head);

@@ -166,7 +166,7 @@ subtest 'a drain with a deadline and an idle time' => sub {
     cmp_ok abs($m->{drain}{since} - $began), '<=', 1.1, 'since when';
     my @r = map { visit($h, $_) } @idle;
     is_deeply [map { $_->status . ' ' . verdict($_) } @r],
-        [map { '200 moved drained' } @idle], 'who was idle for longer moves at once';
+        [map { '200 moved drained' } @idle], 'a session that was idle for longer moves at once';
     @r = map { visit($h, $_) } @busy;
     is_deeply [map { verdict($_) } @r], [map { 'kept' } @busy], 'the others stay';
     is member_state($h, 'app', 'r1')->{drain}{sessions_left}, scalar @busy,

@@ -59,7 +59,7 @@ subtest 'LBStickyFailback stay, return and idle=' => sub {
     $h->no_unexpected_log;
 };
 
-subtest 'slow start: new members only, not those that were there' => sub {
+subtest 'slow start: new members only, not former ones' => sub {
     my $lines = sub (@n) {
         return pools(app => "LBStickySlowStart 30s\nLBStickyMethod least-sessions\n"
             . join '', map { qq(BalancerMember "http://\@B$_\@" route=r$_\n) } @n);
@@ -69,7 +69,7 @@ subtest 'slow start: new members only, not those that were there' => sub {
     is $states->(), 'up up', 'nobody warms up at the start of the server';
     visit($h, $_) for 1 .. 60;
     $h->graceful(governed_text(\@web, $lines->(1, 2, 3)));
-    is $states->(), 'up up warming', 'who was added does';
+    is $states->(), 'up up warming', 'an added member does';
     my $new = member_state($h, 'app', 'r3');
     cmp_ok $new->{effective_weight}, '<', 0.3, 'with little of its weight';
     is $new->{weight}, 1, 'which is 1';
@@ -80,7 +80,7 @@ subtest 'slow start: new members only, not those that were there' => sub {
     is $states->(), 'up up warming', 'a reload does not begin it anew';
     admin($h, 'app', 'r1', 'disable');
     admin($h, 'app', 'r1', 'enable');
-    is $states->(), 'warming up warming', 'who comes back warms up';
+    is $states->(), 'warming up warming', 'a member that comes back warms up';
     $h->stop;
     $h->start;
     is $states->(), 'up up up', 'a start ends it';
@@ -184,7 +184,7 @@ for my $sessions (1, 2, 255, 256) {
         my $state = $h->json;
         cmp_ok $state->{table}{entries}, '>=', $sessions, 'as many as asked for are known';
         cmp_ok $state->{table}{entries}, '<=', $sessions * 2 + 32, 'not many more';
-        cmp_ok $state->{table}{evicted_live}, '>', 0, 'who had to give way is counted';
+        cmp_ok $state->{table}{evicted_live}, '>', 0, 'a live session that had to give way is counted';
         is $state->{table}{entries} + $state->{table}{evicted_live}, 900,
             'nobody is counted twice';
         is visit($h, 'again')->member, visit($h, 'again')->member, 'the newest stays';

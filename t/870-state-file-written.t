@@ -76,7 +76,7 @@ subtest 'a reload does not wait for the disk' => sub {
     $h->announce(qr/AH00098/);
     $h->start;
     is_deeply [grep { visit($h, $_)->member ne $home{$_} } keys %home], [],
-        'what was learned is in it';
+        'the sessions are in it';
     $h->stop;
     $h->no_unexpected_log;
 };
@@ -101,13 +101,13 @@ subtest 'a stop waits for the disk, but not for ever' => sub {
     is scalar($h->error_log(qr/LBS1706/)), 1, 'says so';
     slow($h, 0);
     $h->start;
-    is visit($h, 110)->member, $home, 'and what is in the file is read';
+    is visit($h, 110)->member, $home, 'and the file is read';
     $h->stop;
     ok !-e file($h) . '.new', 'no other file is left';
     $h->no_unexpected_log;
 };
 
-subtest 'what changed is written, not everything' => sub {
+subtest 'changed words are written, not the whole table' => sub {
     my $h = httpd(server => "LBStickyTable sessions=200000\n");
     $h->start;
     visit($h, $_) for 1 .. 200;
@@ -122,7 +122,7 @@ subtest 'what changed is written, not everything' => sub {
     is sprintf('%04o', (stat file($h))[2] & 07777), '0600', 'for nobody else';
     unlink file($h);
     visit($h, 300);
-    ok wait_for(sub { -s file($h) }, 12), 'one that was removed is made anew';
+    ok wait_for(sub { -s file($h) }, 12), 'a file that was removed is made anew';
     my %home = map { $_ => visit($h, $_)->member } 1 .. 260;
     ok written($h), 'written';
     $h->announce(qr/AH00098/);
@@ -151,7 +151,7 @@ subtest 'a crash in mid-writing' => sub {
     is scalar($h->error_log(qr/LBS1700.*while it wrote the last of it/)), 1,
         'a byte short: the log says that something was left out';
     is_deeply [grep { visit($h, $_)->member ne $home{$_} } 1 .. 20], [],
-        'who was there before stays';
+        'sessions stay';
     is scalar($h->error_log(qr/LBS1701/)), 0, 'nothing is refused';
     $h->kill_all;
     open my $f, '>>', file($h) or die $!;

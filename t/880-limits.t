@@ -45,7 +45,7 @@ sub serves ($h, $path, $what) {
     return is $r->status, 200, $what;
 }
 
-subtest 'what is over a limit is refused by -t' => sub {
+subtest 'a configuration over a limit is refused by -t' => sub {
     for (['pools', conf(515, 1, 'p'), qr/LBS1804: there are 516 pools .* at most 512.*LBSticky off/],
          ['members', conf(2, 4096, 'p'), qr/LBS1805: .* have 8193 members.* at most 8191/]) {
         my ($what, $conf, $why) = @$_;

@@ -92,7 +92,7 @@ for my $case (['PORT', '127.0.0.1', 'httpd'],
         my ($status, $text) = outcome();
         is $status, 1, 'exit status 1';
         like $text, qr/$name cannot listen on $address port $base{$variable}/,
-            'says who cannot listen where';
+            'names the program and the port it cannot listen at';
         my ($better) = $text =~ /make run $variable=(\d+)/;
         ok $better && listener($address, $better),
             'names a port that is free' or diag $text;

@@ -177,7 +177,7 @@ subtest 'https' => sub {
     $h->write('srv/site/public/.well-known/acme-challenge/x', 'token');
     is $h->get('/.well-known/acme-challenge/x', %SITE)->body, 'token', 'but for challenges';
     $at{$_} = somebody_at($h, $_, %HTTPS) for qw(web1 web2);
-    is whoami($h, $at{$_}, %HTTPS), "200 $_ demo", "who is at $_ stays" for qw(web1 web2);
+    is whoami($h, $at{$_}, %HTTPS), "200 $_ demo", "visitors of $_ stay" for qw(web1 web2);
     my ($pool) = @{$h->json('/lb-status/json', host => 'localhost')->{pools}};
     ok wait_for(sub { ($pool) = @{$h->json('/lb-status/json', host => 'localhost')->{pools}};
         2 == grep { $_->{check}{last} eq 'HTTP 200' } @{$pool->{members}} }, 15),
@@ -193,7 +193,7 @@ subtest 'drain, enable, roll' => sub {
     follow($g, 'reload');
     my $now = sub ($t) { $t =~ s/--deadline 2h/--deadline 1s/r };
     follow($g, 'drain', edit => $now);
-    is whoami($h, $at{web1}, %HTTPS), '200 web2 demo', 'who was there is moved, and logged in';
+    is whoami($h, $at{web1}, %HTTPS), '200 web2 demo', 'a visitor who was there is moved, and logged in';
     is login($h, visitor(), %HTTPS), 'web2', 'nobody new goes there' for 1 .. 3;
     follow($g, 'enable');
     $at{web1} = somebody_at($h, 'web1', %HTTPS);
@@ -232,7 +232,7 @@ subtest 'a reboot, and an update' => sub {
     system('rm', '-rf', $h->root . '/run');
     mkdir $h->root . '/run';
     $h->start;
-    is whoami($h, $here{$_}, %HTTPS), "200 $_ demo", "who was at $_ still is"
+    is whoami($h, $here{$_}, %HTTPS), "200 $_ demo", "visitors of $_ still are there"
         for qw(web1 web2);
     my ($pool) = @{$h->json('/lb-status/json', host => 'localhost')->{pools}};
     is $pool->{members}[0]{state}, 'drain', 'and web1 still drains';
@@ -241,7 +241,7 @@ subtest 'a reboot, and an update' => sub {
     my $inode = (stat $file)[1];
     follow($g, 'update');
     isnt((stat $file)[1], $inode, 'the file of the module is another one');
-    is whoami($h, $here{$_}, %HTTPS), "200 $_ demo", "who was at $_ still is"
+    is whoami($h, $here{$_}, %HTTPS), "200 $_ demo", "visitors of $_ still are there"
         for qw(web1 web2);
     $h->stop;
     $h->no_unexpected_log;
@@ -291,7 +291,7 @@ subtest 'two machines without a third, and another secret' => sub {
         local $Test::Builder::Level = $Test::Builder::Level + 1;
         for my $h (0, 1) {
             is whoami($h[$h], $who{$_}, %HTTPS), "200 $_ demo",
-                "$when: who is at $_ stays, by machine " . ($h + 1) for sort keys %who;
+                "$when: visitors of $_ stay, by machine " . ($h + 1) for sort keys %who;
         }
     };
     $stays->('both run');
@@ -315,7 +315,7 @@ subtest 'two machines without a third, and another secret' => sub {
     is "@{[grep { $_ } @forged]}", '', 'no cookie was strange to anybody';
     $h[0]->kill_all;
     is whoami($h[1], $who{$_}, %HTTPS), '200 web2 demo',
-        "machine 1 is lost: who was at $_ goes on" for sort keys %who;
+        "machine 1 is lost: visitors of $_ go on" for sort keys %who;
     $_->stop for $h[1];
     $_->no_unexpected_log for @h;
 };

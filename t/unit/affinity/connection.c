@@ -83,7 +83,7 @@ static void usual_names_are_about_the_connection(void)
     ok(!lbs_connection_is_usual(lbs_slice_of("X-Custom")), "X-Custom");
     ok(!lbs_connection_is_usual(lbs_slice_of("clos")), "a prefix");
     ok(lbs_connection_is_forwarded(lbs_slice_of("x-forwarded-for")),
-       "what a proxy in front writes");
+       "the field of a proxy in front");
     ok(lbs_connection_is_forwarded(lbs_slice_of("Forwarded")), "Forwarded");
     ok(!lbs_connection_is_forwarded(lbs_slice_of("Forward")), "Forward");
 }

@@ -107,7 +107,7 @@ static void nothing_else_is_passed_on(void)
         lbs_trail_extend(text, before, &key, &about, NOW);
         wrong += strlen(text) != 2 * LBS_TRAIL_TAG + 1;
     }
-    is_int(wrong, 0, "what is no tag is left out");
+    is_int(wrong, 0, "text that is no tag is left out");
 }
 
 int main(void)

@@ -21,7 +21,8 @@ static void one_holds_it(void)
     is_int(lbs_lease_hold(&lease, 7, now), 1, "still there");
     now += LBS_LEASE_US + MS;
     is_int(lbs_lease_hold(&lease, 8, now), 1, "silent for too long: taken");
-    is_int(lbs_lease_hold(&lease, 7, now), 0, "who wakes up has lost it");
+    is_int(lbs_lease_hold(&lease, 7, now), 0,
+           "a process that wakes up late has lost it");
 }
 
 static void given_up(void)

@@ -142,7 +142,7 @@ static void only_the_window_counts(void)
     err(1, 5);
     is_int(convicts(), 1, "with visitors of its own");
     lbs_evidence_forget(&evidence);
-    is_int(convicts(), 0, "what is forgotten does not count");
+    is_int(convicts(), 0, "forgotten answers do not count");
 }
 
 /* A slow twin that keeps everything. */
@@ -181,7 +181,8 @@ static void visitors_come_and_go(void)
             wrong++;
         }
     }
-    is_int(wrong, 0, "20 000 times the same as who keeps all visitors");
+    is_int(wrong, 0,
+           "20 000 times the same as a twin that keeps all visitors");
 }
 
 static void blame(void)
@@ -199,7 +200,7 @@ static void blame(void)
     is_int(lbs_evidence_blame(&evidence, WINDOW, now), 1000, "five are all");
     others(10, 5);
     is_int(lbs_evidence_blame(&evidence, WINDOW, now), 500,
-           "what the others give as well is not its own");
+           "errors that the others give as well are not its own");
     well(30);
     is_int(lbs_evidence_blame(&evidence, WINDOW, now), 0,
            "less than the others: none");
@@ -287,7 +288,7 @@ static void begins_anew(void)
     lbs_evidence_charged(&evidence, now, now);
     now += SEC;
     is_int(lbs_evidence_is_recent(&evidence, now - SEC), 1,
-           "what began before counts");
+           "an attempt that began before counts");
     lbs_evidence_begin_anew(&evidence, now);
     is_int(lbs_evidence_is_recent(&evidence, now - 1), 0,
            "but not once the member is back");

@@ -102,10 +102,11 @@ static void it_is_bounded(void)
 
     start();
     (void)ask(LBS_INQUIRY_ERROR);
-    is_int(is_due(0), 0, "who is no suspect any more is asked no more");
+    is_int(is_due(0), 0,
+           "a member that is no suspect any more is asked no more");
     is_int((int)inquiry.asked, 0, "and the inquiry is over");
     is_int(lbs_inquiry_heard(&inquiry, LBS_INQUIRY_ERROR, 0, now), 0,
-           "what was under way then does not count");
+           "a question under way then does not count");
 }
 
 int main(void)

@@ -53,7 +53,7 @@ static void parts(void)
         wrong += sum[i].all != (unsigned)i + 1;
         wrong += sum[i].bad != (i == 0 ? 1 : 2);
     }
-    is_int(wrong, 0, "each part holds what came since");
+    is_int(wrong, 0, "each part holds the events since");
     lbs_window_parts(&window, LENGTH, now + 13 * SEC, sum);
     ok(sum[1].all == 0 && sum[2].all == 1 && sum[7].all == 6,
        "two eighths later the latest two are empty");

@@ -95,7 +95,8 @@ static void never_more_over_all_threads(void)
        sum);
     ok(sum > 540, "and hardly below");
     now += SEC;
-    is_int(take_many(20, 1000), 600 - sum, "what was given back is there");
+    is_int(take_many(20, 1000), 600 - sum,
+           "the repetition that was given back is there");
 }
 
 /* Slow and obvious: a list of moments. */

@@ -133,7 +133,8 @@ static void half_of_the_requests(void)
     }
     now += 11 * SEC;
     answer(0);
-    is_int(fail(0), LBS_EJECT_NONE, "what left the window counts no more");
+    is_int(fail(0), LBS_EJECT_NONE,
+           "failures that left the window count no more");
 }
 
 static void hold_is_over_in_time(void)
@@ -377,7 +378,8 @@ static void switched_off(void)
     is_int(fail(0), LBS_EJECT_NONE, "off: failures turn nothing");
     is_int(answer(0), LBS_EJECT_NONE, "nor do answers");
     is_int(tick(0), LBS_EJECT_NONE, "the tick");
-    is_int(flags(0), 0, "lifts what a reload switched off");
+    is_int(flags(0), 0,
+           "lifts an ejection when a reload has switched ejection off");
     is_int((apr_uint32_t)pool.ejected, 0, "and its count");
 }
 

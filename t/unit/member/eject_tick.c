@@ -104,7 +104,7 @@ static void the_probe_is_the_trial_when_nobody_comes(void)
     now += MS;
     gauge.trial = 7;
     is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_NONE,
-           "one who tries is waited for");
+           "a trial under way is waited for");
     gauge.trial = 0;
     is_int(tick_found(LBS_PROBE_WELL, 500 * MS), LBS_EJECT_UP,
            "nobody does but a POST: open");

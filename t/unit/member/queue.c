@@ -62,7 +62,8 @@ static void first_come_first_served(void)
     is_int(turn(t[2]), APR_SUCCESS, "room for two: two at a time");
     is_int(turn(t[3]), APR_EAGAIN, "not three");
     lbs_queue_leave(queue, now, t[2]);
-    is_int(turn(t[3]), APR_SUCCESS, "who leaves out of order makes room");
+    is_int(turn(t[3]), APR_SUCCESS,
+           "a request that leaves out of order makes room");
     g.limit = 0;
     is_int(turn(t[3]), APR_SUCCESS, "no limit any more: no waiting");
     lbs_queue_leave(queue, now, t[1]);
@@ -90,7 +91,8 @@ static void deadlines(void)
     is_int(turn(t[1]), APR_SUCCESS, "and is not waited for");
     now += 20 * SEC;
     lbs_queue_tick(queue, now);
-    ok(lbs_queue_empty(queue), "who never asks again is dropped");
+    ok(lbs_queue_empty(queue),
+       "a place that is never asked for again is dropped");
     is_int(turn(t[3]), APR_TIMEUP, "and told if it does");
     (void)lbs_queue_join(queue, 4, &child_a, APR_INT64_MAX, now, &t[0]);
     now += 1000 * SEC;

@@ -19,7 +19,7 @@ static void one_text(void)
     is_str(text, "", "as nothing");
     lbs_shared_text_set(note, "HTTP 200");
     (void)lbs_shared_text_get(note, text);
-    is_str(text, "HTTP 200", "what was written is read");
+    is_str(text, "HTTP 200", "a reader gets the text that was written");
     lbs_shared_text_set(note, "a\r\nb\x7f\xc3\xa9");
     (void)lbs_shared_text_get(note, text);
     is_str(text, "a??b?\xc3\xa9", "control characters are not passed on");
@@ -27,7 +27,8 @@ static void one_text(void)
     line[sizeof(line) - 1] = '\0';
     lbs_shared_text_set(note, line);
     (void)lbs_shared_text_get(note, text);
-    is_int(strlen(text), LBS_SHARED_TEXT_LEN - 1, "what does not fit is cut");
+    is_int(strlen(text), LBS_SHARED_TEXT_LEN - 1,
+           "a text that does not fit is cut");
     lbs_shared_text_set(note, "");
     (void)lbs_shared_text_get(note, text);
     is_str(text, "", "emptied");

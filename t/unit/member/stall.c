@@ -78,7 +78,7 @@ static void not_found(void)
     is_int(found, 0, "a member that answers now and then does not stall");
     now += 60 * SEC; /* the ticking process died; another one takes over */
     is_int(tick(30, (apr_int64_t)SEC), 0,
-           "nor does one that nobody looked at for a minute");
+           "nor does a member that nobody looked at for a minute");
     for (i = 0; i < 100; i++, now += TICK) {
         found += tick(30, 0);
     }

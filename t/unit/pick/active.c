@@ -69,8 +69,8 @@ int main(void)
     CHOSEN("3", "a standby serves when nobody else does", 0, 0, SPARE,
            U | STANDBY, U, U);
     CHOSEN("0", "and not before", U, 0, 0, U | STANDBY, U, U);
-    CHOSEN("3", "who is both is a spare", U * 0, 0, 0, U | STANDBY | SPARE, U,
-           U);
+    CHOSEN("3", "a member that is spare and standby is a spare", U * 0, 0, 0,
+           U | STANDBY | SPARE, U, U);
     CHOSEN("45", "the next lbset when the first is empty", 0, 0, SPARE,
            STANDBY, U, U);
     CHOSEN("45", "a pool of spares has nobody to replace", U | SPARE,
@@ -84,6 +84,7 @@ int main(void)
           SPARE, 0, U);
     HOMES("012345", "if nobody is ordinary, all are", SPARE, STANDBY, SPARE,
           SPARE, SPARE, STANDBY);
-    HOMES("023", "who is no longer configured is none", U, GONE, U, U, U, U);
+    HOMES("023", "a member that is no longer configured is not active", U,
+          GONE, U, U, U, U);
     return done_testing();
 }

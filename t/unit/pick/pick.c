@@ -193,7 +193,7 @@ static void test_tried(lbs_pick_method_t method)
         }
         wrong += rv != APR_NOTFOUND || ask.ntried != 11;
     }
-    is_int(wrong, 0, "%s: who was tried is never tried again, all are tried",
+    is_int(wrong, 0, "%s: no member is tried twice, all are tried",
            lbs_pick_method_name(method));
     pool_destroy(pool);
 }
@@ -248,7 +248,7 @@ static void test_closed_pools(lbs_pick_method_t method)
     pool_rebuild(pool);
     is_int(pool_pick(pool), -APR_NOTFOUND, "%s: nobody is open", name);
     gauge_of(pool, 1)->flags = LBS_F_DOWN | LBS_F_PANIC;
-    is_int(pool_pick(pool), 1, "%s: panic opens who is down", name);
+    is_int(pool_pick(pool), 1, "%s: panic opens members that are down", name);
     gauge_of(pool, 1)->flags = LBS_F_HALF_OPEN;
     is_int(pool_pick(pool), 1, "%s: a half-open member is tried", name);
     gauge_of(pool, 1)->trial = 7;
@@ -257,8 +257,8 @@ static void test_closed_pools(lbs_pick_method_t method)
     gauge_of(pool, 1)->trial = 0;
     gauge_of(pool, 1)->ramp = 0;
     pool_rebuild(pool);
-    is_int(pool_pick(pool), 1, "%s: who warms up serves if nobody else can",
-           name);
+    is_int(pool_pick(pool), 1,
+           "%s: a member in slow start serves if no other can", name);
     pool_destroy(pool);
 }
 

@@ -126,14 +126,14 @@ static void test_guards(void)
                  (apr_uint64_t)pool->now);
     pool_rebuild(pool);
     count_picks(pool, count);
-    ok(count[8] < 10, "one that failed at once does not look fast");
+    ok(count[8] < 10, "a member that fails at once does not look fast");
     for (i = 0; i < 1200; i++) {
         pool_rebuild(pool);
     }
     is_int(lbs_plan_median(pool->plan), 40000,
            "two minutes of silence leave the median alone");
     is_near(gauge_of(pool, 8)->ewma >> LBS_EWMA_SHIFT, 20000, 1,
-            "and who was slow at half the median, not at nothing");
+            "and a slow member at half the median, not at nothing");
     is_near(gauge_of(pool, 0)->ewma >> LBS_EWMA_SHIFT, 20000, 1,
             "as everybody else");
     is_int(lbs_plan_failure(pool->plan, 1), 320000,
@@ -321,7 +321,7 @@ static void test_twin(apr_uint32_t members)
         pool_rebuild(pool);
         wrong += twin_disagrees(pool);
     }
-    is_int(wrong, 0, "5000 random pools: what a slow twin picks");
+    is_int(wrong, 0, "5000 random pools: the pick of a slow twin");
     for (round = 0; round < 5000; round++) {
         may_t may;
         int got;

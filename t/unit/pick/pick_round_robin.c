@@ -36,7 +36,7 @@ static void test_no_piling(void)
     for (i = 0; i < 4000; i++) {
         count[pool_pick(pool)]++;
     }
-    is_int(count[2], 0, "nothing goes to the one that is down");
+    is_int(count[2], 0, "nothing goes to the member that is down");
     for (i = 0; i < 5; i++) {
         if (i != 2) {
             is_int(count[i], 1000, "member %d gets its part of it", i);

@@ -74,7 +74,7 @@ static void test_rebuild(void)
     is_int(pool_rebuild(pool), 1, "and the begin of a ramp");
     gauge_of(pool, 1)->ramp = 500;
     is_int(pool_rebuild(pool), 0, "not its course");
-    is_int(pool->plan->head->inflight, 0, "who is drained does not count");
+    is_int(pool->plan->head->inflight, 0, "a drained member does not count");
     is_int(pool->plan->head->weight, 550, "the sum of weights");
     pool_destroy(pool);
 }
@@ -128,7 +128,7 @@ static void test_older_generation(void)
         wrong += lbs_pick_member(&old_view, &ask, &index) != APR_SUCCESS
                  || index == 0 || index > 5;
     }
-    is_int(wrong, 0, "but picks on, and nobody who is down");
+    is_int(wrong, 0, "but picks on, and no member that is down");
     is_int(front_of(pool->plan), 2, "the newer view is untouched");
     pool_destroy(pool);
 }
@@ -144,7 +144,7 @@ static void test_two_builders(void)
     other.builder = spare->plan->builder;
     pool_rebuild(pool);
     is_int(lbs_plan_rebuild(&other, pool->gauges, pool->now), 1,
-           "a new builder publishes what it found");
+           "a new builder publishes its plan");
     is_int(pool_rebuild(pool), 1, "the former one notices and does again");
     *claim = (apr_uint64_t)pool->now;
     gauge_of(pool, 0)->flags = LBS_F_DOWN;

@@ -252,7 +252,7 @@ static void a_drain_has_a_deadline(void)
     lbs_admin_drain(reg, slots['1'], &drain);
     is_int(drain.since, at(1000).wall, "since when, on the wall");
     is_int(drain.deadline, 5001000, "until when, monotonic");
-    is_int(drain.idle, 300000, "and who moves before");
+    is_int(drain.idle, 300000, "and a session that moves before");
     (void)lbs_gauge_set(gauge, LBS_F_DRAINED);
     change.deadline = 9000000;
     (void)apply(reg, change);
@@ -324,12 +324,14 @@ static void nobody_is_left(void)
     has(reg, 0, 0);
     is_int(lbs_admin_tick(reg, slots['1'], &now), 1, "nobody");
     is_str(last_event(reg), "drained", "an event says so");
-    is_int(flags(reg), LBS_F_DRAIN, "and who comes all the same is served");
+    is_int(flags(reg), LBS_F_DRAIN,
+           "and a visitor who comes all the same is served");
     is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "told once");
     has(reg, 1, 0);
     (void)lbs_admin_tick(reg, slots['1'], &now);
     has(reg, 0, 0);
-    is_int(lbs_admin_tick(reg, slots['1'], &now), 0, "not for each who came");
+    is_int(lbs_admin_tick(reg, slots['1'], &now), 0,
+           "not for each visitor who came");
     (void)act(reg, LBS_ADMIN_DRAIN);
     is_int(lbs_admin_tick(reg, slots['1'], &now), 1, "but for each drain");
     (void)act(reg, LBS_ADMIN_ENABLE);

@@ -144,7 +144,8 @@ static void both_at_once(void)
     tick(reg);
     tick(reg);
     tick(reg);
-    ok(agree(reg, LBS_F_DRAIN, 300), "what is refused is written back");
+    ok(agree(reg, LBS_F_DRAIN, 300),
+       "the values of a refused change are written back");
 }
 
 int main(void)

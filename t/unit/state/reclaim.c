@@ -94,7 +94,7 @@ static void the_oldest_give_way(void)
     table = new_table(reg, 1000);
     bind_all(reg, table, "abcd", 0, 400, now.mono);
     is_int(lbs_reclaim_oldest(reg, table, 10, 10, now.mono, memory), 0,
-           "nobody who is configured gives way");
+           "no configured member gives way");
     name_all(reg, "acd");
     lbs_registry_commit(reg, &now);
     name_all(reg, "cd");
@@ -114,7 +114,7 @@ static void the_oldest_give_way(void)
     is_int(lbs_reclaim_oldest(reg, table, 9, 0, now.mono, memory), 1,
            "one more is free of requests");
     is_int(lbs_table_sessions(lbs_registry_slots(reg), slots['b']), 100,
-           "who is not keeps slot and sessions");
+           "a member that does not keeps slot and sessions");
     gauges[slots['b']].inflight = 0;
     lbs_registry_begin(reg);
     lbs_registry_commit(reg, &now);

@@ -123,11 +123,11 @@ static void pools(void)
     is_int(lbs_pool_record_count(pool, LBS_DECISION_NEW, LBS_REASON_EXPIRED),
            1, "a decision");
     ok(pool->requests == 1 && pool->retries == 6 && pool->retries_denied == 7,
-       "what was counted is given");
+       "the counters are given");
     ok(pool->readers[2].id == 8 && pool->readers[2].used == 9
            && pool->readers[2].last == 10,
-       "and what readers found");
-    ok(pool->panic == 0, "what is of the moment is not");
+       "and the counts of readers");
+    ok(pool->panic == 0, "values of the moment are not");
 }
 
 static void deadlines(void)

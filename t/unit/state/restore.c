@@ -119,7 +119,7 @@ static void by_identity_not_by_position(void)
     is_mem(lbs_registry_secret(reg), seed.secret, LBS_REGISTRY_SECRET_LEN,
            "the random secret is that of the file");
     is_int(count_right(reg, table, "abc", 0, 300, now.mono + HOUR / 2 - 1),
-           300, "what is left of its hour a session still has");
+           300, "a session still has the rest of its hour");
     is_int(count_right(reg, table, "abc", 0, 300,
                        now.mono + HOUR / 2 + HOUR / 100),
            0, "and no more: nothing outlives its time");
@@ -265,7 +265,7 @@ static void operators_changes_survive(void)
     lbs_admin_drain(reg, slots['a'], &found);
     is_int(found.since, then.wall, "draining since then");
     is_int(found.deadline, now.mono + 2 * HOUR, "two hours are left");
-    is_int(found.idle, HOUR, "who is idle for an hour moves");
+    is_int(found.idle, HOUR, "a session that is idle for an hour moves");
     is_int(lbs_registry_gauges(reg)[slots['b']].weight, 100,
            "the other member is as in the file");
     is_int(lbs_gauge_flags(&lbs_registry_gauges(reg)[slots['b']]), 0,

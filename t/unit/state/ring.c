@@ -55,7 +55,7 @@ static void one_step_after_another(void)
     is_int(last(0)->p50_us, 70, "the median");
     is_int(last(0)->p99_us, 700, "the 99th percentile");
     is_int(lbs_ring_recent(&ring, now + 3 * STEP + 1, recent), now + 2 * STEP,
-           "a reader that is early gets what is there");
+           "a reader that is early gets the events there are");
     is_int(known(recent, LBS_RING_SHORT), 2, "without a hole at the end");
     is_int(lbs_ring_recent(&ring, now + 5 * STEP, recent), now + 5 * STEP,
            "when nobody feeds any more");
@@ -114,7 +114,7 @@ static void a_whole_day(void)
     is_int(right, LBS_RING_LONG, "five minutes are sixty steps together");
     lbs_ring_day(&ring, now + 100 * LBS_RING_FOLD * STEP, day);
     is_int(known(day, LBS_RING_LONG), LBS_RING_LONG - 100,
-           "what is older than a day is not shown");
+           "events older than a day are not shown");
     feed(now + 2000 * LBS_RING_FOLD * STEP, 1, 1, 1);
     lbs_ring_day(&ring, now + 2000 * LBS_RING_FOLD * STEP, day);
     is_int(known(day, LBS_RING_LONG), 0, "nor after a week of silence");

@@ -98,7 +98,8 @@ static void test_time_passes(void)
     }
     save(table, slots, START + IDLE + IDLE / 4);
     (void)load(make_table(SESSIONS, make_slots(8)), 0, &report);
-    is_int(report.expired, 40, "what ended while the server was down is gone");
+    is_int(report.expired, 40,
+           "sessions that ended while the server was down are gone");
     is_int(report.kept, 60, "the rest is not");
 }
 
@@ -155,7 +156,7 @@ static void test_damage(void)
     (void)load(table, START, &report);
     ok(report.damaged > 100, "damage is seen");
     is_sound(table, START, "whatever came in");
-    is_int(report.kept, lbs_table_count(table), "what was kept is there");
+    is_int(report.kept, lbs_table_count(table), "the sessions kept are there");
     for (n = 0; n < 2000; n++) {
         failed += lbs_table_bind(table, key_of(n), 1, START, IDLE, &hit)
                   != APR_SUCCESS;

@@ -38,7 +38,7 @@ static void test_expires(void)
     report = sweep_all(table, START + IDLE / 4, NULL, NULL);
     is_int(report.live, 500, "nothing expires early");
     report = sweep_all(table, START + IDLE + IDLE / 4, NULL, NULL);
-    is_int(report.expired, 300, "what is over is removed");
+    is_int(report.expired, 300, "sessions that are over are removed");
     is_int(report.live, 200, "the rest stays");
     is_int(lbs_table_sessions(slots, 1), 0, "uncounted");
     is_int(lbs_table_sessions(slots, 2), 200, "others not");
@@ -230,7 +230,7 @@ static void test_requantise(void)
     bind_many(table, 0, 10, 1, START);
     lbs_sweep_requantise(table, 1, lbs_table_quantum(IDLE / 10, 0),
                          START + 2 * IDLE);
-    is_int(lbs_table_count(table), 0, "what is over by then goes");
+    is_int(lbs_table_count(table), 0, "sessions that are over by then go");
 
     /* While the words are half converted nobody may lose a session. */
     bind_many(table, 0, 10, 2, START);

@@ -86,7 +86,7 @@ static void test_life_of_a_session(void)
     is_int(lbs_table_sessions(slots, 3), 1, "given to the other");
 
     is_int(lbs_table_claim(table, key, 1, now, IDLE, &hit), APR_EEXIST,
-           "no claim to what is bound");
+           "no claim to a session that is bound");
     is_int(hit.slot, 3, "the owner");
 
     is_int(lbs_table_forget(table, key, now, &hit), APR_SUCCESS, "forget");
@@ -94,7 +94,7 @@ static void test_life_of_a_session(void)
     is_int(lbs_table_forget(table, key, now, &hit), APR_NOTFOUND,
            "forgotten already");
     is_int(lbs_table_claim(table, key, 1, now, IDLE, &hit), APR_SUCCESS,
-           "a claim to what is free");
+           "a claim to a free session");
     is_int(lbs_table_count(table), 1, "one word");
     is_sound(table, now, "at the end of a life");
 }
@@ -259,7 +259,7 @@ static void test_quiet_renew(void)
     ok(before == after, "a hit within the quantum writes nothing");
     lbs_table_bind(table, key_of(1), 1, now + quantum - 1, IDLE, &hit);
     lbs_place_find(&place, &after);
-    ok(before == after, "nor does a bind to who has it");
+    ok(before == after, "nor does a bind to its own member");
     lbs_table_renew(table, key_of(1), now + quantum, IDLE, &hit);
     lbs_place_find(&place, &after);
     ok(before != after, "a later one does");
@@ -532,10 +532,10 @@ static void test_chain_moves(void)
     is_int(lbs_table_count(older), 100, "takes it from the old table");
     is_int(lbs_table_count(table), 101, "to the new one");
     is_int(lbs_table_claim(table, key_of(150), 2, move, IDLE, &hit),
-           APR_EEXIST, "a claim moves over what is owned");
+           APR_EEXIST, "a claim moves an owned session over");
     is_int(lbs_table_count(table), 102, "as well");
     is_int(lbs_table_forget(table, key_of(151), move, &hit), APR_SUCCESS,
-           "what is in the older table can be forgotten");
+           "a session of the older table can be forgotten");
     is_int(lbs_table_find(table, key_of(151), move, &hit), APR_NOTFOUND,
            "for good");
     is_int(lbs_table_sessions(slots, 1) + lbs_table_sessions(slots, 2), 200,

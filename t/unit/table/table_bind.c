@@ -187,7 +187,7 @@ static void test_crowd(void)
     }
     is_int(good, PROCESSES, "4 processes of 64 threads claim the same keys");
     is_int(crowd->won, CROWD_ROUNDS, "one claim wins each key");
-    is_int(crowd->failed, 0, "the others are told who has it");
+    is_int(crowd->failed, 0, "the others are told its member");
     is_int(lbs_table_count(crowd->table), CROWD_ROUNDS, "one entry for each");
     is_sound(crowd->table, clock_now(), "after the crowd");
 }

@@ -123,9 +123,9 @@ static void finding(apr_pool_t *pool)
         {"pool=app&member=web1&action=enable", 400,
          "two virtual hosts have it"},
         {"pool=app&vhost=a.example:80&member=web1&action=enable", 200,
-         "the one that was named"},
+         "the pool of the host that was named"},
         {"pool=app&vhost=b.example:80&member=web1&action=enable", 403,
-         "one that may not be changed from here"},
+         "a pool that may not be changed from here"},
     };
     lbs_view_t *view = two_hosts(pool);
     apr_size_t i;

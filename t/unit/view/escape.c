@@ -21,7 +21,7 @@ static void documents(apr_pool_t *pool)
         {LBS_OUT_HTML, "a\xff\xc3", "a\xef\xbf\xbd\xef\xbf\xbd",
          "other bytes are replaced, also the half of one at the end"},
         {LBS_OUT_HTML, "\xc3<", "\xef\xbf\xbd&lt;",
-         "a broken sequence does not swallow what follows"},
+         "a broken sequence does not swallow the next byte"},
         {LBS_OUT_PLAIN, "\xc0\xbc", "\xef\xbf\xbd\xef\xbf\xbd",
          "overlong forms are no UTF-8"},
         {LBS_OUT_PLAIN, "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",
@@ -55,7 +55,7 @@ static void for_json(apr_pool_t *pool)
 static void links(apr_pool_t *pool)
 {
     is_str(lbs_escape_url(pool, "a-b_c.d~9"), "a-b_c.d~9",
-           "what needs no escape has none");
+           "plain text has no escapes");
     is_str(lbs_escape_url(pool, " &=+%\"<\n\xff"),
            "%20%26%3D%2B%25%22%3C%0A%FF", "all else has");
 }

@@ -145,11 +145,11 @@ static void alerts(apr_pool_t *pool)
     lbs_view_member_t *members;
 
     ok(strstr(page.text, "<title>(2) Load balancer on www1</title>") != NULL,
-       "the title counts what is wrong");
+       "the title counts the alerts");
     ok(strstr(page.text, "web3 is down for 1 h 6 min: its check says HTTP "
                          "400, want 200-399")
            != NULL,
-       "who is down, since when and why");
+       "the member that is down, since when and why");
     view = sample_view(pool, 2, 0);
     page = written(pool, view, "", NULL);
     ok(strstr(page.text, "All is well: 2 members in 1 pool, nothing to do.")

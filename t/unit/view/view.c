@@ -10,8 +10,9 @@ static void sums(apr_pool_t *pool)
     is_int(lbs_view_pool_decided(of, LBS_DECISION_LOCAL), 0, "local");
     is_int(lbs_view_pool_count(of, LBS_STATE_DOWN), 1, "one is down");
     is_int(lbs_view_pool_count(of, LBS_STATE_UP), 1, "one is up");
-    ok(!lbs_view_member_serves(&of->members[2]), "who is down serves nobody");
-    ok(lbs_view_member_serves(&of->members[1]), "who drains does");
+    ok(!lbs_view_member_serves(&of->members[2]),
+       "a member that is down serves nobody");
+    ok(lbs_view_member_serves(&of->members[1]), "a draining member serves");
 }
 
 static void finding(apr_pool_t *pool)
