@@ -62,10 +62,16 @@ package SlowRedis {
 package main;
 
 sub start ($redis, $timeout, %o) {
-    my $h = LBS::Httpd->new(backends => \@web, modules => ['socache_redis'], %o);
-    $h->write('conf/secret', join('', map { "secret number $_, long enough\n" } 1 .. 3), 0600);
-    $h->conf(governed_text(\@web, app => 'LBSticky session=sid',
+    my ($secrets, $sticky) = (delete $o{secrets} // 3, delete $o{sticky} // 'session=sid');
+    my $h = LBS::Httpd->new(backends => \@web, modules => ['socache_redis', 'include'], %o);
+    $h->write('conf/secret',
+        join('', map { "secret number $_, long enough\n" } 1 .. $secrets), 0600);
+    $h->conf(governed_text(\@web, app => "LBSticky $sticky",
         more => 'LimitRequestFieldSize 16000', server => <<"CONF"));
+<Directory "\@ROOT\@/htdocs">
+    Options +Includes
+    AddOutputFilter INCLUDES .shtml
+</Directory>
 LBStickySecret file:\@ROOT\@/conf/secret
 LBStickyStore  redis:127.0.0.1:$redis->{port} timeout=$timeout
 LimitRequestFieldSize 16000
@@ -106,6 +112,24 @@ subtest 'slow calls' => sub {
     cmp_ok max(map { $_->[0] } @r), '<', 2, 'many of them at once';
     $h->stop;
     $h->no_unexpected_log;
+};
+
+# What has answered in time does not begin a second one for what comes after it.
+subtest 'asking and telling have one time together' => sub {
+    my $redis = SlowRedis->start(1.5);
+    my $h = start($redis, '2s', secrets => 1, sticky => 'session=sid query=q');
+    $h->write('htdocs/page.shtml', join "\n",
+        map { qq(<!--#include virtual="/app/?q=$_" -->) } 1 .. 3);
+    my $r = $h->get('/app/', shown('slow'));
+    is $r->status, 200, 'a request';
+    cmp_ok $r->elapsed, '>', 1.4, sprintf 'it has waited for the look-up: %.2f s', $r->elapsed;
+    cmp_ok $r->elapsed, '<', 2.7, 'and no time-out more for the write';
+    ok wait_for(sub { $redis->count('SET') + $redis->count('SETEX') }, 5), 'which was made';
+    # Each part of a page looks for its sessions.
+    $r = $h->get('/page.shtml', shown('slow2'), timeout => 30);
+    is scalar(() = $r->body =~ /backend/g), 3, 'a page of three parts';
+    cmp_ok $r->elapsed, '<', 3.7, sprintf 'has one time: %.2f s', $r->elapsed;
+    $h->stop;
 };
 
 subtest 'calls that are never answered' => sub {

@@ -13,6 +13,9 @@
 
 extern module AP_MODULE_DECLARE_DATA lbsticky_module;
 
+/* Key of what is kept with a client's request. */
+#define WAIT "mod_lbsticky: wait"
+
 lbs_request_t *lbs_request_of(const request_rec *r)
 {
     return ap_get_module_config(r->request_config, &lbsticky_module);
@@ -42,6 +45,26 @@ int lbs_request_stays_repeatable(const lbs_request_t *req)
     return req->idempotent && lbs_body_stays_whole(req->body);
 }
 
+/* What a client's request waits for the store, with its includes and its error
+ * document. */
+static lbs_store_wait_t *wait_of(const request_rec *r, const lbs_pool_t *pool)
+{
+    void *wait = NULL;
+
+    if (pool->store == NULL) {
+        return NULL;
+    }
+    while (r->prev != NULL || r->main != NULL) {
+        r = r->prev != NULL ? r->prev : r->main;
+    }
+    (void)apr_pool_userdata_get(&wait, WAIT, r->pool);
+    if (wait == NULL) {
+        wait = apr_pcalloc(r->pool, sizeof(lbs_store_wait_t));
+        (void)apr_pool_userdata_setn(wait, WAIT, NULL, r->pool);
+    }
+    return wait;
+}
+
 lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
                                  const char *from)
 {
@@ -51,6 +74,7 @@ lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
     req->pool = pool;
     req->idempotent = is_idempotent(r);
     req->from = from;
+    req->visit.wait.whole = wait_of(r, pool);
     lbs_choice_none(&req->choice);
     req->attempt.keepalives = -1;
     req->tries.next = LBS_NO_MEMBER;

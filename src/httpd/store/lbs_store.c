@@ -139,43 +139,34 @@ const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
 }
 
 /* A call within the time that the request has left. The store is blamed for
- * being late only where it had all of it. */
+ * being late only where it had most of it. */
 static apr_status_t call(const lbs_pool_t *pool, lbs_store_op_t op,
                          const char *name, unsigned char *value,
-                         apr_time_t expiry, apr_time_t *until)
+                         apr_time_t expiry, lbs_store_wait_t *part)
 {
+    lbs_store_wait_t *wait = part->whole != NULL ? part->whole : part;
     lbs_store_call_t what = {
         .op = op,
         .name = name,
         .value = value,
         .expiry = expiry,
-        .timeout = pool->set.store->timeout,
-        .whole = *until == 0,
+        .timeout = pool->set.store->timeout - wait->waited,
+        .whole = wait->waited <= pool->set.store->timeout / 2,
     };
-    apr_time_t now = lbs_clock_now();
+    apr_time_t began = lbs_clock_now();
+    apr_status_t rv;
 
-    if (*until == 0) {
-        *until = now + what.timeout;
+    if (wait->late || what.timeout <= 0) {
+        what.timeout = 0;
+        if (op != LBS_STORE_GET) {
+            (void)lbs_store_call(pool->store, &what);
+        }
+        return APR_TIMEUP;
     }
-    what.timeout = *until - now;
-    return what.timeout > 0 ? lbs_store_call(pool->store, &what) : APR_TIMEUP;
-}
-
-/* To tell the store something, or to end it there. */
-static void tell(const lbs_pool_t *pool, lbs_store_op_t op, const char *name,
-                 unsigned char *value, apr_time_t expiry,
-                 lbs_store_wait_t *wait)
-{
-    lbs_store_call_t unawaited = {
-        .op = op, .name = name, .value = value, .expiry = expiry};
-
-    if (wait->late) {
-        (void)lbs_store_call(pool->store, &unawaited);
-    }
-    else {
-        wait->late = APR_STATUS_IS_TIMEUP(
-            call(pool, op, name, value, expiry, &wait->tell_until));
-    }
+    rv = lbs_store_call(pool->store, &what);
+    wait->waited += lbs_clock_now() - began;
+    wait->late = APR_STATUS_IS_TIMEUP(rv) != 0;
+    return rv;
 }
 
 static apr_status_t read_one(const lbs_pool_t *pool, const char *names,
@@ -187,8 +178,7 @@ static apr_status_t read_one(const lbs_pool_t *pool, const char *names,
     apr_status_t rv;
 
     apr_cpystrn(name, names + which * LBS_STORE_RECORD_NAME_LEN, sizeof(name));
-    rv = call(pool, LBS_STORE_GET, name, value, 0, &wait->ask_until);
-    wait->late |= APR_STATUS_IS_TIMEUP(rv);
+    rv = call(pool, LBS_STORE_GET, name, value, 0, wait);
     return rv != APR_SUCCESS
                ? rv
                : lbs_store_record_decode(
@@ -268,7 +258,7 @@ void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
     }
     apr_cpystrn(name, key->name, sizeof(name));
     lbs_store_record_encode(&keys.secret[0], name, &record, value);
-    tell(pool, LBS_STORE_PUT, name, value, expiry, wait);
+    (void)call(pool, LBS_STORE_PUT, name, value, expiry, wait);
 }
 
 void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key,
@@ -281,6 +271,6 @@ void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key,
     for (i = 0; key->name != NULL && i < keys.count; i++) {
         apr_cpystrn(name, key->name + i * LBS_STORE_RECORD_NAME_LEN,
                     sizeof(name));
-        tell(pool, LBS_STORE_REMOVE, name, none, 0, wait);
+        (void)call(pool, LBS_STORE_REMOVE, name, none, 0, wait);
     }
 }

@@ -37,14 +37,15 @@ apr_status_t lbs_store_start(apr_pool_t *pconf, apr_pool_t *ptemp,
 const char *lbs_store_name(request_rec *r, const lbs_pool_t *pool, int index,
                            const void *value, apr_size_t len);
 
-/* How long one request may wait for the store: timeout= for all look-ups
- * before it is sent, and once more for all writes before the answer is
- * released. Where look-ups took longer than that, writes are not waited for.
- * All zero when the request begins. */
+/* How long one request of a client may wait for the store: timeout= for all
+ * look-ups before it is sent and all writes before its answer is released,
+ * also for its parts (includes, an error document). What did not answer in
+ * that time is not waited for again. All zero when the request begins. */
 typedef struct lbs_store_wait_t {
-    apr_time_t ask_until;  /* monotonic; 0: nothing was asked yet */
-    apr_time_t tell_until; /* 0: nothing was told yet */
-    int late;              /* the store did not answer in that time */
+    struct lbs_store_wait_t *whole; /* of the request that this is a part of;
+                                       NULL: of none */
+    apr_interval_time_t waited;     /* microseconds */
+    int late;                       /* the store did not answer in time */
 } lbs_store_wait_t;
 
 /**
