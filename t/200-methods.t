@@ -112,7 +112,8 @@ subtest 'weights' => sub {
     $got = spread(map { $h->get('/w-hash/?size=1', headers => client($_)) }
                   0 .. 254);
     for (split ' ', shares($got, 1, 2, 3)) {
-        cmp_ok abs($_ - 1), '<', 0.4, "hash: $_ of its share";
+        # Addresses fall as they like: four standard deviations for web1.
+        cmp_ok abs($_ - 1), '<', 0.6, "hash: $_ of its share";
     }
     $got = load('/w-least-load/?delay=0.02', 12, 20);
     is keys %$got, 3, 'least-load: all';

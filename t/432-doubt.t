@@ -326,7 +326,7 @@ for my $case (['a hang is left', ''],
     subtest $what => sub {
         my @web = LBS::Backend->many(2);
         my $h = start(\@web, app => "LBSticky route=R\n$lines");
-        hang_is_left($h, \@web, 1.8);
+        hang_is_left($h, \@web, 3);
     };
 }
 
@@ -335,7 +335,7 @@ for my $case (['a hang is left', ''],
 subtest 'no visitor is the first to try a member that was ejected' => sub {
     my @web = LBS::Backend->many(2);
     my $h = start(\@web, app => "LBSticky route=R");
-    hang_is_left($h, \@web, 1.8);
+    hang_is_left($h, \@web, 3);
     $web[0]->clear;
     my $end = time + 5;
     my @bad;
@@ -398,7 +398,7 @@ for my $mpm (qw(worker prefork)) {
         ok becomes($h, 1, 'down', 4), 'refusing: down';
         $web[0]->accept;
         ok becomes($h, 1, 'up', 4), 'and up';
-        hang_is_left($h, \@web, 1.8);
+        hang_is_left($h, \@web, 3);
     };
 }
 
