@@ -225,7 +225,9 @@ for my $round (1 .. $ROUNDS) {
         for grep { some(0.3) } @{$was->{pools}};
     $h->graceful;    # what has changed is in the file then
     $h->conf(text($is));
-    my $told = preview($h);
+    my $keys = 0;
+    $keys += $VISITORS * @{$_->{sources}} for @{$was->{pools}};
+    my $told = preview($h, $keys);
     $h->graceful;
     compare($was, $is, $told, stayed($was, $at));
     is_deeply [dropped_by($told)], [dropped_by_events()],

@@ -37,7 +37,7 @@ sub begin (@pools) {
 sub told_of (@pools) {
     $h->graceful($running);
     $h->conf(governed_text(\@web, server => $SERVER, @pools));
-    my $p = preview($h);
+    my $p = preview($h, 12);
     is $p->{status}, 0, 'httpd -t is content' or diag $p->{raw};
     ok !-e "$FILE.refused", 'the file is taken';
     return $p;
@@ -157,6 +157,7 @@ subtest 'a member that had been removed' => sub {
     $running = governed_text(\@web, server => $SERVER,
         pool('LBSticky session=sid', '"http://@B1@" route=r1'));
     $h->graceful($running);
+    ok wait_for(sub { preview($h)->{said} =~ /removed already/ }, 20), 'the file knows';
     my $p = told_of(pool('LBSticky session=sid', '"http://@B1@" route=r1'));
     is $p->{pool}{$APP}{r2}{why}, 'removed already', 'why';
     like $p->{said}, qr/^    8 of the sessions/m, 'without any change, too';

@@ -29,6 +29,7 @@ our %OPTIONS = (
     pool     => ['POOL', 'of this pool alone'],
     member   => ['MEMBER', 'of this member alone'],
     failing  => ['', 'members that are down, ejected or make errors'],
+    max      => ['N', 'exit status 1 when more sessions would move'],
     follow   => ['', 'go on with new ones until interrupted'],
 );
 
@@ -77,6 +78,13 @@ our @COMMANDS = (
      more => "For each balancer:// without LBSticky the lines that hand it to this module, and\n"
          . "what is silently wrong already. It runs `httpd -t -D LBSTICKY_ADVICE` with the\n"
          . "first of apache2ctl, apachectl and httpd, or with \$LBCTL_HTTPD; no server need run.\n"},
+    {name => 'preview', args => [0, 0], usage => '', run => \&preview,
+     says => 'what a reload would do to known sessions',
+     example => 'preview --max 100 && sudo apachectl graceful', options => ['max'],
+     exit => 'more would move, or how many is not known',
+     more => "How many sessions would stay, wait for the end of a drain, or move, with the\n"
+         . "configuration as it is written now. It runs `httpd -t -D LBSTICKY_PREVIEW`, which\n"
+         . "reads the state file, so as root as a rule; \$LBCTL_HTTPD as for advise.\n"},
     change_row('drain', 'no new visitors; those it has stay', options => [qw(deadline idle)],
         example => 'drain app web1 --deadline 2h --wait',
         more => "--wait returns when nobody is left: no session and no request, or after the\n"

@@ -11,7 +11,7 @@ MEMBER is a route, a URL or an id. Durations: 500ms, 30s, 10min, 2h, 1d.
 
 $LBCTL_URL is the status page. $LBCTL_CURL holds more options for curl, such as
 "--user ann:secret" or "-k"; a password may also stand in ~/.netrc. $LBCTL_HTTPD
-is the httpd that advise asks, with its options.
+is the httpd that advise and preview ask, with its options.
 TEXT
 
 my @EXIT = ([0, 'done'], [1, 'refused or failed'], [2, 'wrong arguments'],
@@ -40,7 +40,7 @@ sub help_for_one {
     my ($command) = @_;
     my @exit = map { [@$_] } @EXIT;
     $exit[1][1] = "$command->{exit}, or it failed" if $command->{exit};
-    @exit = @exit[0 .. 2] if $command->{name} =~ /^(?:advise|help)\z/;
+    @exit = @exit[0 .. 2] if $command->{name} =~ /^(?:advise|preview|help)\z/;
     pop @exit if !grep { $_ eq 'timeout' } @{$command->{options}};
     return synopsis($command) . "\n\n" . ucfirst($command->{says}) . ".\n"
         . ($command->{more} // '')

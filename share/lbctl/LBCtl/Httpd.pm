@@ -8,7 +8,7 @@ use POSIX ();
 use LBCtl::Base;
 use LBCtl::Show;
 
-our @EXPORT = qw(advise);
+our @EXPORT = qw(advise preview);
 our @EXPORT_OK = qw(ask_httpd print_text refuse_unless_loaded);
 
 # Where httpd is when the PATH of a user has no sbin.
@@ -117,6 +117,23 @@ sub advise {
     print "no ProxyPass or <Proxy> of this configuration names a balancer://\n"
         if $out eq '' && !@more;
     return 0;
+}
+
+# The last line has the number; without one it says why.
+sub preview {
+    my $max = $opt{max};
+    fail($WRONG, "--max $max: wanted is a number of sessions, as in --max 100")
+        if defined $max && $max !~ /\A[0-9]{1,15}\z/;
+    my ($status, $out, $err, $name) = ask_httpd('-t', '-D', 'LBSTICKY_PREVIEW');
+    refuse_unless_read($status, $out, $err, $name);
+    refuse_unless_loaded() if $out eq '';
+    my ($unknown) = $out =~ /^(It is not known how many sessions would move: .*)/m;
+    fail($FAILED, lcfirst $unknown) if defined $unknown;
+    my ($moving) = $out =~ /^([0-9]+) sessions would move\.$/m
+        or fail($FAILED, "$name has another version of mod_lbsticky, which tells no preview");
+    print_text($out);
+    return 0 if !defined $max || $moving <= $max;
+    fail($FAILED, "$moving sessions would move, more than --max $max");
 }
 
 1;

@@ -2,6 +2,7 @@
 # LBS::Preview - what httpd -t -D LBSTICKY_PREVIEW prints, taken apart.
 #
 #   my $p = preview($h);             # with the configuration as it is written
+#   my $p = preview($h, 12);         # once the file has as many sessions
 #   $p->{move}                       # of the last line; undef: not known
 #   $p->{reason}                     # why it is not known
 #   $p->{pool}{'app www:80'}{web1}   # {sessions, stay, move, wait, why}
@@ -10,12 +11,22 @@ package LBS::Preview;
 use v5.36;
 
 use Exporter qw(import);
+use Time::HiRes qw(time sleep);
 
 our @EXPORT = qw(preview);
 
-sub preview ($h, @options) {
-    my ($status, $said) = $h->configtest('-DLBSTICKY_PREVIEW', @options);
-    return parse($status, $said);
+# A reload hands what was learned to the file; but where it came in the middle of
+# a writing, the file is a moment behind.
+sub preview ($h, $sessions = 0) {
+    my $end = time + 20;
+    while (1) {
+        my ($status, $said) = $h->configtest('-DLBSTICKY_PREVIEW');
+        my $p = parse($status, $said);
+        my $all = 0;
+        $all += $_->{all}{sessions} for values %{$p->{pool}};
+        return $p if $all >= $sessions || time > $end;
+        sleep 0.1;
+    }
 }
 
 sub parse ($status, $said) {
