@@ -63,7 +63,7 @@ subtest 'downtime and turns' => sub {
     ok wait_for(sub { member('web10')->{downtime_s} >= 2 }, 20), 'its downtime grows';
     is member('web1')->{turns} + member('web1')->{downtime_s}, 0, 'that of others does not';
     is metric('lbsticky_member_turns_total', 'web10'), 1, 'a metric';
-    cmp_ok metric('lbsticky_member_downtime_seconds_total', 'web10'), '>', 1, 'and the other';
+    cmp_ok metric('lbsticky_member_downtime_seconds_total', 'web10'), '>=', 1, 'and the other';
     like page(), qr{data-label='Downtime'>\d+ s <span class='note'>1 turn</span>}, 'on the page';
     my $before = member('web10')->{downtime_s};
     $h->graceful;

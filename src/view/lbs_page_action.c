@@ -254,6 +254,12 @@ static void say_before(const lbs_part_t *part, lbs_change_action_t action)
     case LBS_CHANGE_ENABLE:
         lbs_out_raw(out, "<p>It takes new visitors again, few at first: see "
                          "LBStickySlowStart. Nobody moves.</p>");
+        if (!part->member->check.ok) {
+            lbs_out_put(out,
+                        "<p class='bad'>Its last check was bad (%s): as long "
+                        "as checks fail it gets nobody.</p>",
+                        part->member->check.last);
+        }
         break;
     case LBS_CHANGE_DRAIN:
         say_drain(part);
@@ -273,6 +279,7 @@ static void say_before(const lbs_part_t *part, lbs_change_action_t action)
                     "0 means no new visitors. <b>%s</b> stay.</p>",
                     lbs_human_weight(out->pool, part->member->weight),
                     sessions);
+        say_nobody(part, "with a weight of 0 new visitors");
         break;
     case LBS_CHANGE_RESET:
         lbs_out_put(out,

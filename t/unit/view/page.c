@@ -275,6 +275,37 @@ static void says_what_happens(apr_pool_t *pool)
     }
 }
 
+static void says_what_else(apr_pool_t *pool)
+{
+    lbs_view_t *view = sample_view(pool, 1, 0);
+    lbs_view_pool_t *of = apr_pmemdup(pool, view->pools, sizeof(*of));
+    lbs_view_member_t *member =
+        apr_pmemdup(pool, of->members, sizeof(*member));
+    written_t page;
+
+    of->members = member;
+    of->may_change = 1;
+    view->pools = of;
+    page = written(pool, view, "pool=app&member=web1&action=weight", "abc");
+    ok(strstr(page.text, "with a weight of 0 new visitors will get 503")
+           != NULL,
+       "the weight of the only member");
+    member->state = LBS_STATE_DISABLED;
+    page = written(pool, view, "pool=app&member=web1&action=enable", "abc");
+    ok(strstr(page.text, "as checks fail") == NULL, "enabled, and well");
+    member->check = (lbs_view_check_t){1, 0, 1, "HTTP 500", SAMPLE_NOW};
+    page = written(pool, view, "pool=app&member=web1&action=enable", "abc");
+    ok(strstr(page.text,
+              "bad (HTTP 500): as long as checks fail it gets nobody")
+           != NULL,
+       "enabled, but its check fails");
+    member->state = LBS_STATE_DOWN;
+    page = written(pool, view, "pool=app&member=web1&action=drain", "abc");
+    ok(strstr(page.text, "It is down now") != NULL
+           && strstr(page.text, "stay until") == NULL,
+       "no session stays with a member that is down");
+}
+
 static void numbers(apr_pool_t *pool)
 {
     static const char *const rows[] = {
@@ -378,6 +409,7 @@ int main(void)
     not_allowed(pool);
     hints(pool);
     says_what_happens(pool);
+    says_what_else(pool);
     numbers(pool);
     nasty(pool);
     thousand(pool);
