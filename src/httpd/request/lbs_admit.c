@@ -48,8 +48,8 @@ static apr_status_t look_around(const request_rec *r, unsigned naps)
 
 /* While a member is in doubt, repeatable requests go ahead and find out. The
  * others wait, at most as long as detecting a stall takes, and go elsewhere if
- * the member turns out to hang. When no request finds out, one of the waiting
- * goes.
+ * the member turns out to hang. If no repeatable request comes to find out,
+ * one of the waiting requests is sent.
  *
  * @return APR_SUCCESS: send it; else as lbs_admit() */
 static apr_status_t wait_for_sign(const request_rec *r,
@@ -147,7 +147,8 @@ static apr_status_t wait_for_turn(const request_rec *r, lbs_request_t *req,
     }
 }
 
-/* Sessions that wait elsewhere for their home to be well want it back. */
+/* A session whose half-open home still serves trials alone goes elsewhere: the
+ * home is told that it was wanted. */
 static void want_home(const lbs_request_t *req)
 {
     const lbs_member_t *home;

@@ -34,7 +34,7 @@ void lbs_answer_answering(request_rec *r, lbs_request_t *req)
     }
 }
 
-/* How much of a body the head says there is. */
+/* The length of the body that the head announces. */
 static apr_uint64_t announced_by(const request_rec *r)
 {
     const char *text = apr_table_get(r->headers_out, "Content-Length");
@@ -51,7 +51,7 @@ static apr_uint64_t announced_by(const request_rec *r)
 }
 
 /* A member that was ejected for its 5xx gives one more, to the request that
- * tries it out. That was our experiment: the visitor need not see it. */
+ * tries it out. The visitor of that request need not see it. */
 static int is_failed_trial(const request_rec *r, const lbs_request_t *req)
 {
     const lbs_member_t *m = &req->pool->member[req->choice.member];
@@ -70,7 +70,7 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
         return 0;
     }
     req->attempt.answered = 1;
-    /* HTTP's handlers look themselves. */
+    /* HTTP's handlers compare length and head themselves. */
     req->attempt.announced =
         lbs_worker_is_watched(req->pool->member[req->choice.member].worker)
             ? APR_UINT64_MAX
@@ -125,7 +125,7 @@ static int has_end(const apr_bucket_brigade *bb)
 /* Handing on --------------------------------------------------------------
  */
 
-/* Has all come that the head says there is? */
+/* Has the whole body come that the head announces? */
 static int is_whole(const lbs_request_t *req)
 {
     return req->attempt.proxied && !req->attempt.unmeasured
@@ -141,10 +141,10 @@ static apr_status_t end(ap_filter_t *f, lbs_request_t *req,
     return ap_pass_brigade(f->next, bb);
 }
 
-/* The member broke off. Only one kind of error tells httpd's chunks and
- * HTTP/2's streams so; any other would end the answer as if it were whole. A
- * connection that is lost behind the last byte has cut nothing: a member that
- * has not read the whole request resets it. */
+/* The member broke off. One kind of error makes httpd's chunks and mod_http2's
+ * streams show that to the client; any other would end the answer as if it
+ * were whole. A connection that is lost behind the last byte has cut nothing:
+ * a member that has not read the whole request resets it. */
 static apr_status_t cut(ap_filter_t *f, lbs_request_t *req,
                         apr_bucket_brigade *bb)
 {
@@ -166,15 +166,16 @@ static apr_status_t cut(ap_filter_t *f, lbs_request_t *req,
     return ap_pass_brigade(f->next, bb);
 }
 
-/* The end has come. Some handlers do not compare the length with the head. */
+/* Has the answer ended with fewer bytes than its head announced? Some handlers
+ * do not compare the two. */
 static int is_short(const lbs_request_t *req)
 {
     return req->attempt.proxied && req->attempt.announced != APR_UINT64_MAX
            && req->attempt.bytes_out < req->attempt.announced;
 }
 
-/* There is more to come, and the member waits to be rid of it as long as the
- * client takes for this. */
+/* Hand a part on, and measure how long the client takes for it: so long the
+ * member waits to send the next one. */
 static apr_status_t pass_in_time(ap_filter_t *f, lbs_request_t *req,
                                  apr_bucket_brigade *bb)
 {
@@ -209,8 +210,8 @@ static apr_status_t hand_on(ap_filter_t *f, lbs_request_t *req,
                                  : pass_in_time(f, req, bb);
 }
 
-/* mod_proxy_scgi hands on the socket. It is read here, where it is known that
- * a failure is the member's. */
+/* mod_proxy_scgi hands on the socket. It is read here, where a failure is
+ * known to be the member's. */
 static apr_status_t hand_on_socket(ap_filter_t *f, lbs_request_t *req,
                                    apr_bucket_brigade *bb)
 {
@@ -267,9 +268,8 @@ static apr_status_t throw_away(lbs_request_t *req, apr_bucket_brigade *bb)
                : APR_ECONNABORTED;
 }
 
-/* Something says that it is an error instead of the answer, or of the rest of
- * it. One that is no answer of a member's yet is httpd's word to its client,
- * as its filters say it. */
+/* An error stands in place of the answer or of its rest. Before a member has
+ * answered it is httpd's word to its client, and left to httpd's filters. */
 static apr_status_t take_error(ap_filter_t *f, lbs_request_t *req,
                                apr_bucket_brigade *bb, apr_bucket *error)
 {
@@ -356,8 +356,8 @@ static int is_switch(const request_rec *r)
 }
 
 /* mod_proxy sends a 101 past all filters, and then there is a tunnel, perhaps
- * for hours: so it is learned here, and headers_out, which mod_proxy will
- * send, gets our cookie. */
+ * for hours: so the session is learned here, and headers_out, which mod_proxy
+ * will send, gets our cookie. */
 static void begin_tunnel(request_rec *r, lbs_request_t *req)
 {
     req->attempt.tunnel = 1;

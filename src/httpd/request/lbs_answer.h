@@ -20,7 +20,8 @@ void lbs_answer_register(void);
  * one and that of lbs_learn.h. */
 void lbs_answer_attach(request_rec *r);
 
-/** Something is about to go to the client: put its connection right, once. */
+/** Something is about to go to the client: put back, once, what lbs_attempt.c
+ * has hidden of its connection and of the visitor's Host. */
 void lbs_answer_answering(request_rec *r, lbs_request_t *req);
 
 /**

@@ -16,8 +16,8 @@
  * than what lbs_wire_out.c trusts. */
 #define RECENT apr_time_from_msec(900)
 
-/* A client that takes nothing for so long keeps a member from sending; what
- * waits to be sent there has an end of its own. */
+/* A client that takes nothing for so long keeps the member from sending: that
+ * the member then breaks off is not its failure. */
 #define SLOW apr_time_from_sec(1)
 
 /* Set for mod_proxy_http: open a new connection for this attempt. */
@@ -47,8 +47,8 @@ static int is_answered_late(const request_rec *r, const lbs_request_t *req,
                    || lbs_cause_said(status) == LBS_SAID_ANSWER));
 }
 
-/* mod_proxy takes bodies in chunks and no other coding, mod_proxy_uwsgi not
- * every path: that is said like a failure, and before anything is sent. */
+/* mod_proxy refuses a Transfer-Encoding other than chunked, mod_proxy_uwsgi
+ * some paths. It says so like a failure, before anything is sent. */
 static int is_rejected(const request_rec *r, const lbs_request_t *req,
                        int status)
 {
@@ -60,9 +60,9 @@ static int is_rejected(const request_rec *r, const lbs_request_t *req,
                || (coding != NULL && ap_cstr_casecmp(coding, "chunked") != 0));
 }
 
-/* mod_proxy_http2 and mod_proxy_ajp hand an answer on with its first data; it
- * is known before that its head is there. A head that is no interim one is
- * the answer's begin. */
+/* mod_proxy_http2 and mod_proxy_ajp hand an answer on with its first data. Its
+ * head is known to be there before, and a head that is not of an interim
+ * answer is the answer's begin. */
 static int is_headed(const request_rec *r, const lbs_backend_t *seen)
 {
     return seen->heads > 0 && !ap_is_HTTP_INFO(r->status);
@@ -105,8 +105,9 @@ static lbs_facts_t facts_of(const request_rec *r, const lbs_request_t *req,
     return facts;
 }
 
-/* Depends on the part of the body read by now. A body that cannot be read
- * again cannot go to another connection either. */
+/* May the attempt use a kept connection, with the part of the body read by
+ * now? A body that cannot be read again cannot go to another connection
+ * either. */
 static int trusts(void *baton)
 {
     const lbs_request_t *req = baton;
@@ -154,8 +155,8 @@ static void begin_waiting(lbs_request_t *req)
     lbs_body_on_read(req->body, on_whole, req);
 }
 
-/* Is there no use in waiting for the member? Not when it was ejected, nor
- * longer than a stall lasts for the one that tries it out afterwards. A member
+/* Is it useless to wait for the member? It is when the member was ejected, and
+ * for the trial afterwards when it has lasted as long as a stall. A member
  * that is disabled, drained, removed or fails its check takes no more
  * requests, but those that wait there already may well be answered. */
 static int is_hopeless(const lbs_request_t *req)
@@ -173,8 +174,7 @@ static int is_hopeless(const lbs_request_t *req)
     return (flags & (LBS_F_EJECTED | LBS_F_HALF_OPEN)) != 0;
 }
 
-/* Requests that wait for such a member are served elsewhere, where they can
- * be. */
+/* Requests that wait for such a member go to another one, where they may. */
 static int is_out(void *baton)
 {
     lbs_request_t *req = baton;
@@ -184,7 +184,7 @@ static int is_out(void *baton)
 }
 
 /* The client sends its body only after a 100, and mod_proxy waits for the
- * member to say it. With ping= that is a question that mod_proxy asks. */
+ * member to say it. With ping= mod_proxy itself asks for a 100. */
 static int expects(void *baton)
 {
     const lbs_request_t *req = baton;
@@ -273,8 +273,9 @@ static void watch(lbs_request_t *req)
     };
 }
 
-/* mod_proxy_ajp counts bodies alone; what it has met on a connection it met
- * after it sent. The head of an answer gets a table of its own. */
+/* mod_proxy_ajp counts the bytes of bodies alone: a failure that it reports of
+ * a connection came after it had sent. For the head of an answer it makes a
+ * new table, by which the head is known to be there. */
 static void look_at_ajp(const request_rec *r, lbs_backend_t *seen,
                         const apr_table_t *headers_out)
 {

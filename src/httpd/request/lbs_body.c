@@ -176,9 +176,9 @@ static apr_status_t read_filling(lbs_body_t *body, apr_bucket_brigade *bb,
     return APR_SUCCESS;
 }
 
-/* mod_proxy streams a body of known length only while nobody but the
- * protocol filters it; this filter does not. Content filters may come to the
- * same conclusion of themselves and go. */
+/* mod_proxy streams a body of known length only while the protocol's filter is
+ * the first; this filter changes nothing of the body. Content filters may come
+ * to the same conclusion of themselves and go. */
 static void join_protocol(ap_filter_t *f)
 {
     request_rec *r = f->r;

@@ -6,7 +6,7 @@
  * first time and each time again. Up to LBStickyRetry body= bytes are kept as
  * they are read. A body that is longer is handed through and cannot be sent
  * twice. What mod_proxy reads of it before it sends anything is kept all the
- * same, for a connection that then turns out to be none.
+ * same, for a connection that then turns out to be closed.
  *
  * This is also the one place where reading the client can fail. It fails for
  * good: no member gets a part of such a body as if it were the whole.
@@ -35,8 +35,8 @@ void lbs_body_detach(lbs_body_t *body);
 /** @return 1 when all that was read so far may be sent again (NULL: 1) */
 int lbs_body_is_whole(const lbs_body_t *body);
 
-/** @return 1 when that will be so to its end: it is as short as it has to be,
- * or says that it will be (NULL: 1) */
+/** @return 1 when that will be so to its end: the body is short enough to be
+ * kept, or announces such a length (NULL: 1) */
 int lbs_body_stays_whole(const lbs_body_t *body);
 
 /** @return 1 when all that was read so far is kept, be it to send what was

@@ -109,7 +109,7 @@ int lbs_cookie_out_pending(const request_rec *r)
     return find_issued(r) != NULL;
 }
 
-/* It is the last line that counts. */
+/* Of several lines of the name the last one counts. */
 void lbs_cookie_out_write(request_rec *r)
 {
     lbs_request_t *req = find_issued(r);

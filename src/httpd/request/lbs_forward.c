@@ -54,8 +54,8 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     req->attempt.discarding = 0;
 }
 
-/* mod_proxy has found the proxy before the first member, and has said what
- * that one wants to know of us. */
+/* mod_proxy has looked up ProxyRemote and its credentials for the first
+ * member. The next one may be behind another proxy, or behind none. */
 static void take_remote(request_rec *r, lbs_route_t *route, const char *url)
 {
     lbs_remote_t remote = lbs_remote_find(r, url);
@@ -136,7 +136,8 @@ static int send_along(request_rec *r, lbs_request_t *req, lbs_route_t *route,
     return status;
 }
 
-/* Where a member's name is not found mod_proxy's page would show it. */
+/* Of a member whose name has no address mod_proxy's page would show the name.
+ */
 static void hide_member(request_rec *r, const lbs_request_t *req)
 {
     const char *text = apr_table_get(r->notes, "error-notes");
@@ -158,7 +159,7 @@ static int is_for(const lbs_request_t *req, const proxy_worker *worker)
            && req->pool->member[req->choice.member].worker == worker;
 }
 
-/* Instead of the scheme's own handler, which lbs_worker_run() reaches. */
+/* Runs in place of the scheme's own handler, which lbs_worker_run() calls. */
 static int scheme_handler(request_rec *r, proxy_worker *worker,
                           proxy_server_conf *conf, char *url,
                           const char *proxyhost, apr_port_t proxyport)
@@ -194,7 +195,8 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
 }
 
 /* mod_proxy wants a member for this URL. It asks a second time when the first
- * was closed meanwhile and maxattempts= is written: all was tried by then. */
+ * member was closed meanwhile and maxattempts= is written; by then all members
+ * were tried. */
 static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
                        request_rec *r, proxy_server_conf *conf, char **url)
 {

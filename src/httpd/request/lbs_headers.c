@@ -78,7 +78,7 @@ static void set_forwarded(request_rec *r, apr_table_t *headers, int none)
     }
 }
 
-/* What clients have no business with
+/* Fields that clients must not set
  * ---------------------------------------------------------------- */
 
 /* The first characters of two names, where '_' is a '-': an application that
@@ -123,8 +123,9 @@ static int is_named(const char *name, const char *other)
     return ap_cstr_casecmp(name, other) == 0;
 }
 
-/* One walk. Takes out names that belong to this module, and spellings of what
- * it sets that applications take for the same. */
+/* In one walk, take out the fields whose names belong to this module, and
+ * other spellings of the fields it sets, which applications take for the same.
+ */
 static has_t look_through(request_rec *r, const apr_table_t *client,
                           const lbs_set_forward_t *forward)
 {
@@ -176,8 +177,9 @@ static int is_source(const lbs_pool_t *pool, lbs_slice_t name)
     return 0;
 }
 
-/* A field that is another one than the client sent is the configuration's.
- * apr_table_copy() copies pointers, and RequestHeader sets new ones. */
+/* Has the configuration set this field? Then its value is another pointer than
+ * in what the client sent: apr_table_copy() copies pointers, and RequestHeader
+ * sets new ones. */
 static int is_configured(const request_rec *r, lbs_slice_t name)
 {
     const apr_table_t *client = lbs_received_of(r)->headers;
@@ -190,8 +192,9 @@ static int is_configured(const request_rec *r, lbs_slice_t name)
     return apr_table_get(client, key) != apr_table_get(r->headers_in, key);
 }
 
-/* X-Forwarded-For and its kin are mod_proxy's, which adds to what is there.
- * What the client itself wrote there it may take back. */
+/* May Connection not take this field out? mod_proxy adds to X-Forwarded-For
+ * and its kin; of a trusted proxy's they stay, a client may take out its own.
+ */
 static int is_protected(void *baton, lbs_slice_t name)
 {
     const protect_t *protect = baton;
@@ -252,8 +255,8 @@ lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req)
     return saved;
 }
 
-/* A handler writes the head of a request before it reads the body, or, for a
- * CGI and its kin, afterwards. */
+/* Does the handler read the body before it writes the head? Those of a CGI and
+ * its kin do. */
 static int reads_first(const lbs_request_t *req)
 {
     const proxy_worker *worker = req->pool->member[req->choice.member].worker;

@@ -40,7 +40,7 @@ static apr_status_t end(void *baton)
     return APR_SUCCESS;
 }
 
-/* Of this thread. */
+/* What a thread keeps between requests. */
 typedef struct self_t {
     apr_uint32_t pid;  /* 0: not known yet */
     apr_uint32_t hint; /* where it looks for a place first: at its last one */

@@ -36,8 +36,8 @@ static void learn_key(lbs_request_t *req, int index, const lbs_key_t *key)
     lbs_in_use_add(req, key->hash);
 }
 
-/* A source whose keys answers hand out. What the client shows goes on beside
- * what it was given, unless that takes its place. */
+/* Learn by a source whose keys answers hand out. The key that the client shows
+ * stays learned beside the new one, unless that takes its place. */
 static void learn_taught(request_rec *r, lbs_request_t *req, int index)
 {
     lbs_source_kind_e kind = req->pool->set.sticky->source[index].kind;

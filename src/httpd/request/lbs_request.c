@@ -254,8 +254,7 @@ static put_t *find_put(const apr_table_t *env)
     return apr_table_addn;
 }
 
-/* Nothing is said of what has no value, also where something was said before.
- */
+/* A variable without a value is not set, and unset if it was. */
 static void put_or_unset(apr_table_t *env, const char *name, const char *value,
                          put_t *put)
 {
@@ -268,7 +267,7 @@ static void put_or_unset(apr_table_t *env, const char *name, const char *value,
 }
 
 /* As mod_proxy_balancer: the visitor shows no route, or another one than that
- * of the member who answers. The ROUTEID recipe sets its cookie by this. */
+ * of the member that answers. The ROUTEID recipe sets its cookie by this. */
 static int is_route_new(const lbs_request_t *req)
 {
     return req->choice.decision == LBS_DECISION_MOVED

@@ -67,7 +67,7 @@ typedef struct lbs_tries_t {
     apr_array_header_t *blame; /* of lbs_blame_t; NULL: none */
 } lbs_tries_t;
 
-/* What an environment says of a request already. */
+/* What the variables LBSTICKY_* say of a request already. */
 typedef struct lbs_settled_t {
     const apr_table_t *env; /* NULL: none says anything */
     lbs_decision_t decision;
@@ -120,8 +120,8 @@ typedef struct lbs_request_t {
  * body is at hand. */
 int lbs_request_is_repeatable(const lbs_request_t *req);
 
-/** Will that be so still when all of it was sent? What will not has to go
- * where it is not lost. */
+/** Will that be so still when all of it was sent? A request that will not be
+ * repeatable needs a connection on which it is not lost. */
 int lbs_request_stays_repeatable(const lbs_request_t *req);
 
 /** The module's state of a request; NULL when no governed pool is involved. */

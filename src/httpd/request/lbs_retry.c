@@ -40,7 +40,7 @@ static int is_expected(const request_rec *r, const lbs_request_t *req,
     if (cause == LBS_CAUSE_FULL || cause == LBS_CAUSE_CLOSED) {
         return 1;
     }
-    /* A stall is ours to mend: LBStickyEject asked for it. */
+    /* LBStickyEject asks for stalls to be mended, whatever on= says. */
     if (!set->on
         || (cause != LBS_CAUSE_STALL && cause != LBS_CAUSE_STATUS
             && (set->causes & cause_bit(cause)) == 0)) {

@@ -12,7 +12,8 @@
 #include "src/httpd/request/lbs_request.h"
 #include "src/evidence/lbs_cause.h"
 
-/** Is what a handler read of the body, so far, gone from its hands? */
+/** Has the handler sent, or lost with a connection, what it has read of the
+ * body? */
 int lbs_retry_is_spent(const lbs_request_t *req, lbs_cause_t cause);
 
 /**

@@ -81,7 +81,7 @@ static int count_shown(void *baton, lbs_slice_t value)
 }
 
 /* A browser that shows several cookies of the name keeps those that no line
- * ends; which of them a line ends it does not say. */
+ * ends; the request does not tell which of them a line ends. */
 static int are_all_ended(request_rec *r, const lbs_pool_t *pool, int index,
                          unsigned ended)
 {

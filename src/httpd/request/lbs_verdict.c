@@ -22,8 +22,8 @@ static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
     return attempt;
 }
 
-/* What a failure counts for as a response time; 0: nothing, it is of a time
- * before the member came back. */
+/* The response time for which a failure counts; 0: for none, as the attempt
+ * began before the member came back. */
 static apr_uint32_t charge_failure(const lbs_request_t *req,
                                    const lbs_member_t *m, apr_uint64_t began,
                                    apr_uint64_t now)
@@ -101,8 +101,9 @@ void lbs_verdict_close(lbs_request_t *req, int answered)
     req->tries.blame = NULL;
 }
 
-/* A kept connection was closed. The member may have ended its own time; but
- * nothing that would be lost for that is sent there until one knows. */
+/* A kept connection was closed. The member may have closed it for being idle,
+ * or may be down: until that is known, no request that would be lost goes
+ * there. */
 static void doubt(const lbs_request_t *req)
 {
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, member_of(req));
@@ -144,8 +145,8 @@ static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
     return lbs_extract_first(r, req->pool);
 }
 
-/* Who got a 5xx. By the first in a row the member becomes a suspect, and the
- * process that checks is to see that soon. */
+/* Note the visitor who got a 5xx. The first 5xx in a row makes the member a
+ * suspect, and the process that checks has to see that soon. */
 static void note_error(request_rec *r, const lbs_request_t *req,
                        apr_uint64_t now)
 {
