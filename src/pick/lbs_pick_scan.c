@@ -65,14 +65,17 @@ static void consider(scan_t *scan, apr_uint32_t index, const lbs_gauge_t *g)
     }
 }
 
-/* How a member that is in demand stands with the request. */
+/* How a usable member that is in demand stands with the request. Whether it is
+ * usable was looked at before; looked at again, a member that goes down
+ * between would count as full. */
 static unsigned char stand_of(const scan_t *scan, apr_uint32_t index,
                               const lbs_gauge_t *g)
 {
     if (lbs_pick_tried(scan->ask, index)) {
         return LBS_PICK_STANDS_TRIED;
     }
-    return lbs_gauge_open_new(g) ? LBS_PICK_STANDS_OPEN : LBS_PICK_STANDS_FULL;
+    return lbs_gauge_full(g) || lbs_gauge_probed(g) ? LBS_PICK_STANDS_FULL
+                                                    : LBS_PICK_STANDS_OPEN;
 }
 
 /* Walk the members of one kind in order[from..to).

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "src/pick/lbs_alias.h"
+#include "src/pick/lbs_pick_int.h"
 #include "src/pick/lbs_plan_int.h"
 #include "t/unit/pick/pool.h"
 
@@ -338,6 +339,46 @@ static void test_threads(void)
     pool_destroy(pool);
 }
 
+/* A member that turns ----------------------------------------------------- */
+
+#define TURNS 2000000
+
+static void *turn(void *data)
+{
+    pool_t *pool = data;
+    int i;
+
+    for (i = 0; i < TURNS; i++) {
+        lbs_atomic_store32_relaxed(&gauge_of(pool, 0)->flags,
+                                   i % 2 == 0 ? LBS_F_DOWN : 0);
+    }
+    return NULL;
+}
+
+static void test_turning(void)
+{
+    pool_t *pool = pool_create(1, LBS_PICK_HASH);
+    lbs_rand_t rand = {1};
+    pthread_t thread;
+    long full = 0;
+    int i;
+
+    pool_rebuild(pool);
+    if (pthread_create(&thread, NULL, turn, pool)) {
+        bail_out("pthread_create");
+    }
+    for (i = 0; i < TURNS; i++) {
+        lbs_pick_ask_t ask = {.rand = &rand};
+        apr_uint32_t index = 99;
+
+        ask.hash = lbs_rand_next(&rand);
+        full += lbs_pick_scan(&pool->view, &ask, NULL, &index) == APR_EBUSY;
+    }
+    pthread_join(thread, NULL);
+    is_int(full, 0, "a member without a limit that goes down is never full");
+    pool_destroy(pool);
+}
+
 /* A builder killed at any instant ----------------------------------------- */
 
 /* The child rebuilds until it is killed. */
@@ -428,6 +469,7 @@ int main(void)
     test_follow();
     test_wants();
     test_threads();
+    test_turning();
     test_killed();
     apr_terminate();
     return done_testing();
