@@ -12,9 +12,8 @@
 # tools/apps prints (`make apps`), where APPS is set and more is done. Where an
 # application is not installed, needs() skips the file by its name.
 #
-# node_modules() is where the packages of t/apps/package-lock.json are; they
-# are installed there, below build/, by the first who asks. undef: they cannot
-# be.
+# node_modules() is the directory of the packages of t/apps/package-lock.json,
+# below build/. The first test that asks installs them. undef: that failed.
 package LBS::App;
 use v5.36;
 
@@ -157,8 +156,8 @@ sub killed_stream ($h, $uri, $line, $kill, %o) {
 
 # --- the table -------------------------------------------------------------
 
-# sessions kept, of so many; errors that clients saw of a kill, as errors; what
-# they took for an answer that was none.
+# kept, of: sessions; errors: of a kill, which clients saw as errors; corrupted:
+# broken answers that clients took for whole ones.
 sub row (%o) {
     my $line = join "\t", 'APP', map { $o{$_} // '-' }
         qw(app scheme kept of errors corrupted);

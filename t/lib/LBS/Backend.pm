@@ -34,7 +34,7 @@
 #   idle=S           (set only) close kept connections idle that long
 #   reuse=close|reset  (set only) the second request on a connection meets a
 #                    server that is just closing it: it is not processed
-#   expect=reset     (set only) who expects a 100 gets RST instead
+#   expect=reset     (set only) a request that expects a 100 gets RST
 #   expect=mute      (set only) nothing: a 100 is never said
 #   times=N          (set only) the behaviour ends after N requests
 # A websocket upgrade is accepted, unless there is a status; what the client

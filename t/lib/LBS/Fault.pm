@@ -8,7 +8,7 @@
 # One httpd has lanes: each is a governed pool with two members and a pool of
 # the stock balancer with one, all played by this process. A lane runs one case
 # at a time, so what its members' counters say belongs to that case. All lanes
-# run side by side; those who wait for a time-out wait together.
+# run side by side; cases that wait for a time-out wait together.
 package LBS::Fault;
 use v5.36;
 
@@ -104,7 +104,7 @@ CONF
 
 sub is_slow ($case) { return $case->{end} eq 'stall' || $case->{kind} eq 'expectcut' }
 
-# Cases in groups that the lanes take at a time, those that wait together.
+# Cases in groups that the lanes take at a time; cases that wait stand together.
 sub run ($self, @cases) {
     my %waiting;
     for my $case (@cases) {
@@ -219,7 +219,7 @@ sub judge ($self, $lane, $before, $after) {
     return map { "$id  $_" } @wrong;
 }
 
-# The facts in a few lines, for who looks into one case.
+# The facts in a few lines, for a developer who looks into one case.
 sub told ($facts) {
     my @lines;
     for my $who (qw(ours stock)) {

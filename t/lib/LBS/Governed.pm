@@ -121,7 +121,7 @@ sub cookie_of (@pairs) {
     return [['Cookie', join '; ', @crumbs]];
 }
 
-# What becomes of three who are bound to r1 of the pool app (LBSticky route=R),
+# What becomes of three visitors of r1 of the pool app (LBSticky route=R),
 # while r2 is asked for two seconds: [status, member, seconds] of each.
 sub three_wait ($h) {
     my $start = time;

@@ -25,7 +25,7 @@
 # to load), children and threads (how many), env (hash), memory (bytes of
 # address space that each of its processes may have).
 # Log lines of level warn and above must be announced, see
-# no_unexpected_log(); whatever nobody asked about makes the test file fail.
+# no_unexpected_log(); a line that was not announced fails the test file.
 package LBS::Httpd;
 use v5.36;
 
@@ -60,7 +60,7 @@ my @NOISE = (
     qr/mpm_event:error.*AH0309[23]: process_(?:lingering_close|socket)/,
     # it has few children here, so that few threads are idle
     qr/mpm_\w+:error.*AH10159: server is within MinSpareThreads/,
-    # a member that the test spoilt is ejected or down; t/69 has the levels
+    # a member that the test spoilt is ejected or down; t/691 has the levels
     qr/lbsticky:warn.*LBS160[03]: /,
     # mod_http2 serves no HTTP/2 there, and goes on
     qr/http2:warn.*AH10034: The mpm module \(prefork/,
@@ -175,7 +175,7 @@ sub mpm_lines ($self) {
 # the text with everything replaced.
 sub conf ($self, $text) {
     $text = $self->substitute($text);
-    # Nothing to an MPM without threads.
+    # An MPM without threads does not know these.
     $text =~ s/^\s*M(?:in|ax)SpareThreads .*\n//mg if $self->{mpm} eq 'prefork';
     my $root = $self->{root};
     my $listen = join '', map {
@@ -373,8 +373,8 @@ sub await_births ($self) {
     return;
 }
 
-# On a busy machine one may be hit all the same. Only those are forgiven that
-# were not among the grown up ones.
+# On a busy machine a child may be hit all the same: only the death of a child
+# that is not among the %grown ones is forgiven.
 sub forgive_newborn ($self, $lines, %grown) {
     my @last = $self->log_lines;
     splice @last, 0, $lines;
@@ -562,8 +562,8 @@ sub sanitizer_reports ($self) {
     return map { slurp($_) } glob "$self->{root}/san/log*";
 }
 
-# The end, also by exception: nothing of ours stays, and what nobody looked
-# at fails the file. Called from END, where the exit status can still change.
+# The end, also by exception: httpd and its files go; log lines that were not
+# announced fail the file. Called from END, where the exit status can still change.
 sub finish ($self) {
     return if $self->{finished}++ || $self->{owner} != $$;
     $self->stop;

@@ -14,7 +14,7 @@
 #
 # A result: at (when it was sent, by the clock of Time::HiRes), elapsed,
 # method, id (the query's, as the backends see it), session (number, undef),
-# member (who answered), error: '' or what the visitor saw, a status of 500
+# member (that answered), error: '' or what the visitor saw, a status of 500
 # and above, 'closed', 'broken' (in the middle of the answer) or 'timeout'.
 package LBS::Load;
 use v5.36;

@@ -109,7 +109,7 @@ sub axe () {
 }
 
 # axe-core is the one thing that is not of Debian: where its registry is out of
-# reach, what it would have looked at is told as skipped.
+# reach, the checks that it would have made are told as skipped.
 sub skipped ($what) {
     SKIP: { Test::More::skip($what, 1) }
     return 1;

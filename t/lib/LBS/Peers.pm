@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# LBS::Peers - what else somebody could put in front of the same members:
+# LBS::Peers - other balancers in front of the same members:
 # stock httpd, nginx and HAProxy, each with the stickiness it brings and tuned
 # for failures as far as its configuration goes. None of them is the system's
 # service: own files, own ports, gone at the end.
@@ -100,7 +100,7 @@ sub other ($name, $text, @command) {
 }
 
 # nginx 1.22 has no sticky cookie (that is nginx plus, or 1.29): the next best
-# is a hash of the application's own; who has none is spread by chance.
+# is a hash of the application's own; visitors without one are spread by chance.
 sub nginx ($web, %o) {
     my $list = members($web, '        server A max_fails=3 fail_timeout=2s;');
     return other('nginx', <<"CONF", qw(nginx -p @DIR@ -c @DIR@/conf));

@@ -30,7 +30,8 @@ our %BAD_CHUNK = (
     carriage => "5\rhello\r\n",
 );
 
-# ... and what some take, some do not: as httpd does it without us.
+# ... and codings that some servers take and some do not: the stock balancer
+# decides.
 our %ODD_CHUNK = (
     spaces => "5  \r\nhello\r\n0\r\n\r\n", named => "5;a=b\r\nhello\r\n0\r\n\r\n",
     zeros => "00000005\r\nhello\r\n0\r\n\r\n", upper => "A\r\nhellohello\r\n0\r\n\r\n",
@@ -41,7 +42,7 @@ our %ODD_CHUNK = (
     wide => "5;" . 'x' x 4000 . "\r\nhello\r\n0\r\n\r\n",
 );
 
-# Heads whose framing is wrong or doubtful; what the body's framing says goes.
+# Heads whose framing is wrong or doubtful; the framing of the body counts.
 our %ODD_HEAD = (
     lettered => "Content-Length: 12x\r\n", minus => "Content-Length: -1\r\n",
     two => "Content-Length: 5\r\nContent-Length: 6\r\n",

@@ -233,7 +233,7 @@ sub quiet ($case, $facts, $stage) {
     }
     return if $stage eq 'tail' || $case->{method} eq 'HEAD';
     must(is_refusal($r) || !$r->{whole}, "status $r->{status}, as if whole");
-    # Of what a scheme module held back nobody but it knows that it began.
+    # Only the scheme module knows that an answer which it holds back has begun.
     return blamed($facts, 0, is_refusal($r) ? 1 : 0);
 }
 
