@@ -56,6 +56,9 @@ typedef struct lbs_member_record_t {
     lbs_atomic64_t failing;  /* tick: downtime is counted until then,
                               * microseconds; 0: it was usable then */
     lbs_atomic32_t shown;    /* tick: the state then, plus 1; 0: none yet */
+    /* With LBStickyStore, microseconds; 0: never. See lbs_board.h. */
+    lbs_atomic64_t moved_at; /* a session was moved away from the member */
+    lbs_atomic64_t left_at;  /* another server said that it moves them */
     lbs_ramp_t ramp;
     lbs_eject_t eject;
     lbs_check_t check;

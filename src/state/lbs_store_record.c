@@ -14,12 +14,14 @@
 
 #include "src/base/lbs_hex.h"
 #include "src/state/lbs_bytes_int.h"
+#include "src/state/lbs_store_record_int.h"
 
 #define VERSION 1
 #define SIGNED_LEN 32
-#define MAC_LEN 16
 
-_Static_assert(LBS_STORE_RECORD_VALUE_LEN == SIGNED_LEN + MAC_LEN, "layout");
+_Static_assert(LBS_STORE_RECORD_VALUE_LEN
+                   == SIGNED_LEN + LBS_STORE_RECORD_MAC_LEN,
+               "layout");
 
 void lbs_store_record_secret(lbs_store_record_secret_t *out,
                              const lbs_hash_key_t *master)
@@ -51,26 +53,40 @@ void lbs_store_record_name(const lbs_store_record_secret_t *secret,
     name[LBS_STORE_RECORD_NAME_LEN] = '\0';
 }
 
-static void sign(const lbs_store_record_secret_t *secret, const char *name,
-                 const unsigned char *value, unsigned char mac[MAC_LEN])
+void lbs_store_record_beside(char name[LBS_STORE_RECORD_NAME_LEN + 1])
+{
+    apr_uint64_t digit = 0;
+
+    (void)lbs_hex_get(name, 1, &digit);
+    lbs_hex_put(name, 1, 15 - digit);
+}
+
+void lbs_store_record_sign(const lbs_store_record_secret_t *secret,
+                           const char *name, const unsigned char *value,
+                           apr_size_t len,
+                           unsigned char mac[LBS_STORE_RECORD_MAC_LEN])
 {
     int half;
 
     for (half = 0; half < 2; half++) {
-        lbs_bytes_put64(mac + half * 8,
-                        lbs_hash_two(&secret->mac[half], name, strlen(name),
-                                     value, SIGNED_LEN));
+        lbs_bytes_put64(
+            mac + half * 8,
+            lbs_hash_two(&secret->mac[half], name, strlen(name), value, len));
     }
 }
 
-/* Takes the same time wherever the first difference is. */
-static int same_mac(const unsigned char *a, const unsigned char *b)
+int lbs_store_record_is_signed(
+    const lbs_store_record_secret_t *secret, const char *name,
+    const unsigned char *value, apr_size_t len,
+    const unsigned char mac[LBS_STORE_RECORD_MAC_LEN])
 {
+    unsigned char right[LBS_STORE_RECORD_MAC_LEN];
     unsigned int differ = 0;
     int i;
 
-    for (i = 0; i < MAC_LEN; i++) {
-        differ |= (unsigned int)(a[i] ^ b[i]);
+    lbs_store_record_sign(secret, name, value, len, right);
+    for (i = 0; i < LBS_STORE_RECORD_MAC_LEN; i++) {
+        differ |= (unsigned int)(mac[i] ^ right[i]);
     }
     return differ == 0;
 }
@@ -85,7 +101,7 @@ void lbs_store_record_encode(const lbs_store_record_secret_t *secret,
     lbs_bytes_put64(value + 8, record->member_id);
     lbs_bytes_put64(value + 16, record->created);
     lbs_bytes_put64(value + 24, record->expires);
-    sign(secret, name, value, value + SIGNED_LEN);
+    lbs_store_record_sign(secret, name, value, SIGNED_LEN, value + SIGNED_LEN);
 }
 
 apr_status_t lbs_store_record_decode(const lbs_store_record_secret_t *secret,
@@ -94,14 +110,13 @@ apr_status_t lbs_store_record_decode(const lbs_store_record_secret_t *secret,
                                      lbs_store_record_t *record)
 {
     const unsigned char *bytes = value;
-    unsigned char mac[MAC_LEN];
     lbs_store_record_t found;
 
     if (len != LBS_STORE_RECORD_VALUE_LEN || bytes[0] != VERSION) {
         return APR_EINVAL;
     }
-    sign(secret, name, bytes, mac);
-    if (!same_mac(mac, bytes + SIGNED_LEN)) {
+    if (!lbs_store_record_is_signed(secret, name, bytes, SIGNED_LEN,
+                                    bytes + SIGNED_LEN)) {
         return APR_EGENERAL;
     }
     found.member_id = lbs_bytes_get64(bytes + 8);

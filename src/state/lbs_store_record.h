@@ -57,6 +57,14 @@ void lbs_store_record_name(const lbs_store_record_secret_t *secret,
                            char name[LBS_STORE_RECORD_NAME_LEN + 1]);
 
 /**
+ * Make of a session's name that of the record beside its own, which says where
+ * it is while it is away from home. The same again makes the first name.
+ *
+ * @param name  as lbs_store_record_name() made it
+ */
+void lbs_store_record_beside(char name[LBS_STORE_RECORD_NAME_LEN + 1]);
+
+/**
  * Write the value of a session.
  *
  * @param name   as lbs_store_record_name() made it: the value fits this name

@@ -89,9 +89,91 @@ void lbs_ongoing_each(lbs_ongoing_t *ongoing, apr_uint32_t place,
     }
 }
 
+/* Names ------------------------------------------------------------------ */
+
+static void read_name(const lbs_ongoing_place_t *p, apr_uint32_t i,
+                      apr_uint64_t name[LBS_ONGOING_NAME_WORDS])
+{
+    apr_uint32_t word;
+
+    for (word = 0; word < LBS_ONGOING_NAME_WORDS; word++) {
+        name[word] = lbs_atomic_load64_relaxed(&p->name[i][word]);
+    }
+}
+
+static int is_same(const apr_uint64_t *a, const apr_uint64_t *b)
+{
+    return a[0] == b[0] && a[1] == b[1];
+}
+
+void lbs_ongoing_add_name(lbs_ongoing_t *ongoing, apr_uint32_t place,
+                          apr_uint32_t pool,
+                          const apr_uint64_t name[LBS_ONGOING_NAME_WORDS],
+                          apr_time_t now)
+{
+    lbs_ongoing_place_t *p = &ongoing->place[place];
+    apr_uint32_t count = (apr_uint32_t)lbs_atomic_load64_relaxed(&p->named);
+    apr_uint64_t there[LBS_ONGOING_NAME_WORDS];
+    apr_uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        read_name(p, i, there);
+        if (is_same(there, name)) {
+            return;
+        }
+    }
+    if (count == LBS_ONGOING_NAMES) {
+        return;
+    }
+    for (i = 0; i < LBS_ONGOING_NAME_WORDS; i++) {
+        lbs_atomic_store64_relaxed(&p->name[count][i], name[i]);
+    }
+    lbs_atomic_store64_relaxed(&p->told_us, (apr_uint64_t)now);
+    lbs_atomic_store64_release(&p->named,
+                               (apr_uint64_t)pool << 32 | (count + 1));
+}
+
+/* A place that is given back meanwhile gives a name too many: the store is
+ * told of a session that has just ended its request. */
+static void each_name_of(const lbs_ongoing_place_t *p, apr_uint64_t named,
+                         lbs_ongoing_name_fn *fn, void *baton)
+{
+    apr_uint64_t name[LBS_ONGOING_NAME_WORDS];
+    apr_uint32_t i;
+
+    for (i = 0; i < (apr_uint32_t)named && i < LBS_ONGOING_NAMES; i++) {
+        read_name(p, i, name);
+        fn(baton, (apr_uint32_t)(named >> 32), name);
+    }
+}
+
+void lbs_ongoing_each_name(lbs_ongoing_t *ongoing, apr_time_t now,
+                           lbs_ongoing_name_fn *fn, void *baton)
+{
+    apr_uint32_t top = lbs_atomic_load32_relaxed(&ongoing->top);
+    apr_uint32_t i;
+
+    for (i = 0; i < top && i < LBS_ONGOING_PLACES; i++) {
+        lbs_ongoing_place_t *p = &ongoing->place[i];
+        apr_uint64_t named = lbs_atomic_load64_acquire(&p->named);
+
+        if (named != 0
+            && lbs_atomic_load64_relaxed(&p->told_us)
+                       + lbs_atomic_load64_relaxed(&p->idle_us) / 2
+                   <= (apr_uint64_t)now) {
+            lbs_atomic_store64_relaxed(&p->told_us, (apr_uint64_t)now);
+            each_name_of(p, named, fn, baton);
+        }
+    }
+}
+
 static void clear(lbs_ongoing_place_t *p)
 {
     apr_uint32_t i;
+
+    if (lbs_atomic_load64_relaxed(&p->named) != 0) {
+        lbs_atomic_store64_relaxed(&p->named, 0);
+    }
 
     for (i = 0; i < LBS_ONGOING_KEYS; i++) {
         if (lbs_atomic_load64_relaxed(&p->key[i]) != 0) {

@@ -21,17 +21,23 @@
 
 #define LBS_ONGOING_PLACES 16384u /* requests at a time, of all processes */
 #define LBS_ONGOING_KEYS 13u      /* sessions of one request */
+#define LBS_ONGOING_NAMES 3u      /* of these, known to a store by a name */
+#define LBS_ONGOING_NAME_WORDS 2u /* a name has 16 bytes */
 
-/* Two cache lines; private to lbs_ongoing.c. */
+/* Three cache lines; private to lbs_ongoing.c. */
 typedef struct lbs_ongoing_place_t {
     lbs_atomic64_t owner;                 /* the child's process id; 0: free */
     lbs_atomic64_t idle_us;               /* of the sessions */
     lbs_atomic64_t due_us;                /* monotonic: renewed next */
     lbs_atomic64_t key[LBS_ONGOING_KEYS]; /* hashes; 0: none */
+    /* Untouched where the pool has no store. */
+    lbs_atomic64_t told_us; /* monotonic: the store was told last */
+    lbs_atomic64_t named;   /* pool of the names 32 | how many 32 */
+    lbs_atomic64_t name[LBS_ONGOING_NAMES][LBS_ONGOING_NAME_WORDS];
 } lbs_ongoing_place_t;
 
-_Static_assert(sizeof(lbs_ongoing_place_t) == 128,
-               "a place is two cache lines");
+_Static_assert(sizeof(lbs_ongoing_place_t) == 192,
+               "a place is three cache lines");
 
 typedef struct lbs_ongoing_t {
     lbs_atomic32_t next; /* where the next thread begins to look */
@@ -67,6 +73,26 @@ apr_status_t lbs_ongoing_enter(lbs_ongoing_t *ongoing, apr_uint32_t owner,
  * already, is 0, or has LBS_ONGOING_KEYS before it. Only by the request. */
 void lbs_ongoing_add(lbs_ongoing_t *ongoing, apr_uint32_t place,
                      apr_uint64_t key);
+
+/** A session of the request has a name in the store of a pool. Left out when
+ * it is there already, or has LBS_ONGOING_NAMES before it. Only by the
+ * request.
+ * @param pool  any number that names the pool; the same for all its names */
+void lbs_ongoing_add_name(lbs_ongoing_t *ongoing, apr_uint32_t place,
+                          apr_uint32_t pool,
+                          const apr_uint64_t name[LBS_ONGOING_NAME_WORDS],
+                          apr_time_t now);
+
+/** Called with a session that the store is to be told of again. */
+typedef void lbs_ongoing_name_fn(
+    void *baton, apr_uint32_t pool,
+    const apr_uint64_t name[LBS_ONGOING_NAME_WORDS]);
+
+/** Call fn for each name whose request has been in flight for half an idle
+ * time since the store was told of it last. One process. Cost: one line for
+ * each place used so far. */
+void lbs_ongoing_each_name(lbs_ongoing_t *ongoing, apr_time_t now,
+                           lbs_ongoing_name_fn *fn, void *baton);
 
 /** Call fn for each session of a request. Only by the request. */
 void lbs_ongoing_each(lbs_ongoing_t *ongoing, apr_uint32_t place,

@@ -143,6 +143,14 @@ apr_uint64_t lbs_table_quantum(apr_interval_time_t idle_us,
     return APR_UINT64_C(1) << lbs_quantum_shift(quantum);
 }
 
+apr_interval_time_t lbs_table_unit(const lbs_table_slots_t *slots,
+                                   apr_uint32_t slot)
+{
+    return (apr_interval_time_t)(lbs_atomic_load64_relaxed(
+                                     &slots->quantum_us[slot])
+                                 & ~LBS_QUANTUM_HOLD);
+}
+
 apr_uint64_t lbs_table_sessions(const lbs_table_slots_t *slots,
                                 apr_uint32_t slot)
 {

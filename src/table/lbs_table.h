@@ -147,6 +147,11 @@ apr_uint64_t lbs_table_count(const lbs_table_t *table);
 apr_uint64_t lbs_table_quantum(apr_interval_time_t idle_us,
                                apr_interval_time_t longest_us);
 
+/** @return microseconds: the unit of a slot's expiry clock; 0: unused
+ * @param slot  below LBS_TABLE_SLOTS */
+apr_interval_time_t lbs_table_unit(const lbs_table_slots_t *slots,
+                                   apr_uint32_t slot);
+
 /**
  * Sessions bound to a slot. Exact but for processes that died in mid-change;
  * the sweep corrects what they left.

@@ -3,6 +3,7 @@
 #include "src/httpd/decide/lbs_decide.h"
 
 #include "src/httpd/decide/lbs_adoption.h"
+#include "src/httpd/decide/lbs_away.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_last_resort.h"
 #include "src/httpd/decide/lbs_lookup.h"
@@ -125,6 +126,15 @@ static int find_remembered(const decide_t *d)
     return can_take(d, (int)hit.slot);
 }
 
+/* One that goes home again is where every other server would have it, too. */
+static int find_stand_in(const decide_t *d)
+{
+    lbs_pick_ask_t ask = pick_ask(d);
+
+    return d->choice->temporary ? lbs_away_choose(d->ask, d->visit, &ask)
+                                : LBS_NO_MEMBER;
+}
+
 /* The requests of a session that moves are answered in any order, and the last
  * would decide where it stays: they share the pick. */
 static apr_status_t pick_for_moved(const decide_t *d)
@@ -132,6 +142,9 @@ static apr_status_t pick_for_moved(const decide_t *d)
     apr_uint64_t hash = d->visit->key[d->choice->source].hash;
     int member = hash != 0 ? find_remembered(d) : LBS_NO_MEMBER;
 
+    if (member == LBS_NO_MEMBER) {
+        member = find_stand_in(d);
+    }
     if (member != LBS_NO_MEMBER) {
         d->choice->member = member;
         return APR_SUCCESS;
@@ -295,19 +308,62 @@ static int redirected(const decide_t *d)
     return lbs_pools_index(pool, m);
 }
 
+static int goes_home_again(const decide_t *d, lbs_reason_t reason)
+{
+    return d->ask->pool->set.failback->mode != LBS_FAILBACK_STAY
+           && reason != LBS_REASON_REMOVED;
+}
+
 /* Before a known session is moved: another server may have moved it already,
  * which the token says, or the store. */
 static int moved_by_others(const decide_t *d, lbs_reason_t reason)
 {
+    const lbs_pool_t *pool = d->ask->pool;
     lbs_key_t key = d->visit->key[d->choice->source];
-    int member = can_take(d, key.other);
+    int member = LBS_NO_MEMBER;
 
+    if (reason == LBS_REASON_FULL) {
+        return LBS_NO_MEMBER;
+    }
+    if (!key.left) {
+        member = can_take(d, key.other);
+    }
     if (member == LBS_NO_MEMBER && key.known && key.stored == 0
-        && reason != LBS_REASON_FULL
-        && lbs_store_find(d->ask->pool, &key, &d->visit->wait)) {
+        && lbs_store_find(pool, &key, &d->visit->wait)) {
         member = can_take(d, key.slot);
     }
-    return reason != LBS_REASON_FULL ? member : LBS_NO_MEMBER;
+    if (member != LBS_NO_MEMBER) {
+        d->choice->temporary = 0;
+    }
+    else if (key.known && key.is_away == LBS_KEY_UNASKED
+             && goes_home_again(d, reason)
+             && lbs_store_find_away(pool, &key, &d->visit->wait, &key.away)
+                    == APR_SUCCESS) {
+        member = can_take(d, key.away);
+        d->choice->temporary = member != LBS_NO_MEMBER;
+    }
+    return member;
+}
+
+/* Another server has moved the session from a member that is well here, to one
+ * that is not: the next one is neither, if there is a third. */
+static int move_on(const decide_t *d, lbs_reason_t reason)
+{
+    lbs_choice_t *choice = d->choice;
+    const lbs_key_t *key = &d->visit->key[choice->source];
+    int other = key->left ? can_take(d, key->other) : LBS_NO_MEMBER;
+    unsigned ntried = choice->ntried;
+    int status;
+
+    if (other == LBS_NO_MEMBER) {
+        return decide_by_pick(d, LBS_DECISION_MOVED, reason);
+    }
+    lbs_choice_try(choice, other);
+    status = decide_by_pick(d, LBS_DECISION_MOVED, reason);
+    choice->ntried = ntried;
+    return status == OK && !choice->anyway
+               ? status
+               : settle_on(d, other, LBS_DECISION_KEPT, LBS_REASON_NONE);
 }
 
 static int move(const decide_t *d, lbs_reason_t reason)
@@ -315,14 +371,13 @@ static int move(const decide_t *d, lbs_reason_t reason)
     const lbs_pool_t *pool = d->ask->pool;
     int member = redirected(d);
 
-    d->choice->temporary = reason == LBS_REASON_FULL
-                           || (pool->set.failback->mode != LBS_FAILBACK_STAY
-                               && reason != LBS_REASON_REMOVED);
+    d->choice->temporary =
+        reason == LBS_REASON_FULL || goes_home_again(d, reason);
     if (!pool->failover) {
         return stay_or_refuse(d, reason);
     }
     if (member == LBS_NO_MEMBER) {
-        return decide_by_pick(d, LBS_DECISION_MOVED, reason);
+        return move_on(d, reason);
     }
     return settle_on(d, member, LBS_DECISION_MOVED, reason);
 }
@@ -341,7 +396,9 @@ static int decide_by_key(const decide_t *d)
         if (member == LBS_NO_MEMBER) {
             return move(d, place.why);
         }
-        d->choice->home = member;
+        if (!d->choice->temporary) {
+            d->choice->home = member;
+        }
         return settle_on(d, member, LBS_DECISION_KEPT, LBS_REASON_NONE);
     }
     if (place.away) {
@@ -410,7 +467,6 @@ static int pick_again(const decide_t *d, lbs_reason_t reason)
         }
         member = moved_by_others(d, reason);
         if (member != LBS_NO_MEMBER && pool->failover) {
-            choice->temporary = 0;
             return settle_on(d, member, LBS_DECISION_MOVED, reason);
         }
         return move(d, reason);

@@ -9,6 +9,7 @@
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
+#include "src/state/lbs_board.h"
 
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
 #define TOKEN_AHEAD 86400
@@ -119,6 +120,7 @@ static void add_word(lbs_key_t *key, int slot, int is_newer)
 {
     key->other = is_newer ? key->slot : slot;
     key->slot = is_newer ? slot : key->slot;
+    key->left = is_newer;
 }
 
 /* Values ------------------------------------------------------------------ */
@@ -175,17 +177,76 @@ static void ask_store(look_t *look, word_t word, lbs_key_t *key,
     }
 }
 
-/* Two servers that move a session at once write to the store one after the
- * other, and both go by the last write. */
+/* Has another server perhaps moved the session from a member since it was used
+ * here? What was used before this server started counts as old, too: the
+ * others went on meanwhile. */
+static int may_have_left(const lbs_pool_t *pool, const lbs_key_t *key,
+                         int member)
+{
+    const lbs_runtime_t *rt = lbs_runtime();
+    apr_time_t used = key->expires - pool->set.timeout->idle;
+    const lbs_member_t *m;
+    apr_interval_time_t unit;
+    apr_time_t left_at;
+
+    if (member == LBS_NO_MEMBER) {
+        return 1;
+    }
+    m = &pool->member[member];
+    unit = lbs_table_unit(rt->slots, m->slot);
+    left_at = (apr_time_t)lbs_atomic_load64_relaxed(&m->record->left_at);
+    return lbs_board_is_old(used, left_at, unit)
+           || lbs_board_is_old(used, lbs_registry_started(rt->registry).mono,
+                               unit);
+}
+
+/* The store's word may be newer than the table's. Two servers that move a
+ * session at once write to the store one after the other, and both go by the
+ * last write. */
+static int is_doubtful(const lbs_pool_t *pool, const lbs_key_t *key)
+{
+    lbs_table_hit_t hit;
+
+    return lbs_store_is_due(pool, key->expires)
+           || may_have_left(pool, key,
+                            lbs_pools_member_at(pool, (apr_uint32_t)key->slot))
+           || (pool->set.failback->mode != LBS_FAILBACK_STAY
+               && lbs_table_find(lbs_runtime()->table,
+                                 lbs_place_away(key->hash), lbs_clock_now(),
+                                 &hit)
+                      == APR_SUCCESS
+               && may_have_left(pool, key,
+                                lbs_pools_member_at(pool, hit.slot)))
+           || is_moving(key);
+}
+
+static void ask_away(look_t *look, lbs_key_t *key)
+{
+    const lbs_pool_t *pool = look->ask->pool;
+    apr_status_t rv;
+
+    if (pool->set.failback->mode == LBS_FAILBACK_STAY) {
+        return;
+    }
+    rv = lbs_store_find_away(pool, key, &look->visit->wait, &key->away);
+    if (rv == APR_SUCCESS || rv == APR_NOTFOUND) {
+        key->is_away = rv == APR_SUCCESS ? LBS_KEY_AWAY : LBS_KEY_HOME;
+    }
+}
+
 static void agree(look_t *look, lbs_key_t *key)
 {
+    const lbs_pool_t *pool = look->ask->pool;
     lbs_key_t shared = *key;
 
-    if (key->name != NULL && is_moving(key)
-        && lbs_store_find(look->ask->pool, &shared, &look->visit->wait)
-        && shared.slot >= 0 && shared.slot != key->slot) {
+    if (key->name == NULL || !is_doubtful(pool, key)) {
+        return;
+    }
+    if (lbs_store_find(pool, &shared, &look->visit->wait) && shared.slot >= 0
+        && shared.slot != key->slot) {
         add_word(key, shared.slot, 1);
     }
+    ask_away(look, key);
 }
 
 /* Any key but ours: the first value is the one to learn, the first that the
@@ -213,6 +274,9 @@ static int look_at_value(look_t *look, lbs_slice_t value)
             lbs_store_name(look->ask->r, pool, look->index, value.p, value.n);
         if (word == WORD_KNOWN) {
             agree(look, key);
+        }
+        else if (candidate.known) {
+            ask_away(look, key);
         }
     }
     return candidate.known;

@@ -4,6 +4,7 @@
 
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
+#include "src/state/lbs_board.h"
 
 /* Words beside a session's own ------------------------------------------- */
 
@@ -69,20 +70,33 @@ lbs_reason_t lbs_place_why_not(const lbs_pool_t *pool, const lbs_key_t *key,
     return LBS_REASON_NONE;
 }
 
-/* Where a session is that was moved away from home for a while. */
-static int find_away(const lbs_pool_t *pool, const lbs_key_t *key,
-                     apr_time_t now, apr_time_t *idle)
+/* Where a session is that was moved away from home for a while,
+ * LBStickyFailback. The store's word is the newer one where it was asked. */
+typedef struct away_t {
+    int member;      /* LBS_NO_MEMBER: it is at home */
+    apr_time_t idle; /* so long it was not used there */
+    int is_over;     /* another server has sent it home */
+} away_t;
+
+static void find_away(const lbs_pool_t *pool, const lbs_key_t *key,
+                      apr_time_t now, away_t *away)
 {
     lbs_table_hit_t hit;
 
-    if (pool->set.failback->mode == LBS_FAILBACK_STAY
-        || lbs_table_find(lbs_runtime()->table, lbs_place_away(key->hash), now,
-                          &hit)
-               != APR_SUCCESS) {
-        return LBS_NO_MEMBER;
+    *away = (away_t){.member = LBS_NO_MEMBER};
+    if (pool->set.failback->mode == LBS_FAILBACK_STAY) {
+        return;
     }
-    *idle = pool->set.timeout->idle - (hit.expires_us - now);
-    return lbs_pools_member_at(pool, hit.slot);
+    if (lbs_table_find(lbs_runtime()->table, lbs_place_away(key->hash), now,
+                       &hit)
+        == APR_SUCCESS) {
+        away->idle = pool->set.timeout->idle - (hit.expires_us - now);
+        away->member = lbs_pools_member_at(pool, hit.slot);
+        away->is_over = key->is_away == LBS_KEY_HOME;
+    }
+    if (key->is_away == LBS_KEY_AWAY && key->away >= 0) {
+        away->member = lbs_pools_member_at(pool, (apr_uint32_t)key->away);
+    }
 }
 
 /* Half-open: a session that is well elsewhere is no trial of its home. */
@@ -92,11 +106,34 @@ static int is_on_trial(const lbs_pool_t *pool, int member)
            != 0;
 }
 
-/* Where the session is by another word, when the newest will not do. */
+/* Another server cannot use the member: it would send the session away again.
+ */
+static int is_left(const lbs_pool_t *pool, int member, apr_time_t now)
+{
+    apr_time_t left_at = (apr_time_t)lbs_atomic_load64_relaxed(
+        &pool->member[member].record->left_at);
+
+    return left_at != 0 && now - left_at < LBS_BOARD_LASTS;
+}
+
+static int goes_home(const lbs_pool_t *pool, int home, const away_t *away,
+                     apr_time_t now)
+{
+    if (is_on_trial(pool, home)) {
+        return 0;
+    }
+    return away->is_over
+           || (!is_left(pool, home, now)
+               && (pool->set.failback->mode == LBS_FAILBACK_RETURN
+                   || away->idle >= pool->set.failback->idle));
+}
+
+/* Where the session is by another word, when the newest will not do. Not where
+ * another server has moved it from: it would move it again. */
 static void ask_other(const lbs_pool_t *pool, const lbs_key_t *key,
                       apr_time_t now, lbs_place_t *place)
 {
-    int other = key->other < 0
+    int other = key->other < 0 || key->left
                     ? LBS_NO_MEMBER
                     : lbs_pools_member_at(pool, (apr_uint32_t)key->other);
 
@@ -115,27 +152,25 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
                    ? LBS_NO_MEMBER
                    : lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
     lbs_reason_t why = lbs_place_why_not(pool, key, home, now);
-    apr_time_t idle = 0;
-    int away = find_away(pool, key, now, &idle);
+    away_t away;
 
+    find_away(pool, key, now, &away);
     place->home = home;
     place->away = 0;
     place->why = why;
     place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
-    if (away == LBS_NO_MEMBER || away == home
-        || !lbs_gauge_open_kept(pool->member[away].gauge)) {
+    if (away.member == LBS_NO_MEMBER || away.member == home
+        || !lbs_gauge_open_kept(pool->member[away.member].gauge)) {
         if (why != LBS_REASON_NONE) {
             ask_other(pool, key, now, place);
         }
         return;
     }
-    if (why == LBS_REASON_NONE && !is_on_trial(pool, home)
-        && (pool->set.failback->mode == LBS_FAILBACK_RETURN
-            || idle >= pool->set.failback->idle)) {
+    if (why == LBS_REASON_NONE && goes_home(pool, home, &away, now)) {
         place->why = LBS_REASON_FAILBACK;
         return;
     }
     place->away = 1;
     place->why = LBS_REASON_NONE;
-    place->member = away;
+    place->member = away.member;
 }

@@ -61,6 +61,29 @@ static void say_end(const session_t *s)
     }
 }
 
+/* The store is told where a session is while it is away, as it goes and twice
+ * in an idle time. was: the word until now. */
+static void tell_away(const session_t *s, const lbs_table_hit_t *was)
+{
+    if (s->pool->store != NULL
+        && (was->slot != s->pool->member[s->choice->member].slot
+            || s->key->is_away == LBS_KEY_HOME
+            || lbs_store_is_due(s->pool, was->expires_us))) {
+        lbs_store_write_away(s->pool, s->choice->member, s->key,
+                             &s->visit->wait);
+    }
+}
+
+/* Servers that share the store are to ask it for the sessions of a member that
+ * one of them has just left (lbs_board.h). */
+static void note_moved(const session_t *s, int from)
+{
+    if (s->pool->store != NULL && from != LBS_NO_MEMBER) {
+        lbs_atomic_store64_relaxed(&s->pool->member[from].record->moved_at,
+                                   (apr_uint64_t)s->now);
+    }
+}
+
 /* The session's own word stays, and another one says where it is. One that is
  * elsewhere for this request only, because its home is full, has no such
  * word. */
@@ -70,20 +93,39 @@ static void remember_away(const session_t *s)
     lbs_table_t *table = lbs_runtime()->table;
     apr_uint32_t slot = s->pool->member[s->choice->member].slot;
     apr_uint32_t home = slot;
-    lbs_table_hit_t hit;
+    lbs_table_hit_t hit = {.slot = LBS_TABLE_NONE};
 
     if (s->pool->set.failback->mode != LBS_FAILBACK_STAY
         && s->choice->reason != LBS_REASON_FULL) {
         (void)lbs_table_bind(table, lbs_place_away(s->key->hash), slot, s->now,
-                             idle, NULL);
+                             idle, &hit);
+        tell_away(s, &hit);
         if (s->choice->home != LBS_NO_MEMBER) {
             home = s->pool->member[s->choice->home].slot;
         }
     }
-    if (lbs_table_renew(table, s->key->hash, s->now, idle, &hit) != APR_SUCCESS
-        && !s->key->known) {
+    if (s->key->left && s->choice->home != LBS_NO_MEMBER) {
+        (void)lbs_table_bind(table, s->key->hash, home, s->now, idle, NULL);
+    }
+    else if (lbs_table_renew(table, s->key->hash, s->now, idle, &hit)
+                 != APR_SUCCESS
+             && !s->key->known) {
         (void)lbs_table_bind(table, s->key->hash, home, s->now, idle, NULL);
         say_end(s);
+    }
+}
+
+static void come_home(const session_t *s)
+{
+    lbs_table_hit_t hit;
+
+    if (lbs_table_forget(lbs_runtime()->table, lbs_place_away(s->key->hash),
+                         s->now, &hit)
+        == APR_SUCCESS) {
+        note_moved(s, lbs_pools_member_at(s->pool, hit.slot));
+    }
+    if (s->pool->store != NULL) {
+        lbs_store_forget_away(s->pool, s->key, &s->visit->wait);
     }
 }
 
@@ -101,8 +143,7 @@ static void remember_here(const session_t *s)
     }
     say_end(s);
     if (s->choice->reason == LBS_REASON_FAILBACK) {
-        (void)lbs_table_forget(table, lbs_place_away(s->key->hash), s->now,
-                               NULL);
+        come_home(s);
     }
 }
 
@@ -154,6 +195,11 @@ void lbs_sessions_remember(const lbs_pool_t *pool, lbs_visit_t *visit,
         .now = lbs_clock_now(),
     };
 
+    if (choice->decision == LBS_DECISION_MOVED
+        && choice->reason != LBS_REASON_FULL
+        && choice->reason != LBS_REASON_FAILBACK) {
+        note_moved(&s, choice->home);
+    }
     if (pool->set.sticky->source[index].kind == LBS_SOURCE_ROUTE) {
         remember_route(&s);
     }

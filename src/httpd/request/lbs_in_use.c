@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "src/base/lbs_hex.h"
 #include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -77,15 +78,30 @@ static int enter(lbs_request_t *req)
     return in_use->entered;
 }
 
-void lbs_in_use_add(lbs_request_t *req, apr_uint64_t hash)
+/* Where the store has the session, it is told of it while the request is in
+ * flight. */
+static void add_name(lbs_request_t *req, const lbs_key_t *key)
 {
-    if (enter(req)) {
-        lbs_ongoing_add(ongoing(), req->in_use.place, hash);
-        if (req->pool->set.failback->mode != LBS_FAILBACK_STAY) {
-            lbs_ongoing_add(ongoing(), req->in_use.place,
-                            lbs_place_away(hash));
-        }
+    apr_uint64_t name[LBS_ONGOING_NAME_WORDS];
+
+    if (key->name != NULL && lbs_hex_get(key->name, 16, &name[0])
+        && lbs_hex_get(key->name + 16, 16, &name[1])) {
+        lbs_ongoing_add_name(ongoing(), req->in_use.place, req->pool->slot,
+                             name, req->in_use.began);
     }
+}
+
+void lbs_in_use_add(lbs_request_t *req, const lbs_key_t *key)
+{
+    if (!enter(req)) {
+        return;
+    }
+    lbs_ongoing_add(ongoing(), req->in_use.place, key->hash);
+    if (req->pool->set.failback->mode != LBS_FAILBACK_STAY) {
+        lbs_ongoing_add(ongoing(), req->in_use.place,
+                        lbs_place_away(key->hash));
+    }
+    add_name(req, key);
 }
 
 void lbs_in_use_begin(lbs_request_t *req)
@@ -94,7 +110,7 @@ void lbs_in_use_begin(lbs_request_t *req)
 
     for (i = 0; i < req->pool->set.sticky->count; i++) {
         if (req->visit.key[i].known) {
-            lbs_in_use_add(req, req->visit.key[i].hash);
+            lbs_in_use_add(req, &req->visit.key[i]);
         }
     }
 }

@@ -14,7 +14,8 @@
  * goes. */
 void lbs_in_use_begin(lbs_request_t *req);
 
-/** Another session of the request, as the table knows it. */
-void lbs_in_use_add(lbs_request_t *req, apr_uint64_t hash);
+/** Another session of the request. @param key  its hash, and its name in the
+ * store */
+void lbs_in_use_add(lbs_request_t *req, const lbs_key_t *key);
 
 #endif

@@ -33,7 +33,7 @@ static int is_refused(const request_rec *r, lbs_source_kind_e kind,
 static void learn_key(lbs_request_t *req, int index, const lbs_key_t *key)
 {
     lbs_sessions_remember(req->pool, &req->visit, &req->choice, index, key);
-    lbs_in_use_add(req, key->hash);
+    lbs_in_use_add(req, key);
 }
 
 /* Learn by a source whose keys answers hand out. The key that the client shows

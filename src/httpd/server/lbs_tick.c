@@ -15,6 +15,7 @@
 #include "src/httpd/server/lbs_housekeeping.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/httpd/store/lbs_store_upkeep.h"
 #include "src/state/lbs_admin.h"
 
 #define NAME "_lbsticky_"
@@ -172,6 +173,7 @@ static void step(apr_time_t now)
     if (shall) {
         tick_pools(now);
         lbs_housekeeping_tick(now);
+        lbs_store_upkeep_tick(now);
     }
 }
 

@@ -10,13 +10,15 @@
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store_call.h"
+#include "src/httpd/store/lbs_store_int.h"
 #include "src/state/lbs_store_record.h"
 
-/* Names and MACs of each secret: the first writes, the others are read. */
-static struct {
-    apr_size_t count;
-    lbs_store_record_secret_t secret[LBS_SECRET_MAX];
-} keys;
+static lbs_store_secrets_t keys;
+
+const lbs_store_secrets_t *lbs_store_secrets(void)
+{
+    return &keys;
+}
 
 /* Configuration ---------------------------------------------------------- */
 
@@ -149,6 +151,7 @@ static apr_status_t call(const lbs_pool_t *pool, lbs_store_op_t op,
         .op = op,
         .name = name,
         .value = value,
+        .len = LBS_STORE_RECORD_VALUE_LEN,
         .expiry = expiry,
         .timeout = pool->set.store->timeout - wait->waited,
         .whole = wait->waited <= pool->set.store->timeout / 2,
@@ -169,20 +172,38 @@ static apr_status_t call(const lbs_pool_t *pool, lbs_store_op_t op,
     return rv;
 }
 
-static apr_status_t read_one(const lbs_pool_t *pool, const char *names,
-                             apr_size_t which, lbs_store_wait_t *wait,
+/* Which of a key's two records. */
+typedef enum which_t {
+    RECORD_HOME, /* where the session belongs */
+    RECORD_AWAY  /* where it is while it is away from home */
+} which_t;
+
+/* The name of a record under one secret. */
+static void name_of(const lbs_key_t *key, apr_size_t secret, which_t which,
+                    char name[LBS_STORE_RECORD_NAME_LEN + 1])
+{
+    apr_cpystrn(name, key->name + secret * LBS_STORE_RECORD_NAME_LEN,
+                LBS_STORE_RECORD_NAME_LEN + 1);
+    if (which == RECORD_AWAY) {
+        lbs_store_record_beside(name);
+    }
+}
+
+static apr_status_t read_one(const lbs_pool_t *pool, const lbs_key_t *key,
+                             apr_size_t secret, which_t which,
+                             lbs_store_wait_t *wait,
                              lbs_store_record_t *record)
 {
     unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
     char name[LBS_STORE_RECORD_NAME_LEN + 1];
     apr_status_t rv;
 
-    apr_cpystrn(name, names + which * LBS_STORE_RECORD_NAME_LEN, sizeof(name));
+    name_of(key, secret, which, name);
     rv = call(pool, LBS_STORE_GET, name, value, 0, wait);
     return rv != APR_SUCCESS
                ? rv
                : lbs_store_record_decode(
-                   &keys.secret[which], name, value, sizeof(value),
+                   &keys.secret[secret], name, value, sizeof(value),
                    (apr_uint64_t)apr_time_sec(apr_time_now()), record);
 }
 
@@ -196,28 +217,42 @@ static int is_too_old(const lbs_pool_t *pool, const lbs_store_record_t *record,
                   > apr_time_sec(max);
 }
 
-int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
-                   lbs_store_wait_t *wait)
+/* @return APR_SUCCESS; APR_NOTFOUND: the store has no such record, or none
+ * that counts; else it cannot be asked */
+static apr_status_t read_record(const lbs_pool_t *pool, const lbs_key_t *key,
+                                which_t which, lbs_store_wait_t *wait,
+                                lbs_store_record_t *record,
+                                const lbs_member_t **m)
 {
-    apr_time_t now = apr_time_now();
-    const lbs_member_t *m;
-    lbs_store_record_t record;
     apr_status_t rv = APR_NOTFOUND;
     apr_size_t i;
 
     for (i = 0; key->name != NULL && i < keys.count && rv == APR_NOTFOUND;
          i++) {
-        rv = read_one(pool, key->name, i, wait, &record);
+        rv = read_one(pool, key, i, which, wait, record);
     }
-    if (key->name == NULL || rv != APR_SUCCESS
-        || is_too_old(pool, &record, now)) {
-        return 0;
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    m = apr_hash_get(pool->by_token_id, &record.member_id,
-                     sizeof(record.member_id));
-    if (m != NULL
-        && lbs_forgotten_has_member(lbs_runtime()->notes.forgotten, m->slot,
-                                    (apr_uint32_t)record.created)) {
+    *m = apr_hash_get(pool->by_token_id, &record->member_id,
+                      sizeof(record->member_id));
+    return is_too_old(pool, record, apr_time_now())
+                   || (*m != NULL
+                       && lbs_forgotten_has_member(
+                           lbs_runtime()->notes.forgotten, (*m)->slot,
+                           (apr_uint32_t)record->created))
+               ? APR_NOTFOUND
+               : APR_SUCCESS;
+}
+
+int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
+                   lbs_store_wait_t *wait)
+{
+    const lbs_member_t *m = NULL;
+    lbs_store_record_t record;
+
+    if (read_record(pool, key, RECORD_HOME, wait, &record, &m)
+        != APR_SUCCESS) {
         return 0;
     }
     key->known = 1;
@@ -227,20 +262,32 @@ int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
     return 1;
 }
 
+apr_status_t lbs_store_find_away(const lbs_pool_t *pool, const lbs_key_t *key,
+                                 lbs_store_wait_t *wait, int *slot)
+{
+    const lbs_member_t *m = NULL;
+    lbs_store_record_t record;
+    apr_status_t rv = read_record(pool, key, RECORD_AWAY, wait, &record, &m);
+
+    if (rv == APR_SUCCESS) {
+        *slot = m != NULL ? (int)m->slot : -1;
+    }
+    return rv;
+}
+
 /* Half an idle time is a period; the first answer in each tells the store,
  * which keeps a session for one and a half. */
-static int is_due(const lbs_pool_t *pool, int member, const lbs_key_t *key)
+int lbs_store_is_due(const lbs_pool_t *pool, apr_time_t expires)
 {
     apr_int64_t idle = pool->set.timeout->idle;
     apr_int64_t period = idle / 2 > 0 ? idle / 2 : 1;
-    apr_time_t seen = key->expires - idle;
 
-    return !key->known || key->slot != (int)pool->member[member].slot
-           || seen / period != lbs_clock_now() / period;
+    return (expires - idle) / period != lbs_clock_now() / period;
 }
 
-void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
-                     lbs_store_wait_t *wait)
+static void write_record(const lbs_pool_t *pool, int member,
+                         const lbs_key_t *key, which_t which,
+                         lbs_store_wait_t *wait)
 {
     apr_int64_t idle = pool->set.timeout->idle;
     apr_time_t now = apr_time_now();
@@ -253,24 +300,53 @@ void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
     unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
     char name[LBS_STORE_RECORD_NAME_LEN + 1];
 
-    if (key->name == NULL || !is_due(pool, member, key)) {
-        return;
-    }
-    apr_cpystrn(name, key->name, sizeof(name));
+    name_of(key, 0, which, name);
     lbs_store_record_encode(&keys.secret[0], name, &record, value);
     (void)call(pool, LBS_STORE_PUT, name, value, expiry, wait);
 }
 
-void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key,
-                      lbs_store_wait_t *wait)
+void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
+                     lbs_store_wait_t *wait)
+{
+    if (key->name != NULL
+        && (!key->known || key->slot != (int)pool->member[member].slot
+            || lbs_store_is_due(pool, key->expires))) {
+        write_record(pool, member, key, RECORD_HOME, wait);
+    }
+}
+
+void lbs_store_write_away(const lbs_pool_t *pool, int member,
+                          const lbs_key_t *key, lbs_store_wait_t *wait)
+{
+    if (key->name != NULL) {
+        write_record(pool, member, key, RECORD_AWAY, wait);
+    }
+}
+
+static void remove_record(const lbs_pool_t *pool, const lbs_key_t *key,
+                          which_t which, lbs_store_wait_t *wait)
 {
     unsigned char none[LBS_STORE_RECORD_VALUE_LEN] = {0};
     char name[LBS_STORE_RECORD_NAME_LEN + 1];
     apr_size_t i;
 
     for (i = 0; key->name != NULL && i < keys.count; i++) {
-        apr_cpystrn(name, key->name + i * LBS_STORE_RECORD_NAME_LEN,
-                    sizeof(name));
+        name_of(key, i, which, name);
         (void)call(pool, LBS_STORE_REMOVE, name, none, 0, wait);
     }
+}
+
+void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key,
+                      lbs_store_wait_t *wait)
+{
+    remove_record(pool, key, RECORD_HOME, wait);
+    if (pool->set.failback->mode != LBS_FAILBACK_STAY) {
+        remove_record(pool, key, RECORD_AWAY, wait);
+    }
+}
+
+void lbs_store_forget_away(const lbs_pool_t *pool, const lbs_key_t *key,
+                           lbs_store_wait_t *wait)
+{
+    remove_record(pool, key, RECORD_AWAY, wait);
 }

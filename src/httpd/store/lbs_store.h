@@ -60,12 +60,42 @@ int lbs_store_find(const lbs_pool_t *pool, lbs_key_t *key,
                    lbs_store_wait_t *wait);
 
 /**
+ * Ask the store where a session is while it is away from home
+ * (LBStickyFailback).
+ *
+ * Cost: as lbs_store_find().
+ *
+ * @param slot  out, on APR_SUCCESS only: of the member; -1: not one of ours
+ * @return APR_SUCCESS; APR_NOTFOUND: it is not away; else the store cannot be
+ *         asked
+ */
+apr_status_t lbs_store_find_away(const lbs_pool_t *pool, const lbs_key_t *key,
+                                 lbs_store_wait_t *wait, int *slot);
+
+/**
+ * Is the store to be told again of a session, so that it does not end there?
+ * Twice in an idle time. Before that it is asked: another server's word may
+ * have come there meanwhile.
+ *
+ * @param expires  as the table has it
+ */
+int lbs_store_is_due(const lbs_pool_t *pool, apr_time_t expires);
+
+/**
  * Tell the store which member has a session, where that is new or was told
  * long ago. Before the answer is released; not for a session that is there
  * for one request only.
  */
 void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
                      lbs_store_wait_t *wait);
+
+/** Tell the store where a session is while it is away from home. */
+void lbs_store_write_away(const lbs_pool_t *pool, int member,
+                          const lbs_key_t *key, lbs_store_wait_t *wait);
+
+/** Tell the store that a session is at home again. */
+void lbs_store_forget_away(const lbs_pool_t *pool, const lbs_key_t *key,
+                           lbs_store_wait_t *wait);
 
 /** The application ended a session. */
 void lbs_store_forget(const lbs_pool_t *pool, const lbs_key_t *key,

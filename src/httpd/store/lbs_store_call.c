@@ -45,7 +45,8 @@ typedef struct call_t {
     lbs_store_op_t op;
     apr_time_t expiry;
     char name[LBS_STORE_RECORD_NAME_LEN + 1];
-    unsigned char value[LBS_STORE_RECORD_VALUE_LEN];
+    unsigned char value[LBS_STORE_CALL_MAX];
+    apr_size_t len;
     apr_status_t rv;
     int done; /* both under the lock */
     int abandoned;
@@ -285,7 +286,7 @@ static apr_status_t ask(call_t *call, apr_pool_t *pool)
     const ap_socache_provider_t *provider = call->store->provider;
     ap_socache_instance_t *instance = call->store->instance;
     const unsigned char *id = (const unsigned char *)call->name;
-    unsigned int len = LBS_STORE_RECORD_VALUE_LEN;
+    unsigned int len = (unsigned int)call->len;
     apr_status_t rv;
 
     switch (call->op) {
@@ -300,9 +301,7 @@ static apr_status_t ask(call_t *call, apr_pool_t *pool)
         rv = provider->retrieve(instance, call->store->server, id,
                                 LBS_STORE_RECORD_NAME_LEN, call->value, &len,
                                 pool);
-        return rv == APR_SUCCESS && len != LBS_STORE_RECORD_VALUE_LEN
-                   ? APR_NOTFOUND
-                   : rv;
+        return rv == APR_SUCCESS && len != call->len ? APR_NOTFOUND : rv;
     }
 }
 
@@ -389,19 +388,26 @@ static int wait_for(call_t *call, apr_interval_time_t timeout)
     return done;
 }
 
+static void fill_call(call_t *call, lbs_store_t *store,
+                      const lbs_store_call_t *what)
+{
+    call->store = store;
+    call->op = what->op;
+    call->expiry = what->expiry;
+    call->len = what->len;
+    memcpy(call->name, what->name, LBS_STORE_RECORD_NAME_LEN);
+    if (what->op == LBS_STORE_PUT) {
+        memcpy(call->value, what->value, what->len);
+    }
+}
+
 static call_t *make_call(lbs_store_t *store, const lbs_store_call_t *what)
 {
     call_t *call = calloc(1, sizeof(*call));
 
     if (call != NULL) {
-        call->store = store;
-        call->op = what->op;
-        call->expiry = what->expiry;
+        fill_call(call, store, what);
         call->abandoned = what->timeout == 0;
-        memcpy(call->name, what->name, LBS_STORE_RECORD_NAME_LEN);
-        if (what->op == LBS_STORE_PUT) {
-            memcpy(call->value, what->value, LBS_STORE_RECORD_VALUE_LEN);
-        }
     }
     return call;
 }
@@ -438,12 +444,74 @@ apr_status_t lbs_store_call(lbs_store_t *store, const lbs_store_call_t *what)
     if (wait_for(call, what->timeout)) {
         rv = call->rv;
         if (rv == APR_SUCCESS && what->op == LBS_STORE_GET) {
-            memcpy(what->value, call->value, LBS_STORE_RECORD_VALUE_LEN);
+            memcpy(what->value, call->value, what->len);
         }
         free(call);
     }
     if (what->whole || !APR_STATUS_IS_TIMEUP(rv)) {
         judge(store, what->op, rv);
+    }
+    return rv;
+}
+
+/* Work that no request waits for ----------------------------------------- */
+
+typedef struct work_t {
+    lbs_store_work_fn *fn;
+    void *baton;
+} work_t;
+
+static void *APR_THREAD_FUNC run_work(apr_thread_t *thread, void *data)
+{
+    work_t work = *(work_t *)data;
+    apr_pool_t *memory;
+
+    (void)thread;
+    free(data);
+    if (apr_pool_create(&memory, NULL) == APR_SUCCESS) {
+        work.fn(work.baton, memory);
+        apr_pool_destroy(memory);
+    }
+    return NULL;
+}
+
+apr_status_t lbs_store_call_later(lbs_store_work_fn *fn, void *baton)
+{
+    work_t *work;
+
+    if (process.threads == NULL
+        || apr_thread_pool_tasks_count(process.threads) > 0) {
+        return APR_EAGAIN;
+    }
+    work = calloc(1, sizeof(*work));
+    if (work == NULL) {
+        return APR_EAGAIN;
+    }
+    work->fn = fn;
+    work->baton = baton;
+    if (apr_thread_pool_push(process.threads, run_work, work,
+                             APR_THREAD_TASK_PRIORITY_LOW, NULL)
+        != APR_SUCCESS) {
+        free(work);
+        return APR_EAGAIN;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t lbs_store_call_here(lbs_store_t *store,
+                                 const lbs_store_call_t *what,
+                                 apr_pool_t *memory)
+{
+    call_t call = {.done = 0};
+    apr_status_t rv;
+
+    if (lbs_store_call_is_down(store)) {
+        return APR_EAGAIN;
+    }
+    fill_call(&call, store, what);
+    rv = ask_alone(&call, memory);
+    if (rv == APR_SUCCESS && what->op == LBS_STORE_GET) {
+        memcpy(what->value, call.value, what->len);
     }
     return rv;
 }

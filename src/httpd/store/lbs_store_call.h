@@ -12,9 +12,12 @@
 #include <ap_socache.h>
 #include <httpd.h>
 
+#include "src/state/lbs_board.h"
 #include "src/state/lbs_store_record.h"
 
 typedef struct lbs_store_t lbs_store_t; /* opaque, from pconf */
+
+#define LBS_STORE_CALL_MAX LBS_BOARD_LEN /* bytes of the longest value */
 
 typedef enum lbs_store_op_t {
     LBS_STORE_GET,
@@ -44,8 +47,9 @@ void lbs_store_call_child(apr_pool_t *pchild, server_rec *main_server);
 typedef struct lbs_store_call_t {
     lbs_store_op_t op;
     const char *name;            /* LBS_STORE_RECORD_NAME_LEN characters */
-    unsigned char *value;        /* in for PUT, out for GET:
-                                    LBS_STORE_RECORD_VALUE_LEN bytes */
+    unsigned char *value;        /* in for PUT, out for GET */
+    apr_size_t len;              /* bytes of value: a value of another length
+                                    is not found; LBS_STORE_CALL_MAX at most */
     apr_time_t expiry;           /* wall clock, for PUT */
     apr_interval_time_t timeout; /* microseconds the caller waits; 0: it does
                                     not, and learns nothing of it */
@@ -61,6 +65,29 @@ typedef struct lbs_store_call_t {
  *         store failed
  */
 apr_status_t lbs_store_call(lbs_store_t *store, const lbs_store_call_t *what);
+
+/** Work for a store that no request waits for. memory is destroyed behind it.
+ */
+typedef void lbs_store_work_fn(void *baton, apr_pool_t *memory);
+
+/**
+ * Do some work in one of this process's threads for calls, when one is free.
+ *
+ * @return APR_SUCCESS: it will be done; APR_EAGAIN: this process has no such
+ *         threads, or all of them are busy
+ */
+apr_status_t lbs_store_call_later(lbs_store_work_fn *fn, void *baton);
+
+/**
+ * Call a store from such a thread, however long that takes. Says nothing for
+ * or against the store.
+ *
+ * @param what    timeout and whole are not looked at
+ * @return as lbs_store_call(); APR_EAGAIN also: the process ends
+ */
+apr_status_t lbs_store_call_here(lbs_store_t *store,
+                                 const lbs_store_call_t *what,
+                                 apr_pool_t *memory);
 
 /** @return 1 while the store is left alone; store may be NULL */
 int lbs_store_call_is_down(const lbs_store_t *store);

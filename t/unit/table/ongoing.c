@@ -160,8 +160,51 @@ static void threads_at_once(void)
     is_int(count(), 0, "and gives it back");
 }
 
+/* Names ------------------------------------------------------------------- */
+
+static apr_uint32_t named_pool;
+
+static void name_it(void *baton, apr_uint32_t pool,
+                    const apr_uint64_t name[LBS_ONGOING_NAME_WORDS])
+{
+    *(apr_uint64_t *)baton += name[0] + name[1];
+    named_pool = pool;
+}
+
+/* The sum of all names that a store is to be told of. */
+static apr_uint64_t names_due(apr_time_t now)
+{
+    apr_uint64_t sum = 0;
+
+    lbs_ongoing_each_name(&ongoing, now, name_it, &sum);
+    return sum;
+}
+
+static void a_store_is_told_of_requests_that_last(void)
+{
+    static const apr_uint64_t name[LBS_ONGOING_NAMES + 1]
+                                  [LBS_ONGOING_NAME_WORDS] = {
+                                      {1, 2}, {10, 20}, {100, 200}, {5, 5}};
+    apr_uint32_t hint = 0, place = enter(CHILD, &hint);
+    apr_uint32_t i;
+
+    is_int(names_due(NOW + IDLE), 0, "a request without a name: nothing");
+    for (i = 0; i < LBS_ONGOING_NAMES + 1; i++) {
+        lbs_ongoing_add_name(&ongoing, place, 9, name[i], NOW);
+        lbs_ongoing_add_name(&ongoing, place, 9, name[0], NOW);
+    }
+    is_int(names_due(NOW + IDLE / 2 - 1), 0, "not before half an idle time");
+    is_int(names_due(NOW + IDLE / 2), 333, "then of each name, once");
+    is_int(named_pool, 9, "with its pool");
+    is_int(names_due(NOW + IDLE - 1), 0, "the next half begins");
+    is_int(names_due(NOW + IDLE), 333, "and so on");
+    lbs_ongoing_leave(&ongoing, place);
+    is_int(names_due(NOW + 9 * IDLE), 0, "until the request ends");
+}
+
 int main(void)
 {
+    a_store_is_told_of_requests_that_last();
     a_request_that_lasts();
     one_process_renews();
     more_than_there_is_room_for();
