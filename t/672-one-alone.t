@@ -22,7 +22,7 @@ sub balancers ($app, %o) {
         my $h = governed(\@web, start => 0, modules => ['socache_redis'],
             app => "$app\nLBStickySlowStart off", server =>
             qq(LBStickySecret "file:\@ROOT\@/conf/secret"\nLBStickyAdmin on\n)
-            . "LBStickyStore redis:127.0.0.1:$redis->{port} timeout=1s");
+            . "LBStickyStore redis:127.0.0.1:@{[$redis->port]} timeout=1s");
         $h->write('conf/secret', "$secret\n", 0600);
         $h->announce(@NOISE);
         $h
@@ -209,5 +209,5 @@ subtest 'a request that outlives what the store keeps' => sub {
     finish(@h);
 };
 
-$redis->stop;
+$redis->kill;
 done_testing;
