@@ -18,7 +18,7 @@ VERSION = 1.0
 NAME    = mod_lbsticky-$(VERSION)
 SELF    = $(MAKE) --no-print-directory
 
-PURE    = base table evidence member affinity foreign pick state preview view
+PURE    = base table evidence member affinity foreign sharing pick state preview view
 
 PURE_SRC  = $(sort $(foreach room,$(PURE),$(wildcard src/$(room)/*.c)))
 MOD_SRC   = mod_lbsticky.c $(sort $(wildcard src/*/*.c src/*/*/*.c))

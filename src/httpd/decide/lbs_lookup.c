@@ -9,7 +9,7 @@
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store.h"
-#include "src/state/lbs_board.h"
+#include "src/sharing/lbs_board.h"
 
 /* Seconds an unexpired date may lie ahead: servers' clocks differ. */
 #define TOKEN_AHEAD 86400

@@ -4,7 +4,7 @@
 
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
-#include "src/state/lbs_board.h"
+#include "src/sharing/lbs_board.h"
 
 /* Words beside a session's own ------------------------------------------- */
 

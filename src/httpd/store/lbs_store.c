@@ -11,7 +11,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store_call.h"
 #include "src/httpd/store/lbs_store_int.h"
-#include "src/state/lbs_store_record.h"
+#include "src/sharing/lbs_store_record.h"
 
 static lbs_store_secrets_t keys;
 

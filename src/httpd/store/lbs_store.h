@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_store.h - LBStickyStore: learned sessions that servers share.
  *
- * Any socache provider of httpd is the store. src/state/lbs_store_record.h has
- * the format of a session there; lbs_store_call.h keeps calls short and leaves
- * a dead store alone. A store never decides whether a request is answered:
- * without it, sessions are known to one server only.
+ * Any socache provider of httpd is the store. src/sharing/lbs_store_record.h
+ * has the format of a session there; lbs_store_call.h keeps calls short and
+ * leaves a dead store alone. A store never decides whether a request is
+ * answered: without it, sessions are known to one server only.
  */
 #ifndef LBS_STORE_H
 #define LBS_STORE_H

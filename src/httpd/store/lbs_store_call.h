@@ -12,8 +12,8 @@
 #include <ap_socache.h>
 #include <httpd.h>
 
-#include "src/state/lbs_board.h"
-#include "src/state/lbs_store_record.h"
+#include "src/sharing/lbs_board.h"
+#include "src/sharing/lbs_store_record.h"
 
 typedef struct lbs_store_t lbs_store_t; /* opaque, from pconf */
 

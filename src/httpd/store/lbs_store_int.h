@@ -4,7 +4,7 @@
 #define LBS_STORE_INT_H
 
 #include "src/affinity/lbs_secret.h"
-#include "src/state/lbs_store_record.h"
+#include "src/sharing/lbs_store_record.h"
 
 /* Names and MACs of each secret: the first writes, the others are read. */
 typedef struct lbs_store_secrets_t {

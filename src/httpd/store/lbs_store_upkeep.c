@@ -10,7 +10,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/store/lbs_store_call.h"
 #include "src/httpd/store/lbs_store_int.h"
-#include "src/state/lbs_board.h"
+#include "src/sharing/lbs_board.h"
 #include "src/table/lbs_ongoing.h"
 
 #define EVERY apr_time_from_msec(200) /* boards are read so often */

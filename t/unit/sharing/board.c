@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/state/lbs_board.h"
+#include "src/sharing/lbs_board.h"
 
 #include "src/base/lbs_rand.h"
 #include "t/unit/tap.h"

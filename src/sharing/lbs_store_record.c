@@ -8,13 +8,13 @@
  *     byte 24  expires    8, Unix seconds
  *     byte 32  MAC        16, over the name and bytes 0 to 31
  */
-#include "src/state/lbs_store_record.h"
+#include "src/sharing/lbs_store_record.h"
 
 #include <string.h>
 
 #include "src/base/lbs_hex.h"
-#include "src/state/lbs_bytes_int.h"
-#include "src/state/lbs_store_record_int.h"
+#include "src/base/lbs_bytes.h"
+#include "src/sharing/lbs_store_record_int.h"
 
 #define VERSION 1
 #define SIGNED_LEN 32

@@ -7,12 +7,12 @@
  *     byte 16  note       16 each: member id, stamp; unused ones are zero
  *     byte 528 MAC        16, over the name and bytes 0 to 527
  */
-#include "src/state/lbs_board.h"
+#include "src/sharing/lbs_board.h"
 
 #include <string.h>
 
-#include "src/state/lbs_bytes_int.h"
-#include "src/state/lbs_store_record_int.h"
+#include "src/base/lbs_bytes.h"
+#include "src/sharing/lbs_store_record_int.h"
 
 #define VERSION 1
 #define HEAD_LEN 16

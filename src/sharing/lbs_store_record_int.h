@@ -3,7 +3,7 @@
 #ifndef LBS_STORE_RECORD_INT_H
 #define LBS_STORE_RECORD_INT_H
 
-#include "src/state/lbs_store_record.h"
+#include "src/sharing/lbs_store_record.h"
 
 #define LBS_STORE_RECORD_MAC_LEN 16 /* bytes */
 

@@ -19,7 +19,7 @@
 
 #include <apr_time.h>
 
-#include "src/state/lbs_store_record.h"
+#include "src/sharing/lbs_store_record.h"
 
 #define LBS_BOARD_NOTES 32u /* of all servers */
 #define LBS_BOARD_OWN 16u   /* of one; with more it notes LBS_BOARD_ANY */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/state/lbs_store_record.h"
+#include "src/sharing/lbs_store_record.h"
 #include "t/unit/tap.h"
 
 #include <ctype.h>
