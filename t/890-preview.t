@@ -22,12 +22,14 @@ sub some ($share) { return rand() < $share }
 
 # --- configurations ------------------------------------------------------------
 
+my @TIMEOUT = ('idle=2h', 'idle=30min', 'idle=1h max=1d', 'idle=1h max=2d');
+
 # A pool: where it is defined, sources, members as [route, backend, options].
 sub any_pool ($name) {
     my $n = 2 + int rand 3;
     my @members = map { [some(0.8) ? "w$_" : '', $_, ''] } 1 .. $n;
     return {name => $name, host => $name =~ /[1-5]$/ ? 1 : 2, cookie => '',
-            failover => 'on', sources => any_sources(),
+            failover => 'on', timeout => one_of(@TIMEOUT), sources => any_sources(),
             members => \@members};
 }
 
@@ -59,6 +61,7 @@ my %change = (
     off     => sub ($p) { $p->{sources} = ['off'] },
     gone    => sub ($p) { $p->{gone} = 1 },
     refuse  => sub ($p) { $p->{failover} = 'off'; splice @{$p->{members}}, 0, 1 },
+    timeout => sub ($p) { $p->{timeout} = one_of(@TIMEOUT) },
     nothing => sub ($p) { },
 );
 
@@ -81,7 +84,7 @@ sub changed ($p) {
 
 sub pool_text ($p) {
     my $text = qq(<Proxy "balancer://$p->{name}">\n    LBSticky @{$p->{sources}}\n)
-        . "    LBStickyFailover $p->{failover}\n"
+        . "    LBStickyFailover $p->{failover}\n    LBStickyTimeout $p->{timeout}\n"
         . "    LBStickyCookie first=off $p->{cookie}\n";
     $text .= sprintf qq(    BalancerMember "http://\@B%d\@"%s %s\n), $_->[1],
         $_->[0] ne '' ? " route=$_->[0]" : '', $_->[2] for @{$p->{members}};

@@ -137,6 +137,17 @@ subtest 'drains, and operators' => sub {
     like $p->{said}, qr/r1: what an operator set goes with it/, 'a member that goes';
 };
 
+subtest 'a drain that moves who is idle' => sub {
+    begin(@SAME);
+    admin($h, app => 'r1', 'drain', deadline => '1h', idle => '2s');
+    admin($h, app => 'r2', 'drain', deadline => '1h', idle => '1h');
+    sleep 4;
+    my $p = told_of(@SAME);
+    is_deeply [map { numbers($p->{pool}{$APP}{$_}) } qw(r1 r2)], ['4 0 4 0', '4 0 0 4'],
+        'they move at once, the others wait';
+    like $p->{pool}{$APP}{r1}{why}, qr/^drained, drains, \d+ s are left$/, 'why';
+};
+
 subtest 'what moves without any change, too' => sub {
     begin(pool("LBSticky session=sid\nLBStickyCheck path=/ok interval=100ms timeout=1s fall=1"));
     admin($h, app => 'r1', 'drain', deadline => '0');

@@ -121,7 +121,16 @@ static const char *foresee(apr_pool_t *pconf, server_rec *s)
         return lbs_outlook_text_unknown(
             lbs_preview_no_file(path, &outcome, pconf), pconf);
     }
-    lbs_preview_begin(&preview, restore);
+    if (!lbs_preview_begin(&preview, restore)) {
+        return lbs_outlook_text_unknown(
+            apr_psprintf(pconf,
+                         "state file %s does not tell what the running "
+                         "configuration is like: a version of this module "
+                         "wrote it that did not know of previews; start or "
+                         "reload httpd with this one",
+                         path),
+            pconf);
+    }
     if (!reload(&preview, restore, pconf, s)) {
         return lbs_outlook_text_unknown("there is no memory for it", pconf);
     }

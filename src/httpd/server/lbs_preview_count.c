@@ -13,19 +13,16 @@
 #include "src/state/lbs_admin.h"
 #include "src/table/lbs_sweep.h"
 
-void lbs_preview_begin(lbs_preview_t *p, const lbs_restore_t *restore)
+int lbs_preview_begin(lbs_preview_t *p, const lbs_restore_t *restore)
 {
     apr_size_t len;
     const unsigned char *bytes = lbs_restore_outline(restore, &len);
 
     p->before = lbs_outline_decode(bytes, len, p->pool);
-    p->has_outline = len != 0 && p->before != NULL;
-    if (p->before == NULL) {
-        p->before = lbs_outline_create(p->pool);
-    }
     p->outlook = lbs_outlook_create(p->pool);
     p->overrides = apr_array_make(p->pool, 8, sizeof(lbs_preview_override_t));
     p->seats = apr_pcalloc(p->pool, sizeof(*p->seats) * LBS_REGISTRY_MEMBERS);
+    return len != 0 && p->before != NULL;
 }
 
 void lbs_preview_note_overrides(lbs_preview_t *p)
@@ -218,7 +215,7 @@ static void seat(lbs_preview_t *p, const fate_t *fate, lbs_outlook_pool_t *out,
     to->row = lbs_outlook_add_row(
         out,
         apr_pstrdup(p->pool, *info.route != '\0' ? info.route : info.url));
-    to->row->is_new = p->has_outline && known == NULL;
+    to->row->is_new = known == NULL;
     to->row->was_gone = info.removed && known != NULL && known->removed;
     to->row->lost = fate->relation.lost;
     to->member = LBS_NO_MEMBER;

@@ -29,8 +29,7 @@ typedef struct lbs_preview_seat_t {
 typedef struct lbs_preview_t {
     apr_pool_t *pool;
     server_rec *server;
-    lbs_outline_t *before; /* of the state file; empty: it has none */
-    int has_outline;
+    lbs_outline_t *before; /* of the state file */
     lbs_outline_t *after; /* of the new configuration */
     lbs_outlook_t *outlook;
     apr_array_header_t *overrides; /* lbs_preview_override_t */
@@ -38,8 +37,8 @@ typedef struct lbs_preview_t {
     apr_uint64_t live;             /* sessions */
 } lbs_preview_t;
 
-/** Read the outline in the file. */
-void lbs_preview_begin(lbs_preview_t *p, const lbs_restore_t *restore);
+/** Read the outline in the file. @return 0: it has none */
+int lbs_preview_begin(lbs_preview_t *p, const lbs_restore_t *restore);
 
 /** Remember operators' changes: after the file was read, before
  * lbs_operator_reconcile(). */

@@ -249,12 +249,6 @@ static void say_unknown(lbs_preview_t *p)
     apr_array_header_t *list = p->outlook->unknown;
     traits_t t = find_traits();
 
-    if (!p->has_outline) {
-        lbs_outlook_say(list,
-                        "what the running configuration is like: its state "
-                        "file does not tell; sessions of members, pools and "
-                        "sources that are left out are not counted");
-    }
     lbs_outlook_say(list, "sessions that began, ended or moved since the file "
                           "was written");
     if (t.cookie) {
