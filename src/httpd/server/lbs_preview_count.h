@@ -30,7 +30,7 @@ typedef struct lbs_preview_t {
     apr_pool_t *pool;
     server_rec *server;
     lbs_outline_t *before; /* of the state file */
-    lbs_outline_t *after; /* of the new configuration */
+    lbs_outline_t *after;  /* of the new configuration */
     lbs_outlook_t *outlook;
     apr_array_header_t *overrides; /* lbs_preview_override_t */
     lbs_preview_seat_t *seats;     /* LBS_REGISTRY_MEMBERS of them */
