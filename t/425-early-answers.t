@@ -17,8 +17,9 @@ sub start ($web, $scheme, %o) {
     my $list = join "\n",
         map { qq(BalancerMember "$scheme://\@B$_\@" route=r$_) } 1 .. @$web;
     my $h = governed($web, children => 1, mpm => $o{mpm} // 'event',
-        modules => [$scheme =~ /^(?:fcgi|ajp)$/ ? () : "proxy_$scheme"],
-        server => "ProxyTimeout 5\n",
+        modules => [$scheme =~ /^(?:fcgi|ajp)$/ ? () : "proxy_$scheme",
+                    @{$o{modules} // []}],
+        server => "ProxyTimeout 5\n" . ($o{server} // ''),
         app => "LBSticky route=R\nLBStickyRetry budget=100\n$list");
     $h->announce(@TOLD);
     return $h;
@@ -53,6 +54,36 @@ for my $scheme (qw(scgi uwsgi fcgi ajp)) {
         is $r->json->{body_length}, 3_000_000, 'a member that reads all is sent all';
     };
 }
+
+# mod_proxy_scgi and mod_proxy_uwsgi take no body in chunks.
+subtest 'a body in chunks, and a client that speaks HTTP/2' => sub {
+    my ($g) = members('fcgi');
+    my $h = start([$g], 'fcgi');
+    my $r = $h->request('POST', '/app/?deaf=413&delay=0.2', headers => at(1),
+        body => 'z' x 5_000_000, chunked => 1);
+    is $r->status . ' ' . $r->body, "413 nay\n", 'fcgi, in chunks';
+    my $file = $h->write('upload', 'z' x 5_000_000);
+    for my $scheme (qw(scgi uwsgi fcgi)) {
+        my ($web) = members($scheme);
+        $h = start([$web], $scheme, server => "Protocols h2c http/1.1\n", modules => ['http2']);
+        my $url = 'http://localhost:' . $h->port . '/app/?deaf=413&delay=0.2';
+        my $out = qx(curl -s -m 20 -w '%{http_code}' --http2-prior-knowledge --data-binary \@$file '$url');
+        is $out, "nay\n413", "$scheme, HTTP/2";
+        is pool_state($h, 'app')->{members}[0]{failures}, 0, 'no failure';
+    }
+};
+
+subtest 'one that answers early and goes on reading gets all' => sub {
+    for my $scheme (qw(scgi uwsgi)) {
+        my ($g) = members($scheme);
+        my $h = start([$g], $scheme);
+        my $r = $h->request('POST', '/app/?deaf=200&how=hear', headers => at(1),
+            body => 'z' x 5_000_000);
+        is $r->status . ' ' . $r->body, "200 nay\n", $scheme;
+        ok wait_for(sub { $g->requests }, 10), 'it has read on';
+        is +($g->requests)[0]{body_length}, 5_000_000, 'to the end';
+    }
+};
 
 subtest 'one process for each request' => sub {
     for my $scheme (qw(scgi uwsgi fcgi)) {

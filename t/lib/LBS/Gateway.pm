@@ -21,7 +21,8 @@
 #   delay=S          seconds before the answer
 #   deaf=STATUS      answers to the head of the request, reads nothing of its
 #                    body and closes (mute: without an answer); how=linger
-#                    reads the body, after the end of the answer
+#                    reads the body, after the end of the answer; how=hear
+#                    (scgi, uwsgi) reads all of it before that end
 package LBS::Gateway;
 use v5.36;
 
@@ -103,6 +104,14 @@ sub deaf ($self, $env) {
         $b->{how} // 'close');
 }
 
+# The body, of which a part came before the answer.
+sub hear ($self, $c, $env) {
+    my $body = take($c, $env->{CONTENT_LENGTH});
+    $self->note($json->encode({uri => $env->{REQUEST_URI},
+                               body_length => length $body}) . "\n");
+    return;
+}
+
 sub cgi_text ($status, $headers, $body) {
     return join "\r\n", defined $status ? "Status: $status Test" : (),
         (map { "$_->[0]: $_->[1]" } @$headers), '', $body;
@@ -123,6 +132,7 @@ sub serve_scgi ($self, $c) {
     ($status, $headers, $text, $how) = $self->answer(\%env,
         take($c, $env{CONTENT_LENGTH} || 0), $c) if !$status;
     give($c, cgi_text($status, $headers, $text));
+    return hear($self, $c, \%env) if ($how // '') eq 'hear';
     return $how && finish($c, $how);
 }
 
@@ -134,6 +144,7 @@ sub serve_uwsgi ($self, $c) {
         take($c, $env{CONTENT_LENGTH} || 0), $c) if !$status;
     give($c, join "\r\n", "HTTP/1.0 $status Test",
         (map { "$_->[0]: $_->[1]" } @$headers), '', $text);
+    return hear($self, $c, \%env) if ($how // '') eq 'hear';
     return $how && finish($c, $how);
 }
 
