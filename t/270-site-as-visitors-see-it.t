@@ -34,6 +34,10 @@ subtest 'a field that RequestHeader sets stays' => sub {
 <If "%{HTTP:X-Want} == 'https'">
     RequestHeader set X-Forwarded-Proto "expr=%{HTTP:X-Want}"
 </If>
+<Location "/app/add/">
+    RequestHeader add X-Forwarded-Proto "https"
+    RequestHeader add X-Forwarded-Port "8443"
+</Location>
 <Location "/app/unset/">
     RequestHeader unset X-Forwarded-Proto
 </Location>
@@ -52,6 +56,7 @@ CONF
         ['/app/set/', 1, 'https, 443', 'Proto'],
         ['/app/both/', 1, 'https, 8443', 'Proto and Port'],
         ['/app/port/', 1, 'http, 8443', 'Port alone'],
+        ['/app/add/', 1, 'https, 8443', 'added to the client\'s own'],
         ['/app/unset/', 1, "http, $port", 'unset: as if nothing was sent'],
         ['/app/', 1, "http, $port", 'nothing set'],
         ['/app/', 2, 'https, 443', 'early'],

@@ -20,6 +20,7 @@ LBSticky header=X-Session cookie
 RequestHeader set X-By-Admin "yes"
 RequestHeader set X-Early "yes" early
 RequestHeader append X-Both "yes"
+RequestHeader add X-Added "yes"
 RequestHeader set X-Forwarded-Proto "https"
 <Location "/in">
     RequestHeader set X-Section "yes"
@@ -32,7 +33,7 @@ RemoteIPInternalProxy 127.0.0.8
 ProxyPass "/" "balancer://app/"
 CONF
     $h->start;
-    my @names = qw(X-By-Admin X-Early X-Both X-Section);
+    my @names = qw(X-By-Admin X-Early X-Both X-Added X-Section);
     for my $form ('%s', 'close, %s', 'a %s', '"%s"', "a\t%s;", ',%s,') {
         my $list = join ', ', map { sprintf $form, $_ } @names,
             'X-Forwarded-Proto', 'X-Session', 'X-Mine';

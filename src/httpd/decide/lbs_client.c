@@ -61,12 +61,29 @@ static const char *sent_by_client(const request_rec *r, const char *name)
     return apr_table_get(r->notes, noted[i].note);
 }
 
+/* A field that the configuration adds stands behind the client's own. */
+static int find_added(void *baton, const char *name, const char *value)
+{
+    const char **found = baton;
+
+    (void)name;
+    if (value == *found) {
+        return 1;
+    }
+    *found = value;
+    return 0;
+}
+
 const char *lbs_client_told(const request_rec *r, const char *name)
 {
     const char *value = apr_table_get(r->headers_in, name);
+    const char *found = value;
 
     if (value == NULL || value != sent_by_client(r, name)) {
         return value;
+    }
+    if (!apr_table_do(find_added, &found, r->headers_in, name, NULL)) {
+        return found;
     }
     return lbs_client_trusted(r) ? value : NULL;
 }

@@ -61,6 +61,15 @@ static void strip_cookie(request_rec *r, const apr_table_t *client,
 /* X-Forwarded-*
  * ---------------------------------------------------------------- */
 
+/* What the configuration adds to the client's own takes its place. */
+static void set_alone(const request_rec *r, apr_table_t *headers,
+                      const char *name, const char *value)
+{
+    if (value != apr_table_get(headers, name) && !lbs_client_trusted(r)) {
+        apr_table_setn(headers, name, value);
+    }
+}
+
 /* @param none  there are no such fields in the header */
 static void set_forwarded(request_rec *r, apr_table_t *headers, int none)
 {
@@ -72,9 +81,15 @@ static void set_forwarded(request_rec *r, apr_table_t *headers, int none)
         put(headers, LBS_CLIENT_PORT,
             apr_itoa(r->pool, lbs_client_port(r, proto)));
     }
+    else {
+        set_alone(r, headers, LBS_CLIENT_PORT, port);
+    }
     if (proto == NULL) {
         put(headers, LBS_CLIENT_PROTO,
             lbs_client_https(r, proto) ? "https" : "http");
+    }
+    else {
+        set_alone(r, headers, LBS_CLIENT_PROTO, proto);
     }
 }
 
@@ -177,9 +192,14 @@ static int is_source(const lbs_pool_t *pool, lbs_slice_t name)
     return 0;
 }
 
-/* Has the configuration set this field? Then its value is another pointer than
- * in what the client sent: apr_table_copy() copies pointers, and RequestHeader
- * sets new ones. */
+static int is_clients(void *client, const char *key, const char *value)
+{
+    return apr_table_get(client, key) == value;
+}
+
+/* Has the configuration set this field, or added one? Then its value is
+ * another pointer than in what the client sent: apr_table_copy() copies
+ * pointers, and RequestHeader sets new ones. */
 static int is_configured(const request_rec *r, lbs_slice_t name)
 {
     const apr_table_t *client = lbs_received_of(r)->headers;
@@ -189,7 +209,7 @@ static int is_configured(const request_rec *r, lbs_slice_t name)
         return 0;
     }
     key = apr_pstrmemdup(r->pool, name.p, name.n);
-    return apr_table_get(client, key) != apr_table_get(r->headers_in, key);
+    return !apr_table_do(is_clients, (void *)client, r->headers_in, key, NULL);
 }
 
 /* May Connection not take this field out? mod_proxy adds to X-Forwarded-For
