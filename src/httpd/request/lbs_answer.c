@@ -63,6 +63,7 @@ static int is_failed_trial(const request_rec *r, const lbs_request_t *req)
 
 int lbs_answer_begins(request_rec *r, lbs_request_t *req)
 {
+    req->attempt.status = r->status;
     if ((lbs_statuses_has(&req->pool->set.retry->status, r->status)
          || is_failed_trial(r, req))
         && lbs_retry_next(r, req, LBS_CAUSE_STATUS) == OK) {
@@ -86,6 +87,27 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
     lbs_request_count(req);
     lbs_request_settle(r, req);
     return 1;
+}
+
+/* With ProxyErrorOverride mod_proxy gives an ErrorDocument that a member has
+ * answered well the status of the error again, for the client. */
+static int is_of_error(const request_rec *r, const lbs_request_t *req)
+{
+    return ap_is_HTTP_ERROR(r->status) && req->attempt.proxied
+           && r->status == req->attempt.error
+           && r->status_line == req->attempt.error_line;
+}
+
+/* The member is judged by its own status. */
+static void begin(request_rec *r, lbs_request_t *req)
+{
+    int shown = r->status;
+
+    if (is_of_error(r, req)) {
+        r->status = HTTP_OK;
+    }
+    (void)lbs_answer_begins(r, req);
+    r->status = shown;
 }
 
 /* What may come in ---------------------------------------------------------
@@ -309,7 +331,7 @@ static apr_status_t answer_out(ap_filter_t *f, apr_bucket_brigade *bb)
         return take_error(f, req, bb, error);
     }
     if (!req->attempt.answered && !req->attempt.discarding) {
-        (void)lbs_answer_begins(f->r, req);
+        begin(f->r, req);
     }
     if (req->attempt.discarding) {
         return throw_away(req, bb);

@@ -499,7 +499,8 @@ lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
     apr_status_t rv;
     lbs_cause_t cause;
 
-    req->attempt = (lbs_attempt_t){.keepalives = -1};
+    req->attempt = (lbs_attempt_t){
+        .keepalives = -1, .error = r->status, .error_line = r->status_line};
     rv = lbs_admit(r, req);
     if (rv != APR_SUCCESS) {
         return not_admitted(r, rv, status);

@@ -21,7 +21,10 @@ typedef struct lbs_route_t {
     proxy_server_conf *conf;
     const char *proxyhost; /* of ProxyRemote; NULL without */
     apr_port_t proxyport;
-    apr_table_t *headers_out;   /* as they were before any answer */
+    int status; /* as it was before any answer: OK, or of an
+                   ErrorDocument the error */
+    const char *status_line;
+    apr_table_t *headers_out;   /* the same; NULL: none */
     const lbs_headers_t *saved; /* the client's */
 } lbs_route_t;
 

@@ -43,8 +43,8 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     r->headers_out = route->headers_out != NULL
                          ? apr_table_copy(r->pool, route->headers_out)
                          : apr_table_make(r->pool, 5);
-    r->status = HTTP_OK;
-    r->status_line = NULL;
+    r->status = route->status;
+    r->status_line = route->status_line;
     r->content_type = NULL;
     r->content_encoding = NULL;
     /* The end of what was thrown away was not the end of the answer. */
@@ -169,6 +169,8 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     lbs_route_t route = {.conf = conf,
                          .proxyhost = proxyhost,
                          .proxyport = proxyport,
+                         .status = r->status,
+                         .status_line = r->status_line,
                          .saved = &saved};
     int status;
 

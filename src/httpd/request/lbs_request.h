@@ -28,8 +28,12 @@ typedef struct lbs_attempt_t {
     apr_time_t whole_at;   /* the body was read to its end; without one:
                               sent_at; 0: the client still sends */
     apr_time_t first_at;   /* the first byte came back; 0: not seen */
-    const char *hostname;  /* the visitor's */
-    int renamed;           /* r->hostname is the member's meanwhile */
+    int error;             /* r->status before it: of an ErrorDocument its
+                              error */
+    const char *error_line;
+    int status;           /* that the member answered with */
+    const char *hostname; /* the visitor's */
+    int renamed;          /* r->hostname is the member's meanwhile */
     int keepalives;   /* of the client's connection, while we hide them; -1 */
     int forwarding;   /* inside the scheme's own handler */
     int proxied;      /* its handler is mod_proxy's */

@@ -210,12 +210,13 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
     const lbs_member_t *m = member_of(req);
     apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     apr_uint64_t took = time_of(req, now);
-    int error = ap_is_HTTP_SERVER_ERROR(r->status);
+    int status = req->attempt.status;
+    int error = ap_is_HTTP_SERVER_ERROR(status);
 
     lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
-    lbs_member_record_answered(m->record, m->gauge, r->status, took,
+    lbs_member_record_answered(m->record, m->gauge, status, took,
                                weigh(r, req, error, took, now), now);
-    if (lbs_statuses_has(&req->pool->eject_status, r->status)) {
+    if (lbs_statuses_has(&req->pool->eject_status, status)) {
         req->attempt.judged = 1;
         fail(req, LBS_FAIL_STATUS);
     }

@@ -13,8 +13,8 @@
 #include "src/httpd/request/lbs_request.h"
 #include "src/httpd/request/lbs_retry.h"
 
-/** The member answered with r->status. Whether the answer is a good one is
- * known when there is more of it: lbs_verdict_sound(). */
+/** The member answered with req->attempt.status. Whether the answer is a good
+ * one is known when there is more of it: lbs_verdict_sound(). */
 void lbs_verdict_answered(request_rec *r, lbs_request_t *req);
 
 /** So much of the answer came that the member does its work. Calling it again
