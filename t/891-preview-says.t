@@ -249,7 +249,9 @@ subtest 'nothing is known' => sub {
         skip 'only root can ask as another user', 3 if $> != 0;
         $h->write('run/lbsticky.state', $good, 0600);
         my @as = qw(setpriv --reuid 65534 --regid 65534 --clear-groups --);
-        my $said = qx(@as @{[$h->command('-t', '-DLBSTICKY_PREVIEW')]} 2>&1);
+        my $said = $h->in_env(sub {
+            return qx(@as @{[$h->command('-t', '-DLBSTICKY_PREVIEW')]} 2>&1);
+        });
         my $p = LBS::Preview::parse($? >> 8, $said);
         is $p->{move}, undef, 'as a user who may not read it';
         like $p->{reason} // $said, qr/cannot be read: Permission denied; run this as the user that starts httpd/,
