@@ -158,12 +158,14 @@ static void answered(sim_t *sim, const flight_t *f)
         counts = 0;
     }
     else {
+        apr_uint64_t visitor = f->bound ? 1 : lbs_rand_next(&sim->dice);
+
         lbs_evidence_answer(evidence, conf.window_us, f->error, sim->now);
         if (!f->error) {
             lbs_evidence_answered_well(evidence);
+            lbs_evidence_met(evidence, conf.window_us, visitor, sim->now);
         }
         else if (sim->policy != NO_CHARGE) {
-            apr_uint64_t visitor = f->bound ? 1 : lbs_rand_next(&sim->dice);
             apr_uint64_t charge;
 
             lbs_evidence_visitor(evidence, conf.window_us, visitor, sim->now);

@@ -177,6 +177,22 @@ subtest 'no member is ejected for errors that are not its fault' => sub {
     is_deeply [ejected($h, 'list')], [], 'status=LIST: what is not listed';
 };
 
+subtest 'a few sessions that ask for a broken page, beside other visitors' => sub {
+    my @web = LBS::Backend->many(3);
+    my $h = governed(\@web, app => turns('LBStickyEject hold=30s-60s'));
+    my @bound = grep { $_->[0] eq 'r1' } bind_visitors($h, 'app', 60);
+    my $step = 0;
+    for (1 .. 80) {    # of three requests one is a visitor's
+        $h->get('/app/?status=500', headers => [$bound[$step++ % 5][1]]) for 1, 2;
+        $h->get('/app/');
+        sleep 0.05;
+    }
+    is_deeply [ejected($h, 'app')], [], 'nobody is ejected for them';
+    $web[0]->set(status => 500);
+    ok wait_for(sub { $h->get('/app/') for 1 .. 3; ejected($h, 'app') }, 20),
+        'for what everybody meets the member is';
+};
+
 subtest 'clients without a session are told apart' => sub {
     my @web = LBS::Backend->many(3);
     my $h = governed(\@web, keyless => "LBSticky none\n"

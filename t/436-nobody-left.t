@@ -7,6 +7,7 @@ use lib 't/lib';
 use LBS::Test timeout => 150;
 
 use LBS::Governed;
+use LBS::Ports;
 use LBS::State qw(pool_state admin);
 
 my @TOLD = (qr/\[proxy(?:_http)?:error\]/, qr/\[proxy_http:warn\]/);
@@ -109,6 +110,20 @@ subtest 'closed is closed' => sub {
     is $h->get('/few/', headers => at(1))->status, 503,
         'nor above maxattempts';
     is $web[1]->deliveries, $asked, 'it saw nothing of this';
+};
+
+subtest 'one member of many answers' => sub {
+    my ($alive) = LBS::Backend->many(1);
+    my $dead = LBS::Ports::free();
+    my $members = join '', map { qq(BalancerMember "http://127.1.0.$_:$dead" route=d$_\n) } 1 .. 199;
+    # Each pool is asked when it knows nothing of its members yet.
+    my @names = map { "p$_" } 1 .. 6;
+    my $h = governed([$alive], map {
+        $_ => qq(LBSticky cookie\nLBStickyEject off\nLBStickyMethod least-busy\n$members)
+            . qq(BalancerMember "http://\@B1\@" route=alive) } @names);
+    $h->announce(@TOLD, qr/LBS1602|AH00957|AH01114/);
+    is statuses(map { $h->get("/$_/") } @names), join(' ', (200) x @names),
+        'the first visitor comes to it, whoever was tried before';
 };
 
 done_testing;

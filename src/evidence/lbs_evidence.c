@@ -61,6 +61,8 @@ void lbs_evidence_visitor(lbs_evidence_t *evidence, apr_int64_t window_us,
 
     lbs_atomic_store64_relaxed(place_for(evidence, who, epoch),
                                (apr_uint64_t)epoch << WHO_BITS | who);
+    lbs_crowd_add(&evidence->met, window_us, visitor, now);
+    lbs_crowd_add(&evidence->hit, window_us, visitor, now);
 }
 
 static int is_known(const apr_uint64_t *known, apr_uint32_t count,
@@ -187,6 +189,14 @@ int lbs_evidence_others_clear(const lbs_evidence_t *evidence)
     return others.all >= LBS_EVIDENCE_OTHERS && is_well(others);
 }
 
+/* Were half of the visitors hit? */
+static int is_general(const lbs_evidence_t *evidence, apr_int64_t window_us,
+                      apr_uint64_t now)
+{
+    return 2 * lbs_crowd_count(&evidence->hit, window_us, now)
+           >= lbs_crowd_count(&evidence->met, window_us, now);
+}
+
 int lbs_evidence_convicts(const lbs_evidence_t *evidence,
                           apr_int64_t window_us, apr_uint64_t now)
 {
@@ -203,7 +213,7 @@ int lbs_evidence_convicts(const lbs_evidence_t *evidence,
             && others.all >= LBS_EVIDENCE_OTHERS && is_well(others)
             && count_visitors(evidence, window_us, i + 1, now)
                    >= LBS_EVIDENCE_VISITORS) {
-            return 1;
+            return is_general(evidence, window_us, now);
         }
     }
     return 0;
@@ -224,6 +234,8 @@ void lbs_evidence_forget(lbs_evidence_t *evidence)
     int i;
 
     lbs_window_clear(&evidence->answers);
+    lbs_crowd_clear(&evidence->met);
+    lbs_crowd_clear(&evidence->hit);
     for (i = 0; i < LBS_EVIDENCE_PLACES; i++) {
         lbs_atomic_store64_relaxed(&evidence->visitors[i], 0);
     }

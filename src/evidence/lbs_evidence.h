@@ -28,6 +28,7 @@
 #include <apr.h>
 
 #include "src/base/lbs_atomic.h"
+#include "src/evidence/lbs_crowd.h"
 #include "src/evidence/lbs_window.h"
 
 #define LBS_EVIDENCE_ERRORS 10u  /* 5xx in the window, before they count */
@@ -47,6 +48,8 @@ typedef struct lbs_evidence_t {
     lbs_atomic64_t visitors[LBS_EVIDENCE_PLACES]; /* last at, who */
     lbs_atomic64_t others[LBS_WINDOW_CELLS];      /* tick: 5xx, answers of the
                                                      other members */
+    lbs_crowd_t met;        /* visitors that the member answered */
+    lbs_crowd_t hit;        /* of these, those it answered with a 5xx */
     lbs_atomic64_t charge;  /* when last, whether over, how many in a row */
     lbs_atomic64_t anew_at; /* when the estimate began again, microseconds */
     lbs_atomic32_t accused; /* 1: it was ejected for its 5xx */
@@ -54,7 +57,7 @@ typedef struct lbs_evidence_t {
     lbs_atomic64_t pad[5];
 } lbs_evidence_t;
 
-_Static_assert(sizeof(lbs_evidence_t) == 256, "whole cache lines");
+_Static_assert(sizeof(lbs_evidence_t) == 384, "whole cache lines");
 
 /**
  * A member answered.
@@ -64,6 +67,15 @@ _Static_assert(sizeof(lbs_evidence_t) == 256, "whole cache lines");
  */
 void lbs_evidence_answer(lbs_evidence_t *evidence, apr_int64_t window_us,
                          int error, apr_uint64_t now);
+
+/** Note which visitor was answered, not with a 5xx. Cost: one load, as a
+ * rule. @param visitor as lbs_evidence_visitor() */
+static inline void lbs_evidence_met(lbs_evidence_t *evidence,
+                                    apr_int64_t window_us,
+                                    apr_uint64_t visitor, apr_uint64_t now)
+{
+    lbs_crowd_add(&evidence->met, window_us, visitor, now);
+}
 
 /** Note which visitor got a 5xx. @param visitor a keyed hash of the session,
  * or of the client where there is none */
@@ -101,6 +113,10 @@ apr_uint32_t lbs_evidence_blame(const lbs_evidence_t *evidence,
  * least ten answers of which at most a tenth were 5xx. Or the same in a latest
  * part of the window, if three of four of its answers in that were 5xx: a
  * member that was well until a moment ago need not fail for as long.
+ *
+ * But in both cases only if those visitors are half of all that it answered in
+ * the window: a few who ask for a broken page, and often, are not the member's
+ * fault.
  *
  * To be asked right after lbs_evidence_others(), at the same moment: an error
  * that all members begin to give at once must be seen at all of them.

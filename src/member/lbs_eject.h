@@ -70,7 +70,7 @@ typedef struct lbs_eject_t {
     lbs_suspect_t suspect;   /* 5xx in a row: lbs_suspect.h */
 } lbs_eject_t;
 
-_Static_assert(sizeof(lbs_eject_t) == 448, "whole cache lines");
+_Static_assert(sizeof(lbs_eject_t) == 576, "whole cache lines");
 
 /* Shared, one per pool; all zero when new. Private to lbs_eject.c. */
 typedef struct lbs_eject_pool_t {

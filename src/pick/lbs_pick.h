@@ -36,6 +36,13 @@ typedef struct lbs_pick_pool_t {
     const lbs_gauge_t *gauges; /* all of them, indexed by slot */
 } lbs_pick_pool_t;
 
+/** Is a member in a set of a bit per member? */
+static inline int lbs_pick_set_has(const unsigned char *set,
+                                   apr_uint32_t index)
+{
+    return (set[index / 8] >> index % 8 & 1) != 0;
+}
+
 /* One question. */
 typedef struct lbs_pick_ask_t {
     apr_uint64_t hash;         /* hash: of the key, keyed; others: unused */
@@ -44,11 +51,13 @@ typedef struct lbs_pick_ask_t {
                                   the plan's builder lets estimates decay */
     const apr_uint16_t *tried; /* indexes not to be chosen again */
     unsigned ntried;           /* how many; 0: tried may be NULL */
-    int steady;                /* least-load: 1 when the request should not be
-                                  the one that tries out a half-open member */
-    int traceless;             /* round-robin: 1 takes no ticket */
-    unsigned bound_centi;      /* hash: 105 to 400, in flight is bounded to
-                                  that multiple of the mean; 0: no bound */
+    const unsigned char *tried_set; /* instead of both: a bit per member; NULL:
+                                       there is none */
+    int steady;           /* least-load: 1 when the request should not be
+                             the one that tries out a half-open member */
+    int traceless;        /* round-robin: 1 takes no ticket */
+    unsigned bound_centi; /* hash: 105 to 400, in flight is bounded to
+                             that multiple of the mean; 0: no bound */
 } lbs_pick_ask_t;
 
 /**

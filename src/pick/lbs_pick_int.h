@@ -82,6 +82,9 @@ static inline int lbs_pick_tried(const lbs_pick_ask_t *ask, apr_uint32_t index)
 {
     unsigned i;
 
+    if (ask->tried_set != NULL) {
+        return lbs_pick_set_has(ask->tried_set, index);
+    }
     for (i = 0; i < ask->ntried; i++) {
         if (ask->tried[i] == index) {
             return 1;

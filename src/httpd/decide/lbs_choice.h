@@ -3,12 +3,12 @@
 #ifndef LBS_CHOICE_H
 #define LBS_CHOICE_H
 
-#include <apr.h>
+#include <apr_pools.h>
 
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/state/lbs_decision.h"
 
-#define LBS_MAX_TRIED 64 /* members one request may be sent to */
+#define LBS_CHOICE_LISTED 64 /* members tried, before they become a set */
 
 typedef struct lbs_choice_t {
     lbs_decision_t decision;
@@ -21,8 +21,10 @@ typedef struct lbs_choice_t {
     int anyway;    /* it is sent there although it is ejected or down */
 
     /* Members this request was sent to: none of them is picked again. */
-    apr_uint16_t tried[LBS_MAX_TRIED];
+    apr_uint16_t tried[LBS_CHOICE_LISTED];
     unsigned ntried;
+    unsigned char *tried_set; /* a bit for each member of the pool, once there
+                                 are more than that list holds; else NULL */
 } lbs_choice_t;
 
 /** Begin: nothing is decided yet. */
@@ -37,13 +39,18 @@ static inline void lbs_choice_none(lbs_choice_t *choice)
     choice->drawn = 0;
     choice->anyway = 0;
     choice->ntried = 0;
+    choice->tried_set = NULL;
 }
 
-/** Was this member tried already? Cost: the members that were tried. */
+/** Was this member tried already? Cost: the members that were tried, at most
+ * those of the list. */
 static inline int lbs_choice_tried(const lbs_choice_t *choice, int member)
 {
     unsigned i;
 
+    if (choice->tried_set != NULL) {
+        return lbs_pick_set_has(choice->tried_set, (apr_uint32_t)member);
+    }
     for (i = 0; i < choice->ntried; i++) {
         if (choice->tried[i] == member) {
             return 1;
@@ -52,12 +59,16 @@ static inline int lbs_choice_tried(const lbs_choice_t *choice, int member)
     return 0;
 }
 
-/** Note that a member is not to be picked again for this request. */
-static inline void lbs_choice_try(lbs_choice_t *choice, int member)
-{
-    if (choice->ntried < LBS_MAX_TRIED && !lbs_choice_tried(choice, member)) {
-        choice->tried[choice->ntried++] = (apr_uint16_t)member;
-    }
-}
+/**
+ * Note that a member is not to be picked again for this request.
+ *
+ * @param count   members of the pool
+ * @param memory  of the request, for a set where the list is full
+ */
+void lbs_choice_try(lbs_choice_t *choice, int member, apr_size_t count,
+                    apr_pool_t *memory);
+
+/** The member that was noted last may be picked again. */
+void lbs_choice_untry(lbs_choice_t *choice, int member);
 
 #endif

@@ -34,6 +34,11 @@ static int can_take(const decide_t *d, int slot)
                : LBS_NO_MEMBER;
 }
 
+static void note_tried(const decide_t *d, int member)
+{
+    lbs_choice_try(d->choice, member, d->ask->pool->count, d->ask->r->pool);
+}
+
 /* Picks ------------------------------------------------------------------ */
 
 static lbs_pick_ask_t pick_ask(const decide_t *d)
@@ -44,6 +49,7 @@ static lbs_pick_ask_t pick_ask(const decide_t *d)
         .now = lbs_clock_now(),
         .tried = d->choice->tried,
         .ntried = d->choice->ntried,
+        .tried_set = d->choice->tried_set,
         .steady = !d->ask->idempotent,
         .traceless = d->ask->traceless,
         .bound_centi = pool->set.method->bound_centi,
@@ -352,15 +358,14 @@ static int move_on(const decide_t *d, lbs_reason_t reason)
     lbs_choice_t *choice = d->choice;
     const lbs_key_t *key = &d->visit->key[choice->source];
     int other = key->left ? can_take(d, key->other) : LBS_NO_MEMBER;
-    unsigned ntried = choice->ntried;
     int status;
 
     if (other == LBS_NO_MEMBER) {
         return decide_by_pick(d, LBS_DECISION_MOVED, reason);
     }
-    lbs_choice_try(choice, other);
+    note_tried(d, other);
     status = decide_by_pick(d, LBS_DECISION_MOVED, reason);
-    choice->ntried = ntried;
+    lbs_choice_untry(choice, other);
     return status == OK && !choice->anyway
                ? status
                : settle_on(d, other, LBS_DECISION_KEPT, LBS_REASON_NONE);
@@ -455,10 +460,9 @@ static int pick_again(const decide_t *d, lbs_reason_t reason)
     lbs_choice_t *choice = d->choice;
     int member;
 
-    lbs_choice_try(choice, choice->member);
-    if ((pool->max_members != 0
-         && choice->ntried >= (unsigned)pool->max_members)
-        || choice->ntried >= LBS_MAX_TRIED) {
+    note_tried(d, choice->member);
+    if (pool->max_members != 0
+        && choice->ntried >= (unsigned)pool->max_members) {
         return refuse(d, LBS_REASON_DOWN);
     }
     if (choice->decision == LBS_DECISION_KEPT) {

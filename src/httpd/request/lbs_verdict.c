@@ -179,6 +179,7 @@ static apr_uint64_t weigh(request_rec *r, const lbs_request_t *req, int error,
     lbs_evidence_answer(evidence, window, error, now);
     if (!error) {
         lbs_evidence_answered_well(evidence);
+        lbs_evidence_met(evidence, window, visitor_of(r, req), now);
         lbs_suspect_answered_well(&eject->suspect);
         return took;
     }

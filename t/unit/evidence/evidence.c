@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/evidence/lbs_evidence.h"
+#include "src/base/lbs_hash.h"
 #include "t/unit/tap.h"
 
 #define MS APR_UINT64_C(1000)
@@ -298,9 +299,115 @@ static void begins_anew(void)
            "and there is no charge to end");
 }
 
+/* Traffic ----------------------------------------------------------------- */
+
+/* One of three members, for a minute, in steps of 10 ms. Visitors come once,
+ * from a minute before on; the member's answers to some of them are 5xx. A few
+ * others ask again and again for a page that is broken everywhere. */
+#define STEP (10 * MS)
+
+typedef struct traffic_t {
+    double visitors;   /* a second */
+    double broken;     /* the part of their answers that is 5xx, in the second
+                          minute */
+    double asks;       /* a second, for the broken page */
+    unsigned sessions; /* that ask for it */
+} traffic_t;
+
+static apr_uint64_t chance;
+
+static apr_uint64_t draw(void)
+{
+    chance += APR_UINT64_C(0x9e3779b97f4a7c15);
+    return lbs_hash_mix(chance);
+}
+
+static int happens(double probability)
+{
+    return (double)(draw() >> 11) * 0x1p-53 < probability;
+}
+
+static void answer(int error, apr_uint64_t visitor)
+{
+    lbs_evidence_answer(&evidence, WINDOW, error, now);
+    if (error) {
+        lbs_evidence_visitor(&evidence, WINDOW, visitor, now);
+    }
+    else {
+        lbs_evidence_met(&evidence, WINDOW, visitor, now);
+    }
+}
+
+/* @return seconds of the second minute until it is convicted; 60: never */
+static double convicted_after(const traffic_t *t, apr_uint64_t seed)
+{
+    double step = (double)STEP / (double)SEC;
+    int i;
+
+    start();
+    chance = seed << 32;
+    for (i = 0; i < 12000; i++, now += STEP) {
+        int late = i >= 6000;
+
+        if (happens(t->visitors * step)) {
+            answer(late && happens(t->broken), draw());
+        }
+        if (late && happens(t->asks * step)) {
+            answer(1, lbs_hash_mix(1 + draw() % t->sessions));
+        }
+        if (i % 10 == 0) {
+            others(200, 0);
+            if (convicts()) {
+                return (i - 6000) * step;
+            }
+        }
+    }
+    return 60;
+}
+
+/* @return of a hundred members of such traffic, how many are convicted within
+ * some seconds */
+static int convicted(const traffic_t *t, double within)
+{
+    apr_uint64_t seed;
+    int count = 0;
+
+    for (seed = 1; seed <= 100; seed++) {
+        count += convicted_after(t, seed) < within;
+    }
+    return count;
+}
+
+static void a_few_who_ask_for_a_broken_page(void)
+{
+    static const traffic_t five = {10 / 3.0, 0, 20, 5};
+    static const traffic_t ten = {10 / 3.0, 0, 20, 10};
+    static const traffic_t busy = {100 / 3.0, 0, 200, 20};
+
+    is_int(convicted(&five, 60), 0,
+           "five sessions, 20 a second, beside 10 visitors: never");
+    is_int(convicted(&ten, 60), 0, "ten sessions neither");
+    is_int(convicted(&busy, 60), 0, "nor twenty beside 100 visitors");
+}
+
+static void a_member_that_is_at_fault(void)
+{
+    static const traffic_t all = {20, 1, 0, 1};
+    static const traffic_t most = {20, 0.8, 0, 1};
+    static const traffic_t quiet = {2, 1, 0, 1};
+    static const traffic_t both = {20, 1, 20, 5};
+
+    is_int(convicted(&all, 8), 100, "5xx for everybody");
+    is_int(convicted(&most, 11), 100, "5xx for four of five");
+    is_int(convicted(&quiet, 20), 100, "at two visitors a second");
+    is_int(convicted(&both, 8), 100, "also where some ask for a broken page");
+}
+
 int main(void)
 {
     what_it_takes();
+    a_few_who_ask_for_a_broken_page();
+    a_member_that_is_at_fault();
     the_others();
     who_was_well_until_a_moment_ago();
     only_the_window_counts();
