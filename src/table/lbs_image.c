@@ -128,15 +128,14 @@ static apr_uint64_t translate(const adopt_t *adopt, apr_uint64_t word)
         adopt->report->gone++;
         return 0;
     }
-    units = lbs_clock_left(lbs_word_expiry(word), origin->now, from);
+    units = lbs_expiry_left(lbs_word_expiry(word), origin->now, from);
     if (units <= 0) {
         adopt->report->expired++;
         return 0;
     }
-    left = lbs_clock_time(origin->now, units, from) - origin->now;
+    left = lbs_expiry_time(origin->now, units, from) - origin->now;
     return (word & ~(LBS_WORD_SLOT | LBS_WORD_EXPIRY))
-           | lbs_word_load(slot, lbs_clock_expiry(adopt->now, left - 1, to),
-                           0);
+           | lbs_word_load(slot, lbs_expiry_at(adopt->now, left - 1, to), 0);
 }
 
 static void translate_all(adopt_t *adopt)

@@ -206,8 +206,8 @@ static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
     apr_uint64_t word = lbs_atomic_load64_acquire(at);
 
     while ((word & LBS_WORD_VALID) != 0 && lbs_word_slot(word) == slot) {
-        int left = lbs_clock_left(lbs_word_expiry(word), now, from);
-        apr_time_t end = lbs_clock_time(now, left, from);
+        int left = lbs_expiry_left(lbs_word_expiry(word), now, from);
+        apr_time_t end = lbs_expiry_time(now, left, from);
         apr_uint64_t next;
 
         if (left <= 0) {
@@ -219,7 +219,7 @@ static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
             continue;
         }
         next = (word & ~LBS_WORD_EXPIRY)
-               | lbs_word_load(0, lbs_clock_expiry(now, end - now - 1, to), 0);
+               | lbs_word_load(0, lbs_expiry_at(now, end - now - 1, to), 0);
         if (lbs_atomic_cas64_total(at, &word, next)) {
             lbs_table_mark(view, at);
             return;

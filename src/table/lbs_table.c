@@ -137,7 +137,7 @@ apr_uint64_t lbs_table_quantum(apr_interval_time_t idle_us,
     apr_uint64_t coarse =
         longest_us <= idle_us
             ? 1
-            : (apr_uint64_t)longest_us / (LBS_CLOCK_AHEAD / 2) * 2 + 2;
+            : (apr_uint64_t)longest_us / (LBS_EXPIRY_AHEAD / 2) * 2 + 2;
     apr_uint64_t quantum = fine > coarse ? fine : coarse;
 
     return APR_UINT64_C(1) << lbs_quantum_shift(quantum);
@@ -291,9 +291,9 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
     }
     next = (word & ~(LBS_WORD_EXPIRY | LBS_WORD_SEEN))
            | lbs_word_load(
-               0, lbs_clock_expiry(now, idle, life.shift),
+               0, lbs_expiry_at(now, idle, life.shift),
                lbs_word_used(word, now, idle,
-                             lbs_clock_time(now, life.left, life.shift)));
+                             lbs_expiry_time(now, life.left, life.shift)));
     /* While its slot is converted the next use will refresh it. Asking again
      * would say nothing about the unit that was read before. */
     if (next != word && !life.held) {
@@ -302,7 +302,7 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
         }
         lbs_table_mark(table, at);
         word = next;
-        life.left = lbs_clock_left(lbs_word_expiry(word), now, life.shift);
+        life.left = lbs_expiry_left(lbs_word_expiry(word), now, life.shift);
     }
     lbs_word_tell(word, now, &life, hit);
     return APR_SUCCESS;

@@ -303,7 +303,7 @@ static void confirm(const lbs_table_t *table, lbs_atomic64_t *at,
     int shift = lbs_quantum_shift(quantum);
 
     if (quantum != wish->quantum && shift >= 0) {
-        apr_uint32_t expiry = lbs_clock_expiry(wish->now, wish->idle, shift);
+        apr_uint32_t expiry = lbs_expiry_at(wish->now, wish->idle, shift);
 
         if (lbs_atomic_cas64_total(at, &word,
                                    (word & ~LBS_WORD_EXPIRY)
@@ -529,7 +529,7 @@ static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key, int claim,
         return APR_EINVAL;
     }
     wish.load =
-        lbs_word_load(slot, lbs_clock_expiry(now, idle, shift), LBS_SEEN_ONCE);
+        lbs_word_load(slot, lbs_expiry_at(now, idle, shift), LBS_SEEN_ONCE);
     wish.now = now;
     wish.idle = idle;
     return bind_in(lbs_table_settle(table, key, now), key, &wish, was);

@@ -58,9 +58,9 @@
 #define LBS_SEEN_ONCE 0u
 #define LBS_SEEN_LONG 3u
 
-#define LBS_CLOCK_MASK 0x7fffu /* 15 bits */
-#define LBS_CLOCK_AHEAD 0x3fff /* the furthest end that can be told */
-#define LBS_SHIFT_MAX 46       /* of a quantum: 2.2 years */
+#define LBS_EXPIRY_MASK 0x7fffu /* 15 bits */
+#define LBS_EXPIRY_AHEAD 0x3fff /* the furthest end that can be told */
+#define LBS_SHIFT_MAX 46        /* of a quantum: 2.2 years */
 
 /* Set in a slot's quantum while its words are converted to another one. */
 #define LBS_QUANTUM_HOLD (APR_UINT64_C(1) << 63)
@@ -143,7 +143,7 @@ static inline apr_uint32_t lbs_word_slot(apr_uint64_t word)
 
 static inline apr_uint32_t lbs_word_expiry(apr_uint64_t word)
 {
-    return (apr_uint32_t)(word >> LBS_WORD_EXPIRY_SHIFT) & LBS_CLOCK_MASK;
+    return (apr_uint32_t)(word >> LBS_WORD_EXPIRY_SHIFT) & LBS_EXPIRY_MASK;
 }
 
 static inline apr_uint32_t lbs_word_seen(apr_uint64_t word)
@@ -156,7 +156,7 @@ static inline apr_uint64_t lbs_word_load(apr_uint32_t slot,
                                          apr_uint32_t seen)
 {
     return (apr_uint64_t)slot << LBS_WORD_SLOT_SHIFT
-           | (apr_uint64_t)(expiry & LBS_CLOCK_MASK) << LBS_WORD_EXPIRY_SHIFT
+           | (apr_uint64_t)(expiry & LBS_EXPIRY_MASK) << LBS_WORD_EXPIRY_SHIFT
            | (apr_uint64_t)seen << LBS_WORD_SEEN_SHIFT;
 }
 
@@ -217,20 +217,19 @@ static inline apr_uint64_t lbs_slot_quantum(const lbs_table_t *table,
 }
 
 /* Units from now to an expiry, negative when it is past. */
-static inline int lbs_clock_left(apr_uint32_t expiry, apr_time_t now,
-                                 int shift)
+static inline int lbs_expiry_left(apr_uint32_t expiry, apr_time_t now,
+                                  int shift)
 {
     apr_uint32_t unit = (apr_uint32_t)((apr_uint64_t)now >> shift);
-    apr_uint32_t left = (expiry - unit) & LBS_CLOCK_MASK;
+    apr_uint32_t left = (expiry - unit) & LBS_EXPIRY_MASK;
 
     return (int)(left ^ 0x4000u) - 0x4000;
 }
 
 /* The expiry of a session that shall live idle from now on: the end of the
  * unit in which it would end. */
-static inline apr_uint32_t lbs_clock_expiry(apr_time_t now,
-                                            apr_interval_time_t idle,
-                                            int shift)
+static inline apr_uint32_t lbs_expiry_at(apr_time_t now,
+                                         apr_interval_time_t idle, int shift)
 {
     apr_uint64_t unit = (apr_uint64_t)now >> shift;
     apr_uint64_t end = (((apr_uint64_t)now + (apr_uint64_t)idle) >> shift) + 1;
@@ -238,14 +237,14 @@ static inline apr_uint32_t lbs_clock_expiry(apr_time_t now,
     if (idle < 0) {
         end = unit + 1;
     }
-    if (end - unit > LBS_CLOCK_AHEAD) {
-        end = unit + LBS_CLOCK_AHEAD;
+    if (end - unit > LBS_EXPIRY_AHEAD) {
+        end = unit + LBS_EXPIRY_AHEAD;
     }
-    return (apr_uint32_t)end & LBS_CLOCK_MASK;
+    return (apr_uint32_t)end & LBS_EXPIRY_MASK;
 }
 
 /* The microsecond at which an expiry so many units from now begins. */
-static inline apr_time_t lbs_clock_time(apr_time_t now, int left, int shift)
+static inline apr_time_t lbs_expiry_time(apr_time_t now, int left, int shift)
 {
     apr_uint64_t unit = ((apr_uint64_t)now >> shift) + (apr_uint64_t)left;
 
@@ -253,8 +252,8 @@ static inline apr_time_t lbs_clock_time(apr_time_t now, int left, int shift)
 }
 
 /* Is it an odd twentieth of idle? 1 or 2, as a word says it. */
-static inline apr_uint32_t lbs_clock_turn(apr_time_t now,
-                                          apr_interval_time_t idle)
+static inline apr_uint32_t lbs_expiry_turn(apr_time_t now,
+                                           apr_interval_time_t idle)
 {
     apr_uint64_t part = idle < 20 ? 1 : (apr_uint64_t)idle / 20;
 
@@ -275,7 +274,7 @@ static inline apr_uint32_t lbs_word_used(apr_uint64_t word, apr_time_t now,
     if (seen == LBS_SEEN_LONG || expires - now <= idle - idle / 20) {
         return LBS_SEEN_LONG;
     }
-    turn = lbs_clock_turn(now, idle);
+    turn = lbs_expiry_turn(now, idle);
     return seen == LBS_SEEN_ONCE || seen == turn ? turn : LBS_SEEN_LONG;
 }
 
@@ -324,7 +323,7 @@ static inline lbs_word_state_t lbs_word_left(const lbs_table_t *table,
     /* Half-converted, so the unit is unknown: too late an end is better than a
      * lost session. */
     life->left =
-        life->held ? 1 : lbs_clock_left(lbs_word_expiry(word), now, shift);
+        life->held ? 1 : lbs_expiry_left(lbs_word_expiry(word), now, shift);
     return life->left > 0 ? LBS_WORD_LIVE : LBS_WORD_EXPIRED;
 }
 
@@ -334,7 +333,7 @@ static inline void lbs_word_tell(apr_uint64_t word, apr_time_t now,
 {
     hit->slot = lbs_word_slot(word);
     hit->seen = lbs_word_seen(word) == LBS_SEEN_LONG;
-    hit->expires_us = lbs_clock_time(now, life->left, life->shift);
+    hit->expires_us = lbs_expiry_time(now, life->left, life->shift);
 }
 
 /* What a valid word says now; hit is untouched for a dead one. */

@@ -368,7 +368,7 @@ static void test_twins(void)
 /* More words than sessions, as earlier versions saved. */
 static void test_surplus(void)
 {
-    apr_uint32_t expiry = lbs_clock_expiry(
+    apr_uint32_t expiry = lbs_expiry_at(
         START, IDLE, lbs_quantum_shift(lbs_table_quantum(IDLE, 0)));
     lbs_table_t *table = make_table(SESSIONS, make_slots(8));
     lbs_image_report_t report = {0};

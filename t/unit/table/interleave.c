@@ -367,7 +367,7 @@ static apr_uint64_t live_word(apr_uint64_t tag, apr_time_t bound)
     int shift = lbs_quantum_shift(lbs_table_quantum(IDLE, 0));
 
     return tag << 32
-           | lbs_word_load(OWNER, lbs_clock_expiry(bound, IDLE, shift), 3)
+           | lbs_word_load(OWNER, lbs_expiry_at(bound, IDLE, shift), 3)
            | LBS_WORD_VALID;
 }
 

@@ -27,7 +27,7 @@ static apr_uint64_t session_at(apr_uint64_t key, int i)
     int shift = lbs_quantum_shift(lbs_table_quantum(IDLE, 0));
 
     return lbs_place_want(&place, i)
-           | lbs_word_load(1, lbs_clock_expiry(START, IDLE, shift), 0)
+           | lbs_word_load(1, lbs_expiry_at(START, IDLE, shift), 0)
            | LBS_WORD_VALID;
 }
 
