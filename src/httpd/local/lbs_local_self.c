@@ -137,10 +137,13 @@ int lbs_local_self_handler(request_rec *r)
         return DECLINED;
     }
     start(req);
+    req->attempt.error = r->status;
+    req->attempt.error_line = r->status_line;
     status = run(r, req);
     if (status != SUSPENDED) {
         answer_late(r, req,
-                    status == OK || status == DONE ? r->status : status);
+                    status == OK || status == DONE ? lbs_answer_status(r, req)
+                                                   : status);
         if (req->attempt.unmeasured) {
             req->attempt.bytes_out = (apr_uint64_t)r->bytes_sent;
         }

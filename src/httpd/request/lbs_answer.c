@@ -89,13 +89,12 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
     return 1;
 }
 
-/* With ProxyErrorOverride mod_proxy gives an ErrorDocument that a member has
- * answered well the status of the error again, for the client. */
-static int is_of_error(const request_rec *r, const lbs_request_t *req)
+int lbs_answer_status(const request_rec *r, const lbs_request_t *req)
 {
-    return ap_is_HTTP_ERROR(r->status) && req->attempt.proxied
-           && r->status == req->attempt.error
-           && r->status_line == req->attempt.error_line;
+    return ap_is_HTTP_ERROR(r->status) && r->status == req->attempt.error
+                   && r->status_line == req->attempt.error_line
+               ? HTTP_OK
+               : r->status;
 }
 
 /* The member is judged by its own status. */
@@ -103,9 +102,7 @@ static void begin(request_rec *r, lbs_request_t *req)
 {
     int shown = r->status;
 
-    if (is_of_error(r, req)) {
-        r->status = HTTP_OK;
-    }
+    r->status = lbs_answer_status(r, req);
     (void)lbs_answer_begins(r, req);
     r->status = shown;
 }

@@ -31,6 +31,11 @@ void lbs_answer_answering(request_rec *r, lbs_request_t *req);
  */
 int lbs_answer_begins(request_rec *r, lbs_request_t *req);
 
+/** @return the status that the member gave. An ErrorDocument that was answered
+ * well has the status of the error, for the client: with ProxyErrorOverride
+ * mod_proxy puts it back, and this httpd's own handlers leave it */
+int lbs_answer_status(const request_rec *r, const lbs_request_t *req);
+
 /** The handler has returned this status. An answer that it has not brought to
  * an end is cut off so that the client sees it; nothing is added to it. */
 void lbs_answer_ends(request_rec *r, lbs_request_t *req, int status);
