@@ -72,4 +72,35 @@ AGAIN
     is "@five", '1 1 1', 'one error of each that was asked';
 };
 
+subtest 'a page that this httpd serves itself' => sub {
+    my $h = LBS::Httpd->new(backends => [$web[0]], conf => <<'CONF');
+LBStickySecret file:@ROOT@/secret
+LBStickyLocal self
+<Proxy "balancer://app">
+    LBSticky none
+    LBStickyMethod round-robin
+    LBStickyEject off
+    BalancerMember "http://@B1@" route=other
+    BalancerMember "http://127.0.0.1:@PORT@" route=self
+</Proxy>
+Alias "/app/" "@ROOT@/htdocs/"
+ProxyErrorOverride On
+ErrorDocument 500 /app/page.html
+ProxyPass "/app/" "balancer://app/"
+@STATUS@
+CONF
+    $h->write('secret', 'x' x 40);
+    $h->write('htdocs/page.html', 'page');
+    $h->write('htdocs/x', 'x');
+    $h->start;
+    my %got;
+    for (1 .. 6) {
+        my $r = $h->get("/app/x?status=500&at=$broken");
+        $got{$r->status . ' ' . $r->body}++;
+    }
+    is_deeply \%got, {'500 page' => 6}, 'errors stay errors, with the page';
+    is_deeply codes($h, 'app'), {other => '0 6', self => '6 0'},
+        'the page is no error of the server that has it';
+};
+
 done_testing;
