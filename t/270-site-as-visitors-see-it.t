@@ -96,11 +96,32 @@ Listen 127.0.0.1:@PORT4@
     ServerName www.example.test
     ProxyPass "/app/" "balancer://app/"
 </VirtualHost>
+Listen 127.0.0.1:@PORT5@
+<VirtualHost *:@PORT5@>
+    ServerName https://www.example.test
+    ProxyPass "/app/" "balancer://app/"
+</VirtualHost>
+Listen 127.0.0.1:@PORT6@
+<VirtualHost *:@PORT6@>
+    ServerName https://www.example.test
+    UseCanonicalPhysicalPort On
+    ProxyPass "/app/" "balancer://app/"
+</VirtualHost>
+Listen 127.0.0.1:@PORT7@
+<VirtualHost *:@PORT7@>
+    ServerName https://www.example.test:@PORT7@
+    ProxyPass "/app/" "balancer://app/"
+</VirtualHost>
 CONF
     my @cases = (
         [2, 'www.example.test', 'https, 443', 'ServerName with scheme and port'],
         [2, 'www.example.test:' . $h->port(2), 'https, 443', 'whatever Host says'],
         [3, 'www.example.test', 'http, 8000', 'ServerName with a port'],
+        [5, 'www.example.test', 'https, 443', 'ServerName with a scheme'],
+        [5, 'www.example.test:' . $h->port(5), 'https, 443', 'the port that a proxy connects to'],
+        [5, 'www.example.test:8443', 'https, 8443', 'another port of that scheme'],
+        [6, 'www.example.test', 'https, ' . $h->port(6), 'UseCanonicalPhysicalPort'],
+        [7, 'www.example.test:' . $h->port(7), 'https, ' . $h->port(7), 'the port in both'],
         [4, 'www.example.test', 'http, ' . $h->port(4), 'none is written'],
         [4, 'www.example.test:8080', 'http, 8080', 'a port that is mapped'],
         [1, 'localhost', 'http, ' . $h->port, 'the main server'],
@@ -110,6 +131,29 @@ CONF
         is forwarded($h->get('/app/', n => $n, host => $host)), $want, $name;
     }
     $h->no_unexpected_log;
+};
+
+subtest 'checks see the same site' => sub {
+    my $h = LBS::Httpd->new(backends => [$web], conf => <<'CONF');
+Listen 127.0.0.1:@PORT2@
+<VirtualHost *:@PORT2@>
+    ServerName https://www.example.test
+    <Proxy "balancer://app">
+        LBSticky cookie
+        LBStickyCheck path=/check interval=300ms
+        BalancerMember "http://@B1@"
+    </Proxy>
+    ProxyPass "/app/" "balancer://app/"
+</VirtualHost>
+CONF
+    $web->clear;
+    $h->start;
+    my $check;
+    wait_for(sub { ($check) = grep { $_->{uri} eq '/check' } $web->requests });
+    my %field = map { @$_ } @{$check->{headers}};
+    is_deeply [@field{qw(Host X-Forwarded-Proto)}], [qw(www.example.test https)],
+        'ServerName with a scheme';
+    is $field{'X-Forwarded-Port'} // 443, 443, 'and its port';
 };
 
 # Location as the visitor gets it, by what the member wrote.

@@ -42,7 +42,8 @@ static apr_port_t usual_port(const char *proto)
     return strcmp(proto, "https") == 0 ? HTTPS_PORT : HTTP_PORT;
 }
 
-/* The port in ServerName, or in <VirtualHost>, or of a Listen. */
+/* The port in ServerName, or of the scheme there, or in <VirtualHost>, or of a
+ * Listen. */
 static apr_port_t port_of(const server_rec *s, const char *proto)
 {
     apr_port_t usual = usual_port(proto);
@@ -51,6 +52,9 @@ static apr_port_t port_of(const server_rec *s, const char *proto)
 
     if (s->port != 0) {
         return s->port;
+    }
+    if (s->server_scheme != NULL) {
+        return usual;
     }
     if (s->addrs != NULL && s->addrs->host_port != 0) {
         return s->addrs->host_port;

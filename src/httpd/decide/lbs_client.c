@@ -3,6 +3,7 @@
 #include "src/httpd/decide/lbs_client.h"
 
 #include <http_config.h>
+#include <http_core.h>
 #include <http_protocol.h>
 #include <string.h>
 
@@ -99,12 +100,16 @@ int lbs_client_https(const request_rec *r, const char *proto)
         lbs_slice_of("https"));
 }
 
-/* The port of ServerName, unless it is only that of <VirtualHost>.
+/* The port of ServerName, unless it is only that of <VirtualHost>. A
+ * ServerName with a scheme is written.
  * @return 0: none is written */
 static apr_port_t named_port(const server_rec *s)
 {
     const server_addr_rec *at;
 
+    if (s->server_scheme != NULL) {
+        return s->port;
+    }
     for (at = s->addrs; at != NULL; at = at->next) {
         if (at->host_port == s->port) {
             return 0;
@@ -114,7 +119,8 @@ static apr_port_t named_port(const server_rec *s)
 }
 
 /* A proxy in front that speaks of a scheme and no port means the scheme's own
- * port; a port in Host that is the one it connects to is the proxy's idea. */
+ * port, and so does a ServerName; a port in Host that is the one it connects
+ * to is the proxy's idea. */
 apr_port_t lbs_client_port(const request_rec *r, const char *proto)
 {
     apr_port_t local = r->connection->local_addr->port;
@@ -126,5 +132,13 @@ apr_port_t lbs_client_port(const request_rec *r, const char *proto)
                : lbs_client_https(r, proto) ? 443
                                             : 80;
     }
-    return named != 0 ? named : asked != 0 ? asked : local;
+    if (named != 0) {
+        return named;
+    }
+    if (r->server->server_scheme == NULL) {
+        return asked != 0 ? asked : local;
+    }
+    return asked != 0 && asked != local ? asked
+           : asked == 0                 ? ap_get_server_port(r)
+                                        : (apr_port_t)ap_default_port(r);
 }
