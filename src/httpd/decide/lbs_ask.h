@@ -13,6 +13,7 @@
 typedef struct lbs_ask_t {
     request_rec *r;
     const lbs_pool_t *pool;
+    apr_time_t now; /* monotonic: when it is asked */
     int idempotent; /* the request may be processed twice */
     int waited;     /* it stood in a queue already: once is enough */
     int traceless;  /* only a question: the decision is not remembered and

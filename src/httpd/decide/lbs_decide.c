@@ -46,7 +46,7 @@ static lbs_pick_ask_t pick_ask(const decide_t *d)
     const lbs_pool_t *pool = d->ask->pool;
     lbs_pick_ask_t ask = {
         .rand = lbs_thread_rand(),
-        .now = lbs_clock_now(),
+        .now = d->ask->now,
         .tried = d->choice->tried,
         .ntried = d->choice->ntried,
         .tried_set = d->choice->tried_set,
@@ -89,7 +89,7 @@ static apr_status_t pick_shared(const decide_t *d, apr_uint64_t key,
 {
     const lbs_pool_t *pool = d->ask->pool;
     lbs_atomic64_t *words = lbs_runtime()->first;
-    apr_time_t now = lbs_clock_now();
+    apr_time_t now = d->ask->now;
     apr_uint32_t stale = LBS_FIRST_NONE;
     apr_uint32_t slot;
     apr_status_t rv;
@@ -393,7 +393,7 @@ static int decide_by_key(const decide_t *d)
     lbs_place_t place;
 
     lbs_place_find(d->ask->pool, &d->visit->key[d->choice->source],
-                   lbs_clock_now(), &place);
+                   d->ask->now, &place);
     d->choice->home = place.home;
     if (place.member == LBS_NO_MEMBER) {
         int member = moved_by_others(d, place.why);

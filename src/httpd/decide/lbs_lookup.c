@@ -86,7 +86,7 @@ static word_t ask_max(const look_t *look, lbs_key_t *key, apr_time_t now)
 
 static word_t look_up(look_t *look, lbs_key_t *key)
 {
-    apr_time_t now = lbs_clock_now();
+    apr_time_t now = look->ask->now;
     lbs_table_hit_t hit;
     apr_status_t rv =
         lbs_table_find(lbs_runtime()->table, key->hash, now, &hit);
@@ -285,10 +285,10 @@ static int look_at_value(look_t *look, lbs_slice_t value)
 /* Our own cookie -----------------------------------------------------------
  */
 
-static int is_expired(const lbs_pool_t *pool, const lbs_token_t *token)
+static int is_expired(const look_t *look, const lbs_token_t *token)
 {
-    const lbs_set_timeout_t *timeout = pool->set.timeout;
-    apr_int64_t now = lbs_runtime_token_now();
+    const lbs_set_timeout_t *timeout = look->ask->pool->set.timeout;
+    apr_int64_t now = lbs_runtime_token_at(look->ask->now);
 
     return now - token->issued > apr_time_sec(timeout->idle)
            || token->issued - now > TOKEN_AHEAD
@@ -298,14 +298,14 @@ static int is_expired(const lbs_pool_t *pool, const lbs_token_t *token)
 
 /* Which member a token names; -1: one that is no longer there.
  * @return LBS_REASON_NONE; or why the token does not count any more */
-static lbs_reason_t read_token(const lbs_pool_t *pool,
-                               const lbs_token_t *token, apr_uint64_t hash,
-                               int *slot)
+static lbs_reason_t read_token(const look_t *look, const lbs_token_t *token,
+                               apr_uint64_t hash, int *slot)
 {
+    const lbs_pool_t *pool = look->ask->pool;
     const lbs_member_t *m =
         apr_hash_get(pool->by_token_id, &token->member, sizeof(token->member));
 
-    if (is_expired(pool, token)) {
+    if (is_expired(look, token)) {
         return LBS_REASON_EXPIRED;
     }
     if (m != NULL
@@ -330,7 +330,8 @@ static void note_foreign(const look_t *look)
 /* One from the future was signed by a server whose clock is ahead. */
 static void note_ahead(const look_t *look, const lbs_token_t *token)
 {
-    apr_int64_t ahead = (apr_int64_t)token->issued - lbs_runtime_token_now();
+    apr_int64_t ahead =
+        (apr_int64_t)token->issued - lbs_runtime_token_at(look->ask->now);
 
     if (ahead > NOTED_AHEAD && !look->ask->traceless) {
         lbs_recent_note(lbs_runtime()->notes.ahead, (apr_uint32_t)ahead,
@@ -357,16 +358,17 @@ static int is_newer(const lbs_pool_t *pool, const lbs_token_t *token,
 }
 
 /* The table knows the session, and the token may know better. */
-static void weigh_token(const lbs_pool_t *pool, const lbs_token_t *token,
+static void weigh_token(const look_t *look, const lbs_token_t *token,
                         lbs_key_t *key)
 {
+    const lbs_pool_t *pool = look->ask->pool;
     int here = lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
     apr_uint64_t ours =
         here != LBS_NO_MEMBER ? pool->member[here].token_id : 0;
     int slot = -1;
 
     if (token->member != ours
-        && read_token(pool, token, key->hash, &slot) == LBS_REASON_NONE
+        && read_token(look, token, key->hash, &slot) == LBS_REASON_NONE
         && slot >= 0) {
         add_word(key, slot, is_newer(pool, token, key));
     }
@@ -404,13 +406,13 @@ static int look_at_token(look_t *look, lbs_slice_t value)
     };
     word = look_up(look, key);
     if (word == WORD_KNOWN) {
-        weigh_token(pool, &token, key);
+        weigh_token(look, &token, key);
     }
     else if (word == WORD_OVER) {
         return 0;
     }
     else {
-        why = read_token(pool, &token, key->hash, &key->slot);
+        why = read_token(look, &token, key->hash, &key->slot);
     }
     if (why != LBS_REASON_NONE) {
         visit->forgotten |= why == LBS_REASON_UNKNOWN;

@@ -184,7 +184,7 @@ static void remember_route(const session_t *s)
 
 void lbs_sessions_remember(const lbs_pool_t *pool, lbs_visit_t *visit,
                            const lbs_choice_t *choice, int index,
-                           const lbs_key_t *key)
+                           const lbs_key_t *key, apr_time_t now)
 {
     const session_t s = {
         .pool = pool,
@@ -192,7 +192,7 @@ void lbs_sessions_remember(const lbs_pool_t *pool, lbs_visit_t *visit,
         .choice = choice,
         .key = key,
         .index = index,
-        .now = lbs_clock_now(),
+        .now = now,
     };
 
     if (choice->decision == LBS_DECISION_MOVED

@@ -21,10 +21,11 @@
  *
  * @param visit  of the request: its token, and its time for the store
  * @param index  of the source whose key it is
+ * @param now    monotonic microseconds
  */
 void lbs_sessions_remember(const lbs_pool_t *pool, lbs_visit_t *visit,
                            const lbs_choice_t *choice, int index,
-                           const lbs_key_t *key);
+                           const lbs_key_t *key, apr_time_t now);
 
 /** The application ends the session that a key names. */
 void lbs_sessions_end(const lbs_pool_t *pool, const lbs_key_t *key,

@@ -3,6 +3,7 @@
 #include "src/httpd/request/lbs_attempt.h"
 
 #include "src/httpd/proxy/lbs_lent.h"
+#include "src/base/lbs_clear.h"
 #include "src/httpd/request/lbs_admit.h"
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_hop_header.h"
@@ -117,12 +118,12 @@ static int trusts(void *baton)
 
 /* From now on the attempt is no sign of a stall, whatever comes of it: a
  * WebSocket may be silent for hours. An interim answer takes that back. */
-static void on_first(void *baton)
+static void on_first(void *baton, apr_time_t now)
 {
     lbs_request_t *req = baton;
     lbs_runtime_t *rt = lbs_runtime();
 
-    req->attempt.first_at = lbs_clock_now();
+    req->attempt.first_at = now;
     lbs_atomic_store64_relaxed(
         &req->pool->member[req->choice.member].gauge->heard_at,
         (apr_uint64_t)req->attempt.first_at);
@@ -261,16 +262,15 @@ static void watch(lbs_request_t *req)
         .restart = restart,
     };
     const proxy_worker *worker = worker_of(req);
+    lbs_backend_t *backend = &req->attempt.backend; /* zeroed */
 
-    req->attempt.backend = (lbs_backend_t){
-        .repeatable = lbs_request_is_repeatable(req),
-        .secured = lbs_worker_is_tls(worker),
-        .framed = lbs_worker_is_framed(worker),
-        .unwritten = lbs_worker_is_unwritten(worker),
-        .most = lbs_worker_most_line(worker),
-        .asks = &asks,
-        .baton = req,
-    };
+    backend->repeatable = lbs_request_is_repeatable(req);
+    backend->secured = lbs_worker_is_tls(worker);
+    backend->framed = lbs_worker_is_framed(worker);
+    backend->unwritten = lbs_worker_is_unwritten(worker);
+    backend->most = lbs_worker_most_line(worker);
+    backend->asks = &asks;
+    backend->baton = req;
 }
 
 /* mod_proxy_ajp counts the bytes of bodies alone: a failure that it reports of
@@ -499,8 +499,10 @@ lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
     apr_status_t rv;
     lbs_cause_t cause;
 
-    req->attempt = (lbs_attempt_t){
-        .keepalives = -1, .error = r->status, .error_line = r->status_line};
+    lbs_clear(&req->attempt, sizeof(req->attempt));
+    req->attempt.keepalives = -1;
+    req->attempt.error = r->status;
+    req->attempt.error_line = r->status_line;
     rv = lbs_admit(r, req);
     if (rv != APR_SUCCESS) {
         return not_admitted(r, rv, status);

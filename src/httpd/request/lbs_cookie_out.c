@@ -10,7 +10,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_thread_rand.h"
 
-static int is_due(const lbs_request_t *req)
+static int is_due(const lbs_request_t *req, apr_time_t now)
 {
     const lbs_set_timeout_t *timeout = req->pool->set.timeout;
     apr_int64_t age;
@@ -20,7 +20,7 @@ static int is_due(const lbs_request_t *req)
                != req->pool->member[req->choice.member].token_id) {
         return 1;
     }
-    age = (apr_int64_t)lbs_runtime_token_now() - req->visit.token.issued;
+    age = (apr_int64_t)lbs_runtime_token_at(now) - req->visit.token.issued;
     return age > apr_time_sec(timeout->idle / 2);
 }
 
@@ -57,10 +57,9 @@ static void issue(request_rec *r, lbs_request_t *req)
 }
 
 /* A token for the member that answered, with the visitor's session id. */
-static void renew_token(lbs_request_t *req, int index)
+static void renew_token(lbs_request_t *req, int index, apr_uint32_t now)
 {
     lbs_key_t *key = &req->visit.key[index];
-    apr_uint32_t now = lbs_runtime_token_now();
 
     if (!req->visit.has_token) {
         req->visit.token.sid = lbs_rand_next(lbs_thread_rand());
@@ -75,14 +74,14 @@ static void renew_token(lbs_request_t *req, int index)
 }
 
 void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index,
-                          int again)
+                          int again, apr_time_t now)
 {
     /* A subrequest has no headers of its own to the client. */
     if (r->main != NULL) {
         return;
     }
-    if (!req->choice.temporary && (again || is_due(req))) {
-        renew_token(req, index);
+    if (!req->choice.temporary && (again || is_due(req, now))) {
+        renew_token(req, index, lbs_runtime_token_at(now));
         issue(r, req);
     }
     else if (again && req->visit.has_token) {

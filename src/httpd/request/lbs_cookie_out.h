@@ -20,7 +20,7 @@
  *               another one of this name
  */
 void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index,
-                          int again);
+                          int again, apr_time_t now);
 
 /** @return 1 while a line waits for an answer: of this request, or of one
  * whose error document it is */

@@ -178,7 +178,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
         return DECLINED;
     }
     lbs_budget_request(&req->pool->record->budget,
-                       (apr_uint64_t)lbs_clock_now());
+                       (apr_uint64_t)req->decided_at);
     if (!apr_is_empty_table(r->headers_out)) {
         route.headers_out = apr_table_copy(r->pool, r->headers_out);
     }

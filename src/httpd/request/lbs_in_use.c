@@ -59,12 +59,12 @@ static self_t *self(void)
 }
 
 /* @return 1 when the request has a place */
-static int enter(lbs_request_t *req)
+static int enter(lbs_request_t *req, apr_time_t now)
 {
     lbs_in_use_t *in_use = &req->in_use;
 
     if (in_use->began == 0) {
-        in_use->began = lbs_clock_now();
+        in_use->began = now;
         in_use->entered =
             lbs_ongoing_enter(ongoing(), self()->pid, &self()->hint,
                               in_use->began, req->pool->set.timeout->idle,
@@ -91,9 +91,9 @@ static void add_name(lbs_request_t *req, const lbs_key_t *key)
     }
 }
 
-void lbs_in_use_add(lbs_request_t *req, const lbs_key_t *key)
+void lbs_in_use_add(lbs_request_t *req, const lbs_key_t *key, apr_time_t now)
 {
-    if (!enter(req)) {
+    if (!enter(req, now)) {
         return;
     }
     lbs_ongoing_add(ongoing(), req->in_use.place, key->hash);
@@ -110,7 +110,7 @@ void lbs_in_use_begin(lbs_request_t *req)
 
     for (i = 0; i < req->pool->set.sticky->count; i++) {
         if (req->visit.key[i].known) {
-            lbs_in_use_add(req, &req->visit.key[i]);
+            lbs_in_use_add(req, &req->visit.key[i], req->decided_at);
         }
     }
 }

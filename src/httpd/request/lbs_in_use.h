@@ -14,8 +14,12 @@
  * goes. */
 void lbs_in_use_begin(lbs_request_t *req);
 
-/** Another session of the request. @param key  its hash, and its name in the
- * store */
-void lbs_in_use_add(lbs_request_t *req, const lbs_key_t *key);
+/**
+ * Another session of the request.
+ *
+ * @param key  its hash, and its name in the store
+ * @param now  monotonic microseconds
+ */
+void lbs_in_use_add(lbs_request_t *req, const lbs_key_t *key, apr_time_t now);
 
 #endif

@@ -12,6 +12,7 @@
 #include "src/httpd/request/lbs_cookie_out.h"
 #include "src/httpd/request/lbs_in_use.h"
 #include "src/httpd/request/lbs_taught.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/store/lbs_store.h"
 
 static ap_filter_rec_t *learn_filter;
@@ -30,15 +31,18 @@ static int is_refused(const request_rec *r, lbs_source_kind_e kind,
                || kind == LBS_SOURCE_QUERY || kind == LBS_SOURCE_PATH);
 }
 
-static void learn_key(lbs_request_t *req, int index, const lbs_key_t *key)
+static void learn_key(lbs_request_t *req, int index, const lbs_key_t *key,
+                      apr_time_t now)
 {
-    lbs_sessions_remember(req->pool, &req->visit, &req->choice, index, key);
-    lbs_in_use_add(req, key);
+    lbs_sessions_remember(req->pool, &req->visit, &req->choice, index, key,
+                          now);
+    lbs_in_use_add(req, key, now);
 }
 
 /* Learn by a source whose keys answers hand out. The key that the client shows
  * stays learned beside the new one, unless that takes its place. */
-static void learn_taught(request_rec *r, lbs_request_t *req, int index)
+static void learn_taught(request_rec *r, lbs_request_t *req, int index,
+                         apr_time_t now)
 {
     lbs_source_kind_e kind = req->pool->set.sticky->source[index].kind;
     lbs_key_t *key = &req->visit.key[index];
@@ -54,7 +58,7 @@ static void learn_taught(request_rec *r, lbs_request_t *req, int index)
         key->present = 0;
     }
     else if (key->present && !taught.replaces && !is_refused(r, kind, key)) {
-        learn_key(req, index, key);
+        learn_key(req, index, key, now);
     }
     for (i = 0; i < taught.count; i++) {
         lbs_slice_t value = taught.value[i];
@@ -72,7 +76,7 @@ static void learn_taught(request_rec *r, lbs_request_t *req, int index)
                 continue; /* an echo: it was the client's word */
             }
         }
-        learn_key(req, index, &given);
+        learn_key(req, index, &given, now);
         *key = given;
     }
 }
@@ -84,6 +88,7 @@ static void learn_taught(request_rec *r, lbs_request_t *req, int index)
 static void learn(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_sticky_t *sticky = req->pool->set.sticky;
+    apr_time_t now = lbs_clock_now();
     int i;
 
     req->learned = 1;
@@ -93,16 +98,16 @@ static void learn(request_rec *r, lbs_request_t *req)
         switch (sticky->source[i].kind) {
         case LBS_SOURCE_SESSION:
         case LBS_SOURCE_HEADER:
-            learn_taught(r, req, i);
+            learn_taught(r, req, i, now);
             continue;
         case LBS_SOURCE_COOKIE:
-            lbs_cookie_out_renew(r, req, i, lbs_taught_own(r, req));
+            lbs_cookie_out_renew(r, req, i, lbs_taught_own(r, req), now);
             break;
         default:
             break;
         }
         if (key->present && !is_refused(r, sticky->source[i].kind, key)) {
-            learn_key(req, i, key);
+            learn_key(req, i, key, now);
         }
     }
 }
@@ -137,6 +142,11 @@ static apr_status_t learn_out(ap_filter_t *f, apr_bucket_brigade *bb)
 
 void lbs_learn_attach(request_rec *r)
 {
+    const lbs_request_t *req = lbs_request_of(r);
+
+    if (req != NULL && req->pool->set.sticky->count == 0) {
+        return; /* there is nothing to learn */
+    }
     ap_add_output_filter_handle(learn_filter, NULL, r, r->connection);
 }
 

@@ -6,6 +6,7 @@
 #include <http_config.h>
 #include <string.h>
 
+#include "src/base/lbs_clear.h"
 #include "src/httpd/decide/lbs_decide.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -68,7 +69,8 @@ static lbs_store_wait_t *wait_of(const request_rec *r, const lbs_pool_t *pool)
 lbs_request_t *lbs_request_begin(request_rec *r, lbs_pool_t *pool,
                                  const char *from)
 {
-    lbs_request_t *req = apr_pcalloc(r->pool, sizeof(*req));
+    lbs_request_t *req =
+        lbs_clear(apr_palloc(r->pool, sizeof(*req)), sizeof(*req));
 
     req->r = r;
     req->pool = pool;
@@ -122,6 +124,7 @@ static lbs_ask_t ask_for(const lbs_request_t *req)
     lbs_ask_t ask = {
         .r = req->r,
         .pool = req->pool,
+        .now = lbs_clock_now(),
         .idempotent = req->idempotent,
         .waited = req->tries.waited,
     };
@@ -134,6 +137,7 @@ int lbs_request_decide(lbs_request_t *req)
     const lbs_request_t *earlier = find_earlier(req);
     lbs_ask_t ask = ask_for(req);
 
+    req->decided_at = ask.now;
     if (earlier != NULL) {
         ask.earlier = &earlier->visit;
         ask.earlier_member = earlier->choice.member;
@@ -218,13 +222,20 @@ static void note_key(const lbs_request_t *req)
     }
 }
 
+/* Of a request that is not answered: now. */
+static apr_time_t answered_at(const lbs_request_t *req)
+{
+    return req->attempt.answered_at != 0 ? req->attempt.answered_at
+                                         : lbs_clock_now();
+}
+
 void lbs_request_count(lbs_request_t *req)
 {
     if (!req->counted) {
         note_key(req);
         req->counted = 1;
         lbs_pool_record_decided(req->pool->record, req->choice.decision,
-                                req->choice.reason, lbs_clock_now());
+                                req->choice.reason, answered_at(req));
         if (req->choice.reason == LBS_REASON_ADOPTED) {
             lbs_readers_count(req->visit.named.reader, req->r->request_time);
         }

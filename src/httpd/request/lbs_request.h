@@ -22,14 +22,15 @@
 /* One attempt: a request at one member, until it is answered or has failed.
  * Zeroed when it begins. */
 typedef struct lbs_attempt_t {
-    lbs_flight_t flight;   /* its place among what the member has in flight */
-    lbs_backend_t backend; /* what was seen of the member's connection */
-    apr_time_t sent_at;    /* monotonic */
-    apr_time_t whole_at;   /* the body was read to its end; without one:
-                              sent_at; 0: the client still sends */
-    apr_time_t first_at;   /* the first byte came back; 0: not seen */
-    int error;             /* r->status before it: of an ErrorDocument its
-                              error */
+    lbs_flight_t flight;    /* its place among what the member has in flight */
+    lbs_backend_t backend;  /* what was seen of the member's connection */
+    apr_time_t sent_at;     /* monotonic */
+    apr_time_t whole_at;    /* the body was read to its end; without one:
+                               sent_at; 0: the client still sends */
+    apr_time_t answered_at; /* the answer was judged; 0: not yet */
+    apr_time_t first_at;    /* the first byte came back; 0: not seen */
+    int error;              /* r->status before it: of an ErrorDocument its
+                               error */
     const char *error_line;
     int status;           /* that the member answered with */
     const char *hostname; /* the visitor's */
@@ -108,8 +109,9 @@ typedef struct lbs_request_t {
     lbs_attempt_t attempt; /* the attempt under way */
     lbs_served_t local;
     lbs_tries_t tries;
-    int idempotent;   /* it may be processed twice */
-    lbs_body_t *body; /* NULL: it has none */
+    apr_time_t decided_at; /* monotonic: when its decision was asked for */
+    int idempotent;        /* it may be processed twice */
+    lbs_body_t *body;      /* NULL: it has none */
 
     /* The whole request. */
     int counted; /* the decision is in the counters */

@@ -214,6 +214,7 @@ void lbs_verdict_answered(request_rec *r, lbs_request_t *req)
     int status = req->attempt.status;
     int error = ap_is_HTTP_SERVER_ERROR(status);
 
+    req->attempt.answered_at = (apr_time_t)now;
     lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
     lbs_member_record_answered(m->record, m->gauge, status, took,
                                weigh(r, req, error, took, now), now);

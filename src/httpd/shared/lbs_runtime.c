@@ -172,16 +172,26 @@ void lbs_runtime_take_secret(const server_rec *main_server)
     runtime->pick_key = *lbs_secret_pick_key(runtime->secret);
 }
 
-apr_time_t lbs_runtime_wall_now(void)
+static apr_time_t wall_at(apr_time_t now)
 {
     lbs_clock_t started = lbs_registry_started(runtime->registry);
 
-    return started.wall + lbs_clock_now() - started.mono;
+    return started.wall + now - started.mono;
+}
+
+apr_time_t lbs_runtime_wall_now(void)
+{
+    return wall_at(lbs_clock_now());
 }
 
 apr_uint32_t lbs_runtime_token_now(void)
 {
-    return (apr_uint32_t)apr_time_sec(lbs_runtime_wall_now());
+    return lbs_runtime_token_at(lbs_clock_now());
+}
+
+apr_uint32_t lbs_runtime_token_at(apr_time_t now)
+{
+    return (apr_uint32_t)apr_time_sec(wall_at(now));
 }
 
 void lbs_runtime_count_sessions(apr_uint32_t slot)

@@ -83,4 +83,7 @@ apr_time_t lbs_runtime_wall_now(void);
  */
 apr_uint32_t lbs_runtime_token_now(void);
 
+/** The same at a time of lbs_clock_now() that the caller has read already. */
+apr_uint32_t lbs_runtime_token_at(apr_time_t now);
+
 #endif

@@ -20,6 +20,7 @@
 #include "src/httpd/decide/lbs_sessions.h"
 #include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/view/lbs_change.h"
@@ -223,7 +224,8 @@ static int find_member(apply_t *a, const lbs_view_t *view, const char **wrong)
 /* @return NULL; or why there is no such session */
 static const char *forget_one(apply_t *a)
 {
-    lbs_ask_t ask = {.r = a->r, .pool = a->pool, .traceless = 1};
+    lbs_ask_t ask = {
+        .r = a->r, .pool = a->pool, .now = lbs_clock_now(), .traceless = 1};
     const lbs_key_t *key;
     lbs_question_t found;
     const char *wrong =

@@ -256,8 +256,11 @@ int lbs_explain_serve(request_rec *r)
     if (status != HTTP_OK) {
         return lbs_reply_error(r, status, wrong);
     }
-    e.ask =
-        (lbs_ask_t){.r = r, .pool = e.from, .idempotent = 1, .traceless = 1};
+    e.ask = (lbs_ask_t){.r = r,
+                        .pool = e.from,
+                        .now = lbs_clock_now(),
+                        .idempotent = 1,
+                        .traceless = 1};
     wrong = find_key(&e);
     if (wrong != NULL) {
         return lbs_reply_error(r, HTTP_BAD_REQUEST, wrong);

@@ -18,13 +18,13 @@
 
 /* Questions that the filters ask an attempt under way. */
 typedef struct lbs_backend_asks_t {
-    int (*trusts)(void *baton);    /* will a connection do that was idle? */
-    int (*is_out)(void *baton);    /* while waiting: is the member out? */
-    void (*on_first)(void *baton); /* the first byte came */
-    int (*expects)(void *baton);   /* does the client wait for a 100? */
-    void (*on_deaf)(void *baton);  /* the member reads no more */
-    int (*restart)(void *baton);   /* HTTP/2: it is sent again from its
-                                      begin. @return 1: let it be */
+    int (*trusts)(void *baton); /* will a connection do that was idle? */
+    int (*is_out)(void *baton); /* while waiting: is the member out? */
+    void (*on_first)(void *baton, apr_time_t now); /* the first byte came */
+    int (*expects)(void *baton);  /* does the client wait for a 100? */
+    void (*on_deaf)(void *baton); /* the member reads no more */
+    int (*restart)(void *baton);  /* HTTP/2: it is sent again from its
+                                     begin. @return 1: let it be */
 } lbs_backend_asks_t;
 
 /* Observations of one attempt; zero it before. */

@@ -159,7 +159,7 @@ static void look_at(lbs_backend_t *attempt, ap_filter_t *f,
         && !APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(bb))) {
         attempt->received = 1;
         attempt->seen = 1;
-        attempt->asks->on_first(attempt->baton);
+        attempt->asks->on_first(attempt->baton, connection->used_at);
     }
     if (attempt->received && mode == AP_MODE_GETLINE) {
         look_at_line(attempt, bb);
@@ -211,8 +211,13 @@ apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
     const lbs_connection_t *connection = f->ctx;
     lbs_backend_t *attempt = lbs_backend_current;
 
-    return attempt != NULL && mode == AP_MODE_GETLINE && attempt->received
-                   && !connection->owes_blank && !attempt->framed
-               ? read_line(f, attempt, bb, block)
-               : read_any(f, attempt, bb, mode, block, bytes);
+    if (attempt != NULL && attempt->received && !connection->owes_blank) {
+        if (mode == AP_MODE_SPECULATIVE) {
+            return ap_get_brigade(f->next, bb, mode, block, bytes);
+        }
+        if (mode == AP_MODE_GETLINE && !attempt->framed) {
+            return read_line(f, attempt, bb, block);
+        }
+    }
+    return read_any(f, attempt, bb, mode, block, bytes);
 }
