@@ -64,6 +64,15 @@ static void check_source(apr_pool_t *pool, const char *s)
     }
 }
 
+static const char *written(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                           lbs_slice_t name)
+{
+    lbs_setcookie_frame_t frame;
+
+    lbs_setcookie_frame(pool, conf, name, 1, &frame);
+    return lbs_setcookie_line(pool, &frame, "v");
+}
+
 static void check_cookie(apr_pool_t *pool, const char *s)
 {
     lbs_cookie_conf_t conf = lbs_cookie_defaults;
@@ -76,11 +85,11 @@ static void check_cookie(apr_pool_t *pool, const char *s)
     }
     name = lbs_slice_of(conf.name != NULL ? conf.name
                                           : lbs_cookie_name_for(pool, s));
-    line = lbs_setcookie_format(pool, &conf, name, "v", 1);
+    line = written(pool, &conf, name);
     for (; *line != '\0'; line++) {
         must(*line >= ' ' && *line <= '~');
     }
-    line = lbs_setcookie_format(pool, &conf, name, "v", 1);
+    line = written(pool, &conf, name);
     must(lbs_setcookie_parse(line, name, 0, &set) == APR_SUCCESS);
     must(!set.deletes && lbs_slice_is(set.value, "v"));
     (void)lbs_cookie_conf_check(&conf);

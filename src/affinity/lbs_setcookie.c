@@ -111,8 +111,9 @@ apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
     return APR_SUCCESS;
 }
 
-char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                           lbs_slice_t name, const char *value, int secure)
+void lbs_setcookie_frame(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                         lbs_slice_t name, int secure,
+                         lbs_setcookie_frame_t *frame)
 {
     static const char *const samesite[] = {
         [LBS_SAMESITE_LAX] = "; SameSite=Lax",
@@ -126,14 +127,28 @@ char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
         lifetime =
             apr_psprintf(pool, "; Max-Age=%" APR_INT64_T_FMT, conf->maxage);
     }
-    return apr_pstrcat(pool, apr_pstrmemdup(pool, name.p, name.n), "=", value,
-                       conf->path != NULL ? "; Path=" : "",
-                       conf->path != NULL ? conf->path : "",
-                       conf->domain != NULL ? "; Domain=" : "",
-                       conf->domain != NULL ? conf->domain : "", lifetime,
-                       samesite[conf->samesite], secure ? "; Secure" : "",
-                       conf->httponly ? "; HttpOnly" : "",
-                       conf->partitioned ? "; Partitioned" : "", NULL);
+    frame->before = lbs_slice_of(
+        apr_pstrcat(pool, apr_pstrmemdup(pool, name.p, name.n), "=", NULL));
+    frame->behind = lbs_slice_of(
+        apr_pstrcat(pool, conf->path != NULL ? "; Path=" : "",
+                    conf->path != NULL ? conf->path : "",
+                    conf->domain != NULL ? "; Domain=" : "",
+                    conf->domain != NULL ? conf->domain : "", lifetime,
+                    samesite[conf->samesite], secure ? "; Secure" : "",
+                    conf->httponly ? "; HttpOnly" : "",
+                    conf->partitioned ? "; Partitioned" : "", NULL));
+}
+
+char *lbs_setcookie_line(apr_pool_t *pool, const lbs_setcookie_frame_t *frame,
+                         const char *value)
+{
+    apr_size_t n = strlen(value);
+    char *line = apr_palloc(pool, frame->before.n + n + frame->behind.n + 1);
+
+    memcpy(line, frame->before.p, frame->before.n);
+    memcpy(line + frame->before.n, value, n);
+    memcpy(line + frame->before.n + n, frame->behind.p, frame->behind.n + 1);
+    return line;
 }
 
 /* The end of a list's element: the next comma not between quotes, or NUL. */

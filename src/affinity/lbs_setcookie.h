@@ -37,18 +37,34 @@ typedef struct lbs_setcookie_t {
 apr_status_t lbs_setcookie_parse(const char *line, lbs_slice_t name,
                                  apr_time_t now, lbs_setcookie_t *set);
 
+/* The module's Set-Cookie but for its value, which is all that differs from
+ * one answer to the next. */
+typedef struct lbs_setcookie_frame_t {
+    lbs_slice_t before, behind;
+} lbs_setcookie_frame_t;
+
 /**
- * Write the module's cookie.
+ * Write what stands around the value of the module's cookie.
  *
  * @param pool    owns the result
  * @param conf    checked settings; their name is not looked at
  * @param name    the cookie's name in this pool
- * @param value   cookie octets only: no blank, quote, comma, semicolon
  * @param secure  lbs_cookie_conf_is_secure()
+ * @param frame   out
+ */
+void lbs_setcookie_frame(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
+                         lbs_slice_t name, int secure,
+                         lbs_setcookie_frame_t *frame);
+
+/**
+ * Write the module's cookie.
+ *
+ * @param pool   owns the result
+ * @param value  cookie octets only: no blank, quote, comma, semicolon
  * @return the value for a Set-Cookie field
  */
-char *lbs_setcookie_format(apr_pool_t *pool, const lbs_cookie_conf_t *conf,
-                           lbs_slice_t name, const char *value, int secure);
+char *lbs_setcookie_line(apr_pool_t *pool, const lbs_setcookie_frame_t *frame,
+                         const char *value);
 
 /**
  * The Cache-Control for an answer that carries the cookie: no shared cache may

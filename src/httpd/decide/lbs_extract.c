@@ -161,6 +161,11 @@ int lbs_extract_each(request_rec *r, const lbs_pool_t *pool, int index,
 
 /* Hashes ----------------------------------------------------------------- */
 
+/* A client without a cookie: the pool, its address, and its User-Agent, of
+ * which the usual lengths are hashed in one piece with the others. */
+#define FIRST_HEAD (sizeof(apr_uint64_t) + LBS_KEY_IP_LEN)
+#define FIRST_AGENT 200
+
 apr_uint64_t lbs_extract_hash(const lbs_pool_t *pool, int index,
                               const void *value, apr_size_t len)
 {
@@ -180,14 +185,20 @@ apr_uint64_t lbs_extract_first(request_rec *r, const lbs_pool_t *pool)
 {
     static const lbs_source_t whole = {
         .kind = LBS_SOURCE_IP, .v4bits = 32, .v6bits = 64};
-    const char *agent = apr_table_get(r->headers_in, "User-Agent");
-    unsigned char head[sizeof(pool->first_prefix) + LBS_KEY_IP_LEN] = {0};
+    const lbs_hash_key_t *key =
+        lbs_registry_table_key(lbs_runtime()->registry);
+    lbs_slice_t agent =
+        lbs_slice_of(apr_table_get(r->headers_in, "User-Agent"));
+    unsigned char text[FIRST_HEAD + FIRST_AGENT];
 
-    memcpy(head, &pool->first_prefix, sizeof(pool->first_prefix));
-    (void)of_address(r, &whole, head + sizeof(pool->first_prefix));
-    return lbs_hash_two(lbs_registry_table_key(lbs_runtime()->registry), head,
-                        sizeof(head), agent != NULL ? agent : "",
-                        agent != NULL ? strlen(agent) : 0);
+    memset(text, 0, FIRST_HEAD);
+    memcpy(text, &pool->first_prefix, sizeof(pool->first_prefix));
+    (void)of_address(r, &whole, text + sizeof(pool->first_prefix));
+    if (agent.n > FIRST_AGENT) {
+        return lbs_hash_two(key, text, FIRST_HEAD, agent.p, agent.n);
+    }
+    memcpy(text + FIRST_HEAD, agent.n != 0 ? agent.p : "", agent.n);
+    return lbs_hash_bytes(key, text, FIRST_HEAD + agent.n);
 }
 
 apr_uint64_t lbs_extract_pick_hash(request_rec *r, const lbs_pool_t *pool,

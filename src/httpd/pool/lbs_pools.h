@@ -11,6 +11,7 @@
 #include <apr_hash.h>
 #include <httpd.h>
 
+#include "src/affinity/lbs_setcookie.h"
 #include "src/base/lbs_hash.h"
 #include "src/httpd/config/lbs_settings.h"
 #include "src/httpd/proxy/lbs_worker.h"
@@ -68,6 +69,7 @@ typedef struct lbs_pool_t {
     lbs_hash_head_t key_head[LBS_SOURCE_MAX]; /* hashed before the key */
     apr_uint64_t first_prefix; /* the same for clients without a cookie */
     lbs_slice_t cookie_name;
+    lbs_setcookie_frame_t cookie[2]; /* ours: without Secure, and with it */
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
     lbs_member_record_t *max_record; /* its; since: when max= came in force, on
                                         the table's clock; 0: long ago */

@@ -320,11 +320,16 @@ static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
                                    lbs_pool_t *pool)
 {
     apr_status_t rv;
+    int secure;
 
     pool->cookie_name =
         lbs_slice_of(pool->set.cookie->name != NULL
                          ? pool->set.cookie->name
                          : lbs_cookie_name_for(pconf, pool->name));
+    for (secure = 0; secure < 2; secure++) {
+        lbs_setcookie_frame(pconf, pool->set.cookie, pool->cookie_name, secure,
+                            &pool->cookie[secure]);
+    }
     rv = build_max(pool);
     return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
 }

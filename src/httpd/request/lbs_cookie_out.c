@@ -29,9 +29,15 @@ static int is_due(const lbs_request_t *req, apr_time_t now)
 static void forbid_shared_caching(request_rec *r)
 {
     static const char field[] = "Cache-Control";
-    const char *said = apr_table_getm(r->pool, r->headers_out, field);
-    const char *always = apr_table_getm(r->pool, r->err_headers_out, field);
+    const char *said, *always;
 
+    if (apr_table_get(r->headers_out, field) == NULL
+        && apr_table_get(r->err_headers_out, field) == NULL) {
+        apr_table_addn(r->headers_out, field, "private");
+        return;
+    }
+    said = apr_table_getm(r->pool, r->headers_out, field);
+    always = apr_table_getm(r->pool, r->err_headers_out, field);
     if (said != NULL && always != NULL) {
         said = apr_pstrcat(r->pool, always, ", ", said, NULL);
     }
@@ -45,15 +51,16 @@ static void forbid_shared_caching(request_rec *r)
 static void issue(request_rec *r, lbs_request_t *req)
 {
     const lbs_pool_t *pool = req->pool;
-    const lbs_cookie_conf_t *conf = pool->set.cookie;
+    int secure;
     char text[LBS_TOKEN_LEN + 1];
 
     lbs_token_sign(text, &req->visit.token, lbs_runtime()->secret,
                    pool->token_pool);
-    req->cookie_line = lbs_setcookie_format(
-        r->pool, conf, pool->cookie_name, text,
-        lbs_cookie_conf_is_secure(
-            conf, lbs_client_https(r, lbs_client_told(r, LBS_CLIENT_PROTO))));
+    secure = lbs_cookie_conf_is_secure(
+        pool->set.cookie,
+        lbs_client_https(r, lbs_client_told(r, LBS_CLIENT_PROTO)));
+    req->cookie_line =
+        lbs_setcookie_line(r->pool, &pool->cookie[secure != 0], text);
 }
 
 /* A token for the member that answered, with the visitor's session id. */

@@ -201,14 +201,23 @@ static void long_lines_end_in_time(void)
     }
 }
 
+static const char *written(const lbs_cookie_conf_t *conf, lbs_slice_t name,
+                           int secure)
+{
+    lbs_setcookie_frame_t frame;
+
+    lbs_setcookie_frame(pool, conf, name, secure, &frame);
+    return lbs_setcookie_line(pool, &frame, "v");
+}
+
 static void the_line_in_full(void)
 {
     lbs_cookie_conf_t conf = lbs_cookie_defaults;
     lbs_slice_t name = {"LBSTICKY_app and more", 12};
 
-    is_str(lbs_setcookie_format(pool, &conf, name, "v", 0),
+    is_str(written(&conf, name, 0),
            "LBSTICKY_app=v; Path=/; SameSite=Lax; HttpOnly", "defaults");
-    is_str(lbs_setcookie_format(pool, &conf, name, "v", 1),
+    is_str(written(&conf, name, 1),
            "LBSTICKY_app=v; Path=/; SameSite=Lax; Secure; HttpOnly",
            "defaults and Secure");
     conf.domain = "example.com";
@@ -216,7 +225,7 @@ static void the_line_in_full(void)
     conf.samesite = LBS_SAMESITE_NONE;
     conf.partitioned = 1;
     conf.maxage = APR_INT64_C(315360000);
-    is_str(lbs_setcookie_format(pool, &conf, name, "v", 1),
+    is_str(written(&conf, name, 1),
            "LBSTICKY_app=v; Path=/app; Domain=example.com; "
            "Max-Age=315360000; SameSite=None; Secure; HttpOnly; Partitioned",
            "everything");
@@ -274,7 +283,7 @@ static void all_subsets_of_the_attributes(void)
         const char *line;
 
         choose(&conf, subset);
-        line = lbs_setcookie_format(pool, &conf, name, "v", secure);
+        line = written(&conf, name, secure);
         wrong += !attributes_are(line, &conf, secure)
                  || !has(line, "; Max-Age=60", conf.maxage == 60)
                  || !reads_back(line, name, "v");
@@ -294,7 +303,7 @@ static void the_longest_line_is_whole(void)
     conf.path = path;
     conf.domain = domain;
     conf.maxage = APR_INT64_MAX;
-    is_str(lbs_setcookie_format(pool, &conf, lbs_slice_of(name), "v", 0),
+    is_str(written(&conf, lbs_slice_of(name), 0),
            apr_psprintf(pool,
                         "%s=v; Path=%s; Domain=%s; Max-Age=%s; SameSite=Lax; "
                         "HttpOnly",
