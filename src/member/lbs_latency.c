@@ -49,7 +49,8 @@ static void turn(lbs_latency_t *latency, int half, apr_uint64_t minute)
     /* Greater: another process, with a faster clock, has begun the next
      * minute. */
     if (seen >= minute
-        || !lbs_atomic_cas64(&latency->minute[half], &seen, minute)) {
+        || !lbs_atomic_cas64(&latency->minute[half], &seen, minute)
+        || seen == 0) { /* never used: all zero */
         return;
     }
     for (i = 0; i < LBS_LATENCY_CELLS; i++) {
