@@ -72,11 +72,11 @@ static apr_uint64_t read_setcookie(void)
     return set.value.n;
 }
 
+static lbs_setcookie_frame_t frame;
+
 static apr_uint64_t write_setcookie(void)
 {
-    return (apr_uint64_t)*lbs_setcookie_format(memory, &lbs_cookie_defaults,
-                                               lbs_slice_of("LBSTICKY_app"),
-                                               token_text, 1);
+    return (apr_uint64_t)*lbs_setcookie_line(memory, &frame, token_text);
 }
 
 static apr_uint64_t verify_token(void)
@@ -156,6 +156,8 @@ int main(int argc, char **argv)
         return 1;
     }
     lbs_token_sign(token_text, &token, &secret, POOL);
+    lbs_setcookie_frame(memory, &lbs_cookie_defaults,
+                        lbs_slice_of("LBSTICKY_app"), 1, &frame);
     snprintf(header, sizeof(header), "%s; LBSTICKY_app=%s", OTHERS,
              token_text);
     if (argc == 1) {
