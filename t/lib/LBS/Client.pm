@@ -15,12 +15,13 @@ use IO::Socket::INET;
 use IO::Select;
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
+use LBS::Slow;
 
 sub new ($class, %o) {
     my $self = bless {
         addr    => $o{addr} // '127.0.0.1',
         port    => $o{port} // die("LBS::Client: no port"),
-        timeout => $o{timeout} // 15,
+        timeout => $o{timeout} // slow(15),
         tls     => $o{tls},
         buf     => '',
     }, $class;

@@ -41,12 +41,12 @@ use Time::HiRes qw(time sleep);
 use LBS::Client;
 use LBS::Ports;
 use LBS::Proc qw(ages_of alive children_of cpu_of slurp wait_gone);
+use LBS::Slow;
 
 my $BIN = $ENV{LBS_HTTPD} // '/usr/sbin/apache2';
 my $MODULES = $ENV{LBS_MODULES_DIR} // '/usr/lib/apache2/modules';
-my $PATIENCE = $ENV{LBS_PATIENCE} // 20;    # seconds for start, stop, reload
+my $PATIENCE = slow($ENV{LBS_PATIENCE} // 20);    # seconds for start, stop, reload
 my $AT_ONCE = 24;    # requests that tests have in flight
-
 # Loaded unless the binary has them built in; those that Debian builds in are
 # named for other httpds.
 my @DEFAULT = qw(authn_core authz_core authz_host unixd log_config logio mime

@@ -12,6 +12,8 @@
 #   spread(@responses)                  {member => how often it answered}
 #   in_parallel($n, sub ($i) { ... })   n processes; their JSON-able results
 #   percentile($p, @numbers)            p-th percentile
+#   slow(seconds)                       an upper bound on this build: under a
+#                                       sanitizer all is several times slower
 package LBS::Test;
 use v5.36;
 
@@ -24,8 +26,9 @@ use LBS::Backend;
 use LBS::Client;
 use LBS::Httpd;
 use LBS::Jar;
+use LBS::Slow;
 
-our @helpers = qw(each_mpm wait_for spread in_parallel percentile);
+our @helpers = qw(each_mpm wait_for spread in_parallel percentile slow);
 
 sub import ($class, %o) {
     strict->import;
@@ -39,7 +42,7 @@ sub import ($class, %o) {
     *{"${caller}::sleep"} = \&pause;
 
     # exit() runs the END blocks, which stop every httpd and backend.
-    my $timeout = $o{timeout} // 120;
+    my $timeout = slow($o{timeout} // 120);
     my $pid = $$;
     $SIG{ALRM} = sub {
         POSIX::_exit(1) if $$ != $pid;
@@ -64,7 +67,7 @@ sub each_mpm : prototype(&) ($code) {
 }
 
 sub wait_for ($code, $timeout = 10) {
-    my $end = time + $timeout;
+    my $end = time + slow($timeout);
     while (1) {
         my $value = $code->();
         return $value if $value || time > $end;
