@@ -86,6 +86,7 @@ each_mpm {
 
 # Each child serves one connection: every request is the first one of a child.
 subtest 'the first request in a new child' => sub {
+    plan skip_all => 'no prefork under tsan (LBS::Test)' if under_tsan;
     my $h = governed(\@web, app => 'LBSticky cookie', sess => 'LBSticky session=APP',
         mpm => 'prefork', children => 400, threads => 1, server => <<'CONF');
 LBStickyMethod round-robin

@@ -86,6 +86,7 @@ subtest 'one that answers early and goes on reading gets all' => sub {
 };
 
 subtest 'one process for each request' => sub {
+    plan skip_all => 'no prefork under tsan (LBS::Test)' if under_tsan;
     for my $scheme (qw(scgi uwsgi fcgi)) {
         my @web = members($scheme);
         my $h = start(\@web, $scheme, mpm => 'prefork');

@@ -383,7 +383,7 @@ subtest 'a POST is never the trial; no session goes home before its member has a
 
 # --- every MPM --------------------------------------------------------------
 
-for my $mpm (qw(worker prefork)) {
+for my $mpm ('worker', under_tsan ? () : 'prefork') {
     subtest "mpm $mpm: dead, slow, hanging" => sub {
         my @web = LBS::Backend->many(2);
         my $h = start(\@web, app => "LBSticky route=R\nLBStickyEject stall=1s",

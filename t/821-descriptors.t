@@ -54,7 +54,7 @@ sub httpd ($mpm) {
     return $h->start;
 }
 
-for my $mpm ($ENV{LBS_MPM} // qw(event prefork)) {
+for my $mpm ($ENV{LBS_MPM} // ('event', under_tsan ? () : 'prefork')) {
     subtest $mpm => sub {
         $_->set(delay => 0.05) for @web;    # so that checks are under way
         my $h = httpd($mpm);

@@ -219,11 +219,11 @@ sub in_env ($self, $code) {
     local %ENV = (%ENV, %{$self->{env}});
     if (my $preload = delete $ENV{LBS_PRELOAD}) {
         my $log = "log_path=$self->{root}/san/log";
-        # A sanitizer's library must be the first.
+        # Its library must be the first. The handlers of signals are httpd's.
         $ENV{LD_PRELOAD} = join ' ', $preload, $ENV{LD_PRELOAD} // ();
         $ENV{ASAN_OPTIONS} = "detect_leaks=0:$log";
         $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:$log";
-        $ENV{TSAN_OPTIONS} = "die_after_fork=0:$log";
+        $ENV{TSAN_OPTIONS} = "die_after_fork=0:report_signal_unsafe=0:atexit_sleep_ms=0:$log";
     }
     return $code->();
 }

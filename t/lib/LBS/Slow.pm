@@ -9,8 +9,10 @@ use v5.36;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(slow);
-my $FACTOR = !$ENV{LBS_PRELOAD} ? 1 : $ENV{LBS_PRELOAD} =~ /tsan/ ? 6 : 3;
+our @EXPORT = qw(slow under_tsan);
+my $FACTOR = under_tsan() ? 6 : $ENV{LBS_PRELOAD} ? 3 : 1;
+
+sub under_tsan () { return ($ENV{LBS_PRELOAD} // '') =~ /tsan/ }
 
 sub slow ($seconds) { return $seconds * $FACTOR }
 
