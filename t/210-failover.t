@@ -85,11 +85,13 @@ subtest 'any method moves, with a new cookie' => sub {
 
 subtest 'requests of one session at once move to one member' => sub {
     my %cookies;
-    for my $visitor (1 .. 6) {
+    # It was away a moment ago.
+    wait_for(sub {
         my $jar = LBS::Jar->new;
         my $home = $h->get('/app/', jar => $jar)->member;
         $cookies{$jar->value('LBSTICKY_app')} = 1 if $home eq 'web1';
-    }
+        keys %cookies == 2
+    });
     is keys %cookies, 2, 'two visitors of the first';
     $web[0]->refuse;
     for my $token (sort keys %cookies) {
