@@ -21,7 +21,7 @@ sub new ($class, %o) {
     my $self = bless {
         addr    => $o{addr} // '127.0.0.1',
         port    => $o{port} // die("LBS::Client: no port"),
-        timeout => $o{timeout} // slow(15),
+        timeout => $o{timeout} // longer(15),
         tls     => $o{tls},
         buf     => '',
     }, $class;

@@ -45,7 +45,7 @@ use LBS::Slow;
 
 my $BIN = $ENV{LBS_HTTPD} // '/usr/sbin/apache2';
 my $MODULES = $ENV{LBS_MODULES_DIR} // '/usr/lib/apache2/modules';
-my $PATIENCE = slow($ENV{LBS_PATIENCE} // 20);    # seconds for start, stop, reload
+my $PATIENCE = longer($ENV{LBS_PATIENCE} // 20);    # seconds for start, stop, reload
 my $AT_ONCE = 24;    # requests that tests have in flight
 # Loaded unless the binary has them built in; those that Debian builds in are
 # named for other httpds.

@@ -12,7 +12,7 @@
 #   spread(@responses)                  {member => how often it answered}
 #   in_parallel($n, sub ($i) { ... })   n processes; their JSON-able results
 #   percentile($p, @numbers)            p-th percentile
-#   slow(seconds)                       an upper bound on this build: under a
+#   longer(seconds)                     an upper bound on this build: under a
 #                                       sanitizer all is several times slower
 package LBS::Test;
 use v5.36;
@@ -28,7 +28,7 @@ use LBS::Httpd;
 use LBS::Jar;
 use LBS::Slow;
 
-our @helpers = qw(each_mpm wait_for spread in_parallel percentile slow under_tsan);
+our @helpers = qw(each_mpm wait_for spread in_parallel percentile longer under_tsan);
 
 sub import ($class, %o) {
     strict->import;
@@ -42,7 +42,7 @@ sub import ($class, %o) {
     *{"${caller}::sleep"} = \&pause;
 
     # exit() runs the END blocks, which stop every httpd and backend.
-    my $timeout = slow($o{timeout} // 120);
+    my $timeout = longer($o{timeout} // 120);
     my $pid = $$;
     $SIG{ALRM} = sub {
         POSIX::_exit(1) if $$ != $pid;
@@ -69,7 +69,7 @@ sub each_mpm : prototype(&) ($code) {
 }
 
 sub wait_for ($code, $timeout = 10) {
-    my $end = time + slow($timeout);
+    my $end = time + longer($timeout);
     while (1) {
         my $value = $code->();
         return $value if $value || time > $end;
