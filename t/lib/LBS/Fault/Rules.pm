@@ -248,7 +248,7 @@ sub garbage ($case, $facts) {
         return as_stock($facts);
     }
     must(is_refusal($r) || !$r->{whole}
-        || ($r->{status} == 200 && is_repeatable($case) && @{$facts->{second}}),
+        || ($r->{status} == 200 && is_repeatable($case) && @{$facts->{second}} > 0),
         "status $r->{status}, with the stock balancer $stock->{status}");
     return;
 }
