@@ -144,7 +144,7 @@ sub member_fault ($case) {
     my @kinds = (('cut') x 8, 'read', 'accept');
     push @kinds, ('stale') x 3 if $case->{conn} eq 'kept' && $scheme ne 'scgi';
     push @kinds, ('garbage') x 3, 'interim', 'late' if $http;
-    push @kinds, ('early') x 2 if $body && $http;
+    push @kinds, ('early') x 2 if $body && $scheme ne 'h2c';
     push @kinds, qw(refused goaway rststream) if $scheme eq 'h2c';
     my $kind = $case->{kind} = one_of(@kinds);
     $case->{end} = one_of(qw(fin fin rst rst), $kind eq 'cut' && rand() < 0.3 ? 'stall' : ());

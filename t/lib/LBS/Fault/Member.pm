@@ -108,10 +108,12 @@ sub at_head ($self, $conn, $wire, $record) {
             form => 'cl', last => 1, method => $self->case->{method},
             body => LBS::Fault::Cases::answer_body('m1', $self->case->{asize}));
         $conn->send($bytes);
-        # Half closed and read on, as servers do whose clients shall see it.
+        $record->{early} = 1;
+        # Closed, with what was sent unread; or half closed and read on, as
+        # servers do whose clients shall see it.
+        return $self->break($conn, 'close') if $end eq 'rst';
         $conn->finish('fin');
         $conn->{stalls} = 1;
-        $record->{early} = 1;
     }
     return;
 }
