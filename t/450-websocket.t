@@ -232,6 +232,7 @@ subtest 'a member without upgrade= gets no WebSocket: the log says what to write
         $c->close;
         return $r->status;
     };
+    is $ask->('/app/?status=302'), 302, 'an application that sends elsewhere';
     is $ask->('/app/?status=403'), 403, 'an application that refuses by itself';
     is $h->get('/app/?status=400')->status, 400, 'and an error of a page';
     is $ask->('/ok/?status=400'), 400, 'and of a member that has upgrade=';
@@ -240,7 +241,7 @@ subtest 'a member without upgrade= gets no WebSocket: the log says what to write
     ok wait_for(sub { $lines->() == 1 }), 'is';
     like(($lines->())[0], qr{LBS3501: pool app: a client asked for a WebSocket at /app/ and got 400.*write BalancerMember "http://127\.0\.0\.1:\d+" upgrade=websocket},
         'with the line to write');
-    $ask->("/app/?status=$_") for 400, 404, 426;
+    $ask->("/app/?status=$_") for 200, 400, 404, 426;
     is $ask->('/other/?status=426'), 426, 'the same of another pool';
     ok wait_for(sub { $lines->() == 2 }), 'is said once for each pool';
 };

@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "src/view/lbs_hint.h"
 #include "src/view/lbs_human.h"
 
 #define STALE_S 60   /* the state file is written every 5 s */
@@ -12,9 +13,13 @@
 #define LATELY_S 30  /* errors of so long count */
 #define ERRORS_MIN 3 /* so many are no accident */
 #define ERRORS_PERCENT 10
-#define BLAME_MIN 0.2  /* share of 5xx above the others' */
-#define FOREIGN_MIN 3  /* tokens of another secret in a minute */
-#define AHEAD_MIN_S 30 /* clocks are never quite the same */
+#define BLAME_MIN 0.2      /* share of 5xx above the others' */
+#define REFUSED_MIN 30     /* answers, of five minutes */
+#define REFUSED_PERCENT 90 /* of them 4xx */
+#define FIRST_MIN 200      /* decisions, none for a visitor who came before */
+#define CIRCLES_MIN 3      /* of one visitor, or of three */
+#define FOREIGN_MIN 3      /* tokens of another secret in a minute */
+#define AHEAD_MIN_S 30     /* clocks are never quite the same */
 
 static const char *const codes[] = {
     [LBS_ALERT_NO_MEMBER] = "no-member",
@@ -23,6 +28,9 @@ static const char *const codes[] = {
     [LBS_ALERT_MEMBER_OUT] = "member-out",
     [LBS_ALERT_MEMBER_ERRORS] = "member-errors",
     [LBS_ALERT_ERRORS] = "errors",
+    [LBS_ALERT_REFUSED] = "refused",
+    [LBS_ALERT_CIRCLE] = "redirect-circle",
+    [LBS_ALERT_UPGRADE] = "websocket",
     [LBS_ALERT_QUEUE] = "queue",
     [LBS_ALERT_SECRETS] = "secrets-differ",
     [LBS_ALERT_CLOCKS] = "clocks-apart",
@@ -31,6 +39,7 @@ static const char *const codes[] = {
     [LBS_ALERT_STATE_OLD] = "state-old",
     [LBS_ALERT_STATE_VOLATILE] = "state-volatile",
     [LBS_ALERT_BUSY_KEY] = "busy-key",
+    [LBS_ALERT_NO_KEYS] = "no-keys",
     [LBS_ALERT_CONFIGURATION] = "configuration",
 };
 
@@ -79,17 +88,27 @@ static void member_out(list_t *list, const lbs_view_member_t *member)
 {
     const char *label = lbs_view_member_label(member);
 
+    if (member->state == LBS_STATE_DOWN && *member->check.last == '\0') {
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_OUT, member,
+            apr_psprintf(list->memory,
+                         "%s was down when httpd ended, and has not been "
+                         "asked since",
+                         label));
+        return;
+    }
     if (member->state == LBS_STATE_DOWN && !member->check.connected) {
         add(list, LBS_ALERT_ACT, LBS_ALERT_MEMBER_DEAD, member,
             apr_psprintf(list->memory,
-                         "%s is dead%s: it accepts no connections (%s)", label,
-                         since(list, member), member->check.last));
+                         "%s is dead%s: it accepts no connections (%s)%s",
+                         label, since(list, member), member->check.last,
+                         lbs_hint_of_check(member->check.last)));
         return;
     }
     if (member->state == LBS_STATE_DOWN) {
         add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_OUT, member,
-            apr_psprintf(list->memory, "%s is down%s: its check says %s",
-                         label, since(list, member), member->check.last));
+            apr_psprintf(list->memory, "%s is down%s: its check says %s%s",
+                         label, since(list, member), member->check.last,
+                         lbs_hint_of_check(member->check.last)));
         return;
     }
     add(list, LBS_ALERT_ATTENTION, LBS_ALERT_MEMBER_OUT, member,
@@ -272,6 +291,79 @@ static void member_errors(list_t *list)
     }
 }
 
+/* A site that refuses nearly everything: most often it does not know its name,
+ * or is asked for other paths than its own. */
+static void refused_lately(list_t *list)
+{
+    const lbs_view_pool_t *pool = list->pool;
+    apr_uint64_t all = 0, refused = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < pool->members_count; i++) {
+        all += pool->members[i].lately.all;
+        refused += pool->members[i].lately.client_errors;
+    }
+    if (all < REFUSED_MIN || refused * 100 < all * REFUSED_PERCENT) {
+        return;
+    }
+    add(list, LBS_ALERT_ATTENTION, LBS_ALERT_REFUSED, NULL,
+        apr_pstrcat(
+            list->memory, lbs_human_count(list->memory, refused), " of ",
+            lbs_human_count(list->memory, all),
+            " answers of the last five minutes are 4xx. 400 or 421: the "
+            "members do not know the name they are asked for (Django: "
+            "ALLOWED_HOSTS; or LBStickyForward host=off). 404: is the path "
+            "of ProxyPass right, has a BalancerMember a slash at its end?",
+            NULL));
+}
+
+/* Nobody has ever come back with a key. */
+static void no_keys(list_t *list)
+{
+    const lbs_view_pool_t *pool = list->pool;
+    apr_uint64_t first = pool->decisions[LBS_DECISION_NEW][LBS_REASON_FIRST];
+    const char *sources = "";
+    apr_uint32_t i;
+
+    if (pool->sources_count == 0 || first < FIRST_MIN
+        || first
+               != pool->requests
+                      - lbs_view_pool_decided(pool, LBS_DECISION_REFUSED)) {
+        return;
+    }
+    for (i = 0; i < pool->sources_count; i++) {
+        sources =
+            apr_pstrcat(list->memory, sources, " ", pool->sources[i], NULL);
+    }
+    add(list, LBS_ALERT_NOTE, LBS_ALERT_NO_KEYS, NULL,
+        apr_pstrcat(list->memory, "none of ",
+                    lbs_human_count(list->memory, first),
+                    " requests had a key, so nobody stays with a member: is "
+                    "the name in LBSticky",
+                    sources,
+                    " right, do these clients send cookies back? For others: "
+                    "docs/guide.md, 14",
+                    NULL));
+}
+
+/* Answers by which a client can get no further, however often it asks. */
+static void hopeless_answers(list_t *list)
+{
+    if (list->pool->circles >= CIRCLES_MIN) {
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_CIRCLE, NULL,
+            "visitors are redirected in a circle: to the https URL that they "
+            "asked for. Does the site believe X-Forwarded-Proto (Django: "
+            "SECURE_PROXY_SSL_HEADER)? Where another proxy ends https: "
+            "RemoteIPTrustedProxy names it. LBS3502 in the log has the URL");
+    }
+    if (list->pool->upgrades_lost > 0) {
+        add(list, LBS_ALERT_ATTENTION, LBS_ALERT_UPGRADE, NULL,
+            "clients asked for a WebSocket and got none: write "
+            "upgrade=websocket behind each BalancerMember. LBS3501 in the "
+            "log has the URL");
+    }
+}
+
 static void look_at_pool(list_t *list)
 {
     const lbs_view_pool_t *pool = list->pool;
@@ -291,6 +383,9 @@ static void look_at_pool(list_t *list)
     members_out(list);
     member_errors(list);
     errors_lately(list);
+    refused_lately(list);
+    hopeless_answers(list);
+    no_keys(list);
     foreign_tokens(list);
     if (pool->queued > 0) {
         add(list, LBS_ALERT_ATTENTION, LBS_ALERT_QUEUE, NULL,

@@ -26,6 +26,9 @@ typedef enum lbs_alert_code_t {
     LBS_ALERT_MEMBER_OUT,     /* its check fails, or it is ejected */
     LBS_ALERT_MEMBER_ERRORS,  /* more 5xx than the others */
     LBS_ALERT_ERRORS,         /* many requests of a pool fail */
+    LBS_ALERT_REFUSED,        /* nearly all answers are 4xx */
+    LBS_ALERT_CIRCLE,         /* redirects to where the visitor was */
+    LBS_ALERT_UPGRADE,        /* WebSockets without upgrade= */
     LBS_ALERT_QUEUE,          /* requests wait for a member that is full */
     LBS_ALERT_SECRETS,        /* tokens signed with another secret */
     LBS_ALERT_CLOCKS,         /* another server's clock is ahead */
@@ -34,6 +37,7 @@ typedef enum lbs_alert_code_t {
     LBS_ALERT_STATE_OLD,      /* the state file is not written */
     LBS_ALERT_STATE_VOLATILE, /* a reboot empties its file system */
     LBS_ALERT_BUSY_KEY,       /* one key makes most requests */
+    LBS_ALERT_NO_KEYS,        /* nobody comes back with a key */
     LBS_ALERT_CONFIGURATION   /* found by httpd -t */
 } lbs_alert_code_t;
 

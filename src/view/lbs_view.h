@@ -120,9 +120,11 @@ typedef struct lbs_view_pool_t {
     int dead;                    /* and no member accepts connections */
     int store_down;              /* LBStickyStore does not answer */
     apr_uint32_t foreign_tokens; /* lately: signed with another secret */
-    int busy_key_percent;        /* share of the busiest key; -1: not known */
-    int may_change;              /* actions of this page reach this pool */
-    int failover;                /* sessions move to another member */
+    apr_uint32_t circles; /* lately: redirects to where the visitor was */
+    apr_uint32_t upgrades_lost; /* lately: for want of upgrade= */
+    int busy_key_percent;       /* share of the busiest key; -1: not known */
+    int may_change;             /* actions of this page reach this pool */
+    int failover;               /* sessions move to another member */
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_view_plot_t plot[LBS_VIEW_SPANS];
     apr_uint32_t members_count;

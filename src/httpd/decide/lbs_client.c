@@ -100,6 +100,13 @@ int lbs_client_https(const request_rec *r, const char *proto)
         lbs_slice_of("https"));
 }
 
+int lbs_client_claims_https(const request_rec *r)
+{
+    const char *sent = sent_by_client(r, LBS_CLIENT_PROTO);
+
+    return sent != NULL && lbs_client_https(r, sent);
+}
+
 /* The port of ServerName, unless it is only that of <VirtualHost>. A
  * ServerName with a scheme is written.
  * @return 0: none is written */

@@ -31,6 +31,10 @@ const char *lbs_client_told(const request_rec *r, const char *name);
  * @param proto  what lbs_client_told() says of LBS_CLIENT_PROTO */
 int lbs_client_https(const request_rec *r, const char *proto);
 
+/** @return 1 when the client itself wrote https into X-Forwarded-Proto, which
+ * is believed of a proxy that mod_remoteip trusts, and of nobody else */
+int lbs_client_claims_https(const request_rec *r);
+
 /** @return the port of the site as the visitor sees it
  * @param proto  as above */
 apr_port_t lbs_client_port(const request_rec *r, const char *proto);

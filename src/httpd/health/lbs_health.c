@@ -8,6 +8,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_ewma.h"
 #include "src/member/lbs_latency.h"
+#include "src/view/lbs_hint.h"
 
 /* Pools with up to this many members exchange evidence at every tick, larger
  * ones once a second.
@@ -98,8 +99,8 @@ void lbs_health_checked(const lbs_pool_t *pool, const lbs_member_t *m,
     else if (turn == LBS_CHECK_DOWN) {
         tell(pool, m, LBS_EVENT_DOWN, text);
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server,
-                     LBSNO(1603) "pool %s: member %s is down: %s", pool->name,
-                     name, text);
+                     LBSNO(1603) "pool %s: member %s is down: %s%s",
+                     pool->name, name, text, lbs_hint_of_check(text));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include "src/httpd/request/lbs_circle.h"
 #include "src/httpd/request/lbs_cookie_out.h"
 #include "src/httpd/request/lbs_learn.h"
 #include "src/httpd/request/lbs_retry.h"
@@ -83,6 +84,7 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
     lbs_reverse_map(r, req);
     lbs_backend_answered(&req->attempt.backend);
     lbs_verdict_answered(r, req);
+    lbs_circle_look(r, req);
     lbs_upgrade_look(r, req);
     lbs_request_count(req);
     lbs_request_settle(r, req);

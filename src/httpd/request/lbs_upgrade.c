@@ -12,12 +12,15 @@
 #define WARN_EVERY apr_time_from_sec(3600)
 
 /* How servers answer a handshake that arrives without its Upgrade: Node,
- * Tomcat and Go 400, the RFC's word is 426, ASGI servers look for a page. */
+ * Tomcat and Go 400, the RFC's word is 426, ASGI servers look for a page, and
+ * sites of one page answer that. Who may not come in, or is sent elsewhere,
+ * would be so with it, too. */
 static int is_refusal(int status)
 {
-    return status == HTTP_BAD_REQUEST || status == HTTP_NOT_FOUND
-           || status == HTTP_METHOD_NOT_ALLOWED
+    return status == HTTP_OK || status == HTTP_BAD_REQUEST
+           || status == HTTP_NOT_FOUND || status == HTTP_METHOD_NOT_ALLOWED
            || status == HTTP_UPGRADE_REQUIRED
+           || status == HTTP_INTERNAL_SERVER_ERROR
            || status == HTTP_NOT_IMPLEMENTED;
 }
 
@@ -36,9 +39,13 @@ void lbs_upgrade_look(request_rec *r, const lbs_request_t *req)
         return;
     }
     m = &req->pool->member[req->choice.member];
-    if (lbs_worker_drops_websocket(m->worker)
-        && lbs_clock_once(&lbs_runtime()->notes.upgrade_at[req->pool->slot],
-                          WARN_EVERY)) {
+    if (!lbs_worker_drops_websocket(m->worker)) {
+        return;
+    }
+    lbs_recent_add(&lbs_runtime()->notes.upgrades_lost[req->pool->slot],
+                   (apr_uint64_t)lbs_clock_now());
+    if (lbs_clock_once(&lbs_runtime()->notes.upgrade_at[req->pool->slot],
+                       WARN_EVERY)) {
         ap_log_rerror(
             APLOG_MARK, APLOG_WARNING, 0, r,
             LBSNO(3501) "pool %s: a client asked for a WebSocket at %s and "

@@ -24,6 +24,9 @@ typedef struct lbs_shared_notes_t {
     lbs_lease_t tick;        /* of the process that ticks */
     lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS3500 */
     lbs_atomic64_t upgrade_at[LBS_REGISTRY_POOLS];  /* last warning LBS3501 */
+    lbs_atomic64_t circle_at[LBS_REGISTRY_POOLS];   /* last warning LBS3502 */
+    lbs_recent_count_t upgrades_lost[LBS_REGISTRY_POOLS];
+    lbs_recent_count_t circles[LBS_REGISTRY_POOLS];
     lbs_ongoing_t ongoing;
 } lbs_shared_notes_t;
 
@@ -196,6 +199,9 @@ void lbs_shared_notes(const lbs_shared_t *shared, lbs_notes_t *notes)
         .tick = &at->tick,
         .own_name_at = at->own_name_at,
         .upgrade_at = at->upgrade_at,
+        .circle_at = at->circle_at,
+        .upgrades_lost = at->upgrades_lost,
+        .circles = at->circles,
         .ongoing = &at->ongoing,
     };
 }

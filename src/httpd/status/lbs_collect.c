@@ -344,6 +344,10 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
                                            (apr_uint64_t)c->now.mono);
     p->foreign_tokens = lbs_recent_count(&c->rt->notes.foreign[from->slot],
                                          (apr_uint64_t)c->now.mono);
+    p->circles = lbs_recent_count(&c->rt->notes.circles[from->slot],
+                                  (apr_uint64_t)c->now.mono);
+    p->upgrades_lost = lbs_recent_count(
+        &c->rt->notes.upgrades_lost[from->slot], (apr_uint64_t)c->now.mono);
     p->store_down = lbs_store_call_is_down(from->store);
     p->may_change = may_change(c, from);
     p->failover = from->failover;

@@ -72,8 +72,16 @@ static void hurt(apr_pool_t *pool)
     members[1].state = LBS_STATE_DOWN;
     members[1].check.connected = 0;
     members[1].check.last = "connect: Connection refused";
-    first_is(pool, LBS_ALERT_ACT, "accepts no connections (connect: Conn",
+    first_is(pool, LBS_ALERT_ACT,
+             "accepts no connections (connect: Connection refused); does it "
+             "run, and listen",
              "one is dead");
+    start(pool, 3);
+    members[1].state = LBS_STATE_DOWN;
+    members[1].check.last = "";
+    first_is(pool, LBS_ALERT_ATTENTION,
+             "web2 was down when httpd ended, and has not been asked since",
+             "one that was down before");
     start(pool, 2);
     members[0].state = members[1].state = LBS_STATE_FULL;
     first_is(pool, LBS_ALERT_ACT, "every member is full", "all full");
@@ -119,6 +127,50 @@ static void warned(apr_pool_t *pool)
     view->table.unsaved_s = 600;
     first_is(pool, LBS_ALERT_ATTENTION, "the last 10 min",
              "an old state file");
+}
+
+/* Answers that a client gets no further by. */
+static void hopeless(apr_pool_t *pool)
+{
+    start(pool, 2);
+    members[0].lately = (lbs_lately_sum_t){.all = 20, .client_errors = 18};
+    members[1].lately = (lbs_lately_sum_t){.all = 10, .client_errors = 9};
+    first_is(pool, LBS_ALERT_ATTENTION, "27 of 30 answers", "all refused");
+    members[1].lately.client_errors = 8;
+    is_int(lbs_alert_list(pool, view)->count, 0, "some pages are there");
+    members[1].lately = (lbs_lately_sum_t){.all = 9, .client_errors = 9};
+    is_int(lbs_alert_list(pool, view)->count, 0, "too few to know");
+    start(pool, 2);
+    of->circles = 2;
+    is_int(lbs_alert_list(pool, view)->count, 0, "two redirects");
+    of->circles = 3;
+    first_is(pool, LBS_ALERT_ATTENTION, "redirected in a circle", "a circle");
+    start(pool, 2);
+    of->upgrades_lost = 1;
+    first_is(pool, LBS_ALERT_ATTENTION, "upgrade=websocket behind each",
+             "no WebSocket");
+}
+
+/* Nobody ever comes back with a key. */
+static void keyless(apr_pool_t *pool)
+{
+    start(pool, 2);
+    memset(of->decisions, 0, sizeof(of->decisions));
+    of->decisions[LBS_DECISION_NEW][LBS_REASON_FIRST] = 200;
+    of->decisions[LBS_DECISION_REFUSED][LBS_REASON_DOWN] = 3;
+    of->requests = 203;
+    first_is(pool, LBS_ALERT_NOTE, "none of 200 requests had a key", "keys");
+    of->decisions[LBS_DECISION_KEPT][LBS_REASON_NONE] = 1;
+    of->requests = 204;
+    is_int(lbs_alert_list(pool, view)->count, 0, "one came back");
+    of->decisions[LBS_DECISION_KEPT][LBS_REASON_NONE] = 0;
+    of->requests = 202;
+    of->decisions[LBS_DECISION_NEW][LBS_REASON_FIRST] = 199;
+    is_int(lbs_alert_list(pool, view)->count, 0, "too few to know");
+    of->decisions[LBS_DECISION_NEW][LBS_REASON_FIRST] = 200;
+    of->requests = 203;
+    of->sources_count = 0;
+    is_int(lbs_alert_list(pool, view)->count, 0, "nobody is to have one");
 }
 
 /* Five seconds of requests and errors, the newest ones. */
@@ -177,6 +229,8 @@ int main(void)
     hurt(pool);
     warned(pool);
     failing(pool);
+    hopeless(pool);
+    keyless(pool);
     many(pool);
     return done_testing();
 }
