@@ -95,6 +95,87 @@ CONF
 ProxyPass "/b/" "balancer://old/"
 ProxyPass "/" "balancer://app/"
 CONF
+    ['a scheme with a typing error', <<'CONF', qr{LBS3320: pool typo: BalancerMember htp://127\.0\.0\.1:8: no module .*write http://}],
+<Proxy "balancer://typo">
+    LBSticky cookie
+    BalancerMember "htp://127.0.0.1:8"
+</Proxy>
+ProxyPass "/b/" "balancer://typo/"
+ProxyPass "/" "balancer://app/"
+CONF
+    ['a target of no scheme', <<'CONF', qr{LBS3317: \S+:\d+: ProxyPass to balancers://app/: .*get 500; write balancer://}],
+ProxyPass "/b/" "balancers://app/"
+ProxyPass "/" "balancer://app/"
+CONF
+    ['upgrade=on', <<'CONF', qr{LBS3318: pool ws: upgrade=on of member http://127\.0\.0\.1:8 .*write upgrade=websocket}],
+<Proxy "balancer://ws">
+    LBSticky cookie
+    BalancerMember "http://127.0.0.1:8" upgrade=on
+</Proxy>
+ProxyPass "/b/" "balancer://ws/"
+ProxyPass "/" "balancer://app/"
+CONF
+    ['two pools with one cookie', <<'CONF', qr{LBS3315: pools one and two have the same cookie SRV.*LBStickyCookie of one of the two}],
+<Proxy "balancer://one">
+    LBSticky cookie
+    LBStickyCookie name=SRV
+    BalancerMember "http://127.0.0.1:8"
+</Proxy>
+<Proxy "balancer://two">
+    LBSticky cookie
+    LBStickyCookie name=SRV
+    BalancerMember "http://127.0.0.1:8"
+</Proxy>
+ProxyPass "/b/" "balancer://one/"
+ProxyPass "/c/" "balancer://two/"
+ProxyPass "/" "balancer://app/"
+CONF
+    ['a member that is this server', <<'CONF', qr{LBS3319: pool ring: member http://127\.0\.0\.1:\d+ is this server itself.*\(\S+:\d+\).*LBStickyLocal self}],
+<VirtualHost *:@PORT@>
+    ServerName ring
+    <Proxy "balancer://ring">
+        LBSticky cookie
+        BalancerMember "http://127.0.0.1:@PORT@"
+    </Proxy>
+    ProxyPass "/" "balancer://ring/"
+</VirtualHost>
+ProxyPass "/" "balancer://app/"
+CONF
+    ['AllowEncodedSlashes outside of virtual hosts', <<'CONF', qr{LBS3314: \S+:\d+: AllowEncodedSlashes NoDecode does not hold in virtual hosts: .*404 from inner:1; }],
+AllowEncodedSlashes NoDecode
+<VirtualHost *:1>
+    ServerName inner
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+ProxyPass "/" "balancer://app/"
+CONF
+    ['a pool of another virtual host', <<'CONF', qr{LBS3316: \S+:\d+: ProxyPass sends requests of second:1 to balancer://far, which only first:1 has \(\S+:\d+\).*the same <VirtualHost>}],
+<VirtualHost *:1>
+    ServerName first
+    <Proxy "balancer://far">
+        LBSticky cookie
+        BalancerMember "http://127.0.0.1:8"
+    </Proxy>
+    ProxyPass "/" "balancer://far/"
+</VirtualHost>
+<VirtualHost *:1>
+    ServerName second
+    ProxyPass "/" "balancer://far/"
+</VirtualHost>
+ProxyPass "/" "balancer://app/"
+CONF
+    ['ProxyPass outside of the virtual host', <<'CONF', qr{LBS3316: \S+:\d+: ProxyPass sends requests of no virtual host to balancer://far, which only first:1 has}],
+<VirtualHost *:1>
+    ServerName first
+    LBSticky cookie
+    <Proxy "balancer://far">
+        BalancerMember "http://127.0.0.1:8"
+    </Proxy>
+    ProxyPass "/x/" "balancer://far/"
+</VirtualHost>
+ProxyPass "/y/" "balancer://far/"
+ProxyPass "/" "balancer://app/"
+CONF
     ['an http and a ws pool of one server', <<'CONF', qr{LBS3311: pools app and live have the same servers.*upgrade=websocket behind each BalancerMember}],
 <Proxy "balancer://live">
     LBSticky cookie
@@ -210,7 +291,43 @@ subtest 'a store that could never be reached is refused' => sub {
 };
 
 subtest 'a right configuration is not warned of' => sub {
-    for my $conf ($APP . qq(ProxyPass "/" "balancer://app/"\n),
+    for my $conf (
+                  # Nothing of a member's host or scheme is guessed at.
+                  $APP =~ s{http://127.0.0.2:9}{mine://127.0.0.2:9}r . qq(ProxyPass "/" "balancer://app/"\n),
+                  $APP =~ s{route=b}{upgrade=ANY}r . qq(ProxyPass "/" "balancer://app/"\n),
+                  # The other server that listens here answers.
+                  <<'CONF', <<'CONF', <<"CONF",
+<VirtualHost 127.0.0.1:@PORT@>
+    ServerName site
+</VirtualHost>
+<VirtualHost *:@PORT@>
+    ServerName site
+    <Proxy "balancer://ring">
+        LBSticky cookie
+        BalancerMember "http://127.0.0.1:@PORT@"
+    </Proxy>
+    ProxyPass "/" "balancer://ring/"
+</VirtualHost>
+CONF
+LBSticky cookie
+LBStickyForward host=off
+<VirtualHost *:@PORT@>
+    ServerName site
+    <Proxy "balancer://ring">
+        BalancerMember "http://127.0.0.1:@PORT@"
+    </Proxy>
+    ProxyPass "/" "balancer://ring/"
+</VirtualHost>
+CONF
+AllowEncodedSlashes NoDecode
+$APP
+<VirtualHost *:1>
+    ServerName site
+    AllowEncodedSlashes On
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+CONF
+                  $APP . qq(ProxyPass "/" "balancer://app/"\n),
                   $APP . qq(ProxyPass "/static/" "!"\nProxyPass "/" "balancer://app/"\n),
                   $APP . qq(ProxyPass "/a" "balancer://app"\nProxyPass "/ab" "balancer://app"\n),
                   $APP . qq(<Location "/x/">\nProxyPass "balancer://app/x/"\n</Location>\nProxyPass "/" "balancer://app/"\n),
@@ -311,6 +428,14 @@ CONF
 CONF
     like $said, qr{see: LBS3310: pool app is sticky for site:1 and left to mod_proxy_balancer for site:2},
         'governed on one port and not on the other';
+    unlike advice_of($APP =~ s/LBSticky cookie//r . <<'CONF'), qr{LBS3310}, 'which no request can show';
+ServerName site
+<VirtualHost *:1>
+    ServerName site
+    LBSticky cookie
+    ProxyPass "/" "balancer://app/"
+</VirtualHost>
+CONF
 };
 
 subtest 'the lines of the advice do what they say' => sub {

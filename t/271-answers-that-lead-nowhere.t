@@ -55,7 +55,7 @@ subtest 'a proxy in front ends https, and is not believed' => sub {
     is lines_of($h, '350[23]'), 0,
         'the way from http to https, to another page, after a form, with a cookie: no circle';
     redirects($h, '/a?b=c', @https);
-    ok $h->wait_log(qr/LBS3503: pool app: 127\.0\.0\.1 writes X-Forwarded-Proto: https and is redirected.*RemoteIPTrustedProxy 127\.0\.0\.1/),
+    ok $h->wait_log(qr/LBS3503: pool app: 127\.0\.0\.1 says X-Forwarded-Proto: https and is redirected.*RemoteIPTrustedProxy 127\.0\.0\.1/),
         'the log has the line to write';
     my ($status, $out) = LBS::Lbctl->new($h)->run('doctor');
     is $status, 0, 'one is no alarm' or diag $out;

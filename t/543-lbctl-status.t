@@ -96,6 +96,10 @@ subtest 'no status page' => sub {
             'and which lines to write';
     }
     my ($lines) = ($fresh->run('status'))[2] =~ /^( +<Location.*<\/Location>\n)/ms;
+    $bare->announce(qr/LBS3400/);
+    $bare->graceful($lines);
+    like +($fresh->run('status'))[2], qr{\Albctl: http://\S+/lb-status: no pool has LBSticky in force; write LBSticky cookie [^\n]+\n\z},
+        'without LBSticky: that one is told instead';
     $bare->graceful("LBSticky cookie\n$lines");
     is +($fresh->run('status'))[0], 0, 'and with them all is well';
     like +($fresh->run('status'))[1], qr/no balancer has LBSticky: lbctl advise/, 'but for the balancer';

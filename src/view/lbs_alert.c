@@ -4,7 +4,7 @@
 
 #include <apr_strings.h>
 
-#include "src/view/lbs_hint.h"
+#include "src/member/lbs_hint.h"
 #include "src/view/lbs_human.h"
 
 #define STALE_S 60   /* the state file is written every 5 s */

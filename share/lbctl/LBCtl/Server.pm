@@ -100,8 +100,12 @@ sub explain_status {
         ? "$url wants a password (401): put it into ~/.netrc or LBCTL_CURL"
         : "$url does not accept this user and password (401)"
         if $status == 401;
-    return "$url does not let us in (403): see Require and LBStickyAdmin"
+    return "$url does not let us in (403): Require in its <Location> says who may "
+        . 'look; or ask at that machine itself'
         if $status == 403;
+    return "$url: no pool has LBSticky in force; write LBSticky cookie into the "
+        . '<VirtualHost> or <Proxy> section of the pool, and reload httpd'
+        if $body =~ /\ANo pool has LBSticky in force/;
     my $what = $status == 404 ? "there is no lb-status at $url (404)"
         : "$url answers, but not as lb-status ($status)";
     return $url =~ m{^(?:\w+://)?[^/]*/lb-status\z} ? ($what, $LINES)

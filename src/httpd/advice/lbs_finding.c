@@ -19,6 +19,7 @@ lbs_findings_t *lbs_finding_all(apr_pool_t *pool, apr_pool_t *ptemp,
     findings->found = apr_array_make(pool, 4, sizeof(lbs_finding_t));
     lbs_finding_pools(findings);
     lbs_finding_paths(findings);
+    lbs_finding_members(findings);
     lbs_finding_tls(findings);
     lbs_finding_sticky(findings);
     lbs_finding_cookie(findings);

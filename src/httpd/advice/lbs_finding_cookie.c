@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lbs_finding_cookie.c - a cookie that ends before it is sent again. */
+/* lbs_finding_cookie.c - a cookie that ends before it is sent again, or that
+ * another pool replaces. */
+#include <string.h>
+
+#include "src/affinity/lbs_cookie_conf.h"
 #include "src/base/lbs_text.h"
 #include "src/httpd/advice/lbs_finding_int.h"
+#include "src/httpd/advice/lbs_lines.h"
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/config/lbs_walk.h"
@@ -52,6 +57,56 @@ static void look_at_maxage(lbs_findings_t *findings, const lbs_walk_t *walk)
         walk->name, maxage, idle, idle);
 }
 
+static const char *name_of(apr_pool_t *pool, const lbs_walk_t *walk)
+{
+    return walk->set.cookie->name != NULL
+               ? walk->set.cookie->name
+               : lbs_cookie_name_for(pool, walk->name);
+}
+
+static int is_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* A browser has one cookie of a name, path and domain. */
+static int is_one_cookie(apr_pool_t *pool, const lbs_walk_t *a,
+                         const lbs_walk_t *b)
+{
+    return lbs_settings_has_source(a->set.sticky, LBS_SOURCE_COOKIE)
+           && lbs_settings_has_source(b->set.sticky, LBS_SOURCE_COOKIE)
+           && strcmp(name_of(pool, a), name_of(pool, b)) == 0
+           && is_text(a->set.cookie->path, b->set.cookie->path)
+           && is_text(a->set.cookie->domain, b->set.cookie->domain);
+}
+
+static int is_sent_to(const lbs_findings_t *findings, const lbs_walk_t *walk)
+{
+    return lbs_lines_sender(findings->pool, findings->lines, walk->server,
+                            walk->name, NULL)
+           != NULL;
+}
+
+/* The pools of the same server behind this one that write the same cookie. */
+static void look_at_names(lbs_findings_t *findings, const lbs_walk_t *walk)
+{
+    lbs_walk_t other = *walk;
+
+    while (lbs_walk_next(&other) && other.server == walk->server) {
+        if (other.set.sticky->on && is_sent_to(findings, &other)
+            && is_one_cookie(findings->pool, walk, &other)) {
+            lbs_finding_add(
+                findings, walk->server, walk->name, "cookie-shared", 1,
+                LBSNO(3315) "pools %s and %s have the same cookie %s, so each "
+                            "replaces the other's and visitors are new with "
+                            "each change: write another name= (or path=) into "
+                            "LBStickyCookie of one of the two",
+                walk->name, other.name, name_of(findings->pool, walk));
+            return;
+        }
+    }
+}
+
 void lbs_finding_cookie(lbs_findings_t *findings)
 {
     lbs_walk_t walk = lbs_walk_all(findings->pool, findings->main_server);
@@ -59,6 +114,9 @@ void lbs_finding_cookie(lbs_findings_t *findings)
     while (lbs_walk_next(&walk)) {
         if (walk.set.sticky->on && ends_early(&walk.set) && !is_told(&walk)) {
             look_at_maxage(findings, &walk);
+        }
+        if (walk.set.sticky->on && is_sent_to(findings, &walk)) {
+            look_at_names(findings, &walk);
         }
     }
 }

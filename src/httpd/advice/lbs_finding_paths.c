@@ -157,7 +157,8 @@ static void look_at_slashes(lbs_findings_t *findings, const lbs_line_t *line)
                 LBSNO(
                     3304) "%s: ProxyPass \"%s\" \"%s\" has a slash behind the "
                           "path and none behind the pool: requests go to a "
-                          "pool %sPATH, which there is not, and get 503; "
+                          "pool %sPATH, which there is not, and get 500 or "
+                          "503; "
                           "write \"%s/\"",
                 lbs_line_place(findings->pool, line), path, target, name,
                 target);
@@ -167,6 +168,51 @@ static void look_at_slashes(lbs_findings_t *findings, const lbs_line_t *line)
     pool = find_pool(findings, line, name, &walk);
     if (pool != NULL && ends_in_slash(target)) {
         look_at_members(findings, line, pool);
+    }
+}
+
+static const lbs_line_t *find_slashes(const lbs_findings_t *findings,
+                                      const server_rec *s)
+{
+    int i;
+
+    for (i = 0; i < findings->lines->nelts; i++) {
+        const lbs_line_t *line =
+            &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
+
+        if (line->server == s && lbs_line_is(line, "AllowEncodedSlashes")) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+/* httpd does not hand AllowEncodedSlashes down to virtual hosts. */
+static void look_at_encoded(lbs_findings_t *findings)
+{
+    const lbs_line_t *outer = find_slashes(findings, findings->main_server);
+    const server_rec *told = NULL;
+    lbs_walk_t walk = lbs_walk_all(findings->pool, findings->main_server);
+
+    if (outer == NULL || lbs_line_says(findings->pool, outer, "off")) {
+        return;
+    }
+    while (lbs_walk_next(&walk)) {
+        if (walk.server != findings->main_server && walk.server != told
+            && walk.set.sticky->on
+            && lbs_lines_sender(findings->pool, findings->lines, walk.server,
+                                walk.name, NULL)
+                   != NULL
+            && find_slashes(findings, walk.server) == NULL) {
+            told = walk.server;
+            lbs_finding_add(
+                findings, walk.server, walk.name, "encoded-slashes", 1,
+                LBSNO(3314) "%s: AllowEncodedSlashes %s does not hold in "
+                            "virtual hosts: paths with %%2F get 404 from %s; "
+                            "write it into that virtual host",
+                lbs_line_place(findings->pool, outer), outer->args,
+                lbs_config_vhost(findings->pool, walk.server));
+        }
     }
 }
 
@@ -183,4 +229,5 @@ void lbs_finding_paths(lbs_findings_t *findings)
         }
     }
     look_at_order(findings);
+    look_at_encoded(findings);
 }

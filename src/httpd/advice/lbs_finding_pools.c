@@ -88,12 +88,59 @@ static int is_name_of_pattern(const lbs_walk_t *walk)
     return strpbrk(walk->name, "$%") != NULL;
 }
 
+/* The section of another server that defines a pool of that name. */
+static const lbs_line_t *find_elsewhere(const lbs_findings_t *findings,
+                                        const lbs_walk_t *empty)
+{
+    int i;
+
+    for (i = 0; i < findings->lines->nelts; i++) {
+        const lbs_line_t *line =
+            &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
+
+        if (line->server != empty->owner
+            && is_defined_by(findings, line, empty->name)) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+/* A pool of a virtual host is there for that one alone. */
+static int is_elsewhere(lbs_findings_t *findings, const lbs_walk_t *walk)
+{
+    const lbs_line_t *user = lbs_lines_sender(findings->pool, findings->lines,
+                                              walk->owner, walk->name, NULL);
+    const lbs_line_t *section =
+        user != NULL ? find_elsewhere(findings, walk) : NULL;
+
+    if (section == NULL) {
+        return 0;
+    }
+    lbs_finding_add(
+        findings, walk->owner, walk->name, "pool-elsewhere", 1,
+        LBSNO(3316) "%s: %s sends requests of %s to balancer://%s, which "
+                    "only %s has (%s): they are answered 503; write both into "
+                    "the same <VirtualHost>, or <Proxy> outside of all",
+        lbs_line_place(findings->pool, user), user->directive,
+        user->server == findings->main_server
+            ? "no virtual host"
+            : lbs_config_vhost(findings->pool, user->server),
+        walk->name, lbs_config_vhost(findings->pool, section->server),
+        lbs_line_place(findings->pool, section));
+    return 1;
+}
+
 static void look_at_empty(lbs_findings_t *findings, const lbs_walk_t *walk)
 {
     const lbs_line_t *user = find_line(findings, walk, 0);
     const lbs_line_t *section = find_line(findings, walk, 1);
     const char *alike = find_alike(findings, walk);
 
+    if ((section == NULL || section->server != walk->owner)
+        && is_elsewhere(findings, walk)) {
+        return;
+    }
     if (section != NULL) {
         lbs_finding_add(
             findings, walk->owner, walk->name, "pool-empty", 1,

@@ -222,6 +222,9 @@ static void look_at_twin(lbs_findings_t *findings, const lbs_walk_t *walk)
         if (other.server != walk->server && !other.set.sticky->on
             && strcmp(other.name, walk->name) == 0
             && lbs_worker_count(other.balancer) != 0
+            && lbs_lines_sender(findings->pool, findings->lines, other.server,
+                                other.name, NULL)
+                   != NULL
             && other.server->server_hostname != NULL
             && walk->server->server_hostname != NULL
             && ap_cstr_casecmp(other.server->server_hostname,

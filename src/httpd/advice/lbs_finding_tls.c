@@ -24,23 +24,6 @@ static int is_on(const lbs_findings_t *findings, const lbs_walk_t *walk)
     return 0;
 }
 
-/* Does this server itself send requests to the pool? */
-static int is_user(const lbs_findings_t *findings, const lbs_walk_t *walk)
-{
-    int i;
-
-    for (i = 0; i < findings->lines->nelts; i++) {
-        const lbs_line_t *line =
-            &APR_ARRAY_IDX(findings->lines, i, lbs_line_t);
-
-        if (line->server == walk->server
-            && lbs_line_sends(findings->pool, line, walk->name)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 void lbs_finding_tls(lbs_findings_t *findings)
 {
     lbs_walk_t walk = lbs_walk_all(findings->pool, findings->main_server);
@@ -52,7 +35,10 @@ void lbs_finding_tls(lbs_findings_t *findings)
         while (i < n && !lbs_worker_is_tls(lbs_worker_at(walk.balancer, i))) {
             i++;
         }
-        if (i < n && !is_on(findings, &walk) && is_user(findings, &walk)) {
+        if (i < n && !is_on(findings, &walk)
+            && lbs_lines_sender(findings->pool, findings->lines, walk.server,
+                                walk.name, NULL)
+                   != NULL) {
             lbs_finding_add(
                 findings, walk.server, walk.name, "tls-off", 1,
                 LBSNO(

@@ -181,3 +181,24 @@ int lbs_line_sends(apr_pool_t *ptemp, const lbs_line_t *line, const char *name)
 
     return pool != NULL && strcmp(pool, name) == 0;
 }
+
+const lbs_line_t *lbs_lines_sender(apr_pool_t *ptemp,
+                                   const apr_array_header_t *lines,
+                                   const server_rec *s, const char *name,
+                                   const char *path)
+{
+    int i;
+
+    for (i = 0; i < lines->nelts; i++) {
+        const lbs_line_t *line = &APR_ARRAY_IDX(lines, i, lbs_line_t);
+        const char *of;
+
+        if (line->server == s && lbs_line_sends(ptemp, line, name)
+            && (path == NULL
+                || ((of = lbs_line_path(ptemp, line)) != NULL
+                    && strcmp(of, path) == 0))) {
+            return line;
+        }
+    }
+    return NULL;
+}

@@ -68,4 +68,16 @@ int lbs_line_is_computed(const char *target);
 int lbs_line_sends(apr_pool_t *ptemp, const lbs_line_t *line,
                    const char *name);
 
+/**
+ * Find the first line of a server itself that sends requests to a pool.
+ *
+ * @param lines  of lbs_lines_read()
+ * @param path   only a line for this path; NULL: for any
+ * @return NULL when there is none
+ */
+const lbs_line_t *lbs_lines_sender(apr_pool_t *ptemp,
+                                   const apr_array_header_t *lines,
+                                   const server_rec *s, const char *name,
+                                   const char *path);
+
 #endif

@@ -8,7 +8,7 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/member/lbs_ewma.h"
 #include "src/member/lbs_latency.h"
-#include "src/view/lbs_hint.h"
+#include "src/member/lbs_hint.h"
 
 /* Pools with up to this many members exchange evidence at every tick, larger
  * ones once a second.

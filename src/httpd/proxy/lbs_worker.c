@@ -402,6 +402,11 @@ int lbs_worker_speaks(const proxy_worker *worker, const char *scheme)
            && strcmp(worker->s->scheme, scheme) == 0;
 }
 
+const char *lbs_worker_upgrade(const proxy_worker *worker)
+{
+    return worker->s->upgrade;
+}
+
 int lbs_worker_drops_websocket(const proxy_worker *worker)
 {
     const char *upgrade = worker->s->upgrade;

@@ -152,6 +152,9 @@ int lbs_worker_is_unwritten(const proxy_worker *worker);
 /** @return 1 when the member's scheme is this one, in lower case */
 int lbs_worker_speaks(const proxy_worker *worker, const char *scheme);
 
+/** upgrade= of a member; "" when it has none. */
+const char *lbs_worker_upgrade(const proxy_worker *worker);
+
 /** @return 1 when mod_proxy_http takes Upgrade: websocket out of requests to
  * the member, for want of upgrade= */
 int lbs_worker_drops_websocket(const proxy_worker *worker);

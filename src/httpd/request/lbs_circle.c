@@ -66,10 +66,30 @@ static int is_circle(request_rec *r)
            && is_same(r, location);
 }
 
-static int is_time(const lbs_request_t *req)
+static void tell_https(request_rec *r, const lbs_request_t *req)
 {
-    return lbs_clock_once(&lbs_runtime()->notes.circle_at[req->pool->slot],
-                          WARN_EVERY);
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  LBSNO(3502) "pool %s: member %s redirects https://%s%s to "
+                              "itself, so visitors go in a circle: let the "
+                              "site believe X-Forwarded-Proto (Django: write "
+                              "SECURE_PROXY_SSL_HEADER)%s",
+                  req->pool->name, req->pool->member[req->choice.member].name,
+                  r->hostname, asked_for(r),
+                  req->pool->set.forward->proto
+                      ? ""
+                      : ", and take proto=off out of LBStickyForward");
+}
+
+static void tell_http(request_rec *r, const lbs_request_t *req)
+{
+    const char *client = r->connection->client_ip;
+
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  LBSNO(3503) "pool %s: %s says X-Forwarded-Proto: https and "
+                              "is redirected to https, in a circle if it is "
+                              "a proxy of yours: write RemoteIPHeader "
+                              "X-Forwarded-For and RemoteIPTrustedProxy %s",
+                  req->pool->name, client, client);
 }
 
 void lbs_circle_look(request_rec *r, const lbs_request_t *req)
@@ -86,28 +106,14 @@ void lbs_circle_look(request_rec *r, const lbs_request_t *req)
     }
     lbs_recent_add(&lbs_runtime()->notes.circles[req->pool->slot],
                    (apr_uint64_t)lbs_clock_now());
-    if (!is_time(req)) {
+    if (!lbs_clock_once(&lbs_runtime()->notes.circle_at[req->pool->slot],
+                        WARN_EVERY)) {
         return;
     }
     if (https) {
-        ap_log_rerror(
-            APLOG_MARK, APLOG_WARNING, 0, r,
-            LBSNO(
-                3502) "pool %s: member %s redirects https://%s%s to itself, "
-                      "so visitors go in a circle: does the site believe "
-                      "X-Forwarded-Proto (Django: SECURE_PROXY_SSL_HEADER)%s",
-            req->pool->name, req->pool->member[req->choice.member].name,
-            r->hostname, asked_for(r),
-            req->pool->set.forward->proto
-                ? "?"
-                : "? LBStickyForward proto=off does not tell it");
-        return;
+        tell_https(r, req);
     }
-    ap_log_rerror(
-        APLOG_MARK, APLOG_WARNING, 0, r,
-        LBSNO(3503) "pool %s: %s writes X-Forwarded-Proto: https and is "
-                    "redirected to https, in a circle if it is a proxy of "
-                    "yours: name it with RemoteIPHeader X-Forwarded-For and "
-                    "RemoteIPTrustedProxy %s",
-        req->pool->name, r->connection->client_ip, r->connection->client_ip);
+    else {
+        tell_http(r, req);
+    }
 }

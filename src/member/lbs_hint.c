@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_hint.c - see lbs_hint.h. */
-#include "src/view/lbs_hint.h"
+#include "src/member/lbs_hint.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/view/lbs_hint.h"
+#include "src/member/lbs_hint.h"
 #include "t/unit/tap.h"
 
 #include <string.h>
