@@ -260,8 +260,8 @@ static void foreign_tokens(list_t *list)
             apr_psprintf(list->memory,
                          "%u requests of the last minute showed a cookie that "
                          "was signed with another secret: another server of "
-                         "this site has another LBStickySecret, or somebody "
-                         "makes cookies up",
+                         "this site has another LBStickySecret or "
+                         "ServerName, or somebody makes cookies up",
                          list->pool->foreign_tokens));
     }
 }
