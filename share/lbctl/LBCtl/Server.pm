@@ -104,7 +104,8 @@ sub explain_status {
         . 'look; or ask at that machine itself'
         if $status == 403;
     return "$url: no pool has LBSticky in force; write LBSticky cookie into the "
-        . '<VirtualHost> or <Proxy> section of the pool, and reload httpd'
+        . '<VirtualHost> or <Proxy> section of the pool, and reload httpd (on Debian the site has to be '
+        . 'enabled, too: sudo a2ensite)'
         if $body =~ /\ANo pool has LBSticky in force/;
     my $what = $status == 404 ? "there is no lb-status at $url (404)"
         : "$url answers, but not as lb-status ($status)";
