@@ -64,13 +64,20 @@ static int is_failed_trial(const request_rec *r, const lbs_request_t *req)
 
 int lbs_answer_begins(request_rec *r, lbs_request_t *req)
 {
-    req->attempt.status = r->status;
     if ((lbs_statuses_has(&req->pool->set.retry->status, r->status)
          || is_failed_trial(r, req))
         && lbs_retry_next(r, req, LBS_CAUSE_STATUS) == OK) {
+        req->attempt.status = r->status;
         req->attempt.discarding = 1;
         return 0;
     }
+    lbs_answer_stands(r, req);
+    return 1;
+}
+
+void lbs_answer_stands(request_rec *r, lbs_request_t *req)
+{
+    req->attempt.status = r->status;
     req->attempt.answered = 1;
     /* HTTP's handlers compare length and head themselves. */
     req->attempt.announced =
@@ -88,7 +95,6 @@ int lbs_answer_begins(request_rec *r, lbs_request_t *req)
     lbs_upgrade_look(r, req);
     lbs_request_count(req);
     lbs_request_settle(r, req);
-    return 1;
 }
 
 int lbs_answer_status(const request_rec *r, const lbs_request_t *req)

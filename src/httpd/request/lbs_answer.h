@@ -31,6 +31,9 @@ void lbs_answer_answering(request_rec *r, lbs_request_t *req);
  */
 int lbs_answer_begins(request_rec *r, lbs_request_t *req);
 
+/** The same where it is too late to ask another member. */
+void lbs_answer_stands(request_rec *r, lbs_request_t *req);
+
 /** @return the status that the member gave. An ErrorDocument that was answered
  * well has the status of the error, for the client: with ProxyErrorOverride
  * mod_proxy puts it back, and this httpd's own handlers leave it */

@@ -467,7 +467,9 @@ static lbs_cause_t conclude(request_rec *r, lbs_request_t *req, int status)
     }
     if (cause == LBS_CAUSE_NONE && !req->attempt.answered
         && status != DECLINED) {
-        (void)lbs_answer_begins(r, req); /* a tunnel, and it is over */
+        /* A tunnel, and it is over; or mod_proxy_fcgi has sent httpd's page
+         * in place of the member's. */
+        lbs_answer_stands(r, req);
     }
     if (cause != LBS_CAUSE_NONE) {
         lbs_verdict_failed(r, req, cause);

@@ -24,7 +24,8 @@ typedef struct lbs_route_t {
     int status; /* as it was before any answer: OK, or of an
                    ErrorDocument the error */
     const char *status_line;
-    apr_table_t *headers_out;   /* the same; NULL: none */
+    apr_table_t *headers_out; /* the same; NULL: none */
+    apr_table_t *err_headers_out;
     const lbs_headers_t *saved; /* the client's */
 } lbs_route_t;
 

@@ -28,6 +28,18 @@ static int refused(request_rec *r, lbs_request_t *req, int status)
     return status;
 }
 
+static apr_table_t *keep(request_rec *r, const apr_table_t *headers)
+{
+    return apr_is_empty_table(headers) ? NULL
+                                       : apr_table_copy(r->pool, headers);
+}
+
+static apr_table_t *put_back(request_rec *r, const apr_table_t *kept)
+{
+    return kept != NULL ? apr_table_copy(r->pool, kept)
+                        : apr_table_make(r->pool, 5);
+}
+
 /* Take back what an attempt without an answer left in the request. */
 static void forget_answer(request_rec *r, lbs_request_t *req,
                           const lbs_route_t *route)
@@ -40,9 +52,9 @@ static void forget_answer(request_rec *r, lbs_request_t *req,
     for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
         apr_table_unset(r->notes, notes[i]);
     }
-    r->headers_out = route->headers_out != NULL
-                         ? apr_table_copy(r->pool, route->headers_out)
-                         : apr_table_make(r->pool, 5);
+    r->headers_out = put_back(r, route->headers_out);
+    /* There are the fields of a CGI and its kin. */
+    r->err_headers_out = put_back(r, route->err_headers_out);
     r->status = route->status;
     r->status_line = route->status_line;
     r->content_type = NULL;
@@ -179,9 +191,8 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
     }
     lbs_budget_request(&req->pool->record->budget,
                        (apr_uint64_t)req->decided_at);
-    if (!apr_is_empty_table(r->headers_out)) {
-        route.headers_out = apr_table_copy(r->pool, r->headers_out);
-    }
+    route.headers_out = keep(r, r->headers_out);
+    route.err_headers_out = keep(r, r->err_headers_out);
     req->body = lbs_body_attach(
         r, req->pool->set.retry->on ? req->pool->set.retry->body : 0);
     lbs_answer_attach(r);
