@@ -6,6 +6,7 @@
 use lib 't/lib';
 use LBS::Test timeout => 120;
 
+use LBS::Gateway;
 use LBS::Governed;
 use LBS::State qw(pool_state);
 
@@ -102,5 +103,47 @@ CONF
     is_deeply codes($h, 'app'), {other => '0 6', self => '6 0'},
         'the page is no error of the server that has it';
 };
+
+# One that speaks FastCGI gets its page from mod_proxy_fcgi, as with stock httpd.
+for my $scheme (qw(ajp uwsgi scgi)) {
+    subtest "$scheme: the page for a request with a body" => sub {
+        my @web = map { LBS::Gateway->new(scheme => $scheme, name => "g$_") } 1, 2;
+        my $list = join "\n",
+            map { qq(BalancerMember "$scheme://\@B$_\@" route=r$_) } 1, 2;
+        my $h = governed(\@web, modules => $scheme eq 'ajp' ? [] : ["proxy_$scheme"],
+            server => "ProxyTimeout 5\n", app => "LBSticky route=R\n$list",
+            more => pages('app'));
+        my $at = cookie_of(R => 'x.r1');
+        for (1 .. 3) {
+            my $r = $h->request('POST', '/app/?status=500', headers => $at, body => 'abc');
+            is $r->member, 'g1', 'the page comes from a member';
+            # mod_proxy_uwsgi gives the page its own status.
+            is $r->status, $scheme eq 'uwsgi' ? 200 : 500, 'with the status as in stock httpd';
+        }
+        my ($first, $second) = @{pool_state($h, 'app')->{members}};
+        is "$first->{failures} $second->{requests}", '0 0', 'which has not failed';
+    };
+}
+
+# What FastCGI and SCGI members say stands apart from what others do.
+for my $scheme (qw(fcgi scgi)) {
+    subtest "$scheme: an answer that is thrown away" => sub {
+        my @web = map { LBS::Gateway->new(scheme => $scheme, name => "g$_") } 1, 2;
+        my $list = join "\n",
+            map { qq(BalancerMember "$scheme://\@B$_\@" route=r$_) } 1, 2;
+        my $pool = "LBSticky route=R\nLBStickyRetry status=503 budget=100\n"
+            . "LBStickyEject off\n$list";
+        my $h = governed(\@web, modules => $scheme eq 'fcgi' ? [] : ["proxy_$scheme"],
+            app => $pool, plain => $pool, more => pages('app'));
+        my $at = cookie_of(R => 'x.r1');
+        my $r = $h->get('/plain/?status=503&at=g1', headers => $at);
+        is $r->status, 200, 'another member is asked';
+        is_deeply [$r->set_cookies], ['gw=g2'], 'no cookie of the first remains';
+        is_deeply [$r->all('X-Backend')], ['g2'], 'nor any other field';
+        $h->get('/app/?status=503&at=g1', headers => $at);
+        is pool_state($h, 'app')->{members}[0]{responses}{'5xx'}, 1,
+            'with ProxyErrorOverride it counts, too';
+    };
+}
 
 done_testing;

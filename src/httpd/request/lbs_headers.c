@@ -246,6 +246,16 @@ static void clean_connection(request_rec *r, const lbs_pool_t *pool)
     }
 }
 
+/* An ErrorDocument is asked for by GET, with the header of the request that
+ * failed: a member would wait for that one's body, which was read. */
+static void drop_body(request_rec *r)
+{
+    if (r->prev != NULL && ap_is_HTTP_ERROR(r->status)) {
+        apr_table_unset(r->headers_in, "Content-Length");
+        apr_table_unset(r->headers_in, "Transfer-Encoding");
+    }
+}
+
 static void rewrite(request_rec *r, const lbs_request_t *req)
 {
     const lbs_set_forward_t *forward = req->pool->set.forward;
@@ -253,6 +263,7 @@ static void rewrite(request_rec *r, const lbs_request_t *req)
     has_t has;
 
     r->headers_in = apr_table_copy(r->pool, client);
+    drop_body(r);
     has = look_through(r, client, forward);
     if (has.connections != 0) {
         clean_connection(r, req->pool);
