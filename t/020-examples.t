@@ -3,7 +3,6 @@
 # The files in conf/: each is accepted by httpd -t with the modules that its
 # head names and those that Debian enables anyway, and serves as it says, with
 # addresses and paths of this test in the place of its own.
-# Not under tsan: checks configurations, one process.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Gateway;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every directive: what it refuses and how it says so, what it takes, where it
 # may stand, what holds without it, and how levels replace one another.
-# Not under tsan: a secret that takes ten seconds.
+# Not under tsan: httpd -t, one thread; and sh of exec: crashes with its library.
 use lib 't/lib';
 use LBS::Test timeout => 300;
 use LBS::Source qw(slurp);

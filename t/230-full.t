@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LBStickyLimit: a member that has as many requests as it may have, the queue
 # before it, and what becomes of its sessions meanwhile.
-# Not under tsan: waits in queues are measured.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The core of it under every MPM: visitors spread and stay, sessions are
 # learned, failures move them, and a child that is new knows all of it.
-# Not under tsan: takes longer than the harness's time-out.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Governed;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A session with a request in flight is not idle: a WebSocket, a stream, an
 # upload or a download may last longer than LBStickyTimeout idle=.
-# Not under tsan: idle times of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # LBStickyPanic: when every member fails its check, the check is wrong.
-# Not under tsan: checks with short time-outs.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;

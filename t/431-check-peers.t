@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Checks of servers that balance themselves: the one that is asked answers,
 # it does not pass the question on to another.
-# Not under tsan: checks with short time-outs.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Pair;

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # Finding out whether a member lives, without risking a visitor.
-# Not under tsan: faults that last fractions of a second.
 use lib 't/lib';
 use LBS::Test timeout => 150;
 

@@ -4,7 +4,6 @@
 # beside theirs.
 #
 #   LBS_VISITORS=600 prove -It/lib t/434-evidence.t     the long form
-# Not under tsan: windows of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 300;
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A request for which nobody is left tries the ejected members before it is
 # refused: a 503 is for when nobody answers.
-# Not under tsan: holds of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 150;
 

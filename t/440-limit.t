@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # LBStickyLimit: so many at once over all processes, and who waits for a place.
-# Not under tsan: takes longer than the harness's time-out.
 use lib 't/lib';
 use LBS::Test timeout => 120;
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LBStickyLimit queue=: who hangs up leaves the queue and reaches no member, and
 # a stop does not wait for those who wait.
-# Not under tsan: waits in queues are measured.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 

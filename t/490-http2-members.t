@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Members that speak HTTP/2: a connection says much before there is an answer,
 # and mod_proxy_http2 sends again by itself what was lost.
-# Not under tsan: stalls of a second.
 use lib 't/lib';
 use LBS::Test timeout => 150;
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The dashboard asks for metrics that there are, with labels that they have,
 # in queries that Prometheus takes.
-# Not under tsan: starts Grafana.
 use lib 't/lib';
 use JSON::PP ();
 use LBS::Test timeout => 30;

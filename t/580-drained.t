@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # The event `drained`: as soon as nobody is left, once for each drain.
-# Not under tsan: deadlines of seconds.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;

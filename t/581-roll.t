@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A rolling deploy by lbctl under load: every server is replaced, no visitor
 # gets an error, and a session moves only from a server that is being rolled.
-# Not under tsan: deadlines of seconds.
 use lib 't/lib';
 use JSON::PP ();
 use LBS::Test timeout => 120;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LBStickyStore: balancers share what they learned, over real servers, and go
 # on without them.
-# Not under tsan: time-outs of a store.
 use lib 't/lib';
 use LBS::Test timeout => 120;
 use LBS::Governed;

@@ -3,7 +3,6 @@
 # The lock of a store that only one process may use at a time: held by a
 # process that hangs, by one that dies, and not there any more. No request
 # waits for it longer than timeout=.
-# Not under tsan: time-outs of a store.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # LBStickyStore with a store that answers slowly or not at all: a request waits
 # once, whatever its client shows, and a process that ends waits for no call.
-# Not under tsan: time-outs of a store.
 use lib 't/lib';
 use LBS::Test timeout => 200;
 use LBS::Governed;

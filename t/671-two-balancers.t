@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two balancers before the same members: a session is in one place, whichever
 # of the two its requests pass.
-# Not under tsan: two servers that race.
 use lib 't/lib';
 use LBS::Governed;
 use LBS::Store;

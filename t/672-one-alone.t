@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two balancers that share a store, of which one alone cannot use a member: a
 # session is in one place all the same.
-# Not under tsan: two servers that race.
 use lib 't/lib';
 use LBS::Governed;
 use LBS::State;

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # One list of what is wrong: the page, JSON, the metric and `lbctl doctor` say
 # the same, with a code for scripts, gravest first.
-# Not under tsan: alerts of the last seconds.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;

@@ -3,7 +3,6 @@
 # LBStickyTimeout max= ends a session that is in use, by whatever key it is
 # known, through a restart, at another server, and while a request is under
 # way.
-# Not under tsan: idle times of seconds.
 use lib 't/lib';
 use LBS::Governed;
 use LBS::Store;

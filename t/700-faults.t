@@ -6,7 +6,6 @@
 #
 #   FAULTS=20000 SEED=7 prove -It/lib t/700-faults.t     more, and other ones
 #   CASE=http:PUT:... prove -v -It/lib t/700-faults.t     one alone, in detail
-# Not under tsan: thousands of requests.
 use lib 't/lib';
 use LBS::Test timeout => 300 + ($ENV{FAULTS} // 0) / 5;
 use LBS::Fault;

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # PHP by FastCGI: two php-fpm, each with sessions of its own.
-# Not under tsan: a real application.
 use lib 't/lib';
 use LBS::Test;
 use LBS::App;

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # WebDAV: two mod_dav members that share a directory, and litmus in front.
-# Not under tsan: a real application.
 use lib 't/lib';
 use LBS::Test timeout => 200;
 use LBS::App;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # git over HTTP: two members run git http-backend for one repository, and
 # pushes come in chunks, of more bytes than anybody keeps.
-# Not under tsan: a real application.
 use lib 't/lib';
 use LBS::Test timeout => 200;
 use LBS::App;

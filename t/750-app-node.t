@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Socket.IO, the Model Context Protocol and gRPC: the servers and the clients
 # of their own packages, two members each, one of them killed.
-# Not under tsan: a real application.
 use lib 't/lib';
 use LBS::Test timeout => 200;
 use IPC::Open2 qw(open2);

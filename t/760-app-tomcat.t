@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tomcat: two of them, by HTTP and by AJP with a secret, with the sessions of
 # its own examples and with a jvmRoute.
-# Not under tsan: a real application.
 use lib 't/lib';
 use LBS::Test timeout => 300;
 use LBS::App;

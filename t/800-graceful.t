@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reloads: nothing that is known of sessions and members depends on where a
 # member stands in the configuration, nor on which process answers.
-# Not under tsan: load during reloads.
 use lib 't/lib';
 use LBS::Test timeout => 300;
 use LBS::Crowd;

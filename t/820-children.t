@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Children that die, in any way, at any moment: no torn entry, nobody waits for
 # ever, and nothing stays in flight.
-# Not under tsan: children end while they wait.
 use lib 't/lib';
 use LBS::Test timeout => 300;
 use LBS::Crowd;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # State files that are damaged, foreign, truncated, from the future, or cannot
 # be read or written: refused whole, said once, and the service goes on.
-# Not under tsan: writes within seconds.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Governed;

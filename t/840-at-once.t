@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # When a change is answered with 200 the next pick goes by it: in every process,
 # by every method, at every virtual host with these members.
-# Not under tsan: thousands of requests.
 use lib 't/lib';
 use LBS::Governed;
 use LBS::State;

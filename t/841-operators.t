@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What operators changed outlives reloads and stops, until the file says
 # something else; drains end when and how they were told to.
-# Not under tsan: deadlines of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 180;
 use LBS::Governed;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # When sessions go home, when members warm up, when sessions end; a wall clock
 # that jumps, and tables of a handful of sessions.
-# Not under tsan: idle times of seconds.
 use lib 't/lib';
 use LBS::Test timeout => 180;
 use LBS::Governed;

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reloads that change the module itself: another version of it, no pool that
 # it governs, not loaded at all; and back again. Sessions stay.
-# Not under tsan: another build of the module.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # How the state file is written: what has changed behind an image, beside a
 # reload that does not wait for the disk, by the parent alone.
-# Not under tsan: writes within seconds.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Governed;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # More pools and members than there is room for: refused by `httpd -t`, and a
 # reload that finds the places of former ones taken goes on.
-# Not under tsan: thousands of members.
 use lib 't/lib';
 use LBS::Test timeout => 240;
 use LBS::Governed;

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The main job: demo/run proves the site, says what is wrong when it cannot,
 # and leaves nothing running behind.
-# Not under tsan: starts the demonstration.
 use lib 't/lib';
 use LBS::Test timeout => 400;
 use Cwd qw(getcwd);

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What httpd and its modules do to a request beside this module: limits of a
 # connection, header fields of RequestHeader, rules with [P].
-# Not under tsan: starts other servers.
 use lib 't/lib';
 use LBS::Test;
 use LBS::Governed;

@@ -12,11 +12,14 @@
 /* Before a URL in r->filename. */
 #define PROXY "proxy:"
 #define PROXY_LEN (sizeof(PROXY) - 1)
-
 #define BALANCER_LEN (sizeof("balancer://") - 1)
 
 /* Time to open a connection: one lost SYN is sent again after one second. */
 #define CONNECT_TIME apr_time_from_sec(2)
+
+/* Plain words of mod_proxy's that other threads and processes write. */
+#define READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#define WRITE(word, n) __atomic_store_n(&(word), (n), __ATOMIC_RELAXED)
 
 /* mod_proxy's functions, found by name in the running httpd. */
 static struct {
@@ -262,7 +265,9 @@ int lbs_worker_lbset(const proxy_worker *worker)
 
 apr_uint32_t lbs_worker_weight(const proxy_worker *worker)
 {
-    return worker->s->lbfactor > 0 ? (apr_uint32_t)worker->s->lbfactor : 0;
+    return READ(worker->s->lbfactor) > 0
+               ? (apr_uint32_t)READ(worker->s->lbfactor)
+               : 0;
 }
 
 /* mod_proxy's bits beside ours. Health and error bits are not among them:
@@ -279,10 +284,13 @@ static const struct {
     {PROXY_WORKER_HOT_SPARE, LBS_F_SPARE},
 };
 #define STATUS_BITS (sizeof(status_bits) / sizeof(status_bits[0]))
+static const unsigned written = PROXY_WORKER_STOPPED | PROXY_WORKER_DISABLED
+                                | PROXY_WORKER_DRAIN | PROXY_WORKER_HOT_STANDBY
+                                | PROXY_WORKER_HOT_SPARE;
 
 apr_uint32_t lbs_worker_flags(const proxy_worker *worker)
 {
-    unsigned status = worker->s->status;
+    unsigned status = READ(worker->s->status);
     apr_uint32_t flags = 0;
     unsigned i;
 
@@ -296,33 +304,28 @@ apr_uint32_t lbs_worker_flags(const proxy_worker *worker)
 
 void lbs_worker_set_flags(proxy_worker *worker, apr_uint32_t flags)
 {
-    unsigned status = worker->s->status;
-    unsigned i;
+    unsigned was = READ(worker->s->status);
+    unsigned i, bits = 0;
 
     for (i = 0; i < STATUS_BITS; i++) {
-        if (status_bits[i].proxy == PROXY_WORKER_IN_SHUTDOWN) {
-            continue;
-        }
-        if (flags & status_bits[i].ours) {
-            status |= status_bits[i].proxy;
-        }
-        else {
-            status &= ~status_bits[i].proxy;
-        }
+        bits |= flags & status_bits[i].ours ? status_bits[i].proxy : 0;
     }
-    worker->s->status = status;
+    while (!__atomic_compare_exchange_n(&worker->s->status, &was,
+                                        (was & ~written) | (bits & written), 1,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
 }
 
 void lbs_worker_set_weight(proxy_worker *worker, apr_uint32_t weight)
 {
-    worker->s->lbfactor = (int)weight;
+    WRITE(worker->s->lbfactor, (int)weight);
 }
 
 void lbs_worker_set_counters(proxy_worker *worker, apr_uint64_t requests,
                              apr_uint32_t inflight)
 {
-    worker->s->elected = (apr_size_t)requests;
-    worker->s->busy = inflight;
+    WRITE(worker->s->elected, (apr_size_t)requests);
+    WRITE(worker->s->busy, inflight);
 }
 
 int lbs_worker_is_checked(const proxy_worker *worker)
