@@ -168,6 +168,12 @@ subtest 'ProxyPassReverse maps Location and cookies of members' => sub {
 <Proxy "balancer://other">
     BalancerMember "http://@B3@/base" route=r1
 </Proxy>
+<Proxy "balancer://own">
+    BalancerMember "http://@B1@/own" route=r1
+    FORWARD
+</Proxy>
+ProxyPass        "/own/" "balancer://own/"
+ProxyPassReverse "/own/" "balancer://own/"
 RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.1
 ProxyPass        "/shop/" "balancer://app/app/"
@@ -189,8 +195,9 @@ ProxyPassReverse "/same/" "balancer://app/same/"
 ProxyPass        "/bare/" "balancer://app/bare/"
 CONF
     my @web = ($web, LBS::Backend->many(2, name => 'other'));
-    my $ours = LBS::Httpd->new(backends => \@web, conf => "LBSticky cookie\n$pools");
-    my $stock = LBS::Httpd->new(backends => \@web, conf => $pools,
+    my $ours = LBS::Httpd->new(backends => \@web, conf => "LBSticky cookie\n"
+        . $pools =~ s/FORWARD/LBStickyForward host=off/r);
+    my $stock = LBS::Httpd->new(backends => \@web, conf => $pools =~ s/FORWARD//r,
                                 without => ['lbsticky']);
     $_->start for $ours, $stock;
     my ($member, $nested, $based) = map { 'http://' . $_->addr } @web;
@@ -208,6 +215,7 @@ CONF
     for (['/shop/x', "$member/app/login"], ['/nest/x', "$nested/login"],
          ['/other/x', "$based/base/login"], ['/in/x', "$member/in-app/y?z"],
          ['/shop/x', "$member/elsewhere"], ['/shop/x', '/app/login'],
+         ['/own/x', "$member/own/y"], ['/own/x', 'http://www.example.test/own/y'],
          ['/shop/x', 'login'], ['/shop/x', 'http://evil.example/app/login'],
          ['/bare/x', "$member/bare/y"], ['/same/x', "$member/same/y"],
          ['/explicit/x', 'http://www.example.test/e/login']) {

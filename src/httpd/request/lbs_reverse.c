@@ -86,7 +86,10 @@ void lbs_reverse_map(request_rec *r, const lbs_request_t *req)
             continue;
         }
         mapped = lbs_worker_map_back(r, req->conf, text);
-        if (mapped == text && (path = path_of(r, text)) != NULL) {
+        /* A member that is sent its own name does not build URLs of the
+         * visitor's. */
+        if (mapped == text && req->pool->set.forward->host
+            && (path = path_of(r, text)) != NULL) {
             mapped = map_path(r, req, text, path);
         }
         if (mapped != text) {
