@@ -30,7 +30,9 @@ sub members ($scheme) {
 }
 
 # What a member does instead of reading the body. Where the answer has no length
-# its end is that of the connection, and a reset by itself ends nothing.
+# its end is that of the connection, and a reset by itself ends nothing. One
+# that closes at once may do so between a look at the connection and the write
+# that follows it, where scgi, uwsgi and fcgi write by themselves.
 my @WAYS = ('how=close', 'how=reset&delay=0.2', 'how=linger&delay=0.2',
             'how=close&delay=0.2', 'how=close&delay=0.2&length=0');
 
@@ -41,6 +43,7 @@ for my $scheme (qw(scgi uwsgi fcgi ajp)) {
         for my $way (@WAYS) {
             for my $size (1000, 200_000, 5_000_000) {
                 next if $way =~ /length=0/ && $size < 5_000_000;
+                next if $way eq 'how=close' && $scheme ne 'ajp';
                 my $r = $h->request('POST', "/app/?deaf=413&$way", headers => at(1),
                     body => 'z' x $size);
                 is $r->status . ' ' . ($r->member // ''), '413 g1', "$way, $size bytes";

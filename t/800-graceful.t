@@ -234,6 +234,8 @@ subtest 'a member is removed while 200 requests hold it' => sub {
     ok wait_for(sub { pool_state($h, 'app')->{inflight} == 200 }, 5),
         '200 in flight';
     $h->graceful(governed_text(\@web, app => $lines->(2, 3), server => $SERVER));
+    # A child of the old configuration may have accepted a connection already.
+    ok wait_for(sub { visit($h, 0)->member ne $web[0]->name }, 5), 'a new child serves';
     my @early = map { visit($h, $_) } 1 .. 20;
     is_deeply [grep { verdict($_) ne 'moved removed' } @early], [],
         'meanwhile its sessions move';
