@@ -14,7 +14,7 @@ my @web = LBS::Backend->many(3);
 my $SERVER = "LBStickyAdmin on\n";
 
 # httpd's own words about children that end so fast.
-my @BUSY = (qr/AH0028[78]|AH1039[23]|AH00484|AH0029/);
+my @BUSY = (qr/AH0028[78]|AH1039[23]|AH00484|AH0029|AH03490/);
 
 # SIGKILL for so many children, one each 100 ms, whichever it hits. Returns
 # how many that were.
