@@ -17,7 +17,7 @@ my $REVERSED = join "\n", reverse split /\n/, $POOL;
 sub server ($secret, %o) {
     my $members = $o{members} // $POOL;
     my $own = "LBStickyCookie first=off name=LB\n$members";
-    return governed(\@web,
+    my $h = governed(\@web,
         app   => "LBSticky cookie\n$own", other => "LBSticky cookie\n$own",
         sess  => "LBSticky session=APP\n$members",
         key   => "LBSticky header=X-Key\nLBStickyMethod hash\n$members",
@@ -29,6 +29,8 @@ sub server ($secret, %o) {
 RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.1
 CONF
+    $h->announce(qr/LBS3315/);    # one cookie name for all
+    return $h;
 }
 
 sub token_of ($h, $pool = 'app') { return token_in($h->get("/$pool/"), 'LB') }

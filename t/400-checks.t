@@ -86,7 +86,7 @@ CONF
         ['/plain', "plain.example.test:$p2", 'http', $p2, 'virtual host'],
         ['/named', 'other.example.test:81', 'https', 443, 'host= and proto='],
         ['/secure', "secure.example.test:$p3", 'https', $p3, 'SSLEngine on'],
-        ['/front', "front.example.test:$p2", 'https', $p2, 'ServerName https://'],
+        ['/front', 'front.example.test', 'https', 443, 'ServerName https://'],
         ['/usual', 'www.example.test', 'http', 80, 'the usual port'],
     );
     for my $i (0 .. $#wanted) {
