@@ -123,9 +123,8 @@ static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
 }
 
 /* Whose answer it is, as far as one client cannot pretend to be several: the
- * session, if it is known; else the client's address and User-Agent.
- *
- * @return 0: clients without a cookie are not told apart here */
+ * session, if it is known; else the client's address and User-Agent. Where
+ * clients without a cookie are not told apart, each request is one. */
 static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
 {
     const lbs_set_sticky_t *sticky = req->pool->set.sticky;
@@ -140,7 +139,7 @@ static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
             return key->hash;
         }
         if (is_ours && req->pool->set.cookie->first == 0) {
-            return 0;
+            return lbs_rand_next(lbs_thread_rand());
         }
     }
     return lbs_extract_first(r, req->pool);
@@ -155,24 +154,9 @@ static void note_error(request_rec *r, const lbs_request_t *req,
     apr_int64_t window = req->pool->eject_conf.window_us;
     apr_uint64_t visitor = visitor_of(r, req);
 
-    if (visitor == 0) { /* each request is one */
-        visitor = lbs_rand_next(lbs_thread_rand());
-    }
     lbs_evidence_visitor(&eject->evidence, window, visitor, now);
     if (lbs_suspect_erred(&eject->suspect, window, visitor, now)) {
         lbs_atomic_add64_relaxed(&req->pool->record->eject.suspects, 1);
-    }
-}
-
-/* A new visitor who is not told apart is met as a session, with the next
- * request: counted now as well, each would be two. */
-static void meet(request_rec *r, const lbs_request_t *req, apr_uint64_t now)
-{
-    apr_uint64_t visitor = visitor_of(r, req);
-
-    if (visitor != 0) {
-        lbs_evidence_met(&member_of(req)->record->eject.evidence,
-                         req->pool->eject_conf.window_us, visitor, now);
     }
 }
 
@@ -195,7 +179,7 @@ static apr_uint64_t weigh(request_rec *r, const lbs_request_t *req, int error,
     lbs_evidence_answer(evidence, window, error, now);
     if (!error) {
         lbs_evidence_answered_well(evidence);
-        meet(r, req, now);
+        lbs_evidence_met(evidence, window, visitor_of(r, req), now);
         lbs_suspect_answered_well(&eject->suspect);
         return took;
     }
