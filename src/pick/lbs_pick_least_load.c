@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* least-load: of four members drawn by weight, the one with the shortest
- * expected wait: response time * (in flight + 1) / weight. Of up to 16 all are
- * looked at: with eight uneven ones four draws miss the best in every third
- * pick, and the tail of response times is longer by that; see docs/design.md.
+ * expected wait: response time * (in flight + 1) / weight.
  *
  * Of two that are about equal the first drawn stays: a member drawn later
  * has to be shorter by a quarter. Without that, where there is little to do,
@@ -20,17 +18,16 @@
  *   new chance for minutes. So it comes first, for the one attempt it has.
  * - A failed attempt was charged as a slow one when the average was written,
  *   and a member that returns starts at the median; see lbs_ewma.h.
- * - Where the best of four was charged, there are better ones, unless all that
- *   were drawn are bad. Then sixteen are looked at.
+ * - Where the best of four was charged, there are better ones, unless all four
+ *   draws were that one: of three members so it is once in 81 times. Then more
+ *   are looked at, and in a small pool all.
  */
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_pick_planned_int.h"
 
 #define ROUNDS_MAX 3
-#define LOOKS_MAX                                                             \
-    16 /* all of so many, instead of draws; of more, so many                  \
-          where the best was charged */
+#define LOOKS_MAX 16 /* instead of draws, where the best was charged */
 
 /* Added to every response time, 1/32 microseconds: 5 ms more or less are no
  * reason to send a whole session somewhere. */
@@ -83,7 +80,7 @@ static LBS_PICK_INLINE int is_fit(pick_t *pick, const lbs_gauge_t *g,
         }
         pick->charged |= (flags & LBS_F_CHARGED) != 0;
     }
-    return (limit == 0 || inflight < limit) && load <= pick->hot * weight
+    return 1 && (limit == 0 || inflight < limit) && load <= pick->hot * weight
            && !lbs_pick_tried(pick->ask, index)
            && (lbs_pick_accepts(g, pick->ask->rand) || pick->cold);
 }
@@ -160,7 +157,7 @@ static __attribute__((noinline)) apr_uint32_t look_further(
 {
     pick_t pick = begin(pool, ask, side, front);
     apr_uint32_t at = lbs_rand_below(ask->rand, front);
-    apr_uint32_t looks = LOOKS_MAX;
+    apr_uint32_t looks = front < LOOKS_MAX ? front : LOOKS_MAX;
 
     pick.hot = APR_UINT32_MAX;
     look_at(&pick, found);
@@ -172,64 +169,17 @@ static __attribute__((noinline)) apr_uint32_t look_further(
     return pick.best != LBS_PICK_NONE ? pick.best : found;
 }
 
-/* If all that were looked at are hot, in the second round they will do; in the
- * third, those whose ramps say no, too. */
-static LBS_PICK_INLINE void relax(pick_t *pick, int round)
+static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
+                               const lbs_pick_ask_t *ask,
+                               const lbs_plan_side_t *side, apr_uint32_t front)
 {
-    pick->cold = round == 1;
-    pick->hot = APR_UINT32_MAX;
-}
-
-/* May the half-open member have this request for its trial? */
-static LBS_PICK_INLINE int is_for_trial(const lbs_pick_pool_t *pool,
-                                        const lbs_pick_ask_t *ask,
-                                        apr_uint32_t index)
-{
-    return !ask->steady && lbs_pick_open(pool, ask, index) != NULL;
-}
-
-/* All of them. The first one is drawn by weight: among about equal ones it
- * stays. */
-static apr_uint32_t least_of_few(const lbs_pick_pool_t *pool,
-                                 const lbs_pick_ask_t *ask,
-                                 const lbs_plan_side_t *side,
-                                 apr_uint32_t front)
-{
-    apr_uint32_t trial = lbs_atomic_load32_relaxed(&pool->plan->head->trial);
+    const lbs_plan_t *plan = pool->plan;
+    apr_uint32_t trial = lbs_atomic_load32_relaxed(&plan->head->trial);
     pick_t pick = begin(pool, ask, side, front);
     int round;
 
-    if (trial != 0 && is_for_trial(pool, ask, trial - 1)) {
-        return trial - 1;
-    }
-    for (round = 0; round < ROUNDS_MAX && pick.best == LBS_PICK_NONE;
-         round++) {
-        apr_uint64_t random = lbs_rand_next(ask->rand);
-        apr_uint32_t at = (apr_uint32_t)((random >> 32) * front >> 32);
-        apr_uint32_t looks;
-
-        draw(&pick, (apr_uint32_t)random);
-        for (looks = front; looks > 0; looks--) {
-            apr_uint64_t entry = lbs_atomic_load64_acquire(&pick.alias[at]);
-
-            look_at(&pick, lbs_alias_self(entry) & pick.mask);
-            at = at + 1 < front ? at + 1 : 0;
-        }
-        relax(&pick, round);
-    }
-    return pick.best;
-}
-
-static apr_uint32_t least_of_many(const lbs_pick_pool_t *pool,
-                                  const lbs_pick_ask_t *ask,
-                                  const lbs_plan_side_t *side,
-                                  apr_uint32_t front)
-{
-    apr_uint32_t trial = lbs_atomic_load32_relaxed(&pool->plan->head->trial);
-    pick_t pick = begin(pool, ask, side, front);
-    int round;
-
-    if (trial != 0 && is_for_trial(pool, ask, trial - 1)) {
+    if (trial != 0 && !ask->steady
+        && lbs_pick_open(pool, ask, trial - 1) != NULL) {
         return trial - 1;
     }
     for (round = 0; round < ROUNDS_MAX; round++) {
@@ -243,7 +193,10 @@ static apr_uint32_t least_of_many(const lbs_pick_pool_t *pool,
         if (pick.best != LBS_PICK_NONE) {
             break;
         }
-        relax(&pick, round);
+        /* If all that were drawn are hot, in the second round they will do;
+         * in the third, those whose ramps say no, too. */
+        pick.cold = round == 1;
+        pick.hot = APR_UINT32_MAX;
     }
     return pick.charged && pick.best != LBS_PICK_NONE
                ? look_further(pool, ask, side, front, pick.best)
@@ -254,12 +207,7 @@ apr_status_t lbs_pick_least_load(const lbs_pick_pool_t *pool,
                                  const lbs_pick_ask_t *ask,
                                  apr_uint32_t *index)
 {
-    if (pool->plan->members <= LOOKS_MAX) {
-        return lbs_pick_planned(pool, ask, least_of_few, lbs_pick_in_flight,
-                                index);
-    }
-    return lbs_pick_planned(pool, ask, least_of_many, lbs_pick_in_flight,
-                            index);
+    return lbs_pick_planned(pool, ask, least_load, lbs_pick_in_flight, index);
 }
 
 double lbs_pick_least_load_score(const lbs_pick_pool_t *pool,

@@ -31,15 +31,16 @@ static void test_choice(void)
     set_time(pool, 1, 30000);
     pool_rebuild(pool);
     count_picks(pool, count);
-    is_int(count[1], 0, "the faster one of two");
+    /* The slow one only if all four draws are it: one in 16. */
+    is_near(count[1], 250, 60, "the faster one, if it was drawn");
     pool_set_inflight(pool, 0, 3);
     pool_rebuild(pool);
     count_picks(pool, count);
-    is_int(count[0], 0, "not if it has more to do than it is faster");
+    is_near(count[0], 250, 60, "not if it has more to do than it is faster");
     pool_set_weight(pool, 0, 400);
     pool_rebuild(pool);
     count_picks(pool, count);
-    is_int(count[0], 4000, "unless its weight says that it can take more");
+    ok(count[0] > 3900, "unless its weight says that it can take more");
     is_near(lbs_pick_score(&pool->view, 0), 10000, 1,
             "the score is microseconds of waiting per weight");
     is_near(lbs_pick_score(&pool->view, 1), 30000, 1, "of either member");
@@ -126,14 +127,14 @@ static void test_guards(void)
                  (apr_uint64_t)pool->now);
     pool_rebuild(pool);
     count_picks(pool, count);
-    ok(count[8] < 10, "a member that fails at once does not look fast");
+    ok(count[8] < 10, "one that failed at once does not look fast");
     for (i = 0; i < 1200; i++) {
         pool_rebuild(pool);
     }
     is_int(lbs_plan_median(pool->plan), 40000,
            "two minutes of silence leave the median alone");
     is_near(gauge_of(pool, 8)->ewma >> LBS_EWMA_SHIFT, 20000, 1,
-            "and a slow member at half the median, not at nothing");
+            "and who was slow at half the median, not at nothing");
     is_near(gauge_of(pool, 0)->ewma >> LBS_EWMA_SHIFT, 20000, 1,
             "as everybody else");
     is_int(lbs_plan_failure(pool->plan, 1), 320000,
@@ -180,19 +181,17 @@ static void test_decay(void)
 
 /* The twin ---------------------------------------------------------------- */
 
-#define TWIN 18 /* members at most */
-
-/* Who should win among those looked at: the first, or whoever of the later
- * ones is shorter by a quarter; the cool and accepting alone. Ramps are 0 or
- * full here, so that no random number is drawn between. */
-static int slow_pick(const pool_t *pool, const apr_uint32_t *drawn,
-                     apr_uint32_t count, double hot, double median)
+/* Who should win among four draws: the first, or whoever of the later ones is
+ * shorter by a quarter; the cool and accepting alone. Ramps are 0 or full
+ * here, so that no random number is drawn between. */
+static int slow_pick(const pool_t *pool, const apr_uint32_t *drawn, double hot,
+                     double median)
 {
     int best = -1;
     double best_wait = 0;
-    apr_uint32_t i;
+    int i;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < 4; i++) {
         const lbs_gauge_t *g = gauge_of(pool, drawn[i]);
         double time = g->ewma != 0 ? g->ewma / 32.0 : median;
         double load = lbs_gauge_inflight(g) / (double)g->weight;
@@ -246,39 +245,18 @@ static void shake(pool_t *pool, lbs_rand_t *rand)
     }
 }
 
-/* Who is looked at, in order: four that are drawn, or, of up to 16, one that
- * is drawn and then all. @return how many */
-static apr_uint32_t looked_at(const pool_t *pool, const apr_uint32_t *front,
-                              apr_uint32_t n, apr_uint64_t one,
-                              apr_uint32_t *drawn)
-{
-    apr_uint64_t two = (one ^ one >> 29) * APR_UINT64_C(0x9e3779b97f4a7c15);
-    apr_uint32_t i;
-
-    two ^= two >> 32;
-    drawn[0] = front[((one & 0xffffffffu) * n) >> 32];
-    if (pool->n <= 16) {
-        for (i = 0; i < n; i++) {
-            drawn[i + 1] = front[(((one >> 32) * n >> 32) + i) % n];
-        }
-        return n + 1;
-    }
-    drawn[1] = front[((one >> 32) * n) >> 32];
-    drawn[2] = front[((two & 0xffffffffu) * n) >> 32];
-    drawn[3] = front[((two >> 32) * n) >> 32];
-    return 4;
-}
-
 static int twin_disagrees(pool_t *pool)
 {
-    double load[TWIN];
-    double time[TWIN];
-    apr_uint32_t front[TWIN];
-    apr_uint32_t drawn[TWIN + 1];
+    double load[16];
+    double time[16];
+    apr_uint32_t front[16];
+    apr_uint32_t drawn[4];
     apr_uint32_t known = 0;
     apr_uint32_t n = 0;
     apr_uint32_t i;
     lbs_rand_t same = pool->rand;
+    apr_uint64_t one;
+    apr_uint64_t two;
     int want;
 
     for (i = 0; i < pool->n; i++) {
@@ -297,16 +275,22 @@ static int twin_disagrees(pool_t *pool)
     }
     /* All weights must be equal for this: then the table is the list. */
     (void)lbs_rand_next(&same); /* pool_ask() draws a key */
-    i = looked_at(pool, front, n, lbs_rand_next(&same), drawn);
-    want = slow_pick(pool, drawn, i, percentile(load, n, n * 84 / 100) + 1e-5,
+    one = lbs_rand_next(&same);
+    two = (one ^ one >> 29) * APR_UINT64_C(0x9e3779b97f4a7c15);
+    two ^= two >> 32;
+    drawn[0] = front[((one & 0xffffffffu) * n) >> 32];
+    drawn[1] = front[((one >> 32) * n) >> 32];
+    drawn[2] = front[((two & 0xffffffffu) * n) >> 32];
+    drawn[3] = front[((two >> 32) * n) >> 32];
+    want = slow_pick(pool, drawn, percentile(load, n, n * 84 / 100) + 1e-5,
                      percentile(time, known, known / 2));
     return want >= 0 && pool_pick(pool) != want;
 }
 
-static void test_twin(apr_uint32_t members)
+static void test_twin(void)
 {
     lbs_rand_t rand = {77};
-    pool_t *pool = pool_create(members, LBS_PICK_LEAST_LOAD);
+    pool_t *pool = pool_create(16, LBS_PICK_LEAST_LOAD);
     int wrong = 0;
     int round;
     apr_uint32_t i;
@@ -321,7 +305,7 @@ static void test_twin(apr_uint32_t members)
         pool_rebuild(pool);
         wrong += twin_disagrees(pool);
     }
-    is_int(wrong, 0, "5000 random pools: the pick of a slow twin");
+    is_int(wrong, 0, "5000 random pools: what a slow twin picks");
     for (round = 0; round < 5000; round++) {
         may_t may;
         int got;
@@ -346,11 +330,11 @@ static void test_twin(apr_uint32_t members)
  * picked if either was drawn, which tells whether draws depend. */
 static void test_draws(void)
 {
-    pool_t *pool = pool_create(20, LBS_PICK_LEAST_LOAD);
+    pool_t *pool = pool_create(16, LBS_PICK_LEAST_LOAD);
     int picked = 0;
     int i;
 
-    for (i = 0; i < 20; i++) {
+    for (i = 0; i < 16; i++) {
         set_time(pool, (apr_uint32_t)i, i == 5 || i == 12 ? 1000 : 200000);
     }
     pool_rebuild(pool);
@@ -359,8 +343,8 @@ static void test_draws(void)
 
         picked += got == 5 || got == 12;
     }
-    /* 1 - (18/20)^4 = 0.3439 of the picks; four standard deviations. */
-    is_near(picked, 13756, 380, "four draws are as good as independent");
+    /* 1 - (14/16)^4 = 0.4138 of the picks; four standard deviations. */
+    is_near(picked, 16553, 394, "four draws are as good as independent");
     pool_destroy(pool);
 }
 
@@ -454,9 +438,7 @@ int main(void)
     test_charged();
     test_error_charge();
     test_decay();
-    test_twin(TWIN);
-    test_twin(16);
-    test_twin(3);
+    test_twin();
     test_spread();
     test_draws();
     apr_terminate();
