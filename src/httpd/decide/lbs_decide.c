@@ -353,9 +353,11 @@ static int moved_by_others(const decide_t *d, lbs_reason_t reason)
 
 /* Another server has moved the session from a member that is well here, to one
  * that is not: the next one is neither, if there is a third. */
-static int move_on(const decide_t *d, lbs_reason_t reason, int other)
+static int move_on(const decide_t *d, lbs_reason_t reason)
 {
     lbs_choice_t *choice = d->choice;
+    const lbs_key_t *key = &d->visit->key[choice->source];
+    int other = key->left ? can_take(d, key->other) : LBS_NO_MEMBER;
     int status;
 
     if (other == LBS_NO_MEMBER) {
@@ -364,17 +366,14 @@ static int move_on(const decide_t *d, lbs_reason_t reason, int other)
     note_tried(d, other);
     status = decide_by_pick(d, LBS_DECISION_MOVED, reason);
     lbs_choice_untry(choice, other);
-    if (status == OK && !choice->anyway) {
-        return status;
-    }
-    choice->temporary &= other != choice->home;
-    return settle_on(d, other, LBS_DECISION_KEPT, LBS_REASON_NONE);
+    return status == OK && !choice->anyway
+               ? status
+               : settle_on(d, other, LBS_DECISION_KEPT, LBS_REASON_NONE);
 }
 
 static int move(const decide_t *d, lbs_reason_t reason)
 {
     const lbs_pool_t *pool = d->ask->pool;
-    const lbs_key_t *key = &d->visit->key[d->choice->source];
     int member = redirected(d);
 
     d->choice->temporary =
@@ -383,8 +382,7 @@ static int move(const decide_t *d, lbs_reason_t reason)
         return stay_or_refuse(d, reason);
     }
     if (member == LBS_NO_MEMBER) {
-        return move_on(d, reason,
-                       key->left ? can_take(d, key->other) : LBS_NO_MEMBER);
+        return move_on(d, reason);
     }
     return settle_on(d, member, LBS_DECISION_MOVED, reason);
 }
@@ -397,13 +395,6 @@ static int decide_by_key(const decide_t *d)
     lbs_place_find(d->ask->pool, &d->visit->key[d->choice->source],
                    d->ask->now, &place);
     d->choice->home = place.home;
-    if (place.shunned) {
-        d->choice->temporary = d->ask->pool->failover;
-        return d->ask->pool->failover
-                   ? move_on(d, place.why, place.home)
-                   : settle_on(d, place.home, LBS_DECISION_KEPT,
-                               LBS_REASON_NONE);
-    }
     if (place.member == LBS_NO_MEMBER) {
         int member = moved_by_others(d, place.why);
 

@@ -21,8 +21,9 @@
  * hundreds, and a browser has one or two. */
 #define MOST_ASKED 4
 
-/* Clocks of servers may be so far apart. */
-#define CLOCKS_DIFFER apr_time_from_sec(60)
+/* A token and a word of the table that are not further apart are equally old:
+ * tokens are dated in seconds, and so is the table where sessions are long. */
+#define SAME_AGE apr_time_from_sec(2)
 
 /* Bytes from which on a session id belongs to one visitor, whatever
  * application made it. */
@@ -104,20 +105,14 @@ static word_t look_up(look_t *look, lbs_key_t *key)
     return word;
 }
 
-/* Did this server move the session within that time? */
-static int has_moved(const lbs_key_t *key, apr_interval_time_t within)
+/* Did this server move the session a moment ago? */
+static int is_moving(const lbs_key_t *key)
 {
     apr_uint32_t slot;
 
-    return within >= 0
-           && lbs_first_find(lbs_runtime()->first, lbs_place_moving(key->hash),
-                             lbs_clock_now(), within, &slot)
-                  == APR_SUCCESS;
-}
-
-static int is_moving(const lbs_key_t *key)
-{
-    return has_moved(key, LBS_PLACE_MOVING);
+    return lbs_first_find(lbs_runtime()->first, lbs_place_moving(key->hash),
+                          lbs_clock_now(), LBS_PLACE_MOVING, &slot)
+           == APR_SUCCESS;
 }
 
 /* Another word names another member; the newer one comes first. */
@@ -344,17 +339,13 @@ static void note_ahead(const look_t *look, const lbs_token_t *token)
     }
 }
 
-/* Was the token made after this server's word of the session? Then another
- * server made it: it moved the session, perhaps because it cannot use the
- * member that is well here.
- *
- * Dates of one session's tokens count up, whichever server makes them, though
- * clocks differ (lbs_cookie_out.c). So a token that is older than a move of
- * this server's own is one that the move has made old, and the move stands,
- * however long a client goes on showing it. A token dated ahead stands back
- * for a moment, so that requests that were under way with it follow a move.
- * Without a move of its own this server has followed tokens before, and so it
- * does now, unless the session was used here for long since. */
+/* Was the token made after the session was last used here? Then it was made by
+ * another server: our own are never newer than the table's word, however long
+ * a client goes on showing an old one. Of words of about the same age the
+ * token's is the newer one, for the session was used here before its client
+ * had that token: the other server moved it, perhaps because it cannot use the
+ * member that is well here. A word this server has just made itself stands,
+ * so that requests that were under way with the old token follow it. */
 static int is_newer(const lbs_pool_t *pool, const lbs_token_t *token,
                     const lbs_key_t *key)
 {
@@ -362,12 +353,8 @@ static int is_newer(const lbs_pool_t *pool, const lbs_token_t *token,
     apr_time_t made = apr_time_from_sec((apr_time_t)token->issued)
                       - started.wall + started.mono;
     apr_time_t used = key->expires - pool->set.timeout->idle;
-    apr_time_t age = lbs_clock_now() - made;
 
-    if (age < LBS_PLACE_MOVING && is_moving(key)) {
-        return age >= 0 && !has_moved(key, age);
-    }
-    return made > used - CLOCKS_DIFFER && !has_moved(key, age);
+    return made > used || (made > used - SAME_AGE && !is_moving(key));
 }
 
 /* The table knows the session, and the token may know better. */

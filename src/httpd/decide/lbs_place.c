@@ -145,24 +145,6 @@ static void ask_other(const lbs_pool_t *pool, const lbs_key_t *key,
     }
 }
 
-/* It cannot be where it was while away. Where another server cannot use its
- * home, it is a third member that both can use. */
-static void without_away(const lbs_pool_t *pool, const lbs_key_t *key,
-                         apr_time_t now, const away_t *away,
-                         lbs_place_t *place)
-{
-    if (place->why != LBS_REASON_NONE) {
-        ask_other(pool, key, now, place);
-    }
-    else if (away->member != LBS_NO_MEMBER && away->member != place->home
-             && !away->is_over && is_left(pool, place->home, now)) {
-        lbs_reason_t why = lbs_place_why_not(pool, key, away->member, now);
-
-        place->shunned = why != LBS_REASON_NONE;
-        place->why = why;
-    }
-}
-
 void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
                     apr_time_t now, lbs_place_t *place)
 {
@@ -175,12 +157,13 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
     find_away(pool, key, now, &away);
     place->home = home;
     place->away = 0;
-    place->shunned = 0;
     place->why = why;
     place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
     if (away.member == LBS_NO_MEMBER || away.member == home
         || !lbs_gauge_open_kept(pool->member[away.member].gauge)) {
-        without_away(pool, key, now, &away, place);
+        if (why != LBS_REASON_NONE) {
+            ask_other(pool, key, now, place);
+        }
         return;
     }
     if (why == LBS_REASON_NONE && goes_home(pool, home, &away, now)) {

@@ -15,9 +15,6 @@ typedef struct lbs_place_t {
     int member;       /* the member that gets the request; LBS_NO_MEMBER: a
                          pick is due */
     int away;         /* member is not its home, and does not become it */
-    int shunned;      /* another server cannot use member, the home; where it
-                         was away cannot be used here: a pick is due, but of
-                         another member, if there is one */
     lbs_reason_t why; /* LBS_REASON_NONE: it stays where it was */
 } lbs_place_t;
 

@@ -63,17 +63,6 @@ static void issue(request_rec *r, lbs_request_t *req)
         lbs_setcookie_line(r->pool, &pool->cookie[secure != 0], text);
 }
 
-/* Later than the token that is shown, also where a server made that whose
- * clock is ahead: of two tokens of a session the one made later has the later
- * date.
- */
-static apr_uint32_t date_of(const lbs_visit_t *visit, apr_uint32_t now)
-{
-    return visit->has_token && visit->token.issued >= now
-               ? visit->token.issued + 1
-               : now;
-}
-
 /* A token for the member that answered, with the visitor's session id. */
 static void renew_token(lbs_request_t *req, int index, apr_uint32_t now)
 {
@@ -83,8 +72,8 @@ static void renew_token(lbs_request_t *req, int index, apr_uint32_t now)
         req->visit.token.sid = lbs_rand_next(lbs_thread_rand());
         req->visit.token.created = now;
     }
-    req->visit.token.issued = date_of(&req->visit, now);
     req->visit.has_token = 1;
+    req->visit.token.issued = now;
     req->visit.token.member = req->pool->member[req->choice.member].token_id;
     key->present = 1;
     key->hash = lbs_extract_hash(req->pool, index, &req->visit.token.sid,
