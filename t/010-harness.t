@@ -138,8 +138,11 @@ subtest 'the jar' => sub {
 subtest 'parallel work' => sub {
     is_deeply [in_parallel(3, sub ($i) { {n => $i * $i} })],
         [{n => 0}, {n => 1}, {n => 4}], 'results in order';
+    is_deeply [in_parallel(2, sub ($i) { $i })], [0, 1], 'also a number, 0 among them';
     my ($bad) = in_parallel(1, sub ($i) { die "oops\n" });
     is $bad->{died}, "oops\n", 'and failures';
+    ($bad) = in_parallel(1, sub ($i) { POSIX::_exit(1) });
+    is $bad->{died}, 'no result', 'and a process that ends without one';
     is percentile(50, 1 .. 100), 50, 'median';
     is percentile(99, 5), 5, 'of one number';
 };

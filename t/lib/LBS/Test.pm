@@ -105,7 +105,7 @@ sub in_parallel ($n, $code) {
         local $/;
         my $text = <$r>;
         waitpid $pid, 0;
-        JSON::PP->new->allow_nonref->decode($text || '{"died":"no result"}');
+        JSON::PP->new->allow_nonref->decode(length $text ? $text : '{"died":"no result"}');
     } @pipes;
 }
 
