@@ -7,6 +7,7 @@
 use lib 't/lib';
 use LBS::Test;
 use LBS::Failures qw(at_length in_short);
+use LBS::Gateway;
 
 sub fetch ($backend, $uri, %o) {
     my $c = LBS::Client->new(port => $backend->port, timeout => 5);
@@ -99,6 +100,24 @@ subtest 'connections' => sub {
     my @many = LBS::Backend->many(200);
     is scalar(keys %{{map { $_->port => 1 } @many}}), 200, '200 servers';
     is fetch($many[199], '/')->member, $many[199]->name, 'each by its name';
+};
+
+subtest 'a FastCGI member splits a long answer into records' => sub {
+    my $member = LBS::Gateway->new(scheme => 'fcgi');
+    my $c = LBS::Client->new(port => $member->port);
+    my $record = \&LBS::Gateway::fcgi_record;
+    my ($name, $value) = ('QUERY_STRING', 'size=200000');
+    my $params = pack 'CCa*a*', length $name, length $value, $name, $value;
+    $c->write(join '', map { $record->($_->[0], 1, $_->[1]) }
+        [LBS::Gateway::FCGI_BEGIN, pack 'nCx5', 1, 0], [LBS::Gateway::FCGI_PARAMS, $params],
+        [LBS::Gateway::FCGI_PARAMS, ''], [LBS::Gateway::FCGI_STDIN, '']);
+    my ($text, $type) = ('', 0);
+    while ($type != LBS::Gateway::FCGI_END) {
+        (undef, $type, undef, my $length) = unpack 'CCnn', $c->read_bytes(8);
+        my $data = $length ? $c->read_bytes($length) : '';
+        $text .= $data if $type == LBS::Gateway::FCGI_STDOUT;
+    }
+    is length($text =~ s/.*?\r\n\r\n//sr), 200_000, 'nothing is lost';
 };
 
 subtest 'the jar' => sub {

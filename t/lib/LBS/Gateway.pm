@@ -192,8 +192,8 @@ sub serve_fcgi ($self, $c) {
         next if !@deaf && ($type != FCGI_STDIN || $length);    # an empty one is the end
         my ($status, $headers, $text, $how) =
             @deaf ? @deaf : $self->answer($env, $body, $c);
-        give($c, fcgi_record(FCGI_STDOUT, $id,
-                             cgi_text($status, $headers, $text)));
+        give($c, join '', map { fcgi_record(FCGI_STDOUT, $id, $_) }
+            unpack '(a65535)*', cgi_text($status, $headers, $text));
         finish($c, $how) if $how && !@deaf;
         give($c, fcgi_record(FCGI_STDOUT, $id, '')
             . fcgi_record(FCGI_END, $id, pack 'NCx3', 0, 0));
