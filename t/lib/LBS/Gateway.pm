@@ -112,8 +112,8 @@ sub hear ($self, $c, $env) {
     return;
 }
 
-sub cgi_text ($status, $headers, $body) {
-    return join "\r\n", defined $status ? "Status: $status Test" : (),
+sub cgi_text ($status, $headers, $body, $begins = 'Status:') {
+    return join "\r\n", defined $status ? "$begins $status Test" : (),
         (map { "$_->[0]: $_->[1]" } @$headers), '', $body;
 }
 
@@ -128,23 +128,22 @@ sub serve_scgi ($self, $c) {
     pop @pairs;      # behind the last NUL
     my %env = @pairs;
     take($c, 1);     # the comma
-    my ($status, $headers, $text, $how) = $self->deaf(\%env);
-    ($status, $headers, $text, $how) = $self->answer(\%env,
-        take($c, $env{CONTENT_LENGTH} || 0), $c) if !$status;
-    give($c, cgi_text($status, $headers, $text));
-    return hear($self, $c, \%env) if ($how // '') eq 'hear';
-    return $how && finish($c, $how);
+    return $self->serve_body($c, \%env, 'Status:');
 }
 
 sub serve_uwsgi ($self, $c) {
     my (undef, $size) = unpack 'CvC', take($c, 4);
     my %env = unpack '(v/a)*', take($c, $size);
-    my ($status, $headers, $text, $how) = $self->deaf(\%env);
-    ($status, $headers, $text, $how) = $self->answer(\%env,
-        take($c, $env{CONTENT_LENGTH} || 0), $c) if !$status;
-    give($c, join "\r\n", "HTTP/1.0 $status Test",
-        (map { "$_->[0]: $_->[1]" } @$headers), '', $text);
-    return hear($self, $c, \%env) if ($how // '') eq 'hear';
+    return $self->serve_body($c, \%env, 'HTTP/1.0');
+}
+
+# The body of a request and the answer, whose first line begins with that word.
+sub serve_body ($self, $c, $env, $begins) {
+    my @deaf = $self->deaf($env);
+    my ($status, $headers, $text, $how) = @deaf ? @deaf
+        : $self->answer($env, take($c, $env->{CONTENT_LENGTH} || 0), $c);
+    give($c, cgi_text($status, $headers, $text, $begins));
+    return $self->hear($c, $env) if ($how // '') eq 'hear';
     return $how && finish($c, $how);
 }
 
