@@ -184,10 +184,9 @@ subtest 'waiting' => sub {
 
     $h->get('/app/', jar => LBS::Jar->new) for 1 .. 8;
     $ctl->run('enable', 'app', $route);
-    my $jar2 = LBS::Jar->new;
-    ok wait_for(sub { $jar2 = LBS::Jar->new; $h->get('/app/', jar => $jar2);
-        grep { $_->{route} eq $route && $_->{sessions} } map { @{$_->{members}} } @{$h->json->{pools}} }, 20),
-        'another session';
+    # Of whichever member: the one that was slow a moment ago gets few visitors.
+    ($route) = map { $_->{route} } grep { $_->{sessions} } map { @{$_->{members}} } @{$h->json->{pools}};
+    ok $route, 'a member with sessions';
     $going = $ctl->start('drain', 'app', $route, '--wait');
     ok wait_for(sub { $going->err =~ /\n/ }, 20), 'is waited for';
     is $going->end('INT') >> 8, 1, 'Ctrl-C';
