@@ -146,20 +146,6 @@ static void reconcile(const lbs_pool_t *pool, const lbs_member_t *m,
 /* Virtual hosts that inherit a pool have its very members. mod_proxy's record
  * of a member holds the configuration's values only until they are reconciled:
  * a second look would take an operator's change for the file's. */
-static int is_shared(const apr_array_header_t *all, int number)
-{
-    const lbs_pool_t *pool = APR_ARRAY_IDX(all, number, const lbs_pool_t *);
-    int i;
-
-    for (i = 0; i < number; i++) {
-        if (APR_ARRAY_IDX(all, i, const lbs_pool_t *)->member
-            == pool->member) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 void lbs_operator_reconcile(void)
 {
     const apr_array_header_t *all = lbs_pools_all();
@@ -170,10 +156,9 @@ void lbs_operator_reconcile(void)
 
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
-        apr_size_t count = is_shared(all, i) ? 0 : pool->count;
         apr_size_t m;
 
-        for (m = 0; m < count; m++) {
+        for (m = 0; m < pool->count && pool->decides; m++) {
             reconcile(pool, &pool->member[m], is_reload);
         }
     }
