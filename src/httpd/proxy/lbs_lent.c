@@ -4,11 +4,20 @@
 
 #include <apr_reslist.h>
 
+#include "src/httpd/proxy/lbs_worker.h"
+
 /* An idle connection is too old for the list in front when it is given back;
  * to some versions of APR 0 means that none ever is. */
 #define SHORTEST 1 /* microseconds */
 
 static __thread lbs_lent_t *lent_here;
+
+int lbs_lent_pushes(const proxy_worker *worker)
+{
+    return lbs_worker_speaks(worker, "fcgi")
+           || lbs_worker_speaks(worker, "scgi")
+           || lbs_worker_speaks(worker, "uwsgi");
+}
 
 static void note(const proxy_conn_rec *conn)
 {

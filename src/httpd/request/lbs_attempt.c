@@ -213,15 +213,6 @@ static void on_part(void *baton)
     }
 }
 
-/* Does the handler write parts of the body until a write fails? With AJP the
- * member asks for each. */
-static int pushes(const proxy_worker *worker)
-{
-    return lbs_worker_speaks(worker, "fcgi")
-           || lbs_worker_speaks(worker, "scgi")
-           || lbs_worker_speaks(worker, "uwsgi");
-}
-
 static int restart(void *baton)
 {
     const lbs_request_t *req = baton;
@@ -309,7 +300,7 @@ static int run_scheme(request_rec *r, lbs_request_t *req,
 
     req->attempt.proxied = 1;
     req->attempt.forwarding = 1;
-    lbs_body_on_part(req->body, pushes(worker) ? on_part : NULL, req);
+    lbs_body_on_part(req->body, lbs_lent_pushes(worker) ? on_part : NULL, req);
     before = lbs_backend_begin(&req->attempt.backend);
     lent_before = lbs_lent_begin(worker, &lent);
     status = lbs_worker_run(r, worker, route->conf, url, route->proxyhost,

@@ -124,8 +124,9 @@ static void watch_connections(void)
     for (i = 0; i < pools->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(pools, i, lbs_pool_t *);
 
-        for (j = 0; j < pool->count; j++) {
-            if (!lbs_worker_is_watched(pool->member[j].worker)) {
+        /* Virtual hosts that inherit a pool have its very workers. */
+        for (j = 0; j < pool->count && pool->decides; j++) {
+            if (lbs_lent_pushes(pool->member[j].worker)) {
                 lbs_lent_watch(pool->member[j].worker);
             }
         }
