@@ -35,6 +35,21 @@ const apr_array_header_t *lbs_pools_all(void)
     return pools->all;
 }
 
+const lbs_pool_t *lbs_pools_of_slot(apr_uint32_t slot)
+{
+    int i;
+
+    for (i = 0; i < pools->all->nelts; i++) {
+        const lbs_pool_t *pool =
+            APR_ARRAY_IDX(pools->all, i, const lbs_pool_t *);
+
+        if (pool->slot == slot) {
+            return pool;
+        }
+    }
+    return NULL;
+}
+
 int lbs_pools_have_local(void)
 {
     return pools->has_local;

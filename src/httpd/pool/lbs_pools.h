@@ -101,6 +101,10 @@ lbs_pool_t *lbs_pools_of_url(const server_rec *s, const char *url);
 /** All pools, each once, in the order of the configuration. */
 const apr_array_header_t *lbs_pools_all(void); /* of lbs_pool_t * */
 
+/** The pool that owns a slot; of virtual hosts that share it, the first. NULL:
+ * none does. Cost: linear in the pools. */
+const lbs_pool_t *lbs_pools_of_slot(apr_uint32_t slot);
+
 /** Is LBStickyLocal on for one of them? */
 int lbs_pools_have_local(void);
 

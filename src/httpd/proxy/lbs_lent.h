@@ -21,11 +21,10 @@ typedef struct lbs_lent_t {
 } lbs_lent_t;
 
 /** Does the worker's handler write parts of the body until a write fails? Those
- * of fcgi, scgi and uwsgi do; with AJP the member asks for each part. The
- * other functions are for such a worker. */
+ * of fcgi, scgi and uwsgi do; with AJP the member asks for each part. */
 int lbs_lent_pushes(const proxy_worker *worker);
 
-/** Look at a worker's connections from now on. Once for each, in child_init
+/** Look at such a worker's connections from now on. Once for each, in child_init
  * after mod_proxy's; a worker that mod_proxy adds later is not looked at. */
 void lbs_lent_watch(proxy_worker *worker);
 

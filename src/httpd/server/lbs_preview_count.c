@@ -50,22 +50,6 @@ void lbs_preview_note_overrides(lbs_preview_t *p)
 
 /* Pools ------------------------------------------------------------------- */
 
-/* The pool with this slot; of virtual hosts that share it, the first. */
-static const lbs_pool_t *pool_at(apr_uint32_t slot)
-{
-    const apr_array_header_t *all = lbs_pools_all();
-    int i;
-
-    for (i = 0; i < all->nelts; i++) {
-        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
-
-        if (pool->slot == slot) {
-            return pool;
-        }
-    }
-    return NULL;
-}
-
 static const lbs_outline_pool_t *find_outline(const lbs_outline_t *outline,
                                               const char *vhost,
                                               const char *name)
@@ -127,7 +111,7 @@ typedef struct fate_t {
 static fate_t find_fate(const lbs_preview_t *p, apr_uint32_t slot,
                         const lbs_registry_pool_info_t *info)
 {
-    fate_t fate = {.slot = slot, .pool = pool_at(slot)};
+    fate_t fate = {.slot = slot, .pool = lbs_pools_of_slot(slot)};
     const lbs_outline_pool_t *was =
         find_outline(p->before, info->vhost, info->name);
     const lbs_outline_pool_t *is = NULL;

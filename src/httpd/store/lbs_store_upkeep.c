@@ -186,21 +186,6 @@ static void look_at_board(const lbs_pool_t *pool, board_t *board,
 
 /* Sessions in use --------------------------------------------------------- */
 
-static const lbs_pool_t *pool_at(apr_uint32_t slot)
-{
-    const apr_array_header_t *all = lbs_pools_all();
-    int i;
-
-    for (i = 0; i < all->nelts; i++) {
-        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
-
-        if (pool->slot == slot) {
-            return pool->store != NULL ? pool : NULL;
-        }
-    }
-    return NULL;
-}
-
 /* Read a record and write it again, with a later end. What is not there is not
  * made: it was forgotten. */
 static void extend(const lbs_pool_t *pool, const char *name,
@@ -240,10 +225,10 @@ static void extend(const lbs_pool_t *pool, const char *name,
 static void extend_named(void *baton, apr_uint32_t slot,
                          const apr_uint64_t words[LBS_ONGOING_NAME_WORDS])
 {
-    const lbs_pool_t *pool = pool_at(slot);
+    const lbs_pool_t *pool = lbs_pools_of_slot(slot);
     char name[LBS_STORE_RECORD_NAME_LEN + 1];
 
-    if (pool == NULL) {
+    if (pool == NULL || pool->store == NULL) {
         return;
     }
     lbs_hex_put(name, 16, words[0]);
