@@ -36,13 +36,6 @@ typedef struct lbs_pick_pool_t {
     const lbs_gauge_t *gauges; /* all of them, indexed by slot */
 } lbs_pick_pool_t;
 
-/** Is a member in a set of a bit per member? */
-static inline int lbs_pick_set_has(const unsigned char *set,
-                                   apr_uint32_t index)
-{
-    return (set[index / 8] >> index % 8 & 1) != 0;
-}
-
 /* One question. */
 typedef struct lbs_pick_ask_t {
     apr_uint64_t hash;         /* hash: of the key, keyed; others: unused */

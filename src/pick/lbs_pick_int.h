@@ -4,6 +4,7 @@
 #ifndef LBS_PICK_INT_H
 #define LBS_PICK_INT_H
 
+#include "src/base/lbs_bits.h"
 #include "src/pick/lbs_pick.h"
 #include "src/pick/lbs_plan_int.h"
 
@@ -83,7 +84,7 @@ static inline int lbs_pick_tried(const lbs_pick_ask_t *ask, apr_uint32_t index)
     unsigned i;
 
     if (ask->tried_set != NULL) {
-        return lbs_pick_set_has(ask->tried_set, index);
+        return lbs_bits_has(ask->tried_set, index);
     }
     for (i = 0; i < ask->ntried; i++) {
         if (ask->tried[i] == index) {

@@ -5,6 +5,7 @@
 
 #include <apr_pools.h>
 
+#include "src/base/lbs_bits.h"
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/state/lbs_decision.h"
 
@@ -49,7 +50,7 @@ static inline int lbs_choice_tried(const lbs_choice_t *choice, int member)
     unsigned i;
 
     if (choice->tried_set != NULL) {
-        return lbs_pick_set_has(choice->tried_set, (apr_uint32_t)member);
+        return lbs_bits_has(choice->tried_set, (apr_uint32_t)member);
     }
     for (i = 0; i < choice->ntried; i++) {
         if (choice->tried[i] == member) {
