@@ -69,6 +69,7 @@ void lbs_check_seat_init(lbs_check_seat_t *seat, apr_pool_t *memory,
     init_errand(&seat->probe, seat, LBS_CHECK_ERRAND_PROBE);
     for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
         init_errand(&seat->more[i], seat, LBS_CHECK_ERRAND_MORE);
+        seat->more[i].asks_suspect = 1;
     }
     seat->next = seat;
     lbs_probe_set_kind(&m->record->probe, seat->kind);
@@ -334,7 +335,7 @@ static void hear(const lbs_check_errand_t *errand, lbs_inquiry_found_t found,
 {
     lbs_check_seat_t *suspect = errand->suspect;
 
-    if (errand->asks_suspect || errand->kind == LBS_CHECK_ERRAND_MORE) {
+    if (errand->asks_suspect) {
         hear_suspect(errand->seat, found, now);
     }
     if (suspect != NULL) {
