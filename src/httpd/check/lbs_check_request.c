@@ -205,10 +205,7 @@ int lbs_check_request_reaches(apr_pool_t *memory, const lbs_pool_t *pool,
     return remote_of(memory, pool, m, &site).host == NULL;
 }
 
-lbs_probe_kind_t lbs_check_request_probe(apr_pool_t *memory,
-                                         const lbs_pool_t *pool,
-                                         const lbs_member_t *m,
-                                         const lbs_check_tls_t *tls)
+lbs_probe_kind_t lbs_check_request_probe(const lbs_member_t *m, int reaches)
 {
     lbs_check_request_kind_t kind;
     int secure = find_scheme(lbs_worker_place(m->worker).scheme, &kind);
@@ -217,7 +214,7 @@ lbs_probe_kind_t lbs_check_request_probe(apr_pool_t *memory,
         || (kind == LBS_CHECK_REQUEST_H2 && secure)) {
         return LBS_PROBE_HTTP;
     }
-    if (!lbs_check_request_reaches(memory, pool, m, tls)) {
+    if (!reaches) {
         return LBS_PROBE_NEVER;
     }
     return kind == LBS_CHECK_REQUEST_CONNECT ? LBS_PROBE_CONNECT

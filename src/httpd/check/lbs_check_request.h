@@ -56,18 +56,16 @@ typedef struct lbs_check_request_t {
     const lbs_check_tls_t *tls;
 } lbs_check_request_t;
 
-/** The kind of probe that a member can answer, see lbs_probe.h.
- * @param memory  for what is forgotten at once */
-lbs_probe_kind_t lbs_check_request_probe(apr_pool_t *memory,
-                                         const lbs_pool_t *pool,
-                                         const lbs_member_t *m,
-                                         const lbs_check_tls_t *tls);
-
 /** @return 1 when a connection tells whether the member is there: there is no
- * other proxy between */
+ * other proxy between. Cost: with NoProxy it may look a name up.
+ * @param memory  for what is forgotten at once */
 int lbs_check_request_reaches(apr_pool_t *memory, const lbs_pool_t *pool,
                               const lbs_member_t *m,
                               const lbs_check_tls_t *tls);
+
+/** The kind of probe that a member can answer, see lbs_probe.h.
+ * @param reaches  as lbs_check_request_reaches() says */
+lbs_probe_kind_t lbs_check_request_probe(const lbs_member_t *m, int reaches);
 
 /**
  * Describe a member's check and probe. Cost: some allocations.

@@ -63,8 +63,8 @@ void lbs_check_seat_init(lbs_check_seat_t *seat, apr_pool_t *memory,
     seat->member = m;
     seat->conf = conf;
     seat->tls = tls;
-    seat->kind = lbs_check_request_probe(memory, pool, m, tls);
     seat->reaches = lbs_check_request_reaches(memory, pool, m, tls);
+    seat->kind = lbs_check_request_probe(m, seat->reaches);
     init_errand(&seat->reach, seat, LBS_CHECK_ERRAND_REACH);
     init_errand(&seat->probe, seat, LBS_CHECK_ERRAND_PROBE);
     for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
