@@ -179,7 +179,7 @@ asan:                          ## unit tests and t/*.t with ASan and UBSan
 	$(SELF) tools-built
 	$(SELF) $(ASAN) all unit-built replay-built
 	LBS_BUILD=build/asan tools/test unit
-	LBS_MODULE=$(CURDIR)/build/asan/mod_lbsticky.so \
+	LBS_MODULE=$(CURDIR)/build/asan/mod_lbsticky.so LBS_ONCE=1 \
 	LBS_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    tools/test corpus httpd
 
@@ -190,7 +190,7 @@ tsan:                          ## unit tests and most t/*.t, thread sanitizer
 	$(SELF) tools-built
 	$(SELF) $(TSAN) all unit-built
 	setarch -R env LBS_BUILD=build/tsan tools/test unit
-	LBS_MODULE=$(CURDIR)/build/tsan/mod_lbsticky.so LBS_WITHOUT=tsan \
+	LBS_MODULE=$(CURDIR)/build/tsan/mod_lbsticky.so LBS_WITHOUT=tsan LBS_ONCE=1 \
 	LBS_PRELOAD="$$(gcc -print-file-name=libtsan.so)" \
 	    setarch -R tools/test httpd
 
