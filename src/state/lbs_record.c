@@ -265,9 +265,7 @@ void lbs_record_take_member(lbs_saved_member_t *record,
     memset(record, 0, sizeof(*record));
     record->id = lbs_atomic_load64_relaxed(&reg->member_ids[slot]);
     record->slot = slot;
-    record->quantum_us =
-        lbs_atomic_load64_relaxed(&reg->slots->quantum_us[slot])
-        & ~(APR_UINT64_C(1) << 63);
+    record->quantum_us = (apr_uint64_t)lbs_table_unit(reg->slots, slot);
     record->overrides = lbs_atomic_load32_relaxed(&seat->overrides);
     for (field = 0; field < LBS_SEAT_FIELDS; field++) {
         record->file[field] = lbs_atomic_load32_relaxed(&seat->file[field]);

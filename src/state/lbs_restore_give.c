@@ -6,8 +6,9 @@
 #include "src/state/lbs_restore_int.h"
 #include "src/state/lbs_snapshot_int.h"
 
-/* Half of what the expiry clock of a word can tell apart, in its units. */
-#define UNITS_SURE 0x2000u
+/* Half of what the expiry clock of a word can tell apart, in its units, less
+ * what may be over and not yet swept. */
+#define UNITS_SURE 0x1f00u
 
 /* @param found  by slot of the registry: 1 when it was given something */
 static void give_pools(const lbs_restore_t *restore,
@@ -51,8 +52,7 @@ static apr_uint32_t give_all_pools(const lbs_restore_t *restore,
 
 /* The expiry clock of a slot's words wraps. After so long a time it cannot
  * tell an old end from one to come, and all sessions are over: a session's
- * end is at most this far ahead when it is used, and a sweep has removed what
- * was over for as long. */
+ * end is hardly ever further ahead when it is used. */
 static int all_over(const lbs_saved_member_t *record,
                     apr_interval_time_t elapsed)
 {

@@ -114,9 +114,9 @@ static apr_uint64_t translate(const adopt_t *adopt, apr_uint64_t word)
     apr_uint32_t was = lbs_word_slot(word);
     apr_uint32_t slot = origin->slot[was];
     int from = lbs_quantum_shift(origin->quantum_us[was]);
-    int to = slot < LBS_TABLE_SLOTS
-                 ? lbs_quantum_shift(lbs_slot_quantum(adopt->table, slot))
-                 : -1;
+    apr_uint64_t quantum =
+        slot < LBS_TABLE_SLOTS ? lbs_slot_quantum(adopt->table, slot) : 0;
+    int to = lbs_quantum_shift(quantum);
     apr_time_t left; /* microseconds */
     int units;
 
@@ -135,7 +135,10 @@ static apr_uint64_t translate(const adopt_t *adopt, apr_uint64_t word)
     }
     left = lbs_expiry_time(origin->now, units, from) - origin->now;
     return (word & ~(LBS_WORD_SLOT | LBS_WORD_EXPIRY))
-           | lbs_word_load(slot, lbs_expiry_at(adopt->now, left - 1, to), 0);
+           | lbs_word_load(slot,
+                           lbs_expiry_at(adopt->now, left - 1, to)
+                               | lbs_quantum_turn(quantum),
+                           0);
 }
 
 static void translate_all(adopt_t *adopt)

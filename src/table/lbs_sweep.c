@@ -120,6 +120,28 @@ static apr_uint64_t *verdict(const lbs_sweep_t *sweep, apr_uint64_t word,
     return filter != NULL && filter(data, &hit) ? &report->dropped : NULL;
 }
 
+/* Give a stray the furthest end that can be told, so that it has one.
+ * @return 1: *word is read anew; 0: it is no stray, or not the sweep's */
+static int settle_stray(const lbs_table_t *view, lbs_atomic64_t *at,
+                        apr_uint64_t *word, apr_time_t now)
+{
+    lbs_life_t life;
+    apr_uint32_t end;
+
+    if (lbs_word_left(view, *word, now, &life) != LBS_WORD_LIVE || !life.stray
+        || life.held) {
+        return 0;
+    }
+    end = (apr_uint32_t)((apr_uint64_t)now >> life.shift) + LBS_EXPIRY_AHEAD;
+    end = (end & LBS_EXPIRY_MASK) | life.turn;
+    if (lbs_atomic_cas64_total(
+            at, word, (*word & ~LBS_WORD_EXPIRY) | lbs_word_load(0, end, 0))) {
+        lbs_table_mark(view, at);
+        *word = lbs_atomic_load64_acquire(at);
+    }
+    return 1;
+}
+
 static void visit(lbs_sweep_t *sweep, lbs_atomic64_t *at, apr_time_t now,
                   lbs_sweep_filter_t *filter, void *data,
                   lbs_sweep_report_t *report)
@@ -128,9 +150,12 @@ static void visit(lbs_sweep_t *sweep, lbs_atomic64_t *at, apr_time_t now,
 
     /* The swap fails only when the session was used at this very moment. */
     while ((word & LBS_WORD_VALID) != 0) {
-        apr_uint64_t *counter =
-            verdict(sweep, word, now, filter, data, report);
+        apr_uint64_t *counter;
 
+        if (settle_stray(sweep->view, at, &word, now)) {
+            continue;
+        }
+        counter = verdict(sweep, word, now, filter, data, report);
         if (counter == NULL) {
             report->live++;
             sweep->counted[lbs_word_slot(word)]++;
@@ -199,15 +224,24 @@ apr_status_t lbs_sweep_run(lbs_sweep_t *sweep, apr_uint64_t buckets,
     return APR_SUCCESS;
 }
 
-/* Give one word the unit of 2^to instead of 2^from microseconds. */
-static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
-                    apr_uint32_t slot, apr_time_t now, int from, int to)
-{
-    apr_uint64_t word = lbs_atomic_load64_acquire(at);
+/* How the words of a slot are converted. */
+typedef struct conversion_t {
+    apr_uint32_t slot;
+    apr_uint32_t turn; /* of the words that have the new unit */
+    int from;          /* log2 of the units in microseconds */
+    int to;
+} conversion_t;
 
-    while ((word & LBS_WORD_VALID) != 0 && lbs_word_slot(word) == slot) {
-        int left = lbs_expiry_left(lbs_word_expiry(word), now, from);
-        apr_time_t end = lbs_expiry_time(now, left, from);
+/* Give one word the new unit. Words with its turn were written in it. */
+static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
+                    apr_time_t now, const conversion_t *how)
+{
+    apr_uint64_t word = lbs_atomic_load64_total(at);
+
+    while ((word & LBS_WORD_VALID) != 0 && lbs_word_slot(word) == how->slot
+           && lbs_word_turn(word) != how->turn) {
+        int left = lbs_expiry_left(lbs_word_expiry(word), now, how->from);
+        apr_time_t end = lbs_expiry_time(now, left, how->from);
         apr_uint64_t next;
 
         if (left <= 0) {
@@ -218,8 +252,10 @@ static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
             word = lbs_atomic_load64_acquire(at);
             continue;
         }
-        next = (word & ~LBS_WORD_EXPIRY)
-               | lbs_word_load(0, lbs_expiry_at(now, end - now - 1, to), 0);
+        next =
+            (word & ~LBS_WORD_EXPIRY)
+            | lbs_word_load(
+                0, lbs_expiry_at(now, end - now - 1, how->to) | how->turn, 0);
         if (lbs_atomic_cas64_total(at, &word, next)) {
             lbs_table_mark(view, at);
             return;
@@ -230,26 +266,35 @@ static void convert(const lbs_table_t *view, lbs_atomic64_t *at,
 apr_status_t lbs_sweep_requantise(lbs_table_t *table, apr_uint32_t slot,
                                   apr_uint64_t quantum_us, apr_time_t now)
 {
+    const apr_uint64_t bits = LBS_QUANTUM_HOLD | LBS_QUANTUM_TURN;
+    conversion_t how = {.slot = slot, .to = lbs_quantum_shift(quantum_us)};
     const lbs_table_t *view;
     lbs_atomic64_t *quantum;
-    int from;
-    int to = lbs_quantum_shift(quantum_us);
+    apr_uint64_t before;
+    apr_uint64_t after = quantum_us & ~bits;
     apr_uint64_t i;
 
     if (slot >= LBS_TABLE_SLOTS) {
         return APR_EINVAL;
     }
     quantum = &table->slots->quantum_us[slot];
-    from = lbs_quantum_shift(lbs_atomic_load64_acquire(quantum));
-    if (from >= 0 && to >= 0 && from != to) {
-        lbs_atomic_store64_release(quantum,
-                                   APR_UINT64_C(1) << from | LBS_QUANTUM_HOLD);
-        for (view = table; view != NULL; view = view->older) {
-            for (i = 0; i < view->buckets * LBS_LINE; i++) {
-                convert(view, &view->words[i], slot, now, from, to);
+    before = lbs_atomic_load64_acquire(quantum);
+    how.from = lbs_quantum_shift(before);
+    if (how.from >= 0 && how.to >= 0) {
+        after |= before & LBS_QUANTUM_TURN;
+        if (how.from != how.to) {
+            after ^= LBS_QUANTUM_TURN;
+            how.turn = lbs_quantum_turn(after);
+            /* In the total order: a word that the walk does not find yet was
+             * written by a process that finds this now. */
+            (void)lbs_atomic_swap64_total(quantum, after | LBS_QUANTUM_HOLD);
+            for (view = table; view != NULL; view = view->older) {
+                for (i = 0; i < view->buckets * LBS_LINE; i++) {
+                    convert(view, &view->words[i], now, &how);
+                }
             }
         }
     }
-    lbs_atomic_store64_release(quantum, quantum_us & ~LBS_QUANTUM_HOLD);
+    lbs_atomic_store64_release(quantum, after);
     return APR_SUCCESS;
 }

@@ -64,11 +64,12 @@ apr_status_t lbs_sweep_run(lbs_sweep_t *sweep, apr_uint64_t buckets,
                            void *data, lbs_sweep_report_t *report);
 
 /**
- * Change the unit of a slot's expiry clock. Sessions keep the end they have.
- * Accepted: one that is bound to the slot during the walk, behind it, has an
- * end in the old unit, which the new one reads as any other; its next use puts
- * that right if it comes in time. A mark of the unit would take a bit of every
- * word. Others keep working meanwhile. Cost: a walk if the slot was in use.
+ * Change the unit of a slot's expiry clock. Sessions keep the end they have,
+ * but for one further away than the new clock can tell. Others keep working
+ * meanwhile, with the new unit from the first moment; the turn of a word says
+ * which unit it has. Accepted: a word that a process writes in the unit from
+ * before the last change but one, and then dies, has a wrong end. One process
+ * at a time. Cost: a walk if the slot was in use.
  *
  * @param quantum_us  see lbs_table_quantum(); 0: the slot is not in use any
  *                    more, its sessions count as gone at once

@@ -10,7 +10,7 @@
 #include "src/table/lbs_table_int.h"
 
 #define MAGIC APR_UINT64_C(0x6c62737461626c65) /* "lbstable" */
-#define VERSION 2
+#define VERSION 3
 
 /* How often a word may change under a look-up before it takes what it sees. */
 #define ROUNDS 4
@@ -137,7 +137,7 @@ apr_uint64_t lbs_table_quantum(apr_interval_time_t idle_us,
     apr_uint64_t coarse =
         longest_us <= idle_us
             ? 1
-            : (apr_uint64_t)longest_us / (LBS_EXPIRY_AHEAD / 2) * 2 + 2;
+            : (apr_uint64_t)longest_us / (LBS_EXPIRY_AHEAD - 2) * 2 + 2;
     apr_uint64_t quantum = fine > coarse ? fine : coarse;
 
     return APR_UINT64_C(1) << lbs_quantum_shift(quantum);
@@ -148,7 +148,7 @@ apr_interval_time_t lbs_table_unit(const lbs_table_slots_t *slots,
 {
     return (apr_interval_time_t)(lbs_atomic_load64_relaxed(
                                      &slots->quantum_us[slot])
-                                 & ~LBS_QUANTUM_HOLD);
+                                 & ~(LBS_QUANTUM_HOLD | LBS_QUANTUM_TURN));
 }
 
 apr_uint64_t lbs_table_sessions(const lbs_table_slots_t *slots,
@@ -291,12 +291,12 @@ static apr_status_t touch(const lbs_table_t *table, lbs_atomic64_t *at,
     }
     next = (word & ~(LBS_WORD_EXPIRY | LBS_WORD_SEEN))
            | lbs_word_load(
-               0, lbs_expiry_at(now, idle, life.shift),
+               0, lbs_expiry_at(now, idle, life.shift) | life.turn,
                lbs_word_used(word, now, idle,
                              lbs_expiry_time(now, life.left, life.shift)));
-    /* While its slot is converted the next use will refresh it. Asking again
-     * would say nothing about the unit that was read before. */
-    if (next != word && !life.held) {
+    /* While its slot is converted a stray is left to the conversion, which
+     * knows its end. */
+    if (next != word && !(life.stray && life.held)) {
         if (!lbs_atomic_cas64_total(at, &word, next)) {
             return APR_EAGAIN;
         }

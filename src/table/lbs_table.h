@@ -42,7 +42,8 @@ typedef struct lbs_table_slots_t {
     /* Microseconds per unit of the expiry clock of the slot's sessions: ask
      * lbs_table_quantum(). 0: slot unused, its words count as gone. Written
      * by the caller before the first session, later by
-     * lbs_sweep_requantise() only, which sets the top bit meanwhile. */
+     * lbs_sweep_requantise() only, which uses the two top bits: others ask
+     * lbs_table_unit(). */
     lbs_atomic64_t quantum_us[LBS_TABLE_SLOTS];
     /* Live and not yet swept sessions; kept by the table. Read it with
      * lbs_table_sessions(). */

@@ -293,9 +293,9 @@ static int alone(const lbs_place_t *place, int mine, const wish_t *wish,
 }
 
 /* After an entry was written: if the slot's quantum changed since its expiry
- * was worked out, the conversion may have passed the word before it was there.
- * A lost swap means that another process refreshed the word with the right
- * expiry. */
+ * was worked out, the conversion may have passed the word before it was there,
+ * and the word is a stray. A lost swap means that another process gave it an
+ * expiry of its own, or that the session has ended or moved since. */
 static void confirm(const lbs_table_t *table, lbs_atomic64_t *at,
                     apr_uint64_t word, const wish_t *wish)
 {
@@ -303,7 +303,8 @@ static void confirm(const lbs_table_t *table, lbs_atomic64_t *at,
     int shift = lbs_quantum_shift(quantum);
 
     if (quantum != wish->quantum && shift >= 0) {
-        apr_uint32_t expiry = lbs_expiry_at(wish->now, wish->idle, shift);
+        apr_uint32_t expiry = lbs_expiry_at(wish->now, wish->idle, shift)
+                              | lbs_quantum_turn(quantum);
 
         if (lbs_atomic_cas64_total(at, &word,
                                    (word & ~LBS_WORD_EXPIRY)
@@ -528,8 +529,9 @@ static apr_status_t bind_key(lbs_table_t *table, apr_uint64_t key, int claim,
     if (shift < 0) {
         return APR_EINVAL;
     }
-    wish.load =
-        lbs_word_load(slot, lbs_expiry_at(now, idle, shift), LBS_SEEN_ONCE);
+    wish.load = lbs_word_load(
+        slot, lbs_expiry_at(now, idle, shift) | lbs_quantum_turn(wish.quantum),
+        LBS_SEEN_ONCE);
     wish.now = now;
     wish.idle = idle;
     return bind_in(lbs_table_settle(table, key, now), key, &wish, was);

@@ -5,8 +5,8 @@
  *     bucket  one cache line, eight words
  *     marks   in a block of their own: one bit per word, changed since the
  *             marks were last taken, see lbs_image.h
- *     word    tag 32 | slot 13 | expiry 15 | seen 2 | alt 1 | valid 1
- *             63..32   31..19    18..4       3..2     1       0
+ *     word    tag 32 | slot 13 | turn 1 | expiry 14 | seen 2 | alt 1 | valid 1
+ *             63..32   31..19    18       17..4       3..2     1       0
  *
  * A key is a tag and a place. The place picks the first bucket, and
  * second = (g(tag) - first) mod buckets, so that a word's other bucket can be
@@ -23,7 +23,11 @@
  * Anything else is damage and counts as a tentative word of the dead.
  *
  * expiry   the unit of the slot's clock at which the session ends, modulo
- *          2^15, compared by sign: right within 2^14 units either way
+ *          2^14, compared by sign: right within 2^13 units either way
+ * turn     changes with the unit of the slot's clock: a word whose turn is not
+ *          its slot's has an end in a unit that is not known any more, and
+ *          counts as live until the conversion, its next use or the sweep
+ *          gives it one that is
  * seen     0: used once. 1, 2: used again soon; which of the two says whether
  *          that was in an even or an odd twentieth of idle, so that a use in
  *          another one shows that the visitor stays. 3: in use for some time.
@@ -48,7 +52,7 @@
 #define LBS_WORD_SEEN_SHIFT 2
 #define LBS_WORD_SEEN APR_UINT64_C(0xc)
 #define LBS_WORD_EXPIRY_SHIFT 4
-#define LBS_WORD_EXPIRY APR_UINT64_C(0x7fff0)
+#define LBS_WORD_EXPIRY APR_UINT64_C(0x7fff0) /* with the turn */
 #define LBS_WORD_SLOT_SHIFT 19
 #define LBS_WORD_SLOT APR_UINT64_C(0xfff80000)
 #define LBS_WORD_TAG APR_UINT64_C(0xffffffff00000000)
@@ -58,12 +62,14 @@
 #define LBS_SEEN_ONCE 0u
 #define LBS_SEEN_LONG 3u
 
-#define LBS_EXPIRY_MASK 0x7fffu /* 15 bits */
-#define LBS_EXPIRY_AHEAD 0x3fff /* the furthest end that can be told */
+#define LBS_EXPIRY_MASK 0x3fffu /* 14 bits */
+#define LBS_EXPIRY_TURN 0x4000u /* what stands above them */
+#define LBS_EXPIRY_AHEAD 0x1fff /* the furthest end that can be told */
 #define LBS_SHIFT_MAX 46        /* of a quantum: 2.2 years */
 
-/* Set in a slot's quantum while its words are converted to another one. */
+/* In a slot's quantum: its words are being converted to it; their turn. */
 #define LBS_QUANTUM_HOLD (APR_UINT64_C(1) << 63)
+#define LBS_QUANTUM_TURN (APR_UINT64_C(1) << 62)
 
 /* A tentative word this old (units of 1.024 ms) belongs to the dead; one from
  * up to a second in the future belongs to a process whose clock was read a
@@ -146,6 +152,12 @@ static inline apr_uint32_t lbs_word_expiry(apr_uint64_t word)
     return (apr_uint32_t)(word >> LBS_WORD_EXPIRY_SHIFT) & LBS_EXPIRY_MASK;
 }
 
+/* @return LBS_EXPIRY_TURN or 0 */
+static inline apr_uint32_t lbs_word_turn(apr_uint64_t word)
+{
+    return (apr_uint32_t)(word >> LBS_WORD_EXPIRY_SHIFT) & LBS_EXPIRY_TURN;
+}
+
 static inline apr_uint32_t lbs_word_seen(apr_uint64_t word)
 {
     return (apr_uint32_t)(word >> LBS_WORD_SEEN_SHIFT) & 3u;
@@ -156,7 +168,8 @@ static inline apr_uint64_t lbs_word_load(apr_uint32_t slot,
                                          apr_uint32_t seen)
 {
     return (apr_uint64_t)slot << LBS_WORD_SLOT_SHIFT
-           | (apr_uint64_t)(expiry & LBS_EXPIRY_MASK) << LBS_WORD_EXPIRY_SHIFT
+           | (apr_uint64_t)(expiry & (LBS_EXPIRY_TURN | LBS_EXPIRY_MASK))
+                 << LBS_WORD_EXPIRY_SHIFT
            | (apr_uint64_t)seen << LBS_WORD_SEEN_SHIFT;
 }
 
@@ -202,12 +215,18 @@ static inline int lbs_quantum_shift(apr_uint64_t quantum)
 {
     int shift;
 
-    quantum &= ~LBS_QUANTUM_HOLD;
+    quantum &= ~(LBS_QUANTUM_HOLD | LBS_QUANTUM_TURN);
     if (quantum == 0) {
         return -1;
     }
     shift = 63 - __builtin_clzll(quantum);
     return shift < LBS_SHIFT_MAX ? shift : LBS_SHIFT_MAX;
+}
+
+/* The turn that a slot's quantum asks for, as a word's expiry has it. */
+static inline apr_uint32_t lbs_quantum_turn(apr_uint64_t quantum)
+{
+    return (quantum & LBS_QUANTUM_TURN) != 0 ? LBS_EXPIRY_TURN : 0;
 }
 
 static inline apr_uint64_t lbs_slot_quantum(const lbs_table_t *table,
@@ -223,7 +242,7 @@ static inline int lbs_expiry_left(apr_uint32_t expiry, apr_time_t now,
     apr_uint32_t unit = (apr_uint32_t)((apr_uint64_t)now >> shift);
     apr_uint32_t left = (expiry - unit) & LBS_EXPIRY_MASK;
 
-    return (int)(left ^ 0x4000u) - 0x4000;
+    return (int)(left ^ 0x2000u) - 0x2000;
 }
 
 /* The expiry of a session that shall live idle from now on: the end of the
@@ -302,9 +321,11 @@ static inline apr_uint64_t lbs_word_tentative(apr_uint64_t want,
 
 /* The rest of a word's life, by one reading of its slot's quantum. */
 typedef struct lbs_life_t {
-    int left;  /* units to its end */
-    int shift; /* log2 of a unit in microseconds */
-    int held;  /* the slot is being converted: leave the word as it is */
+    int left;          /* units to its end */
+    int shift;         /* log2 of a unit in microseconds */
+    int stray;         /* its end is in another unit, left is made up */
+    int held;          /* the slot is being converted */
+    apr_uint32_t turn; /* of its slot, LBS_EXPIRY_TURN or 0 */
 } lbs_life_t;
 
 /* What a valid word says now; life is untouched for a dead one. */
@@ -320,10 +341,11 @@ static inline lbs_word_state_t lbs_word_left(const lbs_table_t *table,
     }
     life->shift = shift;
     life->held = (quantum & LBS_QUANTUM_HOLD) != 0;
-    /* Half-converted, so the unit is unknown: too late an end is better than a
-     * lost session. */
+    life->turn = lbs_quantum_turn(quantum);
+    life->stray = lbs_word_turn(word) != life->turn;
+    /* Too late an end is better than a lost session. */
     life->left =
-        life->held ? 1 : lbs_expiry_left(lbs_word_expiry(word), now, shift);
+        life->stray ? 1 : lbs_expiry_left(lbs_word_expiry(word), now, shift);
     return life->left > 0 ? LBS_WORD_LIVE : LBS_WORD_EXPIRED;
 }
 

@@ -57,8 +57,7 @@ static void add_limit(common_t *common, apr_uint32_t slot, apr_uint32_t limit)
 static void set_clock(apr_uint32_t slot, apr_uint64_t quantum)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    apr_uint64_t before =
-        lbs_atomic_load64_relaxed(&rt->slots->quantum_us[slot]);
+    apr_uint64_t before = (apr_uint64_t)lbs_table_unit(rt->slots, slot);
 
     if (before == 0) {
         lbs_atomic_store64_relaxed(&rt->slots->quantum_us[slot], quantum);

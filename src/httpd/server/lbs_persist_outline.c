@@ -53,8 +53,7 @@ static void add_members(lbs_outline_pool_t *to, apr_uint32_t pool_slot)
         *m = (lbs_outline_member_t){
             .route = apr_pstrdup(memory, info.route),
             .url = apr_pstrdup(memory, info.url),
-            .quantum_us =
-                lbs_atomic_load64_relaxed(&rt->slots->quantum_us[slot]),
+            .quantum_us = (apr_uint64_t)lbs_table_unit(rt->slots, slot),
             .removed = info.removed,
         };
     }

@@ -40,7 +40,7 @@ static void pause_here(void);
 #define SWITCHES 3
 #define OWNER 6 /* slot of the sessions that are there at the start */
 
-typedef enum deed_t { CLAIM, BIND, FORGET, RENEW, CONVERT } deed_t;
+typedef enum deed_t { CLAIM, BIND, KEEP, FORGET, RENEW, CONVERT } deed_t;
 
 typedef struct actor_t {
     ucontext_t context;
@@ -126,6 +126,9 @@ static void act(void)
         break;
     case BIND:
         self->rv = lbs_table_bind(table, key, slot, now, IDLE, &self->hit);
+        break;
+    case KEEP:
+        self->rv = lbs_table_bind(table, key, OWNER, now, IDLE, &self->hit);
         break;
     case FORGET:
         self->rv = lbs_table_forget(table, key, now, &self->hit);
@@ -222,7 +225,9 @@ static int ends_in_time(void)
 
     return lbs_table_find(table, key, now, &hit) == APR_SUCCESS
            && hit.expires_us >= early
-           && hit.expires_us <= now + IDLE + 2 * (apr_time_t)usual;
+           && hit.expires_us
+                  <= now + IDLE
+                         + 2 * (apr_time_t)(usual > finer ? usual : finer);
 }
 
 /* What must be true when all have acted and nobody was killed. */
@@ -454,6 +459,15 @@ int main(void)
     }
     cast_actors(2, RENEW, CONVERT);
     every_schedule("a renew while the clock of the slot is changed");
+    cast_actors(2, KEEP, CONVERT);
+    every_schedule("a bind to its owner while the clock is changed");
+    clear_scene();
+    every_schedule("a new session while the clock is changed");
+    usual = lbs_table_quantum(IDLE / 16, 0);
+    finer = lbs_table_quantum(IDLE, 0);
+    every_schedule("a new session while the clock is made coarser");
+    usual = lbs_table_quantum(IDLE, 0);
+    finer = lbs_table_quantum(IDLE / 16, 0);
 
     clear_scene();
     cast_actors(3, CLAIM, CLAIM);

@@ -215,6 +215,39 @@ static void ends_the_same(apr_interval_time_t from, apr_interval_time_t to)
     is_int(lbs_table_sessions(slots, 1), 100, "none is lost");
 }
 
+/* What a process leaves that was killed before it could give the word that it
+ * wrote the unit that the slot has by now. */
+static void test_strays(void)
+{
+    const apr_uint64_t unit = lbs_table_quantum(IDLE / 10, 0);
+    lbs_table_slots_t *slots = make_slots(4);
+    lbs_table_t *table = make_table(1000, slots);
+    lbs_table_hit_t hit;
+
+    bind_many(table, 0, 10, 1, START);
+    lbs_atomic_store64_release(&slots->quantum_us[1], unit | LBS_QUANTUM_TURN);
+    is_int(lbs_table_unit(slots, 1), (long)unit, "the unit is told bare");
+    is_int(lbs_table_find(table, key_of(1), START + 9 * IDLE, &hit),
+           APR_SUCCESS, "an end in another unit ends nothing");
+    is_int(lbs_table_renew(table, key_of(1), START, IDLE / 10, &hit),
+           APR_SUCCESS, "the next use");
+    is_int(lbs_table_find(table, key_of(1), START + IDLE / 5, &hit),
+           APR_TIMEUP, "gives it an end in the new one");
+    is_int(sweep_all(table, START, NULL, NULL).live, 10, "so does the sweep");
+    is_int(lbs_table_find(table, key_of(2),
+                          START + (apr_time_t)((LBS_EXPIRY_AHEAD - 1) * unit),
+                          &hit),
+           APR_SUCCESS, "the furthest, for nobody knows it");
+    is_int(lbs_table_find(table, key_of(2),
+                          START + (apr_time_t)((LBS_EXPIRY_AHEAD + 1) * unit),
+                          &hit),
+           APR_TIMEUP, "but it ends");
+    is_int(lbs_sweep_requantise(table, 1, 2 * unit, START), APR_SUCCESS,
+           "the unit is changed back and forth");
+    is_int(lbs_sweep_requantise(table, 1, unit, START), APR_SUCCESS, "twice");
+    is_int(lbs_table_sessions(slots, 1), 10, "and all are there");
+}
+
 static void test_requantise(void)
 {
     lbs_table_slots_t *slots = make_slots(4);
@@ -234,7 +267,8 @@ static void test_requantise(void)
 
     /* While the words are half converted nobody may lose a session. */
     bind_many(table, 0, 10, 2, START);
-    lbs_atomic_store64_release(&slots->quantum_us[2], 4 | LBS_QUANTUM_HOLD);
+    lbs_atomic_store64_release(&slots->quantum_us[2],
+                               4 | LBS_QUANTUM_HOLD | LBS_QUANTUM_TURN);
     is_int(lbs_table_find(table, key_of(1), START, &hit), APR_SUCCESS,
            "found during a conversion");
     is_int(lbs_table_renew(table, key_of(1), START, IDLE, &hit), APR_SUCCESS,
@@ -253,5 +287,6 @@ int main(void)
     test_recount();
     test_recount_beside_changes();
     test_requantise();
+    test_strays();
     return done_testing();
 }
