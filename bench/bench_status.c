@@ -19,7 +19,7 @@ typedef void write_t(lbs_out_t *out, const lbs_view_t *view);
 
 static void write_metrics(lbs_out_t *out, const lbs_view_t *view)
 {
-    lbs_metrics_write(out, view, LBS_METRICS_TEXT);
+    lbs_metrics_write(out, view, (lbs_metrics_ask_t){LBS_METRICS_TEXT, 0});
 }
 
 static void write_page(lbs_out_t *out, const lbs_view_t *view)

@@ -129,6 +129,25 @@ subtest 'metrics' => sub {
     }
 };
 
+sub series ($body, $name) { return scalar(my @all = $body =~ /^\Q$name\E\{/mg) }
+
+subtest 'metrics of a thousand members' => sub {
+    my $bucket = 'lbsticky_member_request_duration_seconds_bucket';
+    is series($h->get('/lb-status/metrics')->body, $bucket), 2 * 7, 'some ends of ranges';
+    is series($h->get('/lb-status/metrics?detail')->body, $bucket), 2 * 15, 'all with ?detail';
+    my $members = join "\n", map { qq{    BalancerMember "http://\@B1@/m$_" route=web$_} } 1001 .. 2000;
+    my $large = LBS::Httpd->new(backends => \@web, conf =>
+        $conf =~ s/^ *BalancerMember.*\n//gmr =~ s{</Proxy>}{$members\n</Proxy>}r);
+    $large->start;
+    my $body = $large->get('/lb-status/metrics')->body;
+    cmp_ok length $body, '<=', 400_000, 'they are 400 KB at most';
+    is series($body, 'lbsticky_member_up'), 1000, 'each member is there';
+    is series($body, $bucket), 0, 'without histograms';
+    like $body, qr/^# HELP lbsticky_member_request_duration_seconds .*\?detail/m, 'which it says';
+    is series($large->get('/lb-status/metrics?detail')->body, $bucket), 15_000, 'with ?detail they are there';
+    $large->no_unexpected_log;
+};
+
 subtest 'every parameter missing, empty, unknown' => sub {
     my %want = (
         '' => 200, 'pool=' => 200, 'pool=app' => 200, 'pool=nobody' => 404,

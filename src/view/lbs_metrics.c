@@ -4,20 +4,36 @@
  * The format wants all series of one metric together, so the members are
  * walked once per metric. Their labels are the longest part and the same each
  * time: they are escaped once and then written as they are.
+ *
+ * A member's 35 series take 4 KB, and a thousand members are scraped every
+ * few seconds. So the document has a budget. The metrics take from it in the
+ * order in which they are written; one whose series do not all fit is written
+ * without those that have their ordinary value, and then not at all. The
+ * length of values does not count: no metric goes because a counter grew.
  */
 #include "src/view/lbs_metrics.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "src/base/lbs_slice.h"
+#include "src/member/lbs_latency.h"
 #include "src/view/lbs_alert.h"
 #include "src/view/lbs_escape.h"
 
 #define TOTAL "_total" /* how the name of a counter ends */
 #define OPEN "application/openmetrics-text"
+#define BUDGET 390000    /* bytes; about 10000 more are the metrics' heads */
+#define VALUE_BYTES 12   /* of a series beside its names and labels */
+#define FEW_RANGES 8     /* histograms of no more ranges are written whole */
+#define EVERY_RANGE 2    /* of others: one end of so many */
+#define POOL_BYTES 80    /* of a series of a pool beside its labels */
+#define POOL_SERIES 4    /* of each pool beside the decisions */
+#define OWN_LABEL_MAX 48 /* bytes */
 
 typedef struct series_t {
     const lbs_view_member_t *member;
@@ -27,17 +43,40 @@ typedef struct series_t {
 typedef struct metrics_t {
     lbs_out_t *out;
     const lbs_view_t *view;
-    lbs_metrics_format_t format;
+    lbs_metrics_ask_t ask;
+    apr_size_t left;    /* of the budget, bytes */
     const char **pools; /* the labels pool and vhost of each */
     series_t *series;   /* the members of all pools */
     apr_uint32_t count;
 } metrics_t;
 
-/* The name of a series, and the number that is its value. */
-typedef struct gauge_t {
-    const char *name, *help;
-    double (*value)(const lbs_view_member_t *member);
-} gauge_t;
+/* Which series of a metric are written. */
+typedef enum extent_t { EXTENT_ALL, EXTENT_UNUSUAL, EXTENT_NONE } extent_t;
+
+/* One series of a member. */
+typedef struct value_t {
+    const char *end;         /* of its name, behind the metric's */
+    char own[OWN_LABEL_MAX]; /* its own label, with the comma; or "" */
+    apr_uint64_t count;      /* its value, where it has no decimals */
+    double real;             /* otherwise */
+    int decimals;
+    int unusual; /* not 0, or another value that says something */
+    int missing; /* the member has no such series */
+} value_t;
+
+/* The metrics with one series for each member. */
+enum { UP, INFLIGHT, SESSIONS, WEIGHT, TURNS, DOWNTIME };
+
+/* Series of a histogram: an end of each range, and these. */
+enum { RANGES = LBS_LATENCY_BOUNDS + 1, SUM = RANGES, COUNT, SERIES };
+
+/* A metric that members have. */
+typedef struct family_t {
+    const char *name, *type, *help;
+    int first; /* number of the first part, for tell */
+    int parts; /* series of each member */
+    void (*tell)(const lbs_view_member_t *member, int part, value_t *to);
+} family_t;
 
 /* Names that two members of a pool share, so that they get their URL. */
 static apr_hash_t *shared_labels(apr_pool_t *pool, const lbs_view_pool_t *of)
@@ -103,7 +142,7 @@ static const char *family_of(const metrics_t *m, const char *name,
 {
     apr_size_t end = strlen(name) - strlen(TOTAL);
 
-    return m->format == LBS_METRICS_OPEN && strcmp(type, "counter") == 0
+    return m->ask.format == LBS_METRICS_OPEN && strcmp(type, "counter") == 0
                ? apr_pstrmemdup(m->out->pool, name, end)
                : name;
 }
@@ -147,20 +186,54 @@ static void write_table(metrics_t *m)
                 (unsigned long long)table->evicted_live);
 }
 
+/* Take from the budget what pools need. With very many of them the decisions
+ * that were never made are left out.
+ *
+ * @return 1: all decisions are written */
+static int take_pools(metrics_t *m)
+{
+    apr_size_t all = 0, made = 0;
+    apr_uint32_t i;
+    int d, reason;
+
+    for (i = 0; i < m->view->pools_count; i++) {
+        apr_size_t line = strlen(m->pools[i]) + POOL_BYTES;
+
+        made += POOL_SERIES * line;
+        all += POOL_SERIES * line;
+        for (d = 0; d < LBS_DECISIONS; d++) {
+            apr_uint32_t wanted = lbs_decision_reasons((lbs_decision_t)d);
+
+            for (reason = 0; reason < LBS_REASONS; reason++) {
+                all += ((wanted >> reason) & 1u) != 0 ? line : 0;
+                made += m->view->pools[i].decisions[d][reason] != 0 ? line : 0;
+            }
+        }
+    }
+    if (m->ask.detail || all <= BUDGET / 2) {
+        m->left -= all < m->left ? all : m->left;
+        return 1;
+    }
+    m->left -= made < m->left ? made : m->left;
+    return 0;
+}
+
 static void write_decision(metrics_t *m, apr_uint32_t number,
-                           lbs_decision_t decision)
+                           lbs_decision_t decision, int all)
 {
     const lbs_view_pool_t *pool = &m->view->pools[number];
     apr_uint32_t wanted = lbs_decision_reasons(decision);
     int reason;
 
     for (reason = 0; reason < LBS_REASONS; reason++) {
-        if ((wanted & (1u << reason)) != 0) {
+        apr_uint64_t count = pool->decisions[decision][reason];
+
+        if ((wanted & (1u << reason)) != 0 && (all || count != 0)) {
             open_series(m, "lbsticky_decisions_total", m->pools[number]);
             lbs_out_put(m->out, ",decision=\"%s\",reason=\"%s\"} %llu\n",
                         lbs_decision_name(decision),
                         lbs_reason_name((lbs_reason_t)reason),
-                        (unsigned long long)pool->decisions[decision][reason]);
+                        (unsigned long long)count);
         }
     }
 }
@@ -184,30 +257,24 @@ static void write_alerts(metrics_t *m)
 }
 
 /* LBStickyForeign: how often each reader still finds somebody. */
-static void write_readers(metrics_t *m)
+static void write_readers(metrics_t *m, int last)
 {
-    const char *adopted = "lbsticky_adopted_total";
-    const char *last = "lbsticky_adopted_last_seconds";
-    const lbs_view_pool_t *pool = m->view->pools;
+    const char *name =
+        last ? "lbsticky_adopted_last_seconds" : "lbsticky_adopted_total";
     apr_uint32_t i, r;
 
-    head(m, adopted, "counter",
-         "Visitors that stayed where the former balancer had them.");
+    head(m, name, last ? "gauge" : "counter",
+         last ? "When the last of them came, in Unix time."
+              : "Visitors that stayed where the former balancer had them.");
     for (i = 0; i < m->view->pools_count; i++) {
-        for (r = 0; r < pool[i].readers_count; r++) {
-            open_series(m, adopted, m->pools[i]);
-            lbs_out_put(m->out, ",reader=\"%s\"} %llu\n",
-                        pool[i].readers[r].word,
-                        (unsigned long long)pool[i].readers[r].used);
-        }
-    }
-    head(m, last, "gauge", "When the last of them came, in Unix time.");
-    for (i = 0; i < m->view->pools_count; i++) {
-        for (r = 0; r < pool[i].readers_count; r++) {
-            open_series(m, last, m->pools[i]);
+        const lbs_view_pool_t *pool = &m->view->pools[i];
+
+        for (r = 0; r < pool->readers_count; r++) {
+            open_series(m, name, m->pools[i]);
             lbs_out_put(m->out, ",reader=\"%s\"} %lld\n",
-                        pool[i].readers[r].word,
-                        (long long)pool[i].readers[r].last);
+                        pool->readers[r].word,
+                        last ? (long long)pool->readers[r].last
+                             : (long long)pool->readers[r].used);
         }
     }
 }
@@ -215,6 +282,7 @@ static void write_readers(metrics_t *m)
 static void write_pools(metrics_t *m)
 {
     const char *retries = "lbsticky_retries_total";
+    int all = take_pools(m);
     apr_uint32_t i;
     int decision;
 
@@ -222,7 +290,7 @@ static void write_pools(metrics_t *m)
          "What was decided for requests, and why.");
     for (i = 0; i < m->view->pools_count; i++) {
         for (decision = 0; decision < LBS_DECISIONS; decision++) {
-            write_decision(m, i, (lbs_decision_t)decision);
+            write_decision(m, i, (lbs_decision_t)decision, all);
         }
     }
     head(
@@ -238,7 +306,8 @@ static void write_pools(metrics_t *m)
         lbs_out_put(m->out, ",result=\"denied\"} %llu\n",
                     (unsigned long long)pool->retries_denied);
     }
-    write_readers(m);
+    write_readers(m, 0);
+    write_readers(m, 1);
     head(m, "lbsticky_pool_queued", "gauge",
          "Requests waiting for a member that is full.");
     for (i = 0; i < m->view->pools_count; i++) {
@@ -254,168 +323,235 @@ static void write_pools(metrics_t *m)
     }
 }
 
-static double up_of(const lbs_view_member_t *member)
+/* What members have ------------------------------------------------------ */
+
+static void put_count(value_t *to, apr_uint64_t count)
 {
-    return lbs_view_member_serves(member);
+    to->count = count;
+    to->unusual = count != 0;
 }
 
-static double weight_of(const lbs_view_member_t *member)
+static void put_real(value_t *to, double real, int decimals, double usual)
 {
-    return member->weight;
+    to->real = real;
+    to->decimals = decimals;
+    to->unusual = real < usual || real > usual;
 }
 
-static double sessions_of(const lbs_view_member_t *member)
+static void read_one(const lbs_view_member_t *member, int part, value_t *to)
 {
-    return (double)member->sessions;
-}
-
-static double inflight_of(const lbs_view_member_t *member)
-{
-    return (double)member->inflight;
-}
-
-static void write_gauges(metrics_t *m)
-{
-    static const gauge_t gauges[] = {
-        {"lbsticky_member_up", "1 if visitors are served by the member.",
-         up_of},
-        {"lbsticky_member_weight", "Weight as set.", weight_of},
-        {"lbsticky_member_sessions", "Live sessions.", sessions_of},
-        {"lbsticky_member_inflight", "Requests sent and not yet answered.",
-         inflight_of},
-    };
-    apr_size_t g;
-    apr_uint32_t i;
-
-    for (g = 0; g < sizeof(gauges) / sizeof(*gauges); g++) {
-        head(m, gauges[g].name, "gauge", gauges[g].help);
-        for (i = 0; i < m->count; i++) {
-            open_series(m, gauges[g].name, m->series[i].labels);
-            lbs_out_raw(m->out, "} ");
-            lbs_out_real(m->out, gauges[g].value(m->series[i].member), 2);
-            lbs_out_raw(m->out, "\n");
-        }
+    switch (part) {
+    case UP:
+        put_real(to, lbs_view_member_serves(member), 1, 1);
+        break;
+    case INFLIGHT:
+        put_real(to, (double)member->inflight, 1, 0);
+        break;
+    case SESSIONS:
+        put_real(to, (double)member->sessions, 1, 0);
+        break;
+    case WEIGHT:
+        put_real(to, member->weight, 2, 1);
+        break;
+    case TURNS:
+        put_count(to, member->turns);
+        break;
+    default:
+        put_real(to, member->downtime_s, 3, 0);
+        break;
     }
 }
 
-static void write_states(metrics_t *m)
+static void read_state(const lbs_view_member_t *member, int part, value_t *to)
 {
-    apr_uint32_t i;
-    int state;
-
-    head(m, "lbsticky_member_state", "gauge",
-         "1 for the state that the member is in, 0 for the others.");
-    for (i = 0; i < m->count; i++) {
-        for (state = 0; state < LBS_STATES; state++) {
-            open_series(m, "lbsticky_member_state", m->series[i].labels);
-            lbs_out_put(m->out, ",state=\"%s\"} %d\n",
-                        lbs_state_name((lbs_state_t)state),
-                        (int)m->series[i].member->state == state);
-        }
-    }
+    to->count = (int)member->state == part;
+    to->unusual = to->count != (part == LBS_STATE_UP);
+    apr_snprintf(to->own, sizeof(to->own), ",state=\"%s\"",
+                 lbs_state_name((lbs_state_t)part));
 }
 
-static void write_counters(metrics_t *m)
+static void read_requests(const lbs_view_member_t *member, int part,
+                          value_t *to)
 {
-    const char *requests = "lbsticky_member_requests_total";
-    const char *failures = "lbsticky_member_failures_total";
-    const char *bytes = "lbsticky_member_bytes_total";
-    apr_uint32_t i;
-    int k;
-
-    head(m, requests, "counter", "Answers of the member by class of status.");
-    for (i = 0; i < m->count; i++) {
-        for (k = 0; k < LBS_RESPONSES; k++) {
-            open_series(m, requests, m->series[i].labels);
-            lbs_out_put(m->out, ",code=\"%dxx\"} %llu\n", k + 1,
-                        (unsigned long long)m->series[i].member->responses[k]);
-        }
-    }
-    head(m, failures, "counter", "Attempts that failed, by what went wrong.");
-    for (i = 0; i < m->count; i++) {
-        for (k = 0; k < LBS_FAILS; k++) {
-            open_series(m, failures, m->series[i].labels);
-            lbs_out_put(m->out, ",kind=\"%s\"} %llu\n",
-                        lbs_fail_name((lbs_fail_t)k),
-                        (unsigned long long)m->series[i].member->failures[k]);
-        }
-    }
-    head(m, bytes, "counter", "Bytes to the member (in) and from it (out).");
-    for (i = 0; i < m->count; i++) {
-        const lbs_view_member_t *member = m->series[i].member;
-
-        open_series(m, bytes, m->series[i].labels);
-        lbs_out_put(m->out, ",direction=\"in\"} %llu\n",
-                    (unsigned long long)member->bytes_in);
-        open_series(m, bytes, m->series[i].labels);
-        lbs_out_put(m->out, ",direction=\"out\"} %llu\n",
-                    (unsigned long long)member->bytes_out);
-    }
+    put_count(to, member->responses[part]);
+    apr_snprintf(to->own, sizeof(to->own), ",code=\"%dxx\"", part + 1);
 }
 
-static void write_downtime(metrics_t *m)
+static void read_failures(const lbs_view_member_t *member, int part,
+                          value_t *to)
 {
-    const char *downtime = "lbsticky_member_downtime_seconds_total";
-    const char *turns = "lbsticky_member_turns_total";
-    apr_uint32_t i;
-
-    head(m, downtime, "counter", "Time that the member was down or ejected.");
-    for (i = 0; i < m->count; i++) {
-        open_series(m, downtime, m->series[i].labels);
-        lbs_out_raw(m->out, "} ");
-        lbs_out_real(m->out, m->series[i].member->downtime_s, 3);
-        lbs_out_raw(m->out, "\n");
-    }
-    head(m, turns, "counter", "How often it became down or ejected.");
-    for (i = 0; i < m->count; i++) {
-        open_series(m, turns, m->series[i].labels);
-        lbs_out_put(m->out, "} %llu\n",
-                    (unsigned long long)m->series[i].member->turns);
-    }
+    put_count(to, member->failures[part]);
+    apr_snprintf(to->own, sizeof(to->own), ",kind=\"%s\"",
+                 lbs_fail_name((lbs_fail_t)part));
 }
 
-/* Prometheus wants for each upper end all that was not above it. */
-static void write_histogram(metrics_t *m, const series_t *series)
+static void read_bytes(const lbs_view_member_t *member, int part, value_t *to)
 {
-    const lbs_view_histogram_t *h = &series->member->durations;
+    put_count(to, part == 0 ? member->bytes_in : member->bytes_out);
+    apr_snprintf(to->own, sizeof(to->own), ",direction=\"%s\"",
+                 part == 0 ? "in" : "out");
+}
+
+/* Is this end of a range written? */
+static int is_end(const lbs_view_histogram_t *h, apr_uint32_t i, int detail)
+{
+    return i < h->ranges
+           && (detail || h->ranges <= FEW_RANGES || i + 1 == h->ranges
+               || (i != 0 && i % EVERY_RANGE == 0));
+}
+
+/* Prometheus wants for each upper end all that was not above it. Ends have at
+ * most six digits, and a point. */
+static void read_histogram(const lbs_view_member_t *member, int number,
+                           value_t *to)
+{
+    int part = number % SERIES;
+    const lbs_view_histogram_t *h = &member->durations;
+    apr_uint32_t last =
+        (apr_uint32_t)part < RANGES ? (apr_uint32_t)part : h->ranges - 1;
     apr_uint64_t sum = 0;
     apr_uint32_t i;
 
-    for (i = 0; i < h->ranges; i++) {
+    to->missing = h->ranges == 0
+                  || (part < RANGES && !is_end(h, last, number >= SERIES));
+    for (i = 0; !to->missing && i <= last; i++) {
         sum += h->counts[i];
-        open_series(m, "lbsticky_member_request_duration_seconds_bucket",
-                    series->labels);
-        if (i + 1 < h->ranges) {
-            lbs_out_raw(m->out, ",le=\"");
-            lbs_out_real(m->out, h->upper_s[i], 6);
-            lbs_out_put(m->out, "\"} %llu\n", (unsigned long long)sum);
-        }
-        else {
-            lbs_out_put(m->out, ",le=\"+Inf\"} %llu\n",
-                        (unsigned long long)sum);
-        }
     }
-    open_series(m, "lbsticky_member_request_duration_seconds_sum",
-                series->labels);
-    lbs_out_raw(m->out, "} ");
-    lbs_out_real(m->out, h->sum_s, 6);
-    lbs_out_raw(m->out, "\n");
-    open_series(m, "lbsticky_member_request_duration_seconds_count",
-                series->labels);
-    lbs_out_put(m->out, "} %llu\n", (unsigned long long)sum);
+    put_count(to, sum);
+    to->unusual = member->durations.sum_s > 0;
+    to->end = part == SUM ? "_sum" : part == COUNT ? "_count" : "_bucket";
+    if (part == SUM) {
+        put_real(to, h->sum_s, 6, 0);
+    }
+    else if (part != COUNT && !to->missing && last + 1 < h->ranges) {
+        double end = h->upper_s[last];
+
+        snprintf(to->own, sizeof(to->own),
+                 end < floor(end) || end > floor(end) ? ",le=\"%g\""
+                                                      : ",le=\"%.1f\"",
+                 end);
+    }
+    else if (part != COUNT) {
+        apr_cpystrn(to->own, ",le=\"+Inf\"", sizeof(to->own));
+    }
 }
 
-static void write_histograms(metrics_t *m)
-{
-    apr_uint32_t i;
+/* From the first part on some ends of ranges, from the next on all. */
+static const family_t histogram = {
+    "lbsticky_member_request_duration_seconds",
+    "histogram",
+    "Time from sending a request to the first byte of its answer.",
+    0,
+    SERIES,
+    read_histogram};
 
-    head(m, "lbsticky_member_request_duration_seconds", "histogram",
-         "Time from sending a request to the first byte of its answer.");
-    for (i = 0; i < m->count; i++) {
-        if (m->series[i].member->durations.ranges > 0) {
-            write_histogram(m, &m->series[i]);
+/* In the order in which they are given room. */
+static const family_t families[] = {
+    {"lbsticky_member_up", "gauge", "1 if visitors are served by the member.",
+     UP, 1, read_one},
+    {"lbsticky_member_failures_total", "counter",
+     "Attempts that failed, by what went wrong.", 0, LBS_FAILS, read_failures},
+    {"lbsticky_member_requests_total", "counter",
+     "Answers of the member by class of status.", 0, LBS_RESPONSES,
+     read_requests},
+    {"lbsticky_member_state", "gauge",
+     "1 for the state that the member is in, 0 for the others.", 0, LBS_STATES,
+     read_state},
+    {"lbsticky_member_inflight", "gauge",
+     "Requests sent and not yet answered.", INFLIGHT, 1, read_one},
+    {"lbsticky_member_sessions", "gauge", "Live sessions.", SESSIONS, 1,
+     read_one},
+    {"lbsticky_member_weight", "gauge", "Weight as set.", WEIGHT, 1, read_one},
+    {"lbsticky_member_turns_total", "counter",
+     "How often it became down or ejected.", TURNS, 1, read_one},
+    {"lbsticky_member_downtime_seconds_total", "counter",
+     "Time that the member was down or ejected.", DOWNTIME, 1, read_one},
+    {"lbsticky_member_bytes_total", "counter",
+     "Bytes to the member (in) and from it (out).", 0, 2, read_bytes},
+};
+
+/* @return 1 when the series is one of those that are written */
+static int read_part(const family_t *family, const series_t *series, int part,
+                     extent_t extent, value_t *value)
+{
+    *value = (value_t){.end = ""};
+    family->tell(series->member, family->first + part, value);
+    return !value->missing && (extent == EXTENT_ALL || value->unusual);
+}
+
+static void write_value(metrics_t *m, const char *name, const char *labels,
+                        const value_t *value)
+{
+    lbs_out_raw(m->out, name);
+    open_series(m, value->end, labels);
+    lbs_out_raw(m->out, value->own);
+    lbs_out_raw(m->out, "} ");
+    if (value->decimals == 0) {
+        lbs_out_count(m->out, value->count);
+    }
+    else {
+        lbs_out_real(m->out, value->real, value->decimals);
+    }
+    lbs_out_raw(m->out, "\n");
+}
+
+/* Write the series of a metric, or only tell what they take.
+ * @return bytes, about */
+static apr_size_t walk(metrics_t *m, const family_t *family, extent_t extent,
+                       int writes)
+{
+    apr_size_t bytes = 0;
+    value_t value;
+    apr_uint32_t i;
+    int part;
+
+    for (i = 0; extent != EXTENT_NONE && i < m->count; i++) {
+        const char *labels = m->series[i].labels;
+
+        for (part = 0; part < family->parts; part++) {
+            if (!read_part(family, &m->series[i], part, extent, &value)) {
+                continue;
+            }
+            bytes += strlen(family->name) + strlen(value.end) + strlen(labels)
+                     + strlen(value.own) + VALUE_BYTES;
+            if (writes) {
+                write_value(m, family->name, labels, &value);
+            }
         }
     }
+    return bytes;
+}
+
+/* Take what a metric needs from the budget. */
+static int takes(metrics_t *m, apr_size_t bytes)
+{
+    int fits = m->ask.detail || bytes <= m->left;
+
+    m->left -= fits ? bytes : 0;
+    return fits;
+}
+
+static extent_t extent_of(metrics_t *m, const family_t *family)
+{
+    if (takes(m, walk(m, family, EXTENT_ALL, 0))) {
+        return EXTENT_ALL;
+    }
+    return takes(m, walk(m, family, EXTENT_UNUSUAL, 0)) ? EXTENT_UNUSUAL
+                                                        : EXTENT_NONE;
+}
+
+static void write_family(metrics_t *m, const family_t *family)
+{
+    static const char *const left_out[] = {
+        [EXTENT_ALL] = "",
+        [EXTENT_UNUSUAL] = " Without ordinary values; ?detail has all.",
+        [EXTENT_NONE] = " Too many; ?detail has them.",
+    };
+    extent_t extent = extent_of(m, family);
+
+    head(m, family->name, family->type,
+         apr_pstrcat(m->out->pool, family->help, left_out[extent], NULL));
+    (void)walk(m, family, extent, 1); /* the bytes were taken before */
 }
 
 lbs_metrics_format_t lbs_metrics_accepted(const char *accept)
@@ -443,20 +579,22 @@ const char *lbs_metrics_type(lbs_metrics_format_t format)
 }
 
 void lbs_metrics_write(lbs_out_t *out, const lbs_view_t *view,
-                       lbs_metrics_format_t format)
+                       lbs_metrics_ask_t ask)
 {
-    metrics_t m = {out, view, format, NULL, NULL, 0};
+    metrics_t m = {.out = out, .view = view, .ask = ask, .left = BUDGET};
+    family_t last = histogram;
+    apr_size_t i;
 
     label_all(&m);
     write_table(&m);
     write_alerts(&m);
     write_pools(&m);
-    write_gauges(&m);
-    write_states(&m);
-    write_counters(&m);
-    write_downtime(&m);
-    write_histograms(&m);
-    if (format == LBS_METRICS_OPEN) {
+    for (i = 0; i < sizeof(families) / sizeof(*families); i++) {
+        write_family(&m, &families[i]);
+    }
+    last.first = ask.detail ? SERIES : 0;
+    write_family(&m, &last);
+    if (ask.format == LBS_METRICS_OPEN) {
         lbs_out_raw(out, "# EOF\n");
     }
 }

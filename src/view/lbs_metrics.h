@@ -12,6 +12,12 @@ typedef enum lbs_metrics_format_t {
     LBS_METRICS_OPEN
 } lbs_metrics_format_t;
 
+/* What a client asks for. */
+typedef struct lbs_metrics_ask_t {
+    lbs_metrics_format_t format;
+    int detail; /* all ends of histograms, all series, of any length */
+} lbs_metrics_ask_t;
+
 /** @return the format that an Accept field asks for; NULL or another type: the
  * text */
 lbs_metrics_format_t lbs_metrics_accepted(const char *accept);
@@ -22,12 +28,17 @@ const char *lbs_metrics_type(lbs_metrics_format_t format);
 /**
  * Write all metrics. Cost: linear in members.
  *
+ * Without detail histograms have half of their ranges, and the document has
+ * about 400 KB at most: where members are many, a metric is written without
+ * the series that have their ordinary value (a counter 0, the state up, the
+ * weight 1), or not at all; its HELP line says so.
+ *
  * A member is called by its route; where two of a pool have the same one, by
  * its URL, for no two series of a metric may have the same labels.
  *
  * @param out  opened with LBS_OUT_LABEL
  */
 void lbs_metrics_write(lbs_out_t *out, const lbs_view_t *view,
-                       lbs_metrics_format_t format);
+                       lbs_metrics_ask_t ask);
 
 #endif

@@ -42,13 +42,17 @@ static int serve_json(request_rec *r)
 
 static int serve_metrics(request_rec *r)
 {
-    lbs_metrics_format_t format =
-        lbs_metrics_accepted(apr_table_get(r->headers_in, "Accept"));
+    const char *args = r->args != NULL ? r->args : "";
+    lbs_metrics_ask_t ask = {
+        lbs_metrics_accepted(apr_table_get(r->headers_in, "Accept")), 0};
+    lbs_form_t query;
     lbs_out_t *out =
-        lbs_reply_stream(r, LBS_OUT_LABEL, lbs_metrics_type(format));
+        lbs_reply_stream(r, LBS_OUT_LABEL, lbs_metrics_type(ask.format));
 
+    ask.detail = lbs_form_parse(&query, r->pool, args, strlen(args)) == NULL
+                 && lbs_form_get(&query, "detail") != NULL;
     apr_table_mergen(r->headers_out, "Vary", "Accept");
-    lbs_metrics_write(out, lbs_collect_view(r->pool, r->server, NULL), format);
+    lbs_metrics_write(out, lbs_collect_view(r->pool, r->server, NULL), ask);
     return lbs_reply_finish(out);
 }
 

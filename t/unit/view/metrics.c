@@ -3,19 +3,19 @@
 #include "t/unit/view/sample.h"
 
 static char *written_as(apr_pool_t *pool, const lbs_view_t *view,
-                        lbs_metrics_format_t format)
+                        lbs_metrics_ask_t ask)
 {
     sample_text_t text;
     lbs_out_t *out = sample_out(pool, LBS_OUT_LABEL, &text);
 
-    lbs_metrics_write(out, view, format);
+    lbs_metrics_write(out, view, ask);
     is_int(lbs_out_close(out), APR_SUCCESS, "taken");
     return text.text;
 }
 
 static char *written(apr_pool_t *pool, const lbs_view_t *view)
 {
-    return written_as(pool, view, LBS_METRICS_TEXT);
+    return written_as(pool, view, (lbs_metrics_ask_t){LBS_METRICS_TEXT, 0});
 }
 
 static void names(const char *text)
@@ -88,7 +88,7 @@ static void histogram(const char *text)
  * series comes twice. */
 static void grammar(char *text, const char *what)
 {
-    const char *series[2000];
+    static const char *series[2000];
     char *line, *last = NULL;
     int count = 0, wrong = 0, twice = 0, i;
     char type[100] = "";
@@ -150,7 +150,8 @@ static void open_metrics(apr_pool_t *pool)
          LBS_METRICS_OPEN},
     };
     const lbs_view_t *view = sample_view(pool, 4, 1);
-    char *text = written_as(pool, view, LBS_METRICS_OPEN);
+    char *text =
+        written_as(pool, view, (lbs_metrics_ask_t){LBS_METRICS_OPEN, 0});
     const char *plain = written(pool, view);
     apr_size_t i;
 
@@ -172,6 +173,78 @@ static void open_metrics(apr_pool_t *pool)
     grammar(text, "OpenMetrics");
 }
 
+/* A thousand members: the document stays small, whatever they have, and says
+ * what it leaves out; with detail it has all. */
+static void many(apr_pool_t *pool)
+{
+    lbs_view_t *view = sample_view(pool, 1000, 1);
+    char *text = written(pool, view);
+    const char *all =
+        written_as(pool, view, (lbs_metrics_ask_t){LBS_METRICS_TEXT, 1});
+    lbs_view_pool_t *idle = apr_pmemdup(pool, view->pools, sizeof(*idle));
+    lbs_view_member_t *members =
+        apr_pmemdup(pool, idle->members, 1000 * sizeof(*members));
+    apr_uint32_t i;
+
+    ok(strlen(text) <= 400000, "1000 busy members");
+    is_int(sample_occurs(text, "\nlbsticky_member_up{"), 1000, "all are told");
+    ok(strstr(text, "member=\"web3\",state=\"down\"} 1\n") != NULL,
+       "a state that is not up");
+    ok(strstr(text, "member=\"web20\",state=\"down\"}") == NULL,
+       "and no others");
+    ok(strstr(text, "kind=\"connect\"} 0\n") == NULL, "no counter of 0");
+    ok(strstr(text, "?detail") != NULL, "it says what is left out");
+    is_int(sample_occurs(text, "_duration_seconds_bucket{"), 0,
+           "as the histograms are");
+    is_int(sample_occurs(all, "_duration_seconds_bucket{"), 5000,
+           "with detail: they are there");
+    is_int(sample_occurs(all, "\nlbsticky_member_state{"), 10000,
+           "and all states");
+    ok(strstr(all, "?detail") == NULL, "and nothing is left out");
+    grammar(text, "a thousand members");
+    for (i = 0; i < 1000; i++) {
+        memset(members[i].responses, 0, sizeof(members[i].responses));
+        memset(members[i].failures, 0, sizeof(members[i].failures));
+        members[i].turns = members[i].bytes_in = members[i].bytes_out = 0;
+    }
+    idle->members = members;
+    view->pools = idle;
+    text = written(pool, view);
+    ok(strlen(text) <= 400000, "1000 idle members");
+    is_int(sample_occurs(text, "\nlbsticky_member_inflight{"), 1000,
+           "there is room for more metrics");
+}
+
+/* Half of the ends of ranges, unless they are few. */
+static void ranges(apr_pool_t *pool)
+{
+    static const double upper[] = {0.001, 0.0025, 0.005, 0.01, 0.025,
+                                   0.05,  0.1,    0.25,  0.5,  1,
+                                   2.5,   5,      10,    30};
+    static const apr_uint64_t counts[15] = {1, 1, 1, 1, 1, 1, 1, 1,
+                                            1, 1, 1, 1, 1, 1, 1};
+    lbs_view_t *view = sample_view(pool, 1, 0);
+    lbs_view_pool_t *of = apr_pmemdup(pool, view->pools, sizeof(*of));
+    lbs_view_member_t *member =
+        apr_pmemdup(pool, of->members, sizeof(*member));
+    const char *text, *all;
+
+    member->durations = (lbs_view_histogram_t){15, upper, counts, 3.5};
+    of->members = member;
+    view->pools = of;
+    text = written(pool, view);
+    all = written_as(pool, view, (lbs_metrics_ask_t){LBS_METRICS_TEXT, 1});
+    is_int(sample_occurs(all, "_bucket{"), 15, "all ends");
+    ok(strstr(all, "le=\"0.0025\"} 2\n") != NULL, "each with its sum");
+    ok(strstr(all, "le=\"30.0\"} 14\n") != NULL, "the last but one");
+    is_int(sample_occurs(text, "_bucket{"), 7, "some ends");
+    ok(strstr(text, "le=\"0.005\"} 3\n") != NULL, "5 ms");
+    ok(strstr(text, "le=\"0.5\"} 9\n") != NULL, "half a second");
+    ok(strstr(text, "le=\"+Inf\"} 15\n") != NULL, "all");
+    ok(strstr(text, "_seconds_count{") != NULL, "the count");
+    ok(strstr(text, "_seconds_sum{") != NULL, "the sum");
+}
+
 int main(void)
 {
     apr_pool_t *pool = sample_memory();
@@ -188,5 +261,7 @@ int main(void)
     grammar(text, "bad names");
     same_routes(pool);
     open_metrics(pool);
+    many(pool);
+    ranges(pool);
     return done_testing();
 }
