@@ -140,4 +140,30 @@ subtest 'a request that is under way at the end begins nothing anew' => sub {
     $h->no_unexpected_log;
 };
 
+# The session before it was idle for 3 seconds, 2 before its end by max=.
+subtest 'a key that begins again has all of its time' => sub {
+    my $redis = LBS::Store->redis;
+    my $store = 'LBStickyStore redis:127.0.0.1:' . $redis->port . " timeout=3s\n";
+    my %pools = map { $_ => $POOLS{$_} =~ s/idle=3s max=5s/idle=3s max=8s/r } qw(session addr);
+    my @h = (site(pools => \%pools), site(pools => \%pools, server => $store));
+    my @got = in_parallel(4, sub ($i) {
+        my ($h, $pool) = ($h[$i / 2], (qw(session addr))[$i % 2]);
+        my $ask = sub { verdict($h->get("/$pool/", headers => cookie_of(sid => 'again'))) };
+        my @said = $ask->();
+        sleep 5;
+        my $began = time;
+        push @said, $ask->();
+        while (time < $began + 5.5) {
+            sleep 0.5;
+            push @said, $ask->();
+        }
+        join ' ', @said
+    });
+    like $got[$_], qr/^new \w+ new \w+(?: kept)+$/, (qw(session addr))[$_ % 2] . ($_ > 1 ? ', with a store' : '')
+        for 0 .. 3;
+    $_->stop for @h;
+    $_->no_unexpected_log for @h;
+    $redis->kill;
+};
+
 done_testing;

@@ -566,6 +566,7 @@ lbs_reason_t lbs_lookup_at_keys(const lbs_ask_t *ask, lbs_visit_t *visit,
     int i;
 
     *source = -1;
+    visit->asked = ask->now;
     for (i = 0; i < ask->pool->set.sticky->count; i++) {
         look_t look = {
             .ask = ask, .visit = visit, .index = i, .worst = LBS_REASON_NONE};

@@ -46,18 +46,38 @@ static apr_interval_time_t rest_of(const session_t *s)
     return past < max ? max - past : 1;
 }
 
+/* A word of an end is left of an earlier session with the same key, which was
+ * idle for too long, when it was said before this one can have begun. */
+static int is_earlier_end(const session_t *s, apr_time_t end,
+                          apr_interval_time_t rest)
+{
+    apr_interval_time_t max = s->pool->set.timeout->max;
+    apr_time_t since = s->key->known
+                           ? s->now - (max - rest) - 2 * APR_USEC_PER_SEC
+                           : s->visit->asked;
+
+    return end - max < since;
+}
+
 /* When a session ends is said once, as it begins, or as it is used for the
  * first time since max= is in force: what is over by the time of an answer
  * must not begin anew. */
 static void say_end(const session_t *s)
 {
+    lbs_table_t *table = lbs_runtime()->table;
+    apr_uint64_t hash = lbs_place_max(s->key->hash);
+    apr_uint32_t slot = (apr_uint32_t)s->pool->max_slot;
+    apr_interval_time_t rest;
     lbs_table_hit_t hit;
 
-    if (s->pool->max_slot >= 0
-        && (!s->key->known || s->key->stored != 0 || s->key->endless)) {
-        (void)lbs_table_claim(
-            lbs_runtime()->table, lbs_place_max(s->key->hash),
-            (apr_uint32_t)s->pool->max_slot, s->now, rest_of(s), &hit);
+    if (s->pool->max_slot < 0
+        || (s->key->known && s->key->stored == 0 && !s->key->endless)) {
+        return;
+    }
+    rest = rest_of(s);
+    if (lbs_table_claim(table, hash, slot, s->now, rest, &hit) == APR_EEXIST
+        && is_earlier_end(s, hit.expires_us, rest)) {
+        (void)lbs_table_bind(table, hash, slot, s->now, rest, NULL);
     }
 }
 

@@ -22,6 +22,7 @@ typedef struct lbs_named_t {
 } lbs_named_t;
 
 typedef struct lbs_visit_t {
+    apr_time_t asked; /* monotonic: when its keys were looked up */
     lbs_key_t key[LBS_SOURCE_MAX];
     lbs_slice_t pick_value; /* first value shown, for the method hash */
     int has_token;          /* a token that some known secret signed */
