@@ -10,9 +10,9 @@ use IO::Socket::SSL ();
 use POSIX ();
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use LBS::Framed;
-use LBS::Gateway;
 use LBS::Governed;
 use LBS::Ports;
+use LBS::Schemes qw(two_members);
 use LBS::State qw(pool_state);
 
 my @TOLD = (qr/\[(?:proxy\w*|http2?|core|ssl):(?:error|warn)\]/);
@@ -56,9 +56,7 @@ my %ends = (
 
 for my $scheme (sort keys %ends) {
     subtest "$scheme: an answer that breaks off" => sub {
-        my @web = $scheme eq 'http' ? LBS::Backend->many(2)
-            : map { $scheme eq 'h2c' ? LBS::Framed->new(name => "f$_")
-                : LBS::Gateway->new(scheme => $scheme, name => "g$_") } 1, 2;
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme, app => 'LBStickyEject off');
         my $failed = 0;
         # mod_http2 may drop what it has not sent when it resets a stream.

@@ -7,9 +7,9 @@ use LBS::Test timeout => 300;
 
 use Digest::SHA qw(sha256_hex);
 use IO::Compress::Gzip qw(gzip);
-use LBS::Framed;
 use LBS::Gateway;
 use LBS::Governed;
+use LBS::Schemes qw(two_members);
 use LBS::State qw(pool_state);
 
 my @TOLD = (qr/\[(?:proxy\w*|reqtimeout|deflate|http|core|ssl|sed):(?:error|warn)\]/);
@@ -33,13 +33,6 @@ sub start ($web, $scheme, %o) {
             . ($o{app} // '') . "\n$list");
     $h->announce(@TOLD);
     return $h;
-}
-
-# Two members of a scheme.
-sub members ($scheme) {
-    return LBS::Backend->many(2) if $scheme eq 'http';
-    return map { $scheme eq 'h2c' ? LBS::Framed->new(name => "f$_")
-        : LBS::Gateway->new(scheme => $scheme, name => "g$_") } 1, 2;
 }
 
 # What a client writes behind its head, and then perhaps hangs up.
@@ -83,7 +76,7 @@ my %bad = (
 
 for my $scheme (qw(http h2c ajp fcgi scgi uwsgi)) {
     subtest "$scheme: no member gets a refused body as if it were whole" => sub {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme, app => 'LBStickyEject failures=3');
         my %was;
         for my $what (sort keys %bad) {
@@ -115,7 +108,7 @@ for my $scheme (qw(http h2c ajp fcgi scgi uwsgi)) {
 
 subtest 'a body that comes too slowly, or is no gzip, is the client\'s affair' => sub {
     for my $scheme (qw(http h2c ajp fcgi scgi uwsgi)) {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme, app => 'LBStickyEject failures=3',
             modules => ['reqtimeout', 'deflate'],
             server => 'RequestReadTimeout body=1', more => <<'MORE');
@@ -206,7 +199,7 @@ for my $name (sort keys %filter) {
 # Handlers read ahead, each in its own way.
 subtest 'sizes around what handlers read ahead, all schemes' => sub {
     for my $scheme (qw(http h2c ajp fcgi scgi uwsgi)) {
-        my @web = (LBS::Backend->new(name => 'mute'), (members($scheme))[1]);
+        my @web = (LBS::Backend->new(name => 'mute'), (two_members($scheme))[1]);
         my $h = start(\@web, $scheme, app => 'LBStickyEject off');
         for my $size (0, 1, 8000, 16_383, 16_385, 40_000, 65_536) {
             my $body = join '', map { chr(($_ * 7 + $size) % 256) }

@@ -8,9 +8,8 @@ use LBS::Test timeout => 300;
 use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET;
 use POSIX ();
-use LBS::Framed;
-use LBS::Gateway;
 use LBS::Governed;
+use LBS::Schemes qw(two_members);
 use LBS::State qw(pool_state);
 
 my @TOLD = (qr/\[(?:proxy\w*|http2?|core|ssl|cgid?):(?:error|warn)\]/, qr/AH0242\d/,
@@ -31,12 +30,6 @@ sub start ($web, $scheme, %o) {
     return $h;
 }
 
-sub members ($scheme) {
-    return LBS::Backend->many(2) if $scheme eq 'http';
-    return map { $scheme eq 'h2c' ? LBS::Framed->new(name => "f$_")
-        : LBS::Gateway->new(scheme => $scheme, name => "g$_") } 1, 2;
-}
-
 # "failures state" of each.
 sub blamed ($h) {
     ok wait_for(sub { pool_state($h, 'app')->{inflight} == 0 }, 5), 'quiet';
@@ -48,7 +41,7 @@ my $NONE = '0 up 0 up';
 
 for my $scheme (qw(http ajp uwsgi)) {
     subtest "$scheme: an answer that only httpd's limits refuse" => sub {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme);
         for my $method (qw(GET POST)) {
             for (1 .. 6) {
@@ -66,7 +59,7 @@ for my $scheme (qw(http ajp uwsgi)) {
 
 for my $scheme (qw(scgi fcgi)) {
     subtest "$scheme: an answer whose head httpd refuses" => sub {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme);
         for (1 .. 6) {
             my $r = $h->get('/app/x?head=9000', headers => at(1));
@@ -124,7 +117,7 @@ subtest 'requests that mod_proxy or a handler refuses' => sub {
                   ['GET', '', '', '/app/%2500']],
     );
     for my $scheme (sort keys %of) {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme);
         for my $case (@{$of{$scheme}}) {
             my ($method, $header, $body, $uri) = @$case;
@@ -145,7 +138,7 @@ subtest 'requests that mod_proxy or a handler refuses' => sub {
 
 subtest 'a conditional request that a CGI\'s answer leaves to httpd' => sub {
     for my $scheme (qw(scgi fcgi)) {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme);
         for (1 .. 6) {
             my $r = $h->request('GET', '/app/x?modified=1', headers => [@{at(1)},
@@ -162,7 +155,7 @@ subtest 'silence after the first byte is no failure' => sub {
     my %quiet = (http => 'size=60000&hang=20000', map {
         $_ => 'size=60000&end=20000&how=hang' } qw(ajp fcgi scgi uwsgi));
     for my $scheme (sort keys %quiet) {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme, server => 'ProxyTimeout 1');
         my @r = in_parallel(6, sub ($i) {
             my $r = $h->get("/app/x?$quiet{$scheme}&at=" . $web[0]->name, headers => at(1));
@@ -228,7 +221,7 @@ subtest 'a client that takes an answer too slowly for the member' => sub {
 
 subtest 'a stream that was not begun is sent elsewhere, any method' => sub {
     for my $does (qw(refuse goaway)) {
-        my @web = members('h2c');
+        my @web = two_members('h2c');
         my $h = start(\@web, 'h2c');
         $web[0]->set($does);
         for my $method (qw(POST GET PATCH POST POST)) {
@@ -250,7 +243,7 @@ subtest 'a stream that was not begun is sent elsewhere, any method' => sub {
 
 subtest 'a member that never says 100' => sub {
     for my $scheme (qw(http h2c)) {
-        my @web = members($scheme);
+        my @web = two_members($scheme);
         my $h = start(\@web, $scheme, server => 'Timeout 6');
         $web[0]->set(expect => 'mute') if $scheme eq 'http';
         for my $size (10, 100_000) {
