@@ -3,6 +3,7 @@
 #ifndef LBS_BACKEND_INT_H
 #define LBS_BACKEND_INT_H
 
+#include <apr_buckets.h>
 #include <apr_network_io.h>
 
 #include "src/base/lbs_frames.h"
@@ -18,6 +19,11 @@ typedef struct lbs_connection_t {
     int through;        /* something of this attempt was sent */
     int deaf;           /* the member reads no more of what it is sent */
     int owes_blank;     /* the line after a 100 that we say */
+    int whole;          /* before the first read: may what comes be read in
+                           one piece? */
+    apr_bucket_brigade *ahead; /* what was read in one piece and is not handed
+                                  out yet, with the socket at its end; NULL:
+                                  the filters beneath keep it */
     lbs_frames_t out, in;
 } lbs_connection_t;
 

@@ -54,6 +54,7 @@ static int pre_connection(conn_rec *c, void *socket)
     connection->number = lbs_atomic_add32_relaxed(&opened, 1) + 1;
     connection->out.skip = LBS_FRAMES_PREFACE;
     connection->secured = lbs_backend_current->secured;
+    connection->whole = !connection->secured && !lbs_backend_current->framed;
     ap_add_input_filter_handle(in_filter, connection, NULL, c);
     ap_add_output_filter_handle(out_filter, connection, NULL, c);
     if (connection->secured) {

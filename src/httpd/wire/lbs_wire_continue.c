@@ -6,6 +6,7 @@
 
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/wire/lbs_backend_int.h"
+#include "src/httpd/wire/lbs_wire_ahead.h"
 
 /* RFC 9110, 10.1.1: a client does not wait for a 100 indefinitely. */
 #define PATIENCE apr_time_from_sec(1)
@@ -25,8 +26,8 @@ static int is_patience_over(ap_filter_t *f)
     apr_int32_t n;
 
     while (left > 0) {
-        rv = ap_get_brigade(f->next, bb, AP_MODE_SPECULATIVE,
-                            APR_NONBLOCK_READ, 1);
+        rv = lbs_wire_ahead_get(f, bb, AP_MODE_SPECULATIVE, APR_NONBLOCK_READ,
+                                1);
         if (!(rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb))
             && !APR_STATUS_IS_EAGAIN(rv)) {
             break;

@@ -3,6 +3,7 @@
 #include "src/httpd/wire/lbs_wire_in.h"
 
 #include "src/httpd/shared/lbs_clock.h"
+#include "src/httpd/wire/lbs_wire_ahead.h"
 #include "src/httpd/wire/lbs_backend_int.h"
 #include "src/httpd/wire/lbs_wire_continue.h"
 #include "src/httpd/wire/lbs_wire_frames.h"
@@ -36,7 +37,7 @@ static apr_status_t wait_in_slices(ap_filter_t *f, apr_bucket_brigade *bb,
     do {
         slice = left >= 0 && left < SLICE ? left : SLICE;
         (void)apr_socket_timeout_set(connection->socket, slice);
-        rv = ap_get_brigade(f->next, bb, mode, APR_BLOCK_READ, bytes);
+        rv = lbs_wire_ahead_get(f, bb, mode, APR_BLOCK_READ, bytes);
         if (!APR_STATUS_IS_TIMEUP(rv)) {
             break;
         }
@@ -64,11 +65,11 @@ static apr_status_t read_on(ap_filter_t *f, lbs_backend_t *attempt,
 
     if (attempt == NULL || block != APR_BLOCK_READ
         || (mode != AP_MODE_GETLINE && mode != AP_MODE_READBYTES)) {
-        return ap_get_brigade(f->next, bb, mode, block, bytes);
+        return lbs_wire_ahead_get(f, bb, mode, block, bytes);
     }
     rv = attempt->repeatable && !attempt->received
              ? wait_in_slices(f, bb, mode, bytes)
-             : ap_get_brigade(f->next, bb, mode, block, bytes);
+             : lbs_wire_ahead_get(f, bb, mode, block, bytes);
     attempt->quiet = APR_STATUS_IS_TIMEUP(rv);
     return rv;
 }
@@ -178,7 +179,7 @@ static __attribute__((noinline)) apr_status_t read_any(
         && lbs_wire_continue_say(f, bb, mode, block)) {
         return APR_SUCCESS;
     }
-    rv = connection->secured ? ap_get_brigade(f->next, bb, mode, block, bytes)
+    rv = connection->secured ? lbs_wire_ahead_get(f, bb, mode, block, bytes)
                              : read_on(f, attempt, bb, mode, block, bytes);
     if (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)
         && mode != AP_MODE_SPECULATIVE) {
@@ -193,7 +194,7 @@ static apr_status_t read_line(ap_filter_t *f, lbs_backend_t *attempt,
                               apr_bucket_brigade *bb, apr_read_type_e block)
 {
     const lbs_connection_t *connection = f->ctx;
-    apr_status_t rv = ap_get_brigade(f->next, bb, AP_MODE_GETLINE, block, 0);
+    apr_status_t rv = lbs_wire_ahead_get(f, bb, AP_MODE_GETLINE, block, 0);
 
     if (!connection->secured && block == APR_BLOCK_READ) {
         attempt->quiet = APR_STATUS_IS_TIMEUP(rv);
@@ -208,12 +209,16 @@ apr_status_t lbs_wire_in(ap_filter_t *f, apr_bucket_brigade *bb,
                          ap_input_mode_t mode, apr_read_type_e block,
                          apr_off_t bytes)
 {
-    const lbs_connection_t *connection = f->ctx;
+    lbs_connection_t *connection = f->ctx;
     lbs_backend_t *attempt = lbs_backend_current;
 
+    if (connection->whole) {
+        connection->whole = 0;
+        lbs_wire_ahead_take(f);
+    }
     if (attempt != NULL && attempt->received && !connection->owes_blank) {
         if (mode == AP_MODE_SPECULATIVE) {
-            return ap_get_brigade(f->next, bb, mode, block, bytes);
+            return lbs_wire_ahead_get(f, bb, mode, block, bytes);
         }
         if (mode == AP_MODE_GETLINE && !attempt->framed) {
             return read_line(f, attempt, bb, block);
