@@ -61,7 +61,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test check run cluster help clean format dist fuzz chaos apps bench
+NO_CONFIG = test check run cluster help clean format dist fuzz chaos apps bench proof
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -78,7 +78,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
-        unit-built tools-built soak corpus replay-built asan tsan bench \
+        unit-built tools-built soak proof corpus replay-built asan tsan bench \
         bench-built chaos apps fuzz fuzz-built format dist clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
@@ -209,6 +209,10 @@ chaos:                         ## members that fail, beside stock, nginx and HAP
 soak: all tools-built          ## random load and accidents, MINUTES=5, SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
 	FAULTS=$(FAULTS) $(if $(SEED),SEED='$(SEED)') prove -It/lib t/700-faults.t
+
+proof:                         ## spin models of shared memory, states visited; 3 min
+	tools/bootstrap proof
+	proof/run
 
 apps:                          ## real applications behind a pool, a table
 	tools/bootstrap build apps

@@ -8,9 +8,9 @@
  * open again. A process killed in between leaves the count too high, which
  * ejects too few members but never too many; lbs_eject_recount() corrects a
  * count that was found wrong, and unchanged, at two ticks in a row. Accepted:
- * if a process sleeps in just that place through both ticks, one member more
- * may be ejected for one hold; a lock that survives its holder would cost
- * more.
+ * if a process sleeps in just that place from one tick to the next, one member
+ * more may be ejected for one hold; a lock that survives its holder would cost
+ * more. proof/eject.pml has the schedules.
  *
  * The streak is lossy: after a few lost races a failure is dropped. That takes
  * as many other failures in the same instant, and those are counted.
