@@ -90,7 +90,7 @@ static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
     for (i = 0; i < pool->count; i++) {
         lbs_check_seat_t *seat = apr_palloc(pconf, sizeof(*seat));
 
-        lbs_check_seat_init(seat, pconf, pool, &pool->member[i], conf, tls);
+        lbs_check_seat_init(seat, pconf, pool, pool->member[i], conf, tls);
         join_ring(seat, i);
         APR_ARRAY_PUSH(plan.seats, lbs_check_seat_t *) = seat;
     }

@@ -30,7 +30,7 @@ static int are_all_down(const lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_gauge_t *g = pool->member[i].gauge;
+        const lbs_gauge_t *g = pool->member[i]->gauge;
 
         if (is_open_by_order(g)) {
             if (!is_down(g)) {
@@ -64,8 +64,8 @@ static lbs_panic_t judge(const lbs_pool_t *pool, int checked)
         return LBS_PANIC_NONE;
     }
     for (i = 0; i < pool->count; i++) {
-        if (is_open_by_order(pool->member[i].gauge)
-            && accepts(&pool->member[i])) {
+        if (is_open_by_order(pool->member[i]->gauge)
+            && accepts(pool->member[i])) {
             return LBS_PANIC_IGNORED;
         }
     }
@@ -79,7 +79,7 @@ static int mark(const lbs_pool_t *pool, lbs_panic_t panic)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
 
         if (is_down(m->gauge)
             && (panic == LBS_PANIC_LAST

@@ -13,7 +13,7 @@ typedef struct look_t {
 
 int lbs_adoption_is_open(const lbs_pool_t *pool, int member)
 {
-    const lbs_gauge_t *g = pool->member[member].gauge;
+    const lbs_gauge_t *g = pool->member[member]->gauge;
 
     return lbs_gauge_open_new(g)
            && (lbs_gauge_flags(g) & (LBS_F_STANDBY | LBS_F_SPARE)) == 0

@@ -18,7 +18,7 @@ int lbs_away_choose(const lbs_ask_t *ask, const lbs_visit_t *visit,
 
     lbs_pick_survey(&pool->pick, pick, stands);
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
         apr_uint32_t weight = lbs_atomic_load32_relaxed(&m->gauge->weight);
         apr_uint64_t score;
 

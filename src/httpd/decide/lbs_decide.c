@@ -28,7 +28,7 @@ static int can_take(const decide_t *d, int slot)
                      : lbs_pools_member_at(d->ask->pool, (apr_uint32_t)slot);
 
     return member != LBS_NO_MEMBER
-                   && lbs_gauge_open_kept(d->ask->pool->member[member].gauge)
+                   && lbs_gauge_open_kept(d->ask->pool->member[member]->gauge)
                    && !lbs_choice_tried(d->choice, member)
                ? member
                : LBS_NO_MEMBER;
@@ -79,7 +79,7 @@ static apr_status_t pick(const decide_t *d)
 static int may_share(const decide_t *d, int member)
 {
     return member != LBS_NO_MEMBER
-           && lbs_gauge_open_new(d->ask->pool->member[member].gauge)
+           && lbs_gauge_open_new(d->ask->pool->member[member]->gauge)
            && !lbs_choice_tried(d->choice, member);
 }
 
@@ -106,7 +106,7 @@ static apr_status_t pick_shared(const decide_t *d, apr_uint64_t key,
     rv = pick(d);
     if (rv == APR_SUCCESS && !d->ask->traceless) {
         slot = lbs_first_claim(words, key, now, window,
-                               pool->member[d->choice->member].slot, stale);
+                               pool->member[d->choice->member]->slot, stale);
         member = lbs_pools_member_at(pool, slot);
         if (may_share(d, member)) {
             d->choice->member = member;
@@ -207,7 +207,7 @@ static int find_queue(const decide_t *d)
         return LBS_NO_MEMBER;
     }
     for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
-        const lbs_member_t *m = &pool->member[at];
+        const lbs_member_t *m = pool->member[at];
         apr_uint32_t waiting;
 
         if (!is_worth_waiting(m->gauge)
@@ -268,7 +268,7 @@ static int stay_or_refuse(const decide_t *d, lbs_reason_t reason)
     int home = d->choice->home;
 
     if (home == LBS_NO_MEMBER || lbs_choice_tried(d->choice, home)
-        || !lbs_last_resort_is_down(&d->ask->pool->member[home])) {
+        || !lbs_last_resort_is_down(d->ask->pool->member[home])) {
         return refuse(d, reason);
     }
     (void)settle_on(d, home, LBS_DECISION_KEPT, LBS_REASON_NONE);
@@ -304,7 +304,7 @@ static int redirected(const decide_t *d)
     if (d->choice->home == LBS_NO_MEMBER) {
         return LBS_NO_MEMBER;
     }
-    route = lbs_worker_redirect(pool->member[d->choice->home].worker);
+    route = lbs_worker_redirect(pool->member[d->choice->home]->worker);
     m = *route ? apr_hash_get(pool->by_route, route, APR_HASH_KEY_STRING)
                : NULL;
     if (m == NULL || !lbs_gauge_open_kept(m->gauge)

@@ -33,7 +33,7 @@ int lbs_last_resort_find(const lbs_pool_t *pool, const lbs_choice_t *choice)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
         apr_uint64_t since = lbs_atomic_load64_relaxed(&m->record->since);
 
         if (is_untrusted(m) && !lbs_choice_tried(choice, (int)i)

@@ -192,7 +192,7 @@ static int may_have_left(const lbs_pool_t *pool, const lbs_key_t *key,
     if (member == LBS_NO_MEMBER) {
         return 1;
     }
-    m = &pool->member[member];
+    m = pool->member[member];
     unit = lbs_table_unit(rt->slots, m->slot);
     left_at = (apr_time_t)lbs_atomic_load64_relaxed(&m->record->left_at);
     return lbs_board_is_old(used, left_at, unit)
@@ -364,7 +364,7 @@ static void weigh_token(const look_t *look, const lbs_token_t *token,
     const lbs_pool_t *pool = look->ask->pool;
     int here = lbs_pools_member_at(pool, (apr_uint32_t)key->slot);
     apr_uint64_t ours =
-        here != LBS_NO_MEMBER ? pool->member[here].token_id : 0;
+        here != LBS_NO_MEMBER ? pool->member[here]->token_id : 0;
     int slot = -1;
 
     if (token->member != ours
@@ -527,7 +527,7 @@ static int carry_token(look_t *look)
     visit->token = ask->earlier->token;
     visit->key[look->index] = ask->earlier->key[look->index];
     visit->key[look->index].slot =
-        (int)ask->pool->member[ask->earlier_member].slot;
+        (int)ask->pool->member[ask->earlier_member]->slot;
     visit->key[look->index].other = -1;
     return 1;
 }

@@ -47,7 +47,7 @@ lbs_reason_t lbs_place_why_not(const lbs_pool_t *pool, const lbs_key_t *key,
     if (member == LBS_NO_MEMBER) {
         return LBS_REASON_REMOVED;
     }
-    flags = lbs_gauge_flags(pool->member[member].gauge);
+    flags = lbs_gauge_flags(pool->member[member]->gauge);
     if (flags & LBS_F_REMOVED) {
         return LBS_REASON_REMOVED;
     }
@@ -64,7 +64,7 @@ lbs_reason_t lbs_place_why_not(const lbs_pool_t *pool, const lbs_key_t *key,
         return LBS_REASON_EJECTED;
     }
     if ((flags & LBS_F_DRAIN)
-        && is_idle(pool, key, pool->member[member].slot, now)) {
+        && is_idle(pool, key, pool->member[member]->slot, now)) {
         return LBS_REASON_DRAINED;
     }
     return LBS_REASON_NONE;
@@ -102,7 +102,7 @@ static void find_away(const lbs_pool_t *pool, const lbs_key_t *key,
 /* Half-open: a session that is well elsewhere is no trial of its home. */
 static int is_on_trial(const lbs_pool_t *pool, int member)
 {
-    return (lbs_gauge_flags(pool->member[member].gauge) & LBS_F_HALF_OPEN)
+    return (lbs_gauge_flags(pool->member[member]->gauge) & LBS_F_HALF_OPEN)
            != 0;
 }
 
@@ -111,7 +111,7 @@ static int is_on_trial(const lbs_pool_t *pool, int member)
 static int is_left(const lbs_pool_t *pool, int member, apr_time_t now)
 {
     apr_time_t left_at = (apr_time_t)lbs_atomic_load64_relaxed(
-        &pool->member[member].record->left_at);
+        &pool->member[member]->record->left_at);
 
     return left_at != 0 && now - left_at < LBS_BOARD_LASTS;
 }
@@ -160,7 +160,7 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
     place->why = why;
     place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
     if (away.member == LBS_NO_MEMBER || away.member == home
-        || !lbs_gauge_open_kept(pool->member[away.member].gauge)) {
+        || !lbs_gauge_open_kept(pool->member[away.member]->gauge)) {
         if (why != LBS_REASON_NONE) {
             ask_other(pool, key, now, place);
         }

@@ -86,7 +86,7 @@ static void say_end(const session_t *s)
 static void tell_away(const session_t *s, const lbs_table_hit_t *was)
 {
     if (s->pool->store != NULL
-        && (was->slot != s->pool->member[s->choice->member].slot
+        && (was->slot != s->pool->member[s->choice->member]->slot
             || s->key->is_away == LBS_KEY_HOME
             || lbs_store_is_due(s->pool, was->expires_us))) {
         lbs_store_write_away(s->pool, s->choice->member, s->key,
@@ -99,7 +99,7 @@ static void tell_away(const session_t *s, const lbs_table_hit_t *was)
 static void note_moved(const session_t *s, int from)
 {
     if (s->pool->store != NULL && from != LBS_NO_MEMBER) {
-        lbs_atomic_store64_relaxed(&s->pool->member[from].record->moved_at,
+        lbs_atomic_store64_relaxed(&s->pool->member[from]->record->moved_at,
                                    (apr_uint64_t)s->now);
     }
 }
@@ -111,7 +111,7 @@ static void remember_away(const session_t *s)
 {
     apr_interval_time_t idle = s->pool->set.timeout->idle;
     lbs_table_t *table = lbs_runtime()->table;
-    apr_uint32_t slot = s->pool->member[s->choice->member].slot;
+    apr_uint32_t slot = s->pool->member[s->choice->member]->slot;
     apr_uint32_t home = slot;
     lbs_table_hit_t hit = {.slot = LBS_TABLE_NONE};
 
@@ -121,7 +121,7 @@ static void remember_away(const session_t *s)
                              idle, &hit);
         tell_away(s, &hit);
         if (s->choice->home != LBS_NO_MEMBER) {
-            home = s->pool->member[s->choice->home].slot;
+            home = s->pool->member[s->choice->home]->slot;
         }
     }
     if (s->key->left && s->choice->home != LBS_NO_MEMBER) {
@@ -151,7 +151,7 @@ static void come_home(const session_t *s)
 
 static void remember_here(const session_t *s)
 {
-    apr_uint32_t slot = s->pool->member[s->choice->member].slot;
+    apr_uint32_t slot = s->pool->member[s->choice->member]->slot;
     lbs_table_t *table = lbs_runtime()->table;
     lbs_table_hit_t old = {.slot = slot};
 
@@ -197,7 +197,7 @@ static void remember_route(const session_t *s)
     if (choice->source == s->index && choice->decision == LBS_DECISION_MOVED
         && choice->reason != LBS_REASON_FULL) {
         (void)lbs_table_bind(lbs_runtime()->table, s->key->hash,
-                             s->pool->member[choice->member].slot, s->now,
+                             s->pool->member[choice->member]->slot, s->now,
                              s->pool->set.timeout->idle, NULL);
     }
 }

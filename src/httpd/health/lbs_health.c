@@ -122,7 +122,7 @@ static heard_t find_heard(const lbs_pool_t *pool)
 
     for (i = 0; i < pool->count; i++) {
         apr_uint64_t at =
-            lbs_atomic_load64_relaxed(&pool->member[i].gauge->heard_at);
+            lbs_atomic_load64_relaxed(&pool->member[i]->gauge->heard_at);
 
         if (at > heard.latest) {
             heard.second = heard.latest;
@@ -149,7 +149,7 @@ void lbs_health_recount(const lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
 
         available += (apr_uint32_t)is_available(m);
         ejected += lbs_eject_out(&m->record->eject) != 0;
@@ -166,7 +166,7 @@ static const lbs_member_t *find_last(const lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
 
         if (!is_available(m)) {
             continue;
@@ -269,12 +269,12 @@ static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        lbs_evidence_parts(&pool->member[i].record->eject.evidence, window,
+        lbs_evidence_parts(&pool->member[i]->record->eject.evidence, window,
                            now, own);
         add_parts(all, own);
     }
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
         lbs_eject_on_t on = lbs_health_eject_on(pool, m);
         lbs_eject_why_t why = LBS_EJECT_FOR_ERRORS;
 
@@ -316,7 +316,7 @@ int lbs_health_tick(const lbs_pool_t *pool)
     lbs_atomic_store64_relaxed(&pool->record->eject.stall_us,
                                (apr_uint64_t)news.stall_us);
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
 
         news.waiting = waiting_for(m);
         lbs_probe_view(&m->record->probe, &news.probe);
@@ -337,7 +337,7 @@ void lbs_health_second(lbs_pool_t *pool)
 
     lbs_series_feed(pool, now, &all);
     for (i = 0; i < pool->count; i++) {
-        lbs_queue_tick(&pool->member[i].record->queue, (apr_uint64_t)now);
+        lbs_queue_tick(&pool->member[i]->record->queue, (apr_uint64_t)now);
     }
     if (pool->count > EVIDENCE_NOW) {
         weigh_evidence(pool, (apr_uint64_t)now);

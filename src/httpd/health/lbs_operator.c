@@ -159,7 +159,7 @@ void lbs_operator_reconcile(void)
         apr_size_t m;
 
         for (m = 0; m < pool->count && pool->decides; m++) {
-            reconcile(pool, &pool->member[m], is_reload);
+            reconcile(pool, pool->member[m], is_reload);
         }
     }
     lbs_registry_commit(registry, &now);

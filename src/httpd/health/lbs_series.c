@@ -77,7 +77,7 @@ void lbs_series_feed(const lbs_pool_t *pool, apr_time_t now,
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
         apr_uint64_t own_errors = errors_of(m->record);
         lbs_latency_recent_t own = {0};
 

@@ -126,7 +126,7 @@ static int has_own(const lbs_pool_t *pool)
 {
     apr_size_t i = 0;
 
-    while (i < pool->count && !pool->member[i].own) {
+    while (i < pool->count && !pool->member[i]->own) {
         i++;
     }
     return i < pool->count;

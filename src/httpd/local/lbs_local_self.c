@@ -24,7 +24,7 @@ static apr_status_t leave(void *baton)
 
     if (req->local.here) {
         lbs_inflight_leave(&rt->rows, &rt->row,
-                           req->pool->member[req->choice.member].gauge,
+                           req->pool->member[req->choice.member]->gauge,
                            &req->attempt.flight);
     }
     return APR_SUCCESS;
@@ -37,7 +37,7 @@ static int enter(request_rec *r, lbs_request_t *req)
     int status = lbs_request_decide(req);
 
     lbs_in_use_begin(req);
-    while (status == OK && req->pool->member[req->choice.member].own) {
+    while (status == OK && req->pool->member[req->choice.member]->own) {
         apr_status_t rv = lbs_admit(r, req);
 
         if (rv == APR_SUCCESS) {
@@ -83,7 +83,7 @@ int lbs_local_self_map(request_rec *r, lbs_pool_t *pool)
 
 static void start(lbs_request_t *req)
 {
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_member_t *m = req->pool->member[req->choice.member];
 
     req->local.started = 1;
     req->attempt.sent_at = lbs_clock_now();

@@ -116,8 +116,9 @@ void lbs_common_settle(apr_pool_t *ptemp)
 
         pool->decides = lbs_common_decides(i, is_ejecting);
         for (m = 0; m < pool->count; m++) {
-            add_clock(common, pool->member[m].slot, quantum);
-            add_limit(common, pool->member[m].slot, pool->set.limit->inflight);
+            add_clock(common, pool->member[m]->slot, quantum);
+            add_limit(common, pool->member[m]->slot,
+                      pool->set.limit->inflight);
         }
         if (pool->max_slot >= 0) {
             add_clock(common, (apr_uint32_t)pool->max_slot, quantum);

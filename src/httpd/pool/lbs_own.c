@@ -30,7 +30,7 @@ void lbs_own_find(apr_pool_t *ptemp)
         apr_size_t k;
 
         for (k = 0; pool->set.local->self && k < pool->count; k++) {
-            lbs_member_t *m = &pool->member[k];
+            lbs_member_t *m = pool->member[k];
 
             m->own = lbs_here_find(ptemp, m->name) == LBS_HERE_HTTPD;
             own |= m->own;

@@ -93,7 +93,7 @@ int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
     int index = slot < LBS_REGISTRY_MEMBERS ? pools->member_at[slot] - 1 : -1;
 
     if (index < 0 || (apr_size_t)index >= pool->count
-        || pool->member[index].slot != slot) {
+        || pool->member[index]->slot != slot) {
         return LBS_NO_MEMBER;
     }
     return index;

@@ -34,6 +34,7 @@
 
 typedef struct lbs_member_t {
     proxy_worker *worker;
+    apr_size_t index;      /* in its pool */
     const char *name;      /* its URL */
     lbs_slice_t plain;     /* the same where it is canonical, else empty */
     const char *route;     /* "" when it has none */
@@ -74,7 +75,7 @@ typedef struct lbs_pool_t {
     lbs_member_record_t *max_record; /* its; since: when max= came in force, on
                                         the table's clock; 0: long ago */
     apr_size_t count;
-    lbs_member_t *member;
+    lbs_member_t **member; /* count of them, by index */
     int own_early; /* one is this httpd, and may be chosen before mapping */
     int seats;     /* in mod_proxy's memory; kept by the process that ticks */
     apr_hash_t *by_route;                /* route -> lbs_member_t */
@@ -115,7 +116,8 @@ int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot);
 static inline int lbs_pools_index(const lbs_pool_t *pool,
                                   const lbs_member_t *member)
 {
-    return (int)(member - pool->member);
+    (void)pool;
+    return (int)member->index;
 }
 
 #endif

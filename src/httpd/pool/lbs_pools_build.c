@@ -109,10 +109,11 @@ static void tell_left_out(const lbs_pool_t *pool, int count, const char *first)
 static apr_status_t build_member(lbs_pool_t *pool, int i)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    lbs_member_t *m = &pool->member[pool->count];
+    lbs_member_t *m = pool->member[pool->count];
     apr_status_t rv;
 
     m->worker = lbs_worker_at(pool->balancer, i);
+    m->index = pool->count;
     /* Copies: balancer-manager may change mod_proxy's own strings. */
     m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
     m->plain = (lbs_slice_t){m->name, lbs_plain_url(m->name)};
@@ -134,6 +135,19 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     return APR_SUCCESS;
 }
 
+/* All configured members of a pool lie in one block. */
+static lbs_member_t **make_members(apr_pool_t *pconf, apr_size_t n)
+{
+    lbs_member_t *block = apr_pcalloc(pconf, sizeof(*block) * n);
+    lbs_member_t **member = apr_palloc(pconf, sizeof(*member) * n);
+    apr_size_t i;
+
+    for (i = 0; i < n; i++) {
+        member[i] = &block[i];
+    }
+    return member;
+}
+
 static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
 {
     int n = lbs_worker_count(pool->balancer);
@@ -141,14 +155,14 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
     int missing = 0;
     int i;
 
-    pool->member = apr_pcalloc(pconf, sizeof(*pool->member) * (apr_size_t)n);
+    pool->member = make_members(pconf, (apr_size_t)n);
     pool->by_route = apr_hash_make(pconf);
     pool->by_token_id = apr_hash_make(pconf);
     for (i = 0; i < n; i++) {
         apr_status_t rv = build_member(pool, i);
 
         if (APR_STATUS_IS_ENOSPC(rv)) {
-            first = missing++ == 0 ? pool->member[pool->count].name : first;
+            first = missing++ == 0 ? pool->member[pool->count]->name : first;
         }
         else if (rv != APR_SUCCESS) {
             ap_log_error(
@@ -156,7 +170,7 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
                 LBSNO(1108) "pool %s: member %s cannot be named: wanted a URL "
                             "of at most %d bytes and a route= of at most %d; "
                             "write shorter ones into its BalancerMember line",
-                pool->name, pool->member[pool->count].name,
+                pool->name, pool->member[pool->count]->name,
                 LBS_REGISTRY_URL_LEN, LBS_REGISTRY_ROUTE_LEN);
             return rv;
         }
@@ -224,11 +238,11 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        facts[i].identity = pool->member[i].token_id;
-        facts[i].slot = pool->member[i].slot;
-        facts[i].weight = lbs_worker_weight(pool->member[i].worker);
+        facts[i].identity = pool->member[i]->token_id;
+        facts[i].slot = pool->member[i]->slot;
+        facts[i].weight = lbs_worker_weight(pool->member[i]->worker);
         facts[i].lbset =
-            (apr_uint32_t)lbs_worker_lbset(pool->member[i].worker);
+            (apr_uint32_t)lbs_worker_lbset(pool->member[i]->worker);
     }
     rv = lbs_shm_create(&block, bytes, pconf);
     if (rv == APR_SUCCESS) {

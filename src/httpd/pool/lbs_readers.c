@@ -156,7 +156,7 @@ static lbs_readers_t *build(apr_pool_t *pconf, apr_pool_t *ptemp,
     }
     for (m = 0; m < pool->count; m++) {
         lbs_foreign_member_t facts =
-            facts_of(ptemp, pool, &pool->member[m], goes_by_addresses(set));
+            facts_of(ptemp, pool, pool->member[m], goes_by_addresses(set));
 
         for (i = 0; i < set->count; i++) {
             (void)lbs_foreign_index_add(readers->reader[i].index,

@@ -21,7 +21,7 @@ static int has_other(const lbs_request_t *req)
 
     for (i = 0; i < pool->count; i++) {
         if ((int)i != req->choice.member
-            && lbs_gauge_open_new(pool->member[i].gauge)
+            && lbs_gauge_open_new(pool->member[i]->gauge)
             && !lbs_choice_tried(&req->choice, (int)i)) {
             return pool->failover;
         }
@@ -55,7 +55,7 @@ static apr_status_t look_around(const request_rec *r, unsigned naps)
 static apr_status_t wait_for_sign(const request_rec *r,
                                   const lbs_request_t *req)
 {
-    lbs_gauge_t *g = req->pool->member[req->choice.member].gauge;
+    lbs_gauge_t *g = req->pool->member[req->choice.member]->gauge;
     apr_status_t rv = APR_SUCCESS;
     apr_uint64_t now, stall, end;
     unsigned naps = 0;
@@ -83,7 +83,7 @@ static apr_status_t wait_for_sign(const request_rec *r,
  * @return reasons that do not keep the request out */
 static apr_uint32_t ignored_for(const lbs_request_t *req, int *is_too_dear)
 {
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_member_t *m = req->pool->member[req->choice.member];
 
     *is_too_dear = 0;
     if (req->choice.anyway) {
@@ -101,7 +101,7 @@ static apr_uint32_t ignored_for(const lbs_request_t *req, int *is_too_dear)
 static apr_status_t enter(lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_member_t *m = req->pool->member[req->choice.member];
     int is_too_dear;
     apr_uint32_t ignored = ignored_for(req, &is_too_dear);
 
@@ -119,7 +119,7 @@ static apr_status_t enter(lbs_request_t *req)
 static apr_status_t wait_for_turn(const request_rec *r, lbs_request_t *req,
                                   apr_uint64_t ticket)
 {
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_member_t *m = req->pool->member[req->choice.member];
     unsigned naps = 0;
     apr_status_t rv, over;
 
@@ -157,7 +157,7 @@ static void want_home(const lbs_request_t *req)
         || req->choice.home == req->choice.member) {
         return;
     }
-    home = &req->pool->member[req->choice.home];
+    home = req->pool->member[req->choice.home];
     if ((lbs_gauge_flags(home->gauge) & LBS_F_HALF_OPEN) != 0) {
         lbs_eject_turn_away(&home->record->eject);
     }
@@ -166,7 +166,7 @@ static void want_home(const lbs_request_t *req)
 apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_limit_t *set = req->pool->set.limit;
-    lbs_queue_t *queue = &req->pool->member[req->choice.member].record->queue;
+    lbs_queue_t *queue = &req->pool->member[req->choice.member]->record->queue;
     apr_uint64_t now, ticket;
     apr_status_t rv;
 

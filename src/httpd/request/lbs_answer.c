@@ -55,7 +55,7 @@ static apr_uint64_t announced_by(const request_rec *r)
  * tries it out. The visitor of that request need not see it. */
 static int is_failed_trial(const request_rec *r, const lbs_request_t *req)
 {
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_member_t *m = req->pool->member[req->choice.member];
 
     return req->attempt.flight.trial && !req->local.here
            && ap_is_HTTP_SERVER_ERROR(r->status)
@@ -81,7 +81,7 @@ void lbs_answer_stands(request_rec *r, lbs_request_t *req)
     req->attempt.answered = 1;
     /* HTTP's handlers compare length and head themselves. */
     req->attempt.announced =
-        lbs_worker_is_watched(req->pool->member[req->choice.member].worker)
+        lbs_worker_is_watched(req->pool->member[req->choice.member]->worker)
             ? APR_UINT64_MAX
             : announced_by(r);
     if (req->attempt.trusting) {

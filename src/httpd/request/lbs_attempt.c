@@ -29,7 +29,7 @@
 
 static proxy_worker *worker_of(const lbs_request_t *req)
 {
-    return req->pool->member[req->choice.member].worker;
+    return req->pool->member[req->choice.member]->worker;
 }
 
 /* mod_proxy takes the place of the member's error page (ProxyErrorOverride),
@@ -125,7 +125,7 @@ static void on_first(void *baton, apr_time_t now)
 
     req->attempt.first_at = now;
     lbs_atomic_store64_relaxed(
-        &req->pool->member[req->choice.member].gauge->heard_at,
+        &req->pool->member[req->choice.member]->gauge->heard_at,
         (apr_uint64_t)req->attempt.first_at);
     lbs_inflight_heard(&rt->rows, &rt->row, &req->attempt.flight);
 }
@@ -163,7 +163,7 @@ static void begin_waiting(lbs_request_t *req)
 static int is_hopeless(const lbs_request_t *req)
 {
     apr_uint32_t flags =
-        lbs_gauge_flags(req->pool->member[req->choice.member].gauge);
+        lbs_gauge_flags(req->pool->member[req->choice.member]->gauge);
     apr_uint64_t stall =
         lbs_atomic_load64_relaxed(&req->pool->record->eject.stall_us);
 
@@ -232,7 +232,7 @@ static lbs_atomic64_t *used_at(lbs_member_t *m, apr_uint32_t busy)
  */
 static int wants_fresh(const lbs_request_t *req, apr_uint32_t busy)
 {
-    lbs_member_t *m = &req->pool->member[req->choice.member];
+    lbs_member_t *m = req->pool->member[req->choice.member];
 
     return req->tries.fresh
            || (!lbs_request_stays_repeatable(req)
@@ -326,7 +326,7 @@ static int run_scheme(request_rec *r, lbs_request_t *req,
  * the visitor's back. */
 static void name_member(request_rec *r, lbs_request_t *req)
 {
-    const proxy_worker *worker = req->pool->member[req->choice.member].worker;
+    const proxy_worker *worker = req->pool->member[req->choice.member]->worker;
 
     if (req->host_kept && lbs_worker_is_tls(worker)) {
         req->attempt.hostname = r->hostname;
@@ -350,7 +350,7 @@ static void keep_length(request_rec *r, lbs_request_t *req)
 static int run(request_rec *r, lbs_request_t *req, const lbs_route_t *route,
                char *url)
 {
-    lbs_member_t *m = &req->pool->member[req->choice.member];
+    lbs_member_t *m = req->pool->member[req->choice.member];
     apr_uint32_t busy;
     int status, wants, fresh;
 
@@ -392,7 +392,7 @@ static apr_status_t leave(void *baton)
     lbs_runtime_t *rt = lbs_runtime();
 
     lbs_inflight_leave(&rt->rows, &rt->row,
-                       req->pool->member[req->choice.member].gauge,
+                       req->pool->member[req->choice.member]->gauge,
                        &req->attempt.flight);
     return APR_SUCCESS;
 }
@@ -403,7 +403,8 @@ static void count_bytes(lbs_request_t *req, lbs_cause_t cause)
     if (req->attempt.backend.refused) {
         /* Nothing was sent on this connection, so it was no attempt. */
         req->tries.count--;
-        lbs_member_record_unsent(req->pool->member[req->choice.member].record);
+        lbs_member_record_unsent(
+            req->pool->member[req->choice.member]->record);
     }
     else {
         lbs_verdict_bytes(
@@ -488,7 +489,7 @@ static int status_for(const lbs_request_t *req, int status)
 lbs_cause_t lbs_attempt_make(request_rec *r, lbs_request_t *req,
                              const lbs_route_t *route, char *url, int *status)
 {
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_member_t *m = req->pool->member[req->choice.member];
     apr_status_t rv;
     lbs_cause_t cause;
 

@@ -73,7 +73,7 @@ static void tell_https(request_rec *r, const lbs_request_t *req)
                               "itself, so visitors go in a circle: let the "
                               "site believe X-Forwarded-Proto (Django: write "
                               "SECURE_PROXY_SSL_HEADER)%s",
-                  req->pool->name, req->pool->member[req->choice.member].name,
+                  req->pool->name, req->pool->member[req->choice.member]->name,
                   r->hostname, asked_for(r),
                   req->pool->set.forward->proto
                       ? ""

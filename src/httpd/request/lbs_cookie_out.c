@@ -17,7 +17,7 @@ static int is_due(const lbs_request_t *req, apr_time_t now)
 
     if (!req->visit.has_token
         || req->visit.token.member
-               != req->pool->member[req->choice.member].token_id) {
+               != req->pool->member[req->choice.member]->token_id) {
         return 1;
     }
     age = (apr_int64_t)lbs_runtime_token_at(now) - req->visit.token.issued;
@@ -74,7 +74,7 @@ static void renew_token(lbs_request_t *req, int index, apr_uint32_t now)
     }
     req->visit.has_token = 1;
     req->visit.token.issued = now;
-    req->visit.token.member = req->pool->member[req->choice.member].token_id;
+    req->visit.token.member = req->pool->member[req->choice.member]->token_id;
     key->present = 1;
     key->hash = lbs_extract_hash(req->pool, index, &req->visit.token.sid,
                                  sizeof(req->visit.token.sid));

@@ -84,7 +84,7 @@ static void take_remote(request_rec *r, lbs_route_t *route, const char *url)
 
 static int aim(request_rec *r, const lbs_request_t *req, char **url)
 {
-    const lbs_member_t *m = &req->pool->member[req->choice.member];
+    const lbs_member_t *m = req->pool->member[req->choice.member];
 
     return lbs_worker_aim(r, m->worker, m->plain, req->from, url);
 }
@@ -156,7 +156,7 @@ static void hide_member(request_rec *r, const lbs_request_t *req)
 
     if (text != NULL && req->choice.member != LBS_NO_MEMBER
         && strstr(text, lbs_worker_place(
-                            req->pool->member[req->choice.member].worker)
+                            req->pool->member[req->choice.member]->worker)
                             .host)
                != NULL) {
         apr_table_unset(r->notes, "error-notes");
@@ -168,7 +168,7 @@ static void hide_member(request_rec *r, const lbs_request_t *req)
 static int is_for(const lbs_request_t *req, const proxy_worker *worker)
 {
     return req->choice.member != LBS_NO_MEMBER
-           && req->pool->member[req->choice.member].worker == worker;
+           && req->pool->member[req->choice.member]->worker == worker;
 }
 
 /* Runs in place of the scheme's own handler, which lbs_worker_run() calls. */
@@ -234,7 +234,7 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     }
     lbs_in_use_begin(req);
     *balancer = pool->balancer;
-    *worker = pool->member[req->choice.member].worker;
+    *worker = pool->member[req->choice.member]->worker;
     return aim(r, req, url);
 }
 

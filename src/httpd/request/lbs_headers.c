@@ -290,7 +290,7 @@ lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req)
  * its kin do. */
 static int reads_first(const lbs_request_t *req)
 {
-    const proxy_worker *worker = req->pool->member[req->choice.member].worker;
+    const proxy_worker *worker = req->pool->member[req->choice.member]->worker;
 
     return !lbs_worker_is_watched(worker) && !lbs_worker_speaks(worker, "ajp");
 }

@@ -71,7 +71,7 @@ void lbs_hop_header_mark(request_rec *r, const lbs_request_t *req,
                          const char *url)
 {
     const lbs_pool_t *pool = req->pool;
-    const lbs_member_t *m = &pool->member[req->choice.member];
+    const lbs_member_t *m = pool->member[req->choice.member];
     lbs_hop_about_t about = {.method = r->method};
     char *text;
 

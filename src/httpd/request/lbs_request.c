@@ -170,7 +170,7 @@ static const char *member_of(const lbs_request_t *req)
     if (req->choice.member == LBS_NO_MEMBER) {
         return "";
     }
-    m = &req->pool->member[req->choice.member];
+    m = req->pool->member[req->choice.member];
     return *m->route ? m->route : m->name;
 }
 
@@ -296,9 +296,9 @@ static void put_balancer(apr_table_t *env, const lbs_request_t *req,
     if (req->choice.member == LBS_NO_MEMBER) {
         return;
     }
-    m = &pool->member[req->choice.member];
+    m = pool->member[req->choice.member];
     home = req->choice.source >= 0 && req->choice.home != LBS_NO_MEMBER
-               ? &pool->member[req->choice.home]
+               ? pool->member[req->choice.home]
                : NULL;
     put(env, "BALANCER_WORKER_NAME", m->name);
     put_or_unset(env, "BALANCER_WORKER_ROUTE", m->route, put);

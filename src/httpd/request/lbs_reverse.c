@@ -49,7 +49,7 @@ static const char *path_of(const request_rec *r, const char *text)
 static const char *map_path(request_rec *r, const lbs_request_t *req,
                             const char *text, const char *path)
 {
-    const char *name = req->pool->member[req->choice.member].name;
+    const char *name = req->pool->member[req->choice.member]->name;
     const char *host = strstr(name, "://") + strlen("://");
     const char *url = apr_pstrcat(
         r->pool,

@@ -186,7 +186,7 @@ int lbs_taught_own(request_rec *r, const lbs_request_t *req)
                         "if the member balances, too, its visitors are new "
                         "with each request: write another name= into "
                         "LBStickyCookie on one of the two",
-            pool->name, pool->member[req->choice.member].name,
+            pool->name, pool->member[req->choice.member]->name,
             (int)pool->cookie_name.n, pool->cookie_name.p);
     }
     return walk.found;

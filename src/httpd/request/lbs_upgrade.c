@@ -38,7 +38,7 @@ void lbs_upgrade_look(request_rec *r, const lbs_request_t *req)
     if (!is_refusal(r->status) || !asks_for_websocket(r) || req->local.here) {
         return;
     }
-    m = &req->pool->member[req->choice.member];
+    m = req->pool->member[req->choice.member];
     if (!lbs_worker_drops_websocket(m->worker)) {
         return;
     }

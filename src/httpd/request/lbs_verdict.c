@@ -11,7 +11,7 @@
 
 static const lbs_member_t *member_of(const lbs_request_t *req)
 {
-    return &req->pool->member[req->choice.member];
+    return req->pool->member[req->choice.member];
 }
 
 static lbs_eject_attempt_t attempt_of(const lbs_request_t *req)
@@ -40,7 +40,7 @@ static apr_uint32_t charge_failure(const lbs_request_t *req,
 static void book(lbs_request_t *req, int index, lbs_fail_t kind,
                  const lbs_eject_attempt_t *attempt)
 {
-    const lbs_member_t *m = &req->pool->member[index];
+    const lbs_member_t *m = req->pool->member[index];
     apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     lbs_eject_on_t on = lbs_health_eject_on(req->pool, m);
     lbs_eject_why_t why = LBS_EJECT_FOR_STREAK;

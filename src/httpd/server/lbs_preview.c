@@ -68,8 +68,8 @@ static void tick_drains(void)
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
 
         for (m = 0; m < pool->count; m++) {
-            (void)lbs_admin_tick(lbs_runtime()->registry, pool->member[m].slot,
-                                 &now);
+            (void)lbs_admin_tick(lbs_runtime()->registry,
+                                 pool->member[m]->slot, &now);
         }
     }
 }

@@ -208,7 +208,7 @@ static void seat(lbs_preview_t *p, const fate_t *fate, lbs_outlook_pool_t *out,
         to->member = member_for(fate, slot, &info);
     }
     if (to->member != LBS_NO_MEMBER) {
-        show_drain(to->row, &to->pool->member[to->member]);
+        show_drain(to->row, to->pool->member[to->member]);
     }
 }
 
@@ -221,7 +221,7 @@ static void seat_all(lbs_preview_t *p, const fate_t *fate,
 
     for (m = 0; !fate->by_token && fate->pool != NULL && m < fate->pool->count;
          m++) {
-        seat(p, fate, out, was, fate->pool->member[m].slot);
+        seat(p, fate, out, was, fate->pool->member[m]->slot);
     }
     while ((slot = lbs_registry_next_member(lbs_runtime()->registry,
                                             fate->slot, slot))

@@ -126,8 +126,8 @@ static void watch_connections(void)
 
         /* Virtual hosts that inherit a pool have its very workers. */
         for (j = 0; j < pool->count && pool->decides; j++) {
-            if (lbs_lent_pushes(pool->member[j].worker)) {
-                lbs_lent_watch(pool->member[j].worker);
+            if (lbs_lent_pushes(pool->member[j]->worker)) {
+                lbs_lent_watch(pool->member[j]->worker);
             }
         }
     }

@@ -45,7 +45,7 @@ static void show_counters(const lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = &pool->member[i];
+        const lbs_member_t *m = pool->member[i];
 
         lbs_worker_set_counters(
             m->worker,
@@ -62,10 +62,10 @@ static int tick_pool(lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        lbs_operator_follow(&pool->member[i], &now);
-        (void)lbs_admin_tick(lbs_runtime()->registry, pool->member[i].slot,
+        lbs_operator_follow(pool->member[i], &now);
+        (void)lbs_admin_tick(lbs_runtime()->registry, pool->member[i]->slot,
                              &now);
-        lbs_runtime_count_sessions(pool->member[i].slot);
+        lbs_runtime_count_sessions(pool->member[i]->slot);
     }
     if (pool->decides) {
         asked = lbs_health_tick(pool);

@@ -215,7 +215,7 @@ static int find_member(apply_t *a, const lbs_view_t *view, const char **wrong)
         return HTTP_NOT_FOUND;
     }
     /* Members of a view are those of the pool, in the same order. */
-    a->member = &a->pool->member[a->view_member - a->view_pool->members];
+    a->member = a->pool->member[a->view_member - a->view_pool->members];
     return HTTP_OK;
 }
 

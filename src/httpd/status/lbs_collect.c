@@ -362,10 +362,10 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
         fill_plot(c, ring, LBS_VIEW_DAY, &p->plot[LBS_VIEW_DAY]);
     }
     for (i = 0; i < from->count; i++) {
-        fill_member(c, &from->member[i], &members[i]);
-        fill_evidence(c, from, &from->member[i], &members[i]);
+        fill_member(c, from->member[i], &members[i]);
+        fill_evidence(c, from, from->member[i], &members[i]);
         members[i].check.configured = from->set.check->path != NULL;
-        p->queued += lbs_queue_waiting(&from->member[i].record->queue,
+        p->queued += lbs_queue_waiting(&from->member[i]->record->queue,
                                        (apr_uint64_t)c->now.mono);
         p->inflight += members[i].inflight;
         p->sessions += members[i].sessions;

@@ -101,7 +101,7 @@ static const char *find_key(explain_t *e)
 /* Would a request be turned away at the door of the chosen member? */
 static int is_turned_away(const explain_t *e)
 {
-    const lbs_member_t *m = &e->from->member[e->choice.member];
+    const lbs_member_t *m = e->from->member[e->choice.member];
     const lbs_set_limit_t *limit = e->from->set.limit;
 
     return lbs_gauge_full(m->gauge)

@@ -293,7 +293,7 @@ static void write_record(const lbs_pool_t *pool, int member,
     apr_time_t now = apr_time_now();
     apr_time_t expiry = now + idle + idle / 2;
     lbs_store_record_t record = {
-        pool->member[member].token_id,
+        pool->member[member]->token_id,
         key->stored != 0 ? key->stored : (apr_uint64_t)apr_time_sec(now),
         (apr_uint64_t)apr_time_sec(expiry) + 1,
     };
@@ -309,7 +309,7 @@ void lbs_store_write(const lbs_pool_t *pool, int member, const lbs_key_t *key,
                      lbs_store_wait_t *wait)
 {
     if (key->name != NULL
-        && (!key->known || key->slot != (int)pool->member[member].slot
+        && (!key->known || key->slot != (int)pool->member[member]->slot
             || lbs_store_is_due(pool, key->expires))) {
         write_record(pool, member, key, RECORD_HOME, wait);
     }

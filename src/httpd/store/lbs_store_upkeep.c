@@ -87,7 +87,7 @@ static void note_left(void *baton, apr_uint64_t member_id)
     apr_size_t i;
 
     for (i = 0; i < look->pool->count; i++) {
-        const lbs_member_t *m = &look->pool->member[i];
+        const lbs_member_t *m = look->pool->member[i];
 
         if (member_id == LBS_BOARD_ANY || m->token_id == member_id) {
             lbs_atomic_store64_relaxed(&m->record->left_at,
@@ -131,14 +131,14 @@ static apr_uint32_t collect(const look_t *look,
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        if (!is_left(&pool->member[i], look->now)) {
+        if (!is_left(pool->member[i], look->now)) {
             continue;
         }
         if (count == LBS_BOARD_OWN) {
             own[0] = LBS_BOARD_ANY;
             return 1;
         }
-        own[count++] = pool->member[i].token_id;
+        own[count++] = pool->member[i]->token_id;
     }
     return count;
 }
