@@ -292,7 +292,7 @@ CONF
         }
     }
     is scalar(keys %{{map { ($_ => 1) } values %at}}), 4, 'HAProxy spread them';
-    like $jar{'dated 1'}->value('SRV'), qr/^r\d\|\w+\|\w+$/, 'with dates';
+    like $jar{'dated 1'}->value('SRV'), qr{^r\d\|[\w+/]+\|[\w+/]+$}, 'with dates';
     like $jar{'prefix 1'}->value('sid'), qr/^r\d~s1$/, 'and in front of the application\'s value';
     $haproxy->stop;
 

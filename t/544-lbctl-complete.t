@@ -75,7 +75,9 @@ package Shell {
     sub end ($self) {
         $self->keys("exit\n");
         close $self->{in};
-        kill HUP => $self->{pid} if !main::wait_for(sub { waitpid($self->{pid}, POSIX::WNOHANG()) != 0 }, 10);
+        return if main::wait_for(sub { waitpid($self->{pid}, POSIX::WNOHANG()) != 0 }, 10);
+        kill KILL => $self->{pid};    # whose end hangs up the shell's terminal
+        waitpid $self->{pid}, 0;
         return;
     }
 }

@@ -117,6 +117,7 @@ CONF
 my @web = LBS::Backend->many(6);
 my $h = LBS::Httpd->new(backends => \@web, modules => ['headers']);
 $h->port(2);
+$h->announce(qr/LBS3315/);    # which pools have the same cookie is drawn, too
 my @SECRET = map { "file:" . $h->write("conf/secret$_", join('', map { "the secret of name $_\n" }
     split //, $_), 0600) } qw(A BA B);
 
