@@ -9,6 +9,7 @@ APXS    = apxs
 FUZZ_TIME = 60
 MINUTES = 5
 FAULTS  = 20000
+SEEDS   = 1000000
 DESTDIR =
 PREFIX  = /usr/local
 # A Debian package says /usr/share/zsh/vendor-completions.
@@ -206,9 +207,11 @@ chaos:                         ## members that fail, beside stock, nginx and HAP
 	$(SELF) all
 	tools/chaos
 
-soak: all tools-built          ## random load and accidents, MINUTES=5, SEED=
+soak: all tools-built $(B)/t/unit/sim/sim ## accidents, MINUTES=5; simulations, SEEDS=; SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
 	FAULTS=$(FAULTS) $(if $(SEED),SEED='$(SEED)') prove -It/lib t/700-faults.t
+	first=$(or $(SEED),$$(date +%s)000000); seq 0 9 | xargs -P "$$(nproc)" -I{} sh -c \
+	    "$(B)/t/unit/sim/sim $$(($(SEEDS) / 10)) \$$(($$first + {} * $(SEEDS) / 10))"
 
 proof:                         ## spin models of shared memory, states visited; 3 min
 	tools/bootstrap proof
