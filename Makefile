@@ -48,8 +48,8 @@ SO        = $(B)/mod_lbsticky.so
 WERROR  =
 WARN    = -Wall -Wextra -Wshadow -Wconversion -Wcast-align \
           -Wstrict-prototypes $(WERROR)
-# CFLAGS and LDFLAGS are yours: make CFLAGS='-O3 -march=native'
-ALL_CFLAGS = $(HTTPD_CFLAGS) $(CFLAGS) -std=gnu11 -fPIC -fvisibility=hidden \
+# CPPFLAGS, CFLAGS and LDFLAGS are yours: make CFLAGS='-O3 -march=native'
+ALL_CFLAGS = $(HTTPD_CFLAGS) $(CPPFLAGS) $(CFLAGS) -std=gnu11 -fPIC -fvisibility=hidden \
              $(WARN) $(ALIGN) -I. $(HTTPD_INCLUDES) $(EXTRA)
 MOD_LIBS   = -ljansson -lcurl
 TEST_LIBS  = $(APR_LIBS) -ljansson -lpthread -lm
@@ -62,7 +62,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test check run cluster help clean format dist fuzz chaos apps bench proof
+NO_CONFIG = test check run cluster help clean format dist deb fuzz chaos apps bench proof
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -80,7 +80,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak proof corpus replay-built asan tsan bench \
-        bench-built chaos apps fuzz fuzz-built format dist clean help FORCE
+        bench-built chaos apps fuzz fuzz-built format dist deb clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -257,6 +257,10 @@ dist:                          ## a tarball that builds from itself
 	$(SELF) -C build/dist/$(NAME) all
 	rm -rf build/dist
 	@echo build/$(NAME).tar.gz
+
+deb:                           ## Debian packages: build/deb/*.deb
+	tools/bootstrap build deb
+	tools/deb build/deb
 
 help:                          ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
