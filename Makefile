@@ -62,7 +62,8 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test check run cluster help clean format dist deb fuzz chaos apps bench proof
+NO_CONFIG = test check run cluster help clean format dist deb deb-life \
+            compilers httpds debian13 fuzz chaos apps bench proof
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -80,7 +81,8 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak proof corpus replay-built asan tsan bench \
-        bench-built chaos apps fuzz fuzz-built format dist deb clean help FORCE
+        bench-built chaos apps fuzz fuzz-built format dist deb deb-life compilers \
+        httpds debian13 clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -262,8 +264,28 @@ deb:                           ## Debian packages: build/deb/*.deb
 	tools/bootstrap build deb
 	tools/deb build/deb
 
+deb-life:                      ## install ... purge under traffic, a table; root
+	tools/bootstrap run chroot
+	tools/deb-life
+
+compilers:                     ## gcc 12-14, clang 14-19, a table; RELEASE=trixie
+	tools/bootstrap build
+	tools/compilers $(if $(RELEASE),--in $(RELEASE))
+
+httpds:                        ## the tests' core with httpd 2.4.49 ..., a table
+	tools/bootstrap build test
+	$(SELF) all tools-built
+	tools/httpds
+
+# What `make check` needs is installed in there.
+debian13:                      ## `make check` in a Debian 13; root
+	tools/bootstrap chroot
+	tools/chroot trixie sh -ec 'cd /src && apt-get -q update >/dev/null && \
+	    apt-get -q -y --no-install-recommends install make perl >/dev/null 2>&1 && \
+	    make check WERROR=$(WERROR)'
+
 help:                          ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 
 clean:                         ## remove all build products
 	rm -rf build
