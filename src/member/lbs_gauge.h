@@ -133,6 +133,18 @@ static inline int lbs_gauge_open_new(const lbs_gauge_t *g)
            && !lbs_gauge_probed(g);
 }
 
+/** @return 1 when nothing about the member can have changed since a time but
+ * by its own word in this gauge: open to all, warm, beyond doubt, nothing in
+ * flight, and no answer since. One cache line. */
+static inline int lbs_gauge_is_quiet(const lbs_gauge_t *g, apr_uint64_t since)
+{
+    return lbs_atomic_load32_relaxed(&g->flags) == 0
+           && lbs_gauge_inflight(g) == 0
+           && lbs_atomic_load64_relaxed(&g->heard_at) < since
+           && lbs_atomic_load64_relaxed(&g->doubt_until) == 0
+           && lbs_atomic_load32_relaxed(&g->ramp) >= 1000;
+}
+
 /**
  * May a request be sent there that cannot be repeated? Yes, unless the member
  * lost a request or fell silent and has not answered since. Then none, until

@@ -27,11 +27,21 @@
 #define HOT_MS 2    /* while a suspect is asked */
 #define LIVELY APR_USEC_PER_SEC /* since the last visitor's request */
 #define OUTSTANDING_MAX 256     /* checks at once: each takes a descriptor */
+#define FEW 256                 /* so many members are looked at each time */
+#define TURNS 50 /* of more, those that rest are looked at once in so many */
+
+/* What tells that nothing is due of a seat: close together, for thousands are
+ * looked at ten times a second. */
+typedef struct rest_t {
+    const lbs_gauge_t *gauge; /* NULL: it is checked all the time */
+    apr_time_t old;           /* evidence of that age counts no more */
+} rest_t;
 
 /* Of a configuration; the pools that decide about their members' checks. */
 static struct {
     apr_array_header_t *pools; /* const lbs_pool_t * */
     apr_array_header_t *seats; /* lbs_check_seat_t * */
+    apr_array_header_t *rests; /* rest_t, of the same index */
 } plan;
 
 /* Of the process that ticks. */
@@ -43,6 +53,7 @@ static struct {
     CURLM *multi;
     int outstanding;
     int next; /* seat to begin with: all get their turn when there are many */
+    int look; /* number of the look for due ones */
     int hot;  /* a member is asked in quick succession */
     int called;            /* there is a new suspect */
     apr_uint64_t suspects; /* of all pools, when it was last looked */
@@ -93,14 +104,34 @@ static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
         lbs_check_seat_init(seat, pconf, pool, pool->member[i], conf, tls);
         join_ring(seat, i);
         APR_ARRAY_PUSH(plan.seats, lbs_check_seat_t *) = seat;
+        APR_ARRAY_PUSH(plan.rests, rest_t) =
+            (rest_t){conf == NULL ? pool->gauges[i] : NULL,
+                     pool->eject_conf.window_us + APR_USEC_PER_SEC};
     }
+}
+
+/* @param turn  a number that grows: resting seats get their turn */
+static int is_resting(int i, int turn, apr_time_t now)
+{
+    const rest_t *rest = &APR_ARRAY_IDX(plan.rests, i, const rest_t);
+    apr_time_t since = now > rest->old ? now - rest->old : 0;
+
+    return plan.seats->nelts > FEW && (i + turn) % TURNS != 0
+           && rest->gauge != NULL
+           && lbs_gauge_is_quiet(rest->gauge, (apr_uint64_t)since);
 }
 
 void lbs_checker_second(void)
 {
+    static int turn;
+    apr_time_t now = lbs_clock_now();
     int i;
 
+    turn = (turn + 1) % TURNS;
     for (i = 0; i < plan.seats->nelts; i++) {
+        if (is_resting(i, turn, now)) {
+            continue;
+        }
         const lbs_check_seat_t *seat =
             APR_ARRAY_IDX(plan.seats, i, const lbs_check_seat_t *);
 
@@ -124,6 +155,7 @@ void lbs_checker_prepare(apr_pool_t *pconf)
 
     plan.pools = apr_array_make(pconf, 8, sizeof(const lbs_pool_t *));
     plan.seats = apr_array_make(pconf, 8, sizeof(lbs_check_seat_t *));
+    plan.rests = apr_array_make(pconf, 8, sizeof(rest_t));
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
@@ -171,6 +203,7 @@ static void begin_due(apr_time_t now)
 {
     int pause = prober.hot || prober.called ? HOT_MS : PAUSE_MS;
     int count = plan.seats->nelts;
+    int asks = prober.hot; /* some seat is in the middle of an inquiry */
     int i;
 
     if (now - prober.begun_at < apr_time_from_msec(pause)) {
@@ -179,10 +212,15 @@ static void begin_due(apr_time_t now)
     prober.begun_at = now;
     prober.hot = 0;
     prober.called = 0;
+    prober.look = (prober.look + 1) % TURNS;
     for (i = 0; i < count && prober.outstanding < OUTSTANDING_MAX; i++) {
-        lbs_check_seat_t *seat = APR_ARRAY_IDX(
-            plan.seats, (prober.next + i) % count, lbs_check_seat_t *);
+        int number = (prober.next + i) % count;
+        lbs_check_seat_t *seat;
 
+        if (!asks && is_resting(number, prober.look, now)) {
+            continue;
+        }
+        seat = APR_ARRAY_IDX(plan.seats, number, lbs_check_seat_t *);
         prober.outstanding +=
             lbs_check_seat_begin(seat, prober.pool, prober.multi);
         prober.hot |= lbs_check_seat_is_hot(seat);

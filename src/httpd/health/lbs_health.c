@@ -15,6 +15,11 @@
  */
 #define EVIDENCE_NOW 64
 
+/* Ticks in which all members are looked at, in turn: whether mod_proxy's
+ * record was changed; and all else. The plots have steps of five seconds. */
+#define FOLLOW_EVERY 10
+#define TICK_EVERY 50
+
 lbs_eject_on_t lbs_health_eject_on(const lbs_pool_t *pool,
                                    const lbs_member_t *m)
 {
@@ -115,32 +120,70 @@ typedef struct heard_t {
     apr_uint64_t second;
 } heard_t;
 
+static void hear(heard_t *heard, apr_size_t who, apr_uint64_t at)
+{
+    if (at > heard->latest) {
+        heard->second = heard->latest;
+        heard->latest = at;
+        heard->who = who;
+    }
+    else if (at > heard->second) {
+        heard->second = at;
+    }
+}
+
 static heard_t find_heard(const lbs_pool_t *pool)
 {
     heard_t heard = {0, 0, 0};
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        apr_uint64_t at =
-            lbs_atomic_load64_relaxed(&pool->member[i]->gauge->heard_at);
-
-        if (at > heard.latest) {
-            heard.second = heard.latest;
-            heard.latest = at;
-            heard.who = i;
-        }
-        else if (at > heard.second) {
-            heard.second = at;
-        }
+        hear(&heard, i, lbs_atomic_load64_relaxed(&pool->gauges[i]->heard_at));
     }
     return heard;
 }
 
-/* Nothing but ejection keeps new visitors from it. */
-static int is_available(const lbs_member_t *m)
+/* The time since when a quiet member has said nothing: evidence is older than
+ * its window. */
+static apr_uint64_t quiet_since(const lbs_pool_t *pool, apr_uint64_t now)
 {
-    return (lbs_gauge_flags(m->gauge) & LBS_F_CLOSED_NEW & ~LBS_F_EJECTED) == 0
-           && lbs_atomic_load32_relaxed(&m->gauge->weight) != 0;
+    apr_uint64_t old =
+        (apr_uint64_t)pool->eject_conf.window_us + APR_USEC_PER_SEC;
+
+    return now > old ? now - old : 0;
+}
+
+void lbs_health_look(const lbs_pool_t *pool, const lbs_health_round_t *round)
+{
+    apr_uint64_t since = quiet_since(pool, (apr_uint64_t)lbs_clock_now());
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++) {
+        apr_uint32_t turn = (apr_uint32_t)i + round->number;
+
+        if (round->all || turn % TICK_EVERY == 0
+            || !lbs_gauge_is_quiet(pool->gauges[i], since)) {
+            pool->due[i] = LBS_POOLS_DUE_FOLLOW | LBS_POOLS_DUE_TICK;
+        }
+        else {
+            pool->due[i] = turn % FOLLOW_EVERY == 0 ? LBS_POOLS_DUE_FOLLOW : 0;
+        }
+    }
+}
+
+/* Nothing but ejection keeps new visitors from it. */
+static int is_available(const lbs_gauge_t *g)
+{
+    return (lbs_gauge_flags(g) & LBS_F_CLOSED_NEW & ~LBS_F_EJECTED) == 0
+           && lbs_atomic_load32_relaxed(&g->weight) != 0;
+}
+
+/* By the flags, which follow the record at once. */
+static int is_out(const lbs_gauge_t *g)
+{
+    return (lbs_atomic_load32_relaxed(&g->flags)
+            & (LBS_F_EJECTED | LBS_F_HALF_OPEN))
+           != 0;
 }
 
 void lbs_health_recount(const lbs_pool_t *pool)
@@ -149,10 +192,8 @@ void lbs_health_recount(const lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        const lbs_member_t *m = pool->member[i];
-
-        available += (apr_uint32_t)is_available(m);
-        ejected += lbs_eject_out(&m->record->eject) != 0;
+        available += (apr_uint32_t)is_available(pool->gauges[i]);
+        ejected += (apr_uint32_t)is_out(pool->gauges[i]);
     }
     lbs_eject_recount(&pool->record->eject, (apr_uint32_t)pool->count,
                       available, ejected);
@@ -168,10 +209,10 @@ static const lbs_member_t *find_last(const lbs_pool_t *pool)
     for (i = 0; i < pool->count; i++) {
         const lbs_member_t *m = pool->member[i];
 
-        if (!is_available(m)) {
+        if (!is_available(pool->gauges[i])) {
             continue;
         }
-        if (!lbs_eject_out(&m->record->eject)) {
+        if (!is_out(pool->gauges[i])) {
             return NULL;
         }
         if (last == NULL
@@ -264,11 +305,15 @@ static void take_parts(lbs_window_sum_t *others, const lbs_window_sum_t *all,
 static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
 {
     apr_int64_t window = pool->eject_conf.window_us;
+    apr_uint64_t since = quiet_since(pool, now);
     lbs_window_sum_t all[LBS_WINDOW_CELLS] = {{0, 0}};
     lbs_window_sum_t own[LBS_WINDOW_CELLS], others[LBS_WINDOW_CELLS];
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
+        if (lbs_gauge_is_quiet(pool->gauges[i], since)) {
+            continue; /* it has no evidence */
+        }
         lbs_evidence_parts(&pool->member[i]->record->eject.evidence, window,
                            now, own);
         add_parts(all, own);
@@ -278,6 +323,9 @@ static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
         lbs_eject_on_t on = lbs_health_eject_on(pool, m);
         lbs_eject_why_t why = LBS_EJECT_FOR_ERRORS;
 
+        if (lbs_gauge_is_quiet(pool->gauges[i], since)) {
+            continue;
+        }
         lbs_evidence_parts(&m->record->eject.evidence, window, now, own);
         take_parts(others, all, own);
         lbs_evidence_others(&m->record->eject.evidence, others);
@@ -318,6 +366,9 @@ int lbs_health_tick(const lbs_pool_t *pool)
     for (i = 0; i < pool->count; i++) {
         const lbs_member_t *m = pool->member[i];
 
+        if ((pool->due[i] & LBS_POOLS_DUE_TICK) == 0) {
+            continue;
+        }
         news.waiting = waiting_for(m);
         lbs_probe_view(&m->record->probe, &news.probe);
         news.others_heard = i == heard.who ? heard.second : heard.latest;
@@ -337,7 +388,9 @@ void lbs_health_second(lbs_pool_t *pool)
 
     lbs_series_feed(pool, now, &all);
     for (i = 0; i < pool->count; i++) {
-        lbs_queue_tick(&pool->member[i]->record->queue, (apr_uint64_t)now);
+        if ((pool->due[i] & LBS_POOLS_DUE_TICK) != 0) {
+            lbs_queue_tick(&pool->member[i]->record->queue, (apr_uint64_t)now);
+        }
     }
     if (pool->count > EVIDENCE_NOW) {
         weigh_evidence(pool, (apr_uint64_t)now);

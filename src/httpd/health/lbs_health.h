@@ -31,6 +31,22 @@ void lbs_health_begin_anew(const lbs_pool_t *pool, const lbs_member_t *m);
  * estimate anew. */
 void lbs_health_warm_up(const lbs_pool_t *pool, const lbs_member_t *m);
 
+/**
+ * What a tick does. Reading some cache lines of each member is what the tick
+ * of an idle httpd costs: with many members those of which there is nothing to
+ * say are looked at seldom, in turn.
+ */
+typedef struct lbs_health_round_t {
+    apr_uint32_t number; /* of the tick */
+    int all;             /* members are few, or it is the first tick */
+    int is_second;       /* what is done once a second is due, too */
+} lbs_health_round_t;
+
+/** Find out which members the tick looks at: at every one about which there is
+ * news, at others once a second (FOLLOW), and every five seconds (TICK). First
+ * in each tick. Cost: a cache line of each member. */
+void lbs_health_look(const lbs_pool_t *pool, const lbs_health_round_t *round);
+
 /** Tell the cap on ejections how large the pool is: at every tick, and after
  * a change of the administrator. */
 void lbs_health_recount(const lbs_pool_t *pool);

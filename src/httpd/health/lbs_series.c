@@ -70,6 +70,17 @@ static void add_recent(lbs_latency_recent_t *sum,
     }
 }
 
+/* Nothing is due, and its latest answer is older than percentiles look back:
+ * there is nothing to add to the sums. */
+static int rests(const lbs_pool_t *pool, apr_size_t i, apr_uint64_t now)
+{
+    apr_uint64_t heard = lbs_atomic_load64_relaxed(&pool->gauges[i]->heard_at);
+
+    return (pool->due[i] & LBS_POOLS_DUE_TICK) == 0
+           && (heard == 0
+               || heard + 2 * (apr_uint64_t)LBS_LATENCY_HALF_US < now);
+}
+
 void lbs_series_feed(const lbs_pool_t *pool, apr_time_t now,
                      lbs_latency_recent_t *all)
 {
@@ -78,9 +89,14 @@ void lbs_series_feed(const lbs_pool_t *pool, apr_time_t now,
 
     for (i = 0; i < pool->count; i++) {
         const lbs_member_t *m = pool->member[i];
-        apr_uint64_t own_errors = errors_of(m->record);
         lbs_latency_recent_t own = {0};
+        apr_uint64_t own_errors;
 
+        if (rests(pool, i, (apr_uint64_t)now)) {
+            errors += pool->errors[i];
+            continue;
+        }
+        own_errors = pool->errors[i] = errors_of(m->record);
         lbs_latency_collect(&m->record->latency, (apr_uint64_t)now, &own);
         feed_member(m, own_errors, &own, now);
         lbs_member_record_second(m->record, (apr_uint64_t)now);

@@ -32,6 +32,10 @@
  * the last entry. */
 #define LBS_POOLS_DEPTHS 32
 
+/* What is due of a member in a tick: bits of lbs_pool_t.due. */
+#define LBS_POOLS_DUE_FOLLOW 1u /* what others may have changed */
+#define LBS_POOLS_DUE_TICK 2u   /* time, answers, failures */
+
 typedef struct lbs_member_t {
     proxy_worker *worker;
     apr_size_t index;      /* in its pool */
@@ -76,6 +80,10 @@ typedef struct lbs_pool_t {
                                         the table's clock; 0: long ago */
     apr_size_t count;
     lbs_member_t **member; /* count of them, by index */
+    lbs_gauge_t **gauges;  /* of the members: close together, for walks */
+    unsigned char *due;    /* what is due of each member in this tick, see
+                              lbs_health.h; of the process that ticks */
+    apr_uint64_t *errors;  /* of each, when it was last due; likewise */
     int own_early; /* one is this httpd, and may be chosen before mapping */
     int seats;     /* in mod_proxy's memory; kept by the process that ticks */
     apr_hash_t *by_route;                /* route -> lbs_member_t */

@@ -125,6 +125,7 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     m->token_id =
         lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
     m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
+    pool->gauges[pool->count] = m->gauge;
     m->record = lbs_registry_member_record(rt->registry, m->slot);
     lbs_worker_govern(m->worker);
     lbs_pools_set_member(m->slot, pool->count++);
@@ -156,6 +157,9 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
     int i;
 
     pool->member = make_members(pconf, (apr_size_t)n);
+    pool->gauges = apr_pcalloc(pconf, sizeof(*pool->gauges) * (apr_size_t)n);
+    pool->due = apr_pcalloc(pconf, (apr_size_t)n);
+    pool->errors = apr_pcalloc(pconf, sizeof(*pool->errors) * (apr_size_t)n);
     pool->by_route = apr_hash_make(pconf);
     pool->by_token_id = apr_hash_make(pconf);
     for (i = 0; i < n; i++) {
@@ -394,6 +398,9 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
     pool->token_pool = twin->token_pool;
     pool->count = twin->count;
     pool->member = twin->member;
+    pool->gauges = twin->gauges;
+    pool->due = apr_pcalloc(pconf, pool->count);
+    pool->errors = apr_pcalloc(pconf, sizeof(*pool->errors) * pool->count);
     pool->by_route = twin->by_route;
     pool->by_token_id = twin->by_token_id;
     return build_settings(pconf, ptemp, pool);

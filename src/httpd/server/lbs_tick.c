@@ -47,6 +47,9 @@ static void show_counters(const lbs_pool_t *pool)
     for (i = 0; i < pool->count; i++) {
         const lbs_member_t *m = pool->member[i];
 
+        if (pool->due[i] == 0) {
+            continue;
+        }
         lbs_worker_set_counters(
             m->worker,
             lbs_atomic_load64_relaxed(&m->record->counts[LBS_COUNT_REQUESTS]),
@@ -62,6 +65,9 @@ static int tick_pool(lbs_pool_t *pool)
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
+        if (pool->due[i] == 0) {
+            continue;
+        }
         lbs_operator_follow(pool->member[i], &now);
         (void)lbs_admin_tick(lbs_runtime()->registry, pool->member[i]->slot,
                              &now);
@@ -79,20 +85,40 @@ static int tick_pool(lbs_pool_t *pool)
 /* Of the process that ticks: when it last did what is done once a second. */
 static apr_time_t second_at;
 
+/* So many members, of all pools, are looked at in every tick. */
+#define FEW 256
+
+static lbs_health_round_t next_round(apr_time_t now)
+{
+    static apr_uint32_t ticks;
+    const apr_array_header_t *all = lbs_pools_all();
+    apr_size_t members = 0;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        members += APR_ARRAY_IDX(all, i, lbs_pool_t *)->count;
+    }
+    return (lbs_health_round_t){.number = ticks++,
+                                .all = members <= FEW || second_at == 0,
+                                .is_second =
+                                    now - second_at >= APR_USEC_PER_SEC};
+}
+
 static void tick_pools(apr_time_t now)
 {
     const apr_array_header_t *all = lbs_pools_all();
-    int is_second = now - second_at >= APR_USEC_PER_SEC;
+    lbs_health_round_t round = next_round(now);
     int asked = 0;
     int i;
 
     for (i = 0; i < all->nelts; i++) {
         lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
-        if (is_second && pool->decides) {
+        lbs_health_look(pool, &round);
+        if (round.is_second && pool->decides) {
             lbs_health_second(pool);
         }
-        if (is_second) {
+        if (round.is_second) {
             look_for_added(pool);
             show_counters(pool);
         }
@@ -101,7 +127,7 @@ static void tick_pools(apr_time_t now)
     if (asked > 0) {
         lbs_checker_wake();
     }
-    if (is_second) {
+    if (round.is_second) {
         lbs_checker_second();
         second_at = now;
     }
