@@ -40,7 +40,7 @@ subtest 'the lines of -DDUMP_LBSTICKY can be written in place of the configurati
             'path=/ interval=3650d timeout=3650d rise=100 fall=100'],
         LBStickySlowStart => ['0', '1ms', '3650d'],
         LBStickyForeign => ['off', 'HAProxy:SRV', "nginx:a'b bigip:a|b~c"],
-        LBStickyLimit => ['inflight=1 wait=0', 'inflight=1 wait=1ms',
+        LBStickyLimit => ['inflight=auto', 'inflight=AUTO queue=3 wait=1s', 'inflight=1 wait=0', 'inflight=1 wait=1ms',
             'inflight=1000000 queue=256 wait=3650d'],
     );
     for my $name (sort keys %told) {

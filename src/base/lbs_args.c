@@ -94,15 +94,21 @@ static const char *read_range(apr_pool_t *pool, const char *value,
 static const char *read_uint(apr_pool_t *pool, const char *value,
                              const lbs_arg_t *arg, apr_uint32_t *out)
 {
+    int may_be_auto = arg->kind == LBS_ARG_UINT_AUTO;
     apr_uint64_t number;
 
+    if (may_be_auto && apr_cstr_casecmp(value, "auto") == 0) {
+        *out = APR_UINT32_MAX;
+        return NULL;
+    }
     if (lbs_text_uint(value, (apr_uint64_t)arg->min, (apr_uint64_t)arg->max,
                       &number)
         != NULL) {
         return apr_psprintf(pool,
                             "a whole number from %" APR_INT64_T_FMT
-                            " to %" APR_INT64_T_FMT,
-                            arg->min, arg->max);
+                            " to %" APR_INT64_T_FMT "%s",
+                            arg->min, arg->max,
+                            may_be_auto ? ", or auto" : "");
     }
     *out = (apr_uint32_t)number;
     return NULL;
@@ -234,6 +240,7 @@ static const char *read_value(apr_pool_t *pool, const char *value,
     case LBS_ARG_SIZE:
         return lbs_text_size(value, field);
     case LBS_ARG_UINT:
+    case LBS_ARG_UINT_AUTO:
         return read_uint(pool, value, arg, field);
     case LBS_ARG_PERCENT:
         return lbs_text_percent(value, field);

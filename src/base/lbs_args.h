@@ -20,6 +20,7 @@ typedef enum lbs_arg_kind_t {
     LBS_ARG_SWITCH,        /* int: `on` is 1, `off` is 0 */
     LBS_ARG_SIZE,          /* apr_uint64_t, bytes */
     LBS_ARG_UINT,          /* apr_uint32_t from min to max */
+    LBS_ARG_UINT_AUTO,     /* the same; `auto` is APR_UINT32_MAX */
     LBS_ARG_PERCENT,       /* apr_uint32_t from 0 to 100, `%` or not */
     LBS_ARG_CENTI, /* apr_uint32_t, hundredths, from min to max hundredths */
     LBS_ARG_STATUSES,      /* lbs_statuses_t */

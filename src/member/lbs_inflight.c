@@ -106,9 +106,9 @@ static void sum_sub(lbs_gauge_t *gauge)
 }
 
 /* @return 0: the limit is reached */
-static int sum_add(lbs_gauge_t *gauge)
+static int sum_add(lbs_gauge_t *gauge, int over)
 {
-    apr_uint32_t limit = lbs_atomic_load32_relaxed(&gauge->limit);
+    apr_uint32_t limit = over ? 0 : lbs_atomic_load32_relaxed(&gauge->limit);
     apr_uint64_t seen;
 
     if (limit == 0) {
@@ -149,7 +149,7 @@ static apr_status_t admit(lbs_gauge_t *gauge, const lbs_inflight_t *row,
         }
         flight->trial = 1;
     }
-    if (!sum_add(gauge)) {
+    if (!sum_add(gauge, (ignored & LBS_INFLIGHT_OVER) != 0)) {
         if (flight->trial) {
             trial_release(gauge, row->token);
         }

@@ -96,11 +96,14 @@ apr_status_t lbs_inflight_enter(const lbs_rows_t *view,
                                 const lbs_inflight_t *row, apr_uint32_t slot,
                                 lbs_gauge_t *gauge, lbs_flight_t *flight);
 
+/* Beside the reasons that lbs_inflight_enter_anyway() ignores: the limit. */
+#define LBS_INFLIGHT_OVER 0x80000000u
+
 /**
  * The same for a request that is refused unless this member takes it: it is
  * not kept out by some reasons, and is no trial.
  *
- * @param ignored  of LBS_F_CLOSED
+ * @param ignored  of LBS_F_CLOSED, and LBS_INFLIGHT_OVER
  * @return as lbs_inflight_enter()
  */
 apr_status_t lbs_inflight_enter_anyway(const lbs_rows_t *view,

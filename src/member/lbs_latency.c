@@ -80,6 +80,19 @@ void lbs_latency_record(lbs_latency_t *latency, apr_uint64_t us,
     lbs_atomic_add32_relaxed(&latency->cells[half][cell_of(us)], 1);
 }
 
+apr_uint64_t lbs_latency_sums(const lbs_latency_t *latency,
+                              apr_uint64_t *sum_us)
+{
+    apr_uint64_t answers = 0;
+    int i;
+
+    for (i = 0; i <= LBS_LATENCY_BOUNDS; i++) {
+        answers += lbs_atomic_load64_relaxed(&latency->buckets[i]);
+    }
+    *sum_us = lbs_atomic_load64_relaxed(&latency->sum_us);
+    return answers;
+}
+
 void lbs_latency_total(const lbs_latency_t *latency,
                        lbs_latency_total_t *total)
 {

@@ -50,6 +50,11 @@ apr_uint32_t lbs_latency_bound(int bucket);
 void lbs_latency_record(lbs_latency_t *latency, apr_uint64_t us,
                         apr_uint64_t now);
 
+/** @param sum_us  out: of all times
+ * @return answers ever */
+apr_uint64_t lbs_latency_sums(const lbs_latency_t *latency,
+                              apr_uint64_t *sum_us);
+
 /** Take a snapshot; le never falls from one bucket to the next. */
 void lbs_latency_total(const lbs_latency_t *latency,
                        lbs_latency_total_t *total);

@@ -62,6 +62,19 @@ void lbs_member_record_failed(lbs_member_record_t *m, lbs_gauge_t *g,
     }
 }
 
+void lbs_member_record_limit(lbs_member_record_t *m, lbs_gauge_t *g,
+                             apr_uint64_t now)
+{
+    lbs_limit_news_t news = {.inflight = lbs_gauge_inflight(g)};
+    apr_uint32_t most;
+
+    news.answers = lbs_latency_sums(&m->latency, &news.sum_us);
+    most = lbs_limit_tick(&m->limit, &news, now);
+    if (most != lbs_atomic_load32_relaxed(&g->limit)) {
+        lbs_atomic_store32_relaxed(&g->limit, most);
+    }
+}
+
 int lbs_member_record_in_doubt(const lbs_member_record_t *m,
                                const lbs_gauge_t *g)
 {

@@ -17,6 +17,7 @@
 #include "src/member/lbs_gauge.h"
 #include "src/member/lbs_lately.h"
 #include "src/member/lbs_latency.h"
+#include "src/member/lbs_limit.h"
 #include "src/member/lbs_probe.h"
 #include "src/member/lbs_queue.h"
 #include "src/member/lbs_ramp.h"
@@ -64,6 +65,7 @@ typedef struct lbs_member_record_t {
     lbs_check_t check;
     lbs_lately_t lately;
     lbs_latency_t latency;
+    lbs_limit_t limit; /* LBStickyLimit inflight=auto */
     _Alignas(64) lbs_probe_t probe;
     _Alignas(64) lbs_queue_t queue;
 } lbs_member_record_t;
@@ -159,6 +161,11 @@ int lbs_member_record_in_doubt(const lbs_member_record_t *m,
  */
 void lbs_member_record_tick(lbs_member_record_t *m, const lbs_gauge_t *g,
                             apr_uint64_t now);
+
+/** LBStickyLimit inflight=auto, at every tick: find the limit, and put it in
+ * force. */
+void lbs_member_record_limit(lbs_member_record_t *m, lbs_gauge_t *g,
+                             apr_uint64_t now);
 
 /** Once a second, one process: note what the last minutes are counted from. */
 void lbs_member_record_second(lbs_member_record_t *m, apr_uint64_t now);

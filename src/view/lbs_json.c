@@ -224,6 +224,7 @@ static void fill_member(frame_t *frame, const lbs_view_member_t *m)
     put_real(frame, "effective_weight", m->effective_weight);
     put_count(frame, "sessions", m->sessions);
     put_count(frame, "inflight", m->inflight);
+    put_count(frame, "limit", m->limit);
     put_count(frame, "requests", m->requests);
     put_count(frame, "failures", lbs_view_member_failures(m));
     put_seconds(frame, "since", m->since);

@@ -5,11 +5,9 @@
  * walked once per metric. Their labels are the longest part and the same each
  * time: they are escaped once and then written as they are.
  *
- * A member's 35 series take 4 KB, and a thousand members are scraped every
- * few seconds. So the document has a budget. The metrics take from it in the
- * order in which they are written; one whose series do not all fit is written
- * without those that have their ordinary value, and then not at all. The
- * length of values does not count: no metric goes because a counter grew.
+ * The document has a budget, from which the metrics take in their order; one
+ * that does not fit is written without the series of ordinary values, and then
+ * not at all. The length of values does not count.
  */
 #include "src/view/lbs_metrics.h"
 
@@ -30,7 +28,6 @@
 #define BUDGET 390000    /* bytes; about 10000 more are the metrics' heads */
 #define VALUE_BYTES 12   /* of a series beside its names and labels */
 #define FEW_RANGES 8     /* histograms of no more ranges are written whole */
-#define EVERY_RANGE 2    /* of others: one end of so many */
 #define POOL_BYTES 80    /* of a series of a pool beside its labels */
 #define POOL_SERIES 4    /* of each pool beside the decisions */
 #define OWN_LABEL_MAX 48 /* bytes */
@@ -64,8 +61,7 @@ typedef struct value_t {
     int missing; /* the member has no such series */
 } value_t;
 
-/* The metrics with one series for each member. */
-enum { UP, INFLIGHT, SESSIONS, WEIGHT, TURNS, DOWNTIME };
+enum { UP, INFLIGHT, LIMIT, SESSIONS, WEIGHT, TURNS, DOWNTIME };
 
 /* Series of a histogram: an end of each range, and these. */
 enum { RANGES = LBS_LATENCY_BOUNDS + 1, SUM = RANGES, COUNT, SERIES };
@@ -347,6 +343,9 @@ static void read_one(const lbs_view_member_t *member, int part, value_t *to)
     case INFLIGHT:
         put_real(to, (double)member->inflight, 1, 0);
         break;
+    case LIMIT:
+        put_real(to, (double)member->limit, 1, 0);
+        break;
     case SESSIONS:
         put_real(to, (double)member->sessions, 1, 0);
         break;
@@ -392,12 +391,12 @@ static void read_bytes(const lbs_view_member_t *member, int part, value_t *to)
                  part == 0 ? "in" : "out");
 }
 
-/* Is this end of a range written? */
+/* Is this end of a range written? One of two, without detail. */
 static int is_end(const lbs_view_histogram_t *h, apr_uint32_t i, int detail)
 {
     return i < h->ranges
            && (detail || h->ranges <= FEW_RANGES || i + 1 == h->ranges
-               || (i != 0 && i % EVERY_RANGE == 0));
+               || (i != 0 && i % 2 == 0));
 }
 
 /* Prometheus wants for each upper end all that was not above it. Ends have at
@@ -445,7 +444,6 @@ static const family_t histogram = {
     SERIES,
     read_histogram};
 
-/* In the order in which they are given room. */
 static const family_t families[] = {
     {"lbsticky_member_up", "gauge", "1 if visitors are served by the member.",
      UP, 1, read_one},
@@ -459,6 +457,8 @@ static const family_t families[] = {
      read_state},
     {"lbsticky_member_inflight", "gauge",
      "Requests sent and not yet answered.", INFLIGHT, 1, read_one},
+    {"lbsticky_member_limit", "gauge", "Most requests at once; 0: any number.",
+     LIMIT, 1, read_one},
     {"lbsticky_member_sessions", "gauge", "Live sessions.", SESSIONS, 1,
      read_one},
     {"lbsticky_member_weight", "gauge", "Weight as set.", WEIGHT, 1, read_one},

@@ -26,6 +26,7 @@ sub note {
     push @notes, 'again in ' . span($m->{eject}{until} - $now)
         if $m->{state} eq 'ejected' && $m->{eject}{until} > $now;
     push @notes, clean($m->{check}{last}) if !$m->{check}{ok};
+    push @notes, "limit $m->{limit}" if $m->{limit};
     return join ', ', @notes;
 }
 

@@ -327,7 +327,7 @@ static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
                              char *const argv[])
 {
     static const lbs_arg_t keys[] = {
-        {"inflight", LBS_ARG_UINT, offsetof(lbs_set_limit_t, inflight), 1,
+        {"inflight", LBS_ARG_UINT_AUTO, offsetof(lbs_set_limit_t, inflight), 1,
          1000000, NULL},
         {"queue", LBS_ARG_UINT, offsetof(lbs_set_limit_t, queue), 0, 256,
          NULL},
@@ -343,8 +343,9 @@ static const char *set_limit(cmd_parms *cmd, void *dir, int argc,
     if (!lbs_setter_is_only(argc, argv, "off")) {
         error = lbs_setter_read(cmd, keys, argc, argv, set);
         if (error == NULL && set->inflight == 0) {
-            error = lbs_setter_wants(cmd, cmd->directive->args,
-                                     "inflight=N among them");
+            error =
+                lbs_setter_wants(cmd, cmd->directive->args,
+                                 "inflight=N among them, or inflight=auto");
         }
     }
     return lbs_setter_hang(cmd, error, set);
@@ -547,7 +548,7 @@ const command_rec lbs_directives[] = {
     AP_INIT_TAKE_ARGV("LBStickySlowStart", set_slowstart, FIELD(slowstart), P,
                       "a duration such as 10s, or off"),
     AP_INIT_TAKE_ARGV("LBStickyLimit", set_limit, FIELD(limit), P,
-                      "off, or inflight=N [queue=N] [wait=DURATION]"),
+                      "off, or inflight=N|auto [queue=N] [wait=DURATION]"),
     AP_INIT_TAKE_ARGV("LBStickyForward", set_forward, FIELD(forward), P,
                       "[host=on|off] [proto=on|off]"),
     AP_INIT_TAKE_ARGV("LBStickyLocal", set_local, FIELD(local), V,

@@ -231,11 +231,14 @@ static const char *write_limit(apr_pool_t *pool, const lbs_settings_t *set)
 {
     const lbs_set_limit_t *limit = set->limit;
 
+    const char *inflight = limit->inflight == LBS_SET_LIMIT_AUTO
+                               ? "auto"
+                               : apr_psprintf(pool, "%u", limit->inflight);
+
     return limit->inflight == 0
                ? "off"
-               : apr_psprintf(pool, "inflight=%u queue=%u wait=%s",
-                              limit->inflight, limit->queue,
-                              duration(pool, limit->wait));
+               : apr_psprintf(pool, "inflight=%s queue=%u wait=%s", inflight,
+                              limit->queue, duration(pool, limit->wait));
 }
 
 static const char *write_local(apr_pool_t *pool, const lbs_settings_t *set)

@@ -93,8 +93,10 @@ typedef struct lbs_set_check_t {
 } lbs_set_check_t;
 
 /* LBStickyLimit */
+#define LBS_SET_LIMIT_AUTO APR_UINT32_MAX
+
 typedef struct lbs_set_limit_t {
-    apr_uint32_t inflight; /* 0: no limit */
+    apr_uint32_t inflight; /* 0: no limit; LBS_SET_LIMIT_AUTO: found out */
     apr_uint32_t queue;
     apr_int64_t wait;
 } lbs_set_limit_t;

@@ -20,6 +20,7 @@ typedef struct lbs_choice_t {
     int temporary; /* this request only: the session stays at home */
     int drawn;     /* the member was chosen with the help of chance */
     int anyway;    /* it is sent there although it is ejected or down */
+    int over;      /* although it is above its limit, which was found out */
 
     /* Members this request was sent to: none of them is picked again. */
     apr_uint16_t tried[LBS_CHOICE_LISTED];
@@ -39,6 +40,7 @@ static inline void lbs_choice_none(lbs_choice_t *choice)
     choice->temporary = 0;
     choice->drawn = 0;
     choice->anyway = 0;
+    choice->over = 0;
     choice->ntried = 0;
     choice->tried_set = NULL;
 }

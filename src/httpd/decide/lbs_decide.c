@@ -240,7 +240,40 @@ static int settle_on(const decide_t *d, int member, lbs_decision_t decision,
     d->choice->decision = decision;
     d->choice->reason = reason;
     d->choice->anyway = 0;
+    d->choice->over = 0;
     return OK;
+}
+
+/* A limit that was found out refuses nobody: it only says where there is room.
+ */
+static int is_soft(const decide_t *d)
+{
+    return d->ask->pool->set.limit->inflight == LBS_SET_LIMIT_AUTO;
+}
+
+/* All members are full: the one that is least so. */
+static int find_least_full(const decide_t *d)
+{
+    const lbs_pool_t *pool = d->ask->pool;
+    apr_uint64_t least = APR_UINT64_MAX;
+    int best = LBS_NO_MEMBER;
+    apr_size_t at =
+        lbs_rand_below(lbs_thread_rand(), (apr_uint32_t)pool->count);
+    apr_size_t i;
+
+    for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
+        const lbs_gauge_t *g = pool->member[at]->gauge;
+        apr_uint64_t limit = lbs_atomic_load32_relaxed(&g->limit);
+        apr_uint64_t load = ((apr_uint64_t)lbs_gauge_inflight(g) << 20)
+                            / (limit == 0 ? 1 : limit);
+
+        if (load < least && is_worth_waiting(g)
+            && !lbs_choice_tried(d->choice, (int)at)) {
+            least = load;
+            best = (int)at;
+        }
+    }
+    return best;
 }
 
 /* No trusted member is left. */
@@ -285,6 +318,15 @@ static int decide_by_pick(const decide_t *d, lbs_decision_t decision,
     if (rv == APR_EBUSY) {
         d->choice->member = find_queue(d);
         rv = d->choice->member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
+    }
+    if (rv == APR_EBUSY && is_soft(d)) {
+        int member = find_least_full(d);
+
+        if (member != LBS_NO_MEMBER) {
+            (void)settle_on(d, member, decision, reason);
+            d->choice->over = 1;
+            return OK;
+        }
     }
     if (rv != APR_SUCCESS) {
         return settle_on_last(d, decision, reason,
@@ -485,8 +527,16 @@ int lbs_decide_again(const lbs_ask_t *ask, lbs_visit_t *visit,
                      lbs_choice_t *choice, lbs_reason_t reason)
 {
     const decide_t d = {ask, visit, choice};
+    const lbs_choice_t before = *choice;
     int status = pick_again(&d, reason);
 
+    /* Only a limit that was found out kept it from there: it goes in. */
+    if (reason == LBS_REASON_FULL && is_soft(&d) && !before.over
+        && (status != OK || choice->anyway || choice->over)) {
+        *choice = before;
+        choice->over = 1;
+        return OK;
+    }
     /* Every member was tried; all were full, so that is the reason. */
     if (status != OK && reason == LBS_REASON_FULL) {
         choice->reason = LBS_REASON_FULL;

@@ -274,6 +274,9 @@ static int tick_member(const lbs_pool_t *pool, const lbs_member_t *m,
     end_charge(pool, m, now);
     (void)lbs_ramp_tick(&m->record->ramp, m->gauge, *pool->set.slowstart, now);
     lbs_member_record_tick(m->record, m->gauge, now);
+    if (pool->set.limit->inflight == LBS_SET_LIMIT_AUTO) {
+        lbs_member_record_limit(m->record, m->gauge, now);
+    }
     return every != 0;
 }
 

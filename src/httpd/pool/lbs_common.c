@@ -33,7 +33,8 @@ static apr_uint64_t quantum_of(const lbs_pool_t *pool)
 
 typedef struct common_t {
     apr_uint64_t quantum[LBS_REGISTRY_MEMBERS]; /* by slot; 0: unused */
-    apr_uint32_t limit[LBS_REGISTRY_MEMBERS];   /* 0: none */
+    apr_uint32_t limit[LBS_REGISTRY_MEMBERS];   /* 0: none; the found ones
+                                                   are kept */
 } common_t;
 
 /* The coarsest clock tells the longest life. */
@@ -127,8 +128,13 @@ void lbs_common_settle(apr_pool_t *ptemp)
     for (slot = 0; slot < LBS_REGISTRY_MEMBERS; slot++) {
         if (common->quantum[slot] != 0) {
             set_clock(slot, common->quantum[slot]);
-            lbs_atomic_store32_relaxed(&gauges[slot].limit,
-                                       common->limit[slot]);
+            lbs_atomic_store32_relaxed(
+                &gauges[slot].limit,
+                common->limit[slot] == LBS_SET_LIMIT_AUTO
+                    ? lbs_limit_now(&lbs_registry_member_record(
+                                         lbs_runtime()->registry, slot)
+                                         ->limit)
+                    : common->limit[slot]);
         }
     }
 }

@@ -108,6 +108,7 @@ static apr_status_t enter(lbs_request_t *req)
     if (is_too_dear) {
         return APR_EAGAIN;
     }
+    ignored |= req->choice.over ? LBS_INFLIGHT_OVER : 0;
     return ignored == 0 ? lbs_inflight_enter(&rt->rows, &rt->row, m->slot,
                                              m->gauge, &req->attempt.flight)
                         : lbs_inflight_enter_anyway(&rt->rows, &rt->row,
@@ -179,7 +180,8 @@ apr_status_t lbs_admit(request_rec *r, lbs_request_t *req)
         return rv;
     }
     rv = APR_EBUSY;
-    if (set->inflight == 0 || set->queue == 0 || lbs_queue_empty(queue)) {
+    if (set->inflight == 0 || req->choice.over || set->queue == 0
+        || lbs_queue_empty(queue)) {
         rv = enter(req);
     }
     if (rv != APR_EBUSY || set->queue == 0 || req->tries.waited) {

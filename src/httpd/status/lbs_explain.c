@@ -104,7 +104,7 @@ static int is_turned_away(const explain_t *e)
     const lbs_member_t *m = e->from->member[e->choice.member];
     const lbs_set_limit_t *limit = e->from->set.limit;
 
-    return lbs_gauge_full(m->gauge)
+    return !e->choice.over && lbs_gauge_full(m->gauge)
            && lbs_queue_waiting(&m->record->queue,
                                 (apr_uint64_t)lbs_clock_now())
                   >= limit->queue;
