@@ -63,7 +63,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
 NO_CONFIG = test check run cluster help clean format dist deb deb-life \
-            compilers httpds debian13 fuzz chaos apps bench proof
+            rpm release compilers httpds debian13 fuzz chaos apps bench proof
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -82,7 +82,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak proof corpus replay-built asan tsan bench \
         bench-built chaos apps fuzz fuzz-built format dist deb deb-life compilers \
-        httpds debian13 clean help FORCE
+        httpds rpm release debian13 clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
 
@@ -263,6 +263,19 @@ dist:                          ## a tarball that builds from itself
 deb:                           ## Debian packages: build/deb/*.deb
 	tools/bootstrap build deb
 	tools/deb build/deb
+
+rpm:                           ## RPM packages, where rpmbuild is: build/rpm/RPMS
+	tools/bootstrap build rpm
+	$(SELF) dist
+	rm -rf build/rpm && mkdir -p build/rpm/SOURCES
+	cp build/$(NAME).tar.gz build/rpm/SOURCES
+	rpmbuild -bb $(if $(wildcard /etc/debian_version),--nodeps) \
+	    --define '_topdir $(CURDIR)/build/rpm' packaging/rpm/mod_lbsticky.spec
+
+release:                       ## tarball, SBOM, checksums, SIGN_KEY= signs them
+	tools/bootstrap build
+	$(SELF) all dist
+	tools/release $(VERSION)
 
 deb-life:                      ## install ... purge under traffic, a table; root
 	tools/bootstrap run chroot

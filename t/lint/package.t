@@ -14,6 +14,8 @@ my %says = (
     Makefile => qr/^VERSION = (\S+)/m,
     CHANGES => qr/^Changes with mod_lbsticky (\S+)/m,
     'debian/changelog' => qr/\A\S+ \(([^-)\s]+)-\S+\)/,
+    'packaging/rpm/mod_lbsticky.spec' => qr/^Version:\s+(\S+)/m,
+    'packaging/alpine/APKBUILD' => qr/^pkgver=(\S+)/m,
     'docs/lbctl.1' => qr/"mod_lbsticky (\S+)"/,
     'bin/lbctl' => qr/^my \$VERSION = '(\S+)';/m);
 none_of("the version is $version everywhere", scalar keys %says,
