@@ -34,10 +34,11 @@ int lbs_local_map_is_same(const request_rec *r)
            == 0;
 }
 
-/* As the core does to a path before it is translated. */
-static int decode(request_rec *r)
+/* As the core does to a path before it is translated; before httpd 2.4.51 with
+ * other functions. */
+static int unescape(char *path, const core_dir_config *conf)
 {
-    const core_dir_config *conf = ap_get_core_module_config(r->per_dir_config);
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 118)
     unsigned flags = AP_UNESCAPE_URL_KEEP_UNRESERVED;
 
     if (!conf->allow_encoded_slashes) {
@@ -46,9 +47,21 @@ static int decode(request_rec *r)
     else if (!conf->decode_encoded_slashes) {
         flags |= AP_UNESCAPE_URL_KEEP_SLASHES;
     }
+    return ap_unescape_url_ex(path, flags);
+#else
+    return conf->allow_encoded_slashes
+               ? ap_unescape_url_keep2f(path, conf->decode_encoded_slashes)
+               : ap_unescape_url(path);
+#endif
+}
+
+static int decode(request_rec *r)
+{
+    const core_dir_config *conf = ap_get_core_module_config(r->per_dir_config);
+
     r->uri = apr_pstrdup(r->pool, r->uri);
     r->parsed_uri.path = r->uri;
-    return ap_unescape_url_ex(r->uri, flags);
+    return unescape(r->uri, conf);
 }
 
 static int translate(request_rec *r)

@@ -37,6 +37,17 @@ static int is_for(const struct proxy_remote *remote, const char *url)
                      == 0;
 }
 
+/* ProxyRemote takes a name and a password since httpd 2.4.59. */
+static const char *creds_of(const struct proxy_remote *remote)
+{
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+    return remote->creds;
+#else
+    (void)remote;
+    return NULL;
+#endif
+}
+
 lbs_remote_t lbs_remote_find(request_rec *r, const char *url)
 {
     const proxy_server_conf *conf = lbs_worker_conf(r->server);
@@ -52,7 +63,7 @@ lbs_remote_t lbs_remote_find(request_rec *r, const char *url)
         if (is_for(&list[i], url)) {
             return (lbs_remote_t){.host = list[i].hostname,
                                   .port = list[i].port,
-                                  .creds = list[i].creds};
+                                  .creds = creds_of(&list[i])};
         }
     }
     return none;

@@ -12,6 +12,11 @@
 #include <httpd.h>
 #include <mod_proxy.h>
 
+/* httpd before 2.4.52 has short names of members only. */
+#if !AP_MODULE_MAGIC_AT_LEAST(20120211, 124)
+#define name_ex name
+#endif
+
 #include "src/base/lbs_slice.h"
 
 /* Bytes of the longest route, with its NUL. */
