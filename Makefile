@@ -51,7 +51,7 @@ WARN    = -Wall -Wextra -Wshadow -Wconversion -Wcast-align \
 # CPPFLAGS, CFLAGS and LDFLAGS are yours: make CFLAGS='-O3 -march=native'
 ALL_CFLAGS = $(HTTPD_CFLAGS) $(CPPFLAGS) $(CFLAGS) -std=gnu11 -fPIC -fvisibility=hidden \
              $(WARN) $(ALIGN) -I. $(HTTPD_INCLUDES) $(EXTRA)
-MOD_LIBS   = -ljansson -lcurl
+MOD_LIBS   = -ljansson -lcurl -lm
 TEST_LIBS  = $(APR_LIBS) -ljansson -lpthread -lm
 
 ASAN = B=build/asan EXTRA='-fsanitize=address,undefined \
