@@ -4,25 +4,46 @@
  * The key's slot has a home; while the home is closed it has a detour; and
  * when both are closed, full or over the bound, as neither the plan nor
  * another server can know, the slot's candidates are tried in their order.
- * Nothing here is drawn at random. */
+ * Nothing here is drawn at random, and all is reckoned in integers: the same
+ * on every machine. */
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_pick_planned_int.h"
 
 #define EXACT_MAX 16 /* members up to which in flight is summed at once */
+#define INFLIGHT_MAX (1u << 28) /* more is damage, and would overflow */
+#define WEIGHT_MAX 10000u       /* the same */
+
+/* In flight per weight, as a fraction. */
+typedef struct load_t {
+    apr_uint64_t inflight;
+    apr_uint64_t weight;
+} load_t;
 
 typedef struct hash_t {
     const lbs_pick_pool_t *pool;
     const lbs_pick_ask_t *ask;
     const lbs_plan_side_t *side;
     apr_uint32_t front;
-    double per_weight; /* in flight per weight that is too much; 0: no bound */
+    load_t bound;       /* what is too much; weight 0: no bound */
     apr_uint32_t least; /* the least busy open one seen so far */
-    double least_load;
+    load_t least_load;
 } hash_t;
 
-static double load_of(const lbs_gauge_t *g)
+static load_t load_of(const lbs_gauge_t *g)
 {
-    return (double)lbs_gauge_inflight(g) / (double)lbs_pick_weight(g);
+    apr_uint32_t inflight = lbs_gauge_inflight(g);
+    apr_uint32_t weight = lbs_pick_weight(g);
+    load_t load;
+
+    load.inflight = inflight < INFLIGHT_MAX ? inflight : INFLIGHT_MAX;
+    load.weight = weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
+    return load;
+}
+
+/* Products of a member's load stay below 2^42, of a bound's below 2^62. */
+static int is_below(const load_t *a, const load_t *b)
+{
+    return a->inflight * b->weight < b->inflight * a->weight;
 }
 
 static apr_uint32_t nth_of_front(const hash_t *h, apr_uint32_t n)
@@ -32,14 +53,15 @@ static apr_uint32_t nth_of_front(const hash_t *h, apr_uint32_t n)
 
 /* The bound, with this request counted. In flight is summed now in a small
  * pool; in a large one the sum of the last rebuild is near enough. */
-static double bound_of(const hash_t *h)
+static load_t bound_of(const hash_t *h)
 {
+    load_t bound = {0, 0};
     const lbs_plan_t *plan = h->pool->plan;
     apr_uint64_t inflight = lbs_atomic_load64_relaxed(&plan->head->inflight);
     apr_uint64_t weight = lbs_atomic_load64_relaxed(&plan->head->weight);
 
     if (h->ask->bound_centi == 0) {
-        return 0;
+        return bound;
     }
     if (h->front <= EXACT_MAX) {
         apr_uint32_t i;
@@ -51,18 +73,26 @@ static double bound_of(const hash_t *h)
             const lbs_gauge_t *g;
 
             if (index >= plan->members) {
-                return 0; /* torn: this pick will not count */
+                return bound; /* torn: this pick will not count */
             }
             g = lbs_plan_gauge(plan, h->pool->gauges, index);
             if (lbs_plan_usable(g)) {
-                inflight += lbs_gauge_inflight(g);
-                weight += lbs_pick_weight(g);
+                load_t load = load_of(g);
+
+                inflight += load.inflight;
+                weight += load.weight;
             }
         }
     }
-    return weight == 0 ? 0
-                       : h->ask->bound_centi / 100.0 * ((double)inflight + 1)
-                             / (double)weight;
+    if (inflight > INFLIGHT_MAX) {
+        inflight = INFLIGHT_MAX;
+    }
+    if (weight > (apr_uint64_t)WEIGHT_MAX * LBS_PLAN_MEMBERS) {
+        weight = (apr_uint64_t)WEIGHT_MAX * LBS_PLAN_MEMBERS;
+    }
+    bound.inflight = (inflight + 1) * h->ask->bound_centi;
+    bound.weight = weight * 100;
+    return bound;
 }
 
 /* @return 1 if the member takes this request; remembers the least busy member
@@ -70,19 +100,19 @@ static double bound_of(const hash_t *h)
 static int takes(hash_t *h, apr_uint32_t index)
 {
     const lbs_gauge_t *g = lbs_pick_open(h->pool, h->ask, index);
-    double load;
+    load_t load;
 
     if (g == NULL) {
         return 0;
     }
-    if (h->per_weight == 0) {
+    if (h->bound.weight == 0) {
         return 1;
     }
     load = load_of(g);
-    if (load < h->per_weight) {
+    if (is_below(&load, &h->bound)) {
         return 1;
     }
-    if (h->least == LBS_PICK_NONE || load < h->least_load) {
+    if (h->least == LBS_PICK_NONE || is_below(&load, &h->least_load)) {
         h->least = index;
         h->least_load = load;
     }
@@ -143,13 +173,17 @@ static apr_uint32_t by_slot(const lbs_pick_pool_t *pool,
                             const lbs_pick_ask_t *ask,
                             const lbs_plan_side_t *side, apr_uint32_t front)
 {
-    hash_t h = {pool, ask, side, front, 0, LBS_PICK_NONE, 0};
+    hash_t h = {.pool = pool,
+                .ask = ask,
+                .side = side,
+                .front = front,
+                .least = LBS_PICK_NONE};
     apr_uint32_t slot = lbs_maglev_slot(ask->hash);
     apr_uint32_t home = lbs_plan_cell(&side->home[slot]);
     apr_uint32_t detour = lbs_plan_cell(&side->detour[slot]);
     apr_uint32_t found;
 
-    h.per_weight = bound_of(&h);
+    h.bound = bound_of(&h);
     if (takes(&h, home)
         && (detour == LBS_MAGLEV_NONE || is_home_again(&h, home, slot))) {
         return home;

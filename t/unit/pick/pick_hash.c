@@ -303,6 +303,29 @@ static void test_twin(void)
     pool_destroy(pool);
 }
 
+/* In flight 9 of 11, weights 1.50 and 0.70: 1.1 times the mean is 9, exactly.
+ * In binary fractions it is a little more. */
+static void test_exactly_at_the_bound(void)
+{
+    pool_t *pool = pool_create(2, LBS_PICK_HASH);
+    apr_uint64_t key = 0;
+
+    pool_set_weight(pool, 0, 150);
+    pool_set_weight(pool, 1, 70);
+    pool_rebuild(pool);
+    while (where(pool, key, 0) != 0) {
+        key++;
+    }
+    pool_set_inflight(pool, 0, 8);
+    pool_set_inflight(pool, 1, 3);
+    is_int(where(pool, key, 110), 0,
+           "a member below the bound takes one more");
+    pool_set_inflight(pool, 0, 9);
+    pool_set_inflight(pool, 1, 2);
+    is_int(where(pool, key, 110), 1, "one exactly at the bound does not");
+    pool_destroy(pool);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -312,6 +335,7 @@ int main(void)
     test_agree();
     test_weights();
     test_bound();
+    test_exactly_at_the_bound();
     test_twin();
     apr_terminate();
     return done_testing();
