@@ -63,7 +63,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
 NO_CONFIG = test check run cluster help clean format dist deb deb-life \
-            rpm release compilers httpds debian13 fuzz chaos apps bench proof
+            rpm release compilers httpds debian13 fuzz chaos apps bench proof ports
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -80,7 +80,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
-        unit-built tools-built soak proof corpus replay-built asan tsan bench \
+        unit-built tools-built soak proof ports corpus replay-built asan tsan bench \
         bench-built chaos apps fuzz fuzz-built format dist deb deb-life compilers \
         httpds rpm release debian13 clean help FORCE
 
@@ -218,6 +218,10 @@ soak: all tools-built $(B)/t/unit/sim/sim ## accidents, MINUTES=5; simulations, 
 proof:                         ## spin models of shared memory, states visited; 3 min
 	tools/bootstrap proof
 	proof/run
+
+ports:                         ## unit tests on i386, arm64 and s390x, by qemu-user
+	tools/bootstrap ports
+	tools/ports
 
 apps:                          ## real applications behind a pool, a table
 	tools/bootstrap build apps
