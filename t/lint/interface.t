@@ -18,7 +18,7 @@ sub first_column ($text) {
 }
 
 my ($struct) = slurp('mod_lbsticky.h') =~ /^typedef struct lbsticky_answer_t \{(.*?)^\}/ms;
-my @fields = $struct =~ /\*?(\w+);/g;
+my @fields = $struct =~ /^ +(?:const char \*|int )(\w+);/mg;
 my @kinds = (
     directive => [slurp('docs/directives.md') =~ /^### (LBSticky\w+)$/mg],
     variable  => [slurp('docs/directives.md') =~ /`(LBSTICKY_[A-Z_]+)`/g],
@@ -26,7 +26,7 @@ my @kinds = (
     metric    => [section('Metrics') =~ /`(lbsticky_\w+)`/g],
     admin     => [first_column(section('Changes'))],
     field     => \@fields,
-    lbctl     => [slurp('docs/lbctl.1') =~ /^\.(?:B|BI|BR) "?([a-z]+)\b/mg],
+    lbctl     => [slurp('share/lbctl/LBCtl/Commands.pm') =~ /\{name => '(\w+)'/g],
 );
 my (@now, %now);
 while (my ($kind, $words) = splice @kinds, 0, 2) {
