@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/pick/lbs_active.h"
 
-#include <string.h>
-
 /* What makes a member ordinary, a spare, or a standby. */
 #define KIND (LBS_ACTIVE_SPARE | LBS_ACTIVE_STANDBY)
 /* A half-open member takes one request: not enough to send a spare home. */
@@ -72,7 +70,9 @@ void lbs_active_homes(unsigned char *home, const lbs_active_order_t *order,
     apr_uint32_t to;
     apr_uint32_t i;
 
-    memset(home, 0, order->n);
+    for (i = 0; i < order->n; i++) {
+        home[order->member[i]] = 0;
+    }
     for (from = 0; from < order->n && found == 0; from = to) {
         to = lbs_active_run(order, from);
         for (i = from; i < to; i++) {
@@ -84,7 +84,7 @@ void lbs_active_homes(unsigned char *home, const lbs_active_order_t *order,
             }
         }
     }
-    if (found == 0) {
-        memset(home, 1, order->n);
+    for (i = 0; i < order->n && found == 0; i++) {
+        home[order->member[i]] = 1;
     }
 }

@@ -39,7 +39,7 @@ apr_uint32_t lbs_active_choose(apr_uint16_t *chosen,
  * of the lowest lbset that has one, usable or not; all members if none is
  * ordinary.
  *
- * @param home   out: per index 1 or 0; at least one is 1
+ * @param home   out: per index in the order 1 or 0; at least one is 1
  * @param state  per index: LBS_ACTIVE_*
  */
 void lbs_active_homes(unsigned char *home, const lbs_active_order_t *order,

@@ -83,9 +83,8 @@ static int by_key(const void *left, const void *right)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* Indexes of the members, sorted by identity or by lbset, then by index. */
-static apr_uint16_t *sort(const lbs_plan_member_t *member, apr_uint32_t n,
-                          int identity, apr_pool_t *pool)
+apr_uint16_t *lbs_plan_sort(const lbs_plan_member_t *member, apr_uint32_t n,
+                            int identity, apr_pool_t *pool)
 {
     sort_key_t *keys = apr_palloc(pool, n * sizeof(*keys));
     apr_uint16_t *sorted = apr_palloc(pool, n * sizeof(*sorted));
@@ -100,6 +99,23 @@ static apr_uint16_t *sort(const lbs_plan_member_t *member, apr_uint32_t n,
         sorted[i] = (apr_uint16_t)keys[i].index;
     }
     return sorted;
+}
+
+/* The order in which members are asked, without vacant places: nobody stands
+ * in for those. */
+static apr_uint16_t *order_of(const lbs_plan_member_t *member, apr_uint32_t n,
+                              apr_uint32_t *there, apr_pool_t *pool)
+{
+    apr_uint16_t *order = lbs_plan_sort(member, n, 0, pool);
+    apr_uint32_t i;
+
+    *there = 0;
+    for (i = 0; i < n; i++) {
+        if (!member[order[i]].vacant) {
+            order[(*there)++] = order[i];
+        }
+    }
+    return order;
 }
 
 /* What a view keeps of the configuration. */
@@ -124,8 +140,7 @@ static void keep_members(lbs_plan_t *plan, const lbs_plan_member_t *member,
     plan->slot_mask = slots - 1;
     plan->member = apr_pmemdup(pool, member, n * sizeof(*member));
     plan->order.lbset = lbset;
-    plan->order.member = sort(member, n, 0, pool);
-    plan->order.n = n;
+    plan->order.member = order_of(member, n, &plan->order.n, pool);
 }
 
 /* Forget what the block said. The stamp tells views of an earlier format,
@@ -171,11 +186,27 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
     lay_side(&made->side[0], block, &used, members, with);
     lay_side(&made->side[1], block, &used, members, with);
     keep_members(made, member, pool);
-    made->builder =
-        lbs_plan_build_create(made, sort(member, members, 1, pool), pool);
+    made->pool = pool;
+    made->builder = lbs_plan_build_create(made, pool);
     start_afresh(made);
     *plan = made;
     return APR_SUCCESS;
+}
+
+lbs_plan_t *lbs_plan_view(const lbs_plan_t *of,
+                          const lbs_plan_member_t *member, apr_pool_t *pool)
+{
+    lbs_plan_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->head = of->head;
+    made->side[0] = of->side[0];
+    made->side[1] = of->side[1];
+    made->members = of->members;
+    made->with = of->with;
+    made->stamp = of->stamp;
+    made->pool = pool;
+    keep_members(made, member, pool);
+    return made;
 }
 
 int lbs_plan_wants(const lbs_plan_t *plan, apr_uint32_t index)

@@ -47,6 +47,7 @@ typedef struct lbs_plan_member_t {
     apr_uint32_t slot;     /* its gauge in the array of gauges */
     apr_uint32_t weight;   /* as configured, 1/100; the gauge has today's */
     apr_uint32_t lbset;
+    int vacant; /* 1: no member has this place; its gauge is closed */
 } lbs_plan_member_t;
 
 typedef struct lbs_plan_t lbs_plan_t; /* private to a process, over a block */
@@ -80,6 +81,21 @@ apr_status_t lbs_plan_format(lbs_plan_t **plan, void *block, apr_size_t len,
                              const lbs_plan_member_t *member,
                              apr_uint32_t members, apr_uint32_t with,
                              apr_pool_t *pool);
+
+/**
+ * Open a view of a block that was formatted, for places that other members
+ * have by now. Views of one block with different members may be used at the
+ * same time, in one process or several: an index that tables of another view
+ * give is only taken where the gauge of its member here is open.
+ *
+ * @param of      any view of the block; may end before the new one
+ * @param member  copied; as many as the block was formatted for
+ * @param pool    the view, and what it needs to build, which is made when it
+ *                builds first
+ * @return the view
+ */
+lbs_plan_t *lbs_plan_view(const lbs_plan_t *of,
+                          const lbs_plan_member_t *member, apr_pool_t *pool);
 
 /**
  * Look at the gauges and publish new tables if the members to be chosen from,

@@ -17,7 +17,6 @@
 #define WEIGHT_MAX 0xffffffu /* sums and products stay within 64 bits */
 
 struct lbs_plan_builder_t {
-    lbs_atomic32_t busy;    /* 1: a thread of this process builds */
     apr_uint64_t published; /* epoch of the last build here, or 0 */
 
     /* What the tables depend on, as seen by this and by the last build. */
@@ -35,13 +34,16 @@ struct lbs_plan_builder_t {
     apr_uint16_t *home; /* where a slot belongs while all are usable */
     apr_uint16_t *detour;
 
-    /* Hash: the table over all members, and for which weights it was made. */
+    /* Hash: the table over all members that are there, and for which weights
+     * it was made. Its members have numbers of their own. */
     lbs_maglev_set_t set;
     lbs_maglev_work_t work;
+    apr_uint16_t *there; /* number -> index */
     apr_uint16_t *all;
     apr_uint32_t *home_weight;
     apr_uint32_t *made_for; /* zeros: not made */
-    unsigned char *may;
+    unsigned char *may;     /* per number */
+    unsigned char *marked;  /* scratch, per index */
 
     apr_uint64_t *rest; /* scratch, one per member */
     apr_uint32_t *front_weight;
@@ -49,24 +51,43 @@ struct lbs_plan_builder_t {
     lbs_sequence_item_t *list;
 };
 
+/* The members of the hash's table are those that are there: a vacant place
+ * would take a part of all keys, and each of them would make a detour. */
+static apr_uint32_t find_there(lbs_plan_builder_t *b, const lbs_plan_t *plan,
+                               lbs_plan_member_t *there)
+{
+    apr_uint32_t i, n = 0;
+
+    for (i = 0; i < plan->members; i++) {
+        if (!plan->member[i].vacant) {
+            there[n] = plan->member[i];
+            b->there[n++] = (apr_uint16_t)i;
+        }
+    }
+    return n;
+}
+
 static void create_hash(lbs_plan_builder_t *b, const lbs_plan_t *plan,
-                        const apr_uint16_t *rank, apr_pool_t *pool)
+                        apr_pool_t *pool)
 {
     apr_uint32_t n = plan->members;
     apr_size_t slots = LBS_MAGLEV_SLOTS * sizeof(apr_uint16_t);
     apr_uint64_t *identity = apr_palloc(pool, n * sizeof(*identity));
+    lbs_plan_member_t *there = apr_palloc(pool, n * sizeof(*there));
     apr_uint32_t i;
 
-    for (i = 0; i < n; i++) {
-        identity[i] = plan->member[i].identity;
+    b->there = apr_palloc(pool, n * sizeof(*b->there));
+    b->set.n = find_there(b, plan, there);
+    for (i = 0; i < b->set.n; i++) {
+        identity[i] = there[i].identity;
     }
     b->home_weight = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
     b->made_for = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
     b->may = apr_pcalloc(pool, n);
+    b->marked = apr_pcalloc(pool, n);
     b->set.identity = identity;
     b->set.weight = b->home_weight;
-    b->set.rank = rank;
-    b->set.n = n;
+    b->set.rank = lbs_plan_sort(there, b->set.n, 1, pool);
     b->work.list = b->list;
     b->work.place = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
     b->work.room = apr_pcalloc(pool, n * sizeof(apr_uint32_t));
@@ -77,7 +98,6 @@ static void create_hash(lbs_plan_builder_t *b, const lbs_plan_t *plan,
 }
 
 lbs_plan_builder_t *lbs_plan_build_create(const lbs_plan_t *plan,
-                                          const apr_uint16_t *rank,
                                           apr_pool_t *pool)
 {
     lbs_plan_builder_t *b = apr_pcalloc(pool, sizeof(*b));
@@ -98,7 +118,7 @@ lbs_plan_builder_t *lbs_plan_build_create(const lbs_plan_t *plan,
             apr_pcalloc(pool, LBS_SEQUENCE_ROOM * sizeof(apr_uint16_t));
     }
     if ((plan->with & LBS_PLAN_HASH) != 0) {
-        create_hash(b, plan, rank, pool);
+        create_hash(b, plan, pool);
     }
     return b;
 }
@@ -169,16 +189,25 @@ static void weigh_homes(const lbs_plan_t *plan)
     lbs_plan_builder_t *b = plan->builder;
     apr_uint32_t i;
 
-    for (i = 0; i < plan->members; i++) {
-        apr_uint32_t weight = b->weight[i];
+    for (i = 0; i < b->set.n; i++) {
+        apr_uint32_t weight = b->weight[b->there[i]];
 
         if (weight == 0) {
-            weight = plan->member[i].weight;
+            weight = plan->member[b->there[i]].weight;
         }
         if (weight == 0) {
             weight = 1;
         }
         b->home_weight[i] = weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
+    }
+}
+
+static void allow_marked(lbs_plan_builder_t *b)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < b->set.n; i++) {
+        b->may[i] = b->marked[b->there[i]];
     }
 }
 
@@ -189,7 +218,9 @@ static void settle_homes(const lbs_plan_t *plan)
     lbs_plan_builder_t *b = plan->builder;
     apr_uint32_t i;
 
-    lbs_active_homes(b->may, &plan->order, b->state);
+    memset(b->marked, 0, plan->members);
+    lbs_active_homes(b->marked, &plan->order, b->state);
+    allow_marked(b);
     lbs_maglev_detour(b->home, b->all, b->all, &b->set, b->may, &b->work);
     for (i = 0; i < LBS_MAGLEV_SLOTS; i++) {
         if (b->home[i] == LBS_MAGLEV_NONE) {
@@ -200,27 +231,28 @@ static void settle_homes(const lbs_plan_t *plan)
 
 /* Warming members get their own slots back bit by bit and none of others'.
  * Their slots have a detour until then, the one they had before. */
-static void allow_detours(lbs_plan_builder_t *b)
+static void allow_detours(lbs_plan_builder_t *b, apr_uint32_t members)
 {
     apr_uint32_t warm = 0;
     apr_uint32_t i;
 
-    memset(b->may, 0, b->set.n);
+    memset(b->marked, 0, members);
     for (i = 0; i < b->count; i++) {
         if ((b->state[b->front[i]] & LBS_ACTIVE_COLD) == 0) {
-            b->may[b->front[i]] = 1;
+            b->marked[b->front[i]] = 1;
             warm++;
         }
     }
     for (i = 0; i < b->count && warm == 0; i++) {
-        b->may[b->front[i]] = 1;
+        b->marked[b->front[i]] = 1;
     }
+    allow_marked(b);
 }
 
 static void compute_hash(const lbs_plan_t *plan)
 {
     lbs_plan_builder_t *b = plan->builder;
-    apr_size_t bytes = plan->members * sizeof(*b->made_for);
+    apr_size_t bytes = b->set.n * sizeof(*b->made_for);
 
     weigh_homes(plan);
     if (memcmp(b->made_for, b->home_weight, bytes) != 0) {
@@ -228,7 +260,7 @@ static void compute_hash(const lbs_plan_t *plan)
         memcpy(b->made_for, b->home_weight, bytes);
     }
     settle_homes(plan);
-    allow_detours(b);
+    allow_detours(b, plan->members);
     lbs_maglev_detour(b->detour, b->home, b->all, &b->set, b->may, &b->work);
 }
 
@@ -267,6 +299,20 @@ static void copy(lbs_plan_cell_t *to, const apr_uint16_t *from,
     }
 }
 
+/* @param index  of each number */
+static void copy_homes(lbs_plan_cell_t *to, const apr_uint16_t *number,
+                       const apr_uint16_t *index)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < LBS_MAGLEV_SLOTS; i++) {
+        atomic_store_explicit(&to[i],
+                              number[i] != LBS_MAGLEV_NONE ? index[number[i]]
+                                                           : LBS_MAGLEV_NONE,
+                              memory_order_release);
+    }
+}
+
 static void copy_side(const lbs_plan_side_t *side, const lbs_plan_builder_t *b)
 {
     apr_uint32_t i;
@@ -278,8 +324,8 @@ static void copy_side(const lbs_plan_side_t *side, const lbs_plan_builder_t *b)
         copy(side->sequence, b->sequence, b->length);
     }
     if (b->home != NULL) {
-        copy(side->home, b->home, LBS_MAGLEV_SLOTS);
-        copy(side->detour, b->detour, LBS_MAGLEV_SLOTS);
+        copy_homes(side->home, b->home, b->there);
+        copy_homes(side->detour, b->detour, b->there);
     }
     lbs_atomic_store64_release(side->counts,
                                (apr_uint64_t)b->length << 32 | b->count);
@@ -499,16 +545,22 @@ static void refresh_stats(const lbs_plan_t *plan, lbs_gauge_t *gauges,
 }
 
 /* Only one thread of a process builds at a time. */
-static int enter(const lbs_plan_t *plan)
+static int enter(lbs_plan_t *plan)
 {
     apr_uint32_t idle = 0;
 
-    return lbs_atomic_cas32(&plan->builder->busy, &idle, 1);
+    if (!lbs_atomic_cas32(&plan->busy, &idle, 1)) {
+        return 0;
+    }
+    if (plan->builder == NULL) {
+        plan->builder = lbs_plan_build_create(plan, plan->pool);
+    }
+    return 1;
 }
 
-static void leave(const lbs_plan_t *plan)
+static void leave(lbs_plan_t *plan)
 {
-    lbs_atomic_store32_release(&plan->builder->busy, 0);
+    lbs_atomic_store32_release(&plan->busy, 0);
 }
 
 /* @return 1: the block is a later generation's by now */

@@ -10,11 +10,14 @@
 /**
  * Allocate what a rebuild works with, so that rebuilding itself cannot fail.
  *
- * @param rank  indexes of all members by ascending identity; kept
  * @return the builder; lives as long as pool
  */
 lbs_plan_builder_t *lbs_plan_build_create(const lbs_plan_t *plan,
-                                          const apr_uint16_t *rank,
                                           apr_pool_t *pool);
+
+/** @return n indexes of members, sorted by identity or by lbset, then by index
+ */
+apr_uint16_t *lbs_plan_sort(const lbs_plan_member_t *member, apr_uint32_t n,
+                            int identity, apr_pool_t *pool);
 
 #endif

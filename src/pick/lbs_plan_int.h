@@ -11,6 +11,8 @@
 
 #include <stdatomic.h>
 
+#include <apr_pools.h>
+
 #include "src/base/lbs_atomic.h"
 #include "src/pick/lbs_active.h"
 #include "src/pick/lbs_maglev.h"
@@ -65,7 +67,9 @@ struct lbs_plan_t {
     const apr_uint16_t *slot; /* per index: its gauge, close together */
     apr_uint32_t slot_mask;   /* there is a slot for every number under it */
     lbs_active_order_t order;
-    lbs_plan_builder_t *builder;
+    lbs_atomic32_t busy;         /* 1: a thread of this process builds */
+    lbs_plan_builder_t *builder; /* of that thread; NULL: not made yet */
+    apr_pool_t *pool;
 };
 
 /* One reading of the plan. */

@@ -457,6 +457,66 @@ static void test_killed(void)
     apr_pool_destroy(pool->memory);
 }
 
+/* A pool of `n` members, and one of as many among vacant places: what each
+ * chooses for the same key. */
+static int chooses(pool_t *pool, const lbs_plan_t *plan, apr_uint64_t hash)
+{
+    lbs_pick_pool_t view = pool->view;
+    lbs_pick_ask_t ask = {.hash = hash, .rand = &pool->rand, .now = pool->now};
+    apr_uint32_t index = 0;
+
+    view.plan = (lbs_plan_t *)(apr_uintptr_t)plan;
+    return lbs_pick_member(&view, &ask, &index) == APR_SUCCESS ? (int)index
+                                                               : -1;
+}
+
+static void test_vacant(void)
+{
+    pool_t *few = pool_create(3, LBS_PICK_HASH);
+    pool_t *many = pool_create(8, LBS_PICK_HASH);
+    static const apr_uint32_t at[] = {1, 4, 7};
+    lbs_plan_t *seen, *newer;
+    int i, same = 0, open = 0;
+
+    for (i = 0; i < 8; i++) {
+        many->member[i].vacant = 1;
+        gauge_of(many, (apr_uint32_t)i)->flags = LBS_F_STOPPED;
+    }
+    for (i = 0; i < 3; i++) {
+        apr_uint32_t slot = many->member[at[i]].slot;
+
+        many->member[at[i]] = few->member[i];
+        many->member[at[i]].slot = slot;
+        gauge_of(many, at[i])->flags = 0;
+    }
+    seen = lbs_plan_view(many->plan, many->member, many->memory);
+    (void)pool_rebuild(few);
+    is_int(lbs_plan_rebuild(seen, many->gauges, many->now), 1,
+           "another view builds");
+    for (i = 0; i < 1000; i++) {
+        apr_uint64_t hash = lbs_hash_mix((apr_uint64_t)i + 1);
+        int mine = chooses(few, few->plan, hash);
+
+        same += mine >= 0 && chooses(many, seen, hash) == (int)at[mine];
+    }
+    is_int(same, 1000, "vacant places change no key's home");
+    is_int(front_of(seen), 3, "nor count");
+
+    /* A place that another view has vacant, or another member on. */
+    many->member[4].vacant = 1;
+    many->member[4].slot = many->member[0].slot;
+    newer = lbs_plan_view(seen, many->member, many->memory);
+    for (i = 0; i < 1000; i++) {
+        int index = chooses(many, newer, lbs_hash_mix((apr_uint64_t)i + 1));
+
+        open += index == 1 || index == 7;
+    }
+    is_int(open, 1000,
+           "tables of a view before choose nobody who is not there");
+    pool_destroy(few);
+    pool_destroy(many);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -468,6 +528,7 @@ int main(void)
     test_two_builders();
     test_follow();
     test_wants();
+    test_vacant();
     test_threads();
     test_turning();
     test_killed();
