@@ -19,7 +19,7 @@ VERSION = 1.0
 NAME    = mod_lbsticky-$(VERSION)
 SELF    = $(MAKE) --no-print-directory
 
-PURE    = base table evidence member affinity foreign sharing pick state preview view
+PURE    = base table evidence member affinity foreign roster sharing pick state preview view
 
 PURE_SRC  = $(sort $(foreach room,$(PURE),$(wildcard src/$(room)/*.c)))
 MOD_SRC   = mod_lbsticky.c $(sort $(wildcard src/*/*.c src/*/*/*.c))
@@ -106,7 +106,7 @@ $(B)/%.o: %.c $(B)/config.mk
 
 # Blocks of shared memory are named by how they are laid out.
 SHARED_H = $(sort $(wildcard src/base/*.h src/member/*.h src/table/*.h \
-                             src/state/*.h src/httpd/shared/*.h))
+                             src/state/*.h src/roster/*.h src/httpd/shared/*.h))
 $(B)/src/httpd/shared/lbs_shared.o: $(SHARED_H)
 $(B)/src/httpd/shared/lbs_shared.o: \
     EXTRA += -DLBS_LAYOUT=$(shell cat $(SHARED_H) | cksum | cut -d' ' -f1)

@@ -423,22 +423,22 @@ my %values = (
             . 'partitioned=on maxage=1h nocache=off strip=off first=1s',
         'name=B path=/ domain=off samesite=lax secure=auto httponly=on '
             . 'partitioned=off maxage=session nocache=on strip=on first=off'],
-    LBStickyFailover => ['off', 'on'],
-    LBStickyFailback => ['return', 'idle=10min'],
+    LBStickyFailover => ['off', 'on'], LBStickyFailback => ['return', 'idle=10min'],
     LBStickyRetry => ['tries=1 on=connect status=503 budget=5 body=1k', 'off'],
     LBStickyEject => ['failures=5 window=20s hold=2s-5min cap=10 stall=1s '
         . 'status=500-599', 'off'],
     LBStickyCheck => ['path=/a interval=1s timeout=1s rise=1 fall=1 expect=200 '
         . 'host=h proto=https', 'path=/b interval=5s timeout=2s rise=2 fall=3 '
         . 'expect=200-399'],
-    LBStickyPanic => ['off', 'on'],
-    LBStickySlowStart => ['90s', 'off'],
+    LBStickyPanic => ['off', 'on'], LBStickySlowStart => ['90s', 'off'],
     LBStickyLimit => ['inflight=5 queue=6 wait=7s', 'inflight=1 queue=0 wait=5s'],
     LBStickyForward => ['host=off proto=off', 'host=on proto=off'],
     LBStickyForeign => ['haproxy:SRV nginx:srv_id', 'jvmroute:JSESSIONID'],
-    LBStickyLocal => ['files', 'off'],
+    LBStickyLocal => ['files', 'off'], LBStickyAdmin => ['on', 'off'],
     LBStickyStore => ['shmcb timeout=1s', 'shmcb:x(512000) timeout=2s'],
-    LBStickyAdmin => ['on', 'off'],
+    LBStickyDiscover => ['file:/a interval=1s hold=2s leave=3s min=2 max=9 '
+        . 'allow=any', 'file:/b interval=5s hold=30s leave=10min min=1 max=64 '
+        . 'allow=private'],
 );
 
 subtest 'main server and two virtual hosts: set in none, one, both' => sub {

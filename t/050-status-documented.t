@@ -32,6 +32,7 @@ LBStickyAdmin on
     BalancerMember "http://@B1@" route=web1
     BalancerMember "http://@B2@" route=web2
     LBStickyForeign haproxy:SRV
+    LBStickyDiscover file:@ROOT@/members allow=127.0.0.0/8
 </Proxy>
 ProxyPass "/" "balancer://app/"
 # Nobody uses this one, so that there is an alert.
@@ -43,6 +44,7 @@ ProxyPass "/" "balancer://app/"
     Require local
 </Location>
 CONF
+$h->write('members', "http://127.0.0.7:9\n");
 $h->start;
 $h->get('/');
 is $h->post('/lb-status/admin', {pool => 'app', member => 'web1',

@@ -136,7 +136,10 @@ lbs_check_turn_t lbs_check_end(lbs_check_t *check,
     row = row_add(check, last);
     lbs_shared_text_set(&check->text, result->text);
     lbs_atomic_store64_relaxed(&check->ended, now);
-    if (result->good && row >= conf->rise && lbs_gauge_clear(g, LBS_F_DOWN)) {
+    /* A member that joins needs one good check, and has none before. */
+    if (result->good
+        && (lbs_gauge_clear(g, LBS_F_JOINING) || row >= conf->rise)
+        && lbs_gauge_clear(g, LBS_F_DOWN)) {
         turn = LBS_CHECK_UP;
     }
     if (!result->good && row >= conf->fall && lbs_gauge_set(g, LBS_F_DOWN)) {
@@ -181,6 +184,7 @@ int lbs_check_forget(lbs_check_t *check, lbs_gauge_t *g)
     lbs_atomic_store32_relaxed(&check->last, 0);
     lbs_atomic_store64_relaxed(&check->ended, 0);
     lbs_atomic_store64_relaxed(&check->due, 0);
+    (void)lbs_gauge_clear(g, LBS_F_JOINING);
     return lbs_gauge_clear(g, LBS_F_DOWN);
 }
 

@@ -45,12 +45,15 @@
 #define LBS_F_CHARGED                                                         \
     0x0800u /* open, but ewma is what failures were                           \
                charged, no time: lbs_ewma.h */
+#define LBS_F_LEAVING                                                         \
+    0x1000u /* its source names it no more: no new sessions */
+#define LBS_F_JOINING 0x2000u /* found, and no check has passed yet: down */
 
 /* Closed to everybody, and closed to visitors without a session. */
 #define LBS_F_CLOSED                                                          \
     (LBS_F_STOPPED | LBS_F_DISABLED | LBS_F_DRAINED | LBS_F_DOWN              \
      | LBS_F_EJECTED | LBS_F_REMOVED)
-#define LBS_F_CLOSED_NEW (LBS_F_CLOSED | LBS_F_DRAIN)
+#define LBS_F_CLOSED_NEW (LBS_F_CLOSED | LBS_F_DRAIN | LBS_F_LEAVING)
 
 typedef struct lbs_gauge_t {
     lbs_atomic32_t flags;

@@ -4,8 +4,8 @@
 #define HELD (LBS_F_EJECTED | LBS_F_HALF_OPEN)
 
 static const char *const state_names[LBS_STATES] = {
-    "stopped", "disabled", "drain",   "down",  "ejected",
-    "full",    "warming",  "standby", "spare", "up"};
+    "stopped", "disabled", "joining", "drain",   "leaving", "down",
+    "ejected", "full",     "warming", "standby", "spare",   "up"};
 
 lbs_state_t lbs_state_of(apr_uint32_t flags, apr_uint32_t inflight,
                          apr_uint32_t limit, apr_uint32_t ramp)
@@ -16,8 +16,14 @@ lbs_state_t lbs_state_of(apr_uint32_t flags, apr_uint32_t inflight,
     if ((flags & LBS_F_DISABLED) != 0) {
         return LBS_STATE_DISABLED;
     }
+    if ((flags & LBS_F_JOINING) != 0) {
+        return LBS_STATE_JOINING;
+    }
     if ((flags & (LBS_F_DRAIN | LBS_F_DRAINED)) != 0) {
         return LBS_STATE_DRAIN;
+    }
+    if ((flags & LBS_F_LEAVING) != 0) {
+        return LBS_STATE_LEAVING;
     }
     if ((flags & LBS_F_DOWN) != 0) {
         return LBS_STATE_DOWN;
@@ -57,10 +63,10 @@ int lbs_state_fails(lbs_state_t state)
 int lbs_state_gravity(lbs_state_t state)
 {
     static const lbs_state_t gravest[LBS_STATES] = {
-        LBS_STATE_DOWN,     LBS_STATE_EJECTED, LBS_STATE_FULL,
-        LBS_STATE_WARMING,  LBS_STATE_DRAIN,   LBS_STATE_STOPPED,
-        LBS_STATE_DISABLED, LBS_STATE_UP,      LBS_STATE_STANDBY,
-        LBS_STATE_SPARE};
+        LBS_STATE_DOWN,    LBS_STATE_EJECTED, LBS_STATE_FULL,
+        LBS_STATE_WARMING, LBS_STATE_JOINING, LBS_STATE_LEAVING,
+        LBS_STATE_DRAIN,   LBS_STATE_STOPPED, LBS_STATE_DISABLED,
+        LBS_STATE_UP,      LBS_STATE_STANDBY, LBS_STATE_SPARE};
     int place = 0;
 
     while (place < LBS_STATES && gravest[place] != state) {

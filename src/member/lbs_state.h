@@ -17,6 +17,8 @@
  *     half-open               lbs_eject        half-open up
  *     panic                   lbs_panic        panic     panic-over
  *     removed                 registry         removed   added
+ *     leaving                 discovery        leaving   back
+ *     joining                 discovery        added     up
  */
 #ifndef LBS_STATE_H
 #define LBS_STATE_H
@@ -29,7 +31,9 @@
 typedef enum lbs_state_t {
     LBS_STATE_STOPPED,
     LBS_STATE_DISABLED,
+    LBS_STATE_JOINING, /* found, and down until its first check passes */
     LBS_STATE_DRAIN,
+    LBS_STATE_LEAVING, /* its source names it no more */
     LBS_STATE_DOWN,
     LBS_STATE_EJECTED, /* held or half-open */
     LBS_STATE_FULL,

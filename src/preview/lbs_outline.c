@@ -9,6 +9,7 @@
  *     R, r route      a member begins, r: one that is removed
  *     U url           of that member
  *     Q microseconds  of its clock, hexadecimal
+ *     F lbset         it was found; hexadecimal
  */
 #include "src/preview/lbs_outline.h"
 
@@ -126,6 +127,9 @@ static void put_pool(out_t *out, const lbs_outline_pool_t *pool)
         put(out, m->removed ? 'r' : 'R', m->route);
         put(out, 'U', m->url);
         put_number(out, 'Q', m->quantum_us);
+        if (m->found) {
+            put_number(out, 'F', m->lbset);
+        }
     }
 }
 
@@ -216,6 +220,10 @@ static int read_of_member(in_t *in, char letter, const char *text)
     if (letter == 'U') {
         in->member->url = text;
     }
+    else if (letter == 'F') {
+        in->member->found = 1;
+        in->member->lbset = (apr_uint32_t)(number_of(text) & 0xff);
+    }
     else {
         in->member->quantum_us = number_of(text);
     }
@@ -249,6 +257,7 @@ static int read_entry(in_t *in, char letter, const char *text)
         return begin_member(in, text, letter == 'r');
     case 'U':
     case 'Q':
+    case 'F':
         return read_of_member(in, letter, text);
     default:
         return 1;

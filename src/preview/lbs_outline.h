@@ -25,6 +25,8 @@ typedef struct lbs_outline_member_t {
     const char *url;
     apr_uint64_t quantum_us; /* of its sessions, see lbs_table_quantum() */
     int removed;             /* no longer configured, sessions may name it */
+    int found;               /* by LBStickyDiscover */
+    apr_uint32_t lbset;      /* of a found one */
 } lbs_outline_member_t;
 
 typedef struct lbs_outline_pool_t {

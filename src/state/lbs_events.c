@@ -56,6 +56,11 @@ static const char *const names[LBS_EVENT_KINDS] = {
     [LBS_EVENT_STORE_DOWN] = "store-down",
     [LBS_EVENT_STORE_UP] = "store-up",
     [LBS_EVENT_STATE_FILE] = "state-file",
+    [LBS_EVENT_LEAVING] = "leaving",
+    [LBS_EVENT_BACK] = "back",
+    [LBS_EVENT_SOURCE_STALE] = "source-stale",
+    [LBS_EVENT_SOURCE_OK] = "source-ok",
+    [LBS_EVENT_REFUSED_ADDRESS] = "refused-address",
 };
 
 /* A record that was never written is all zero and must not look right. */

@@ -39,6 +39,11 @@ typedef enum lbs_event_kind_t {
     LBS_EVENT_STORE_DOWN,
     LBS_EVENT_STORE_UP,
     LBS_EVENT_STATE_FILE,
+    LBS_EVENT_LEAVING,
+    LBS_EVENT_BACK,
+    LBS_EVENT_SOURCE_STALE,
+    LBS_EVENT_SOURCE_OK,
+    LBS_EVENT_REFUSED_ADDRESS,
     LBS_EVENT_KINDS
 } lbs_event_kind_t;
 

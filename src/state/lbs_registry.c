@@ -453,6 +453,26 @@ apr_status_t lbs_registry_member(lbs_registry_t *reg, apr_uint32_t pool_slot,
     return rv;
 }
 
+int lbs_registry_remove(lbs_registry_t *reg, apr_uint32_t slot)
+{
+    lbs_seat_t *seat;
+
+    if (!lbs_registry_is_live(reg, slot)) {
+        return 0;
+    }
+    seat = &reg->seats[slot].seat;
+    (void)lbs_gauge_set(&reg->gauges[slot], LBS_F_REMOVED);
+    lbs_atomic_store64_relaxed(&seat->quiet_at, 0);
+    return lbs_seat_turn(seat, LBS_SEAT_LIVE, LBS_SEAT_REMOVED);
+}
+
+int lbs_registry_is_live(const lbs_registry_t *reg, apr_uint32_t slot)
+{
+    return slot < LBS_REGISTRY_MEMBERS
+           && lbs_atomic_load32_acquire(&reg->seats[slot].seat.state)
+                  == LBS_SEAT_LIVE;
+}
+
 /* Ending a pass ---------------------------------------------------------- */
 
 typedef enum verdict_t { STAYS, CAME, WENT } verdict_t;

@@ -167,6 +167,20 @@ apr_status_t lbs_registry_member(lbs_registry_t *reg, apr_uint32_t pool_slot,
                                  apr_uint32_t *slot, int *created);
 
 /**
+ * Remove a member outside a configuration pass: it is closed to all, and keeps
+ * its slot as one does that a commit removed. lbs_registry_member() brings it
+ * back. The caller tells of it.
+ *
+ * Locking: the same caller as of lbs_registry_member() at run time.
+ *
+ * @return 1; 0: the slot has no member that is there
+ */
+int lbs_registry_remove(lbs_registry_t *reg, apr_uint32_t slot);
+
+/** @return 1 when the slot belongs to a member that is not removed */
+int lbs_registry_is_live(const lbs_registry_t *reg, apr_uint32_t slot);
+
+/**
  * End a configuration pass. Pools and members that it did not name become
  * removed: the members get LBS_F_REMOVED and keep their slot until
  * lbs_reclaim_slots(). Events tell what was added and removed, except at the

@@ -212,6 +212,14 @@ static void put_drain(frame_t *frame, const lbs_view_member_t *m)
     put_seconds(&in, "used_at", m->used_at);
 }
 
+static void put_leaving(frame_t *frame, const lbs_view_member_t *m)
+{
+    frame_t in = within(frame, "leaving");
+
+    put_seconds(&in, "since", m->leaving_since);
+    put_seconds(&in, "deadline", m->leaving_deadline);
+}
+
 static void fill_member(frame_t *frame, const lbs_view_member_t *m)
 {
     rewind_frame(frame);
@@ -237,6 +245,8 @@ static void fill_member(frame_t *frame, const lbs_view_member_t *m)
     put_downtime(frame, m);
     put_drain(frame, m);
     put_texts(frame, "override", m->override, m->overrides);
+    put_text(frame, "found", m->found != NULL ? m->found : "");
+    put_leaving(frame, m);
 }
 
 /* A pool without its members --------------------------------------------- */
@@ -288,6 +298,27 @@ static void put_readers(frame_t *frame, const lbs_view_pool_t *p)
     put(frame, "foreign", array);
 }
 
+static void put_discover(frame_t *frame, const lbs_view_source_t *source)
+{
+    json_t *array = json_array();
+    json_t *object = source->source != NULL ? json_object() : NULL;
+    frame_t in = {frame->out, object, NULL};
+
+    if (source->source != NULL) {
+        put_text(&in, "source", source->source);
+        put_text(&in, "state", source->state);
+        put_text(&in, "reason", source->reason);
+        put_count(&in, "found", source->found);
+        put_count(&in, "ignored", source->ignored);
+        put_seconds(&in, "at", source->at);
+        put_seconds(&in, "next_s", source->next_s);
+        if (json_array_append_new(array, object) != 0) {
+            lbs_out_fail(frame->out, APR_ENOMEM);
+        }
+    }
+    put(frame, "discover", array);
+}
+
 static void fill_pool_head(frame_t *frame, const lbs_view_pool_t *p)
 {
     rewind_frame(frame);
@@ -305,6 +336,7 @@ static void fill_pool_head(frame_t *frame, const lbs_view_pool_t *p)
     put_flag(frame, "store_down", p->store_down);
     put_decisions(frame, p);
     put_readers(frame, p);
+    put_discover(frame, &p->discover);
 }
 
 /* The rest of the state -------------------------------------------------- */

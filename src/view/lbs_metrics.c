@@ -14,7 +14,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
 #include <apr_hash.h>
 #include <apr_strings.h>
 
@@ -22,6 +21,7 @@
 #include "src/member/lbs_latency.h"
 #include "src/view/lbs_alert.h"
 #include "src/view/lbs_escape.h"
+#include "src/view/lbs_metrics_int.h"
 
 #define TOTAL "_total" /* how the name of a counter ends */
 #define OPEN "application/openmetrics-text"
@@ -289,9 +289,8 @@ static void write_pools(metrics_t *m)
             write_decision(m, i, (lbs_decision_t)decision, all);
         }
     }
-    head(
-        m, retries, "counter",
-        "Requests repeated, and not repeated because the budget was used up.");
+    head(m, retries, "counter",
+         "Requests repeated, and not repeated for want of budget.");
     for (i = 0; i < m->view->pools_count; i++) {
         const lbs_view_pool_t *pool = &m->view->pools[i];
 
@@ -304,6 +303,7 @@ static void write_pools(metrics_t *m)
     }
     write_readers(m, 0);
     write_readers(m, 1);
+    lbs_metrics_discover(m->out, m->view, m->pools, m->ask.format);
     head(m, "lbsticky_pool_queued", "gauge",
          "Requests waiting for a member that is full.");
     for (i = 0; i < m->view->pools_count; i++) {

@@ -143,6 +143,12 @@ static void put_health(const lbs_part_t *part)
         lbs_page_fact(part, "warn", "Ejected for",
                       lbs_human_span(memory, m->eject_until - now));
     }
+    if (m->found != NULL && *m->found != '\0') {
+        lbs_page_fact(part, "", "Found by", m->found);
+    }
+    if (m->leaving_since > 0) {
+        lbs_page_fact(part, "", "Leaving since", ago(part, m->leaving_since));
+    }
     if (m->drain_since > 0) {
         lbs_page_fact(part, "", "Draining since", ago(part, m->drain_since));
         lbs_page_fact(part, "", "Sessions left",

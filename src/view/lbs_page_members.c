@@ -112,6 +112,15 @@ static const char *note_of(const lbs_part_t *part,
                        " to go", NULL)
                    : apr_pstrcat(memory, left, " left", NULL);
     }
+    if (member->state == LBS_STATE_LEAVING) {
+        return apr_pstrcat(
+            memory, "named no more, ",
+            lbs_human_of(memory, member->sessions, "session", "sessions"),
+            " left", NULL);
+    }
+    if (member->state == LBS_STATE_JOINING) {
+        return "found, and not checked yet";
+    }
     if (member->state == LBS_STATE_EJECTED && member->eject_until > now) {
         return apr_pstrcat(memory, "tried again in ",
                            lbs_human_span(memory, member->eject_until - now),

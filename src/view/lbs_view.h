@@ -15,6 +15,7 @@
 
 #include "src/member/lbs_member_record.h"
 #include "src/state/lbs_decision.h"
+#include "src/roster/lbs_roster.h"
 
 /* One step of a plot. */
 typedef struct lbs_view_point_t {
@@ -58,10 +59,14 @@ typedef struct lbs_view_check_t {
 } lbs_view_check_t;
 
 typedef struct lbs_view_member_t {
-    const char *id;    /* 16 hex digits */
-    const char *name;  /* URL */
-    const char *route; /* "" if it has none */
-    int self;          /* it is this httpd */
+    const char *id;     /* 16 hex digits */
+    const char *name;   /* URL */
+    const char *route;  /* "" if it has none */
+    int self;           /* it is this httpd */
+    apr_uint32_t index; /* in the pool it was copied from */
+    const char *found;  /* the source that found it; "": configured */
+    apr_int64_t leaving_since;
+    apr_int64_t leaving_deadline;
     lbs_state_t state;
     int ignored;             /* it is down, but its check is ignored: panic */
     apr_int64_t since;       /* when it got into that state */
@@ -102,6 +107,18 @@ typedef struct lbs_view_reader_t {
     apr_int64_t last;  /* the last of them; 0: none yet */
 } lbs_view_reader_t;
 
+/* LBStickyDiscover */
+typedef struct lbs_view_source_t {
+    const char *source; /* as written; NULL: it is off */
+    const char *state;  /* ok, stale, never */
+    const char *reason; /* why it is stale; "" */
+    apr_uint32_t found; /* members that it found and that are there */
+    apr_uint32_t ignored;
+    apr_int64_t at;     /* the last good answer; 0: none yet */
+    apr_int64_t next_s; /* seconds until it is asked at the latest */
+    apr_uint64_t kinds[LBS_ROSTER_KINDS];
+} lbs_view_source_t;
+
 typedef struct lbs_view_pool_t {
     const char *name;
     const char *vhost; /* "www.example.com:80" */
@@ -127,6 +144,7 @@ typedef struct lbs_view_pool_t {
     int failover;               /* sessions move to another member */
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_view_plot_t plot[LBS_VIEW_SPANS];
+    lbs_view_source_t discover;
     apr_uint32_t members_count;
     const lbs_view_member_t *members;
 } lbs_view_pool_t;

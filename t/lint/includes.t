@@ -129,8 +129,9 @@ none_of('what is allowed to be a circle is one', scalar @one, grep {
     !-f "$b.c"
 } @one);
 
-# proxy_worker is touched in one file, so that the rest can be tested without.
-my @worker = grep { code(slurp($_)) =~ /->s->(?:status|lbfactor|lbset|route)\b/ }
+# proxy_worker is touched in one file, and made in another, so that the rest
+# can be tested without.
+my @worker = grep { !/lbs_worker_found\.c$/ && code(slurp($_)) =~ /->s->(?:status|lbfactor|lbset|route)\b/ }
     files(qr{^src/.*\.[ch]$});
 none_of('proxy_worker_shared is read in one file only', scalar @files,
         @worker > 1 ? @worker : ());

@@ -18,7 +18,8 @@ my $ASKS = qr/\b(?:add|ask|correct|give|install|let|load|look|make|open|raise|re
 
 # A change of a member, and the end of trouble: what is to be done is in the
 # entry of the trouble.
-my %NEWS = map { $_ => 1 } qw(1600 1601 1602 1603 1700 1703 2100 2101 2503 3001);
+my %NEWS = map { $_ => 1 } qw(1600 1601 1602 1603 1700 1703 2100 2101 2503 3001 3601 3602 3603
+    3605);
 
 # One for the whole server, whose name is in front of the line.
 my %WHOLE = map { $_ => 1 } qw(1400 3100);

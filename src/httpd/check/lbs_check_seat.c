@@ -313,7 +313,7 @@ static void book_errors(const lbs_check_seat_t *seat, apr_uint32_t errors,
     }
     if (seat->pool->decides
         && lbs_suspect_is_proven(&eject->suspect, window, now)) {
-        lbs_health_judge(seat->pool);
+        lbs_health_judge(lbs_pools_same(seat->pool));
     }
 }
 
@@ -453,9 +453,9 @@ static void finish_reach(lbs_check_errand_t *errand,
     turn = lbs_check_end(&m->record->check, reach_conf(seat), m->gauge,
                          errand->ticket, result, now);
     if (turn != LBS_CHECK_NONE) {
-        lbs_health_checked(seat->pool, m, turn, result->text);
+        lbs_health_checked(lbs_pools_same(seat->pool), m, turn, result->text);
     }
-    lbs_panic_look(seat->pool, seat->conf != NULL);
+    lbs_panic_look(lbs_pools_same(seat->pool), seat->conf != NULL);
 }
 
 void lbs_check_seat_finish(lbs_check_errand_t *errand, CURLM *multi)

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include "src/httpd/check/lbs_check_found.h"
 #include "src/httpd/check/lbs_check_seat.h"
 #include "src/httpd/check/lbs_panic.h"
 #include "src/httpd/pool/lbs_common.h"
@@ -98,7 +99,7 @@ static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
         lbs_check_tls_read(pconf, pool->server, pool->name);
     apr_size_t i;
 
-    for (i = 0; i < pool->count; i++) {
+    for (i = 0; i < pool->configured; i++) {
         lbs_check_seat_t *seat = apr_palloc(pconf, sizeof(*seat));
 
         lbs_check_seat_init(seat, pconf, pool, pool->member[i], conf, tls);
@@ -198,11 +199,21 @@ static int is_called(void)
     return called;
 }
 
+/* @param memory  out: for its first errands */
+static lbs_check_seat_t *seat_at(int i, apr_pool_t **memory)
+{
+    if (i >= plan.seats->nelts) {
+        return lbs_check_found_at(i - plan.seats->nelts, memory);
+    }
+    *memory = prober.pool;
+    return APR_ARRAY_IDX(plan.seats, i, lbs_check_seat_t *);
+}
+
 /* Thousands of members are not looked at for each packet that comes in. */
 static void begin_due(apr_time_t now)
 {
     int pause = prober.hot || prober.called ? HOT_MS : PAUSE_MS;
-    int count = plan.seats->nelts;
+    int count = plan.seats->nelts + lbs_check_found_count();
     int asks = prober.hot; /* some seat is in the middle of an inquiry */
     int i;
 
@@ -216,13 +227,14 @@ static void begin_due(apr_time_t now)
     for (i = 0; i < count && prober.outstanding < OUTSTANDING_MAX; i++) {
         int number = (prober.next + i) % count;
         lbs_check_seat_t *seat;
+        apr_pool_t *memory;
 
-        if (!asks && is_resting(number, prober.look, now)) {
+        if (!asks && number < plan.seats->nelts
+            && is_resting(number, prober.look, now)) {
             continue;
         }
-        seat = APR_ARRAY_IDX(plan.seats, number, lbs_check_seat_t *);
-        prober.outstanding +=
-            lbs_check_seat_begin(seat, prober.pool, prober.multi);
+        seat = seat_at(number, &memory);
+        prober.outstanding += lbs_check_seat_begin(seat, memory, prober.multi);
         prober.hot |= lbs_check_seat_is_hot(seat);
     }
     prober.next = (prober.next + i) % count;
@@ -230,11 +242,12 @@ static void begin_due(apr_time_t now)
 
 static void give_back_all(void)
 {
+    int count = plan.seats->nelts + lbs_check_found_count();
+    apr_pool_t *memory;
     int i;
 
-    for (i = 0; i < plan.seats->nelts && prober.outstanding > 0; i++) {
-        lbs_check_seat_give_up(
-            APR_ARRAY_IDX(plan.seats, i, lbs_check_seat_t *), prober.multi);
+    for (i = 0; i < count && prober.outstanding > 0; i++) {
+        lbs_check_seat_give_up(seat_at(i, &memory), prober.multi);
     }
     prober.outstanding = 0;
 }
@@ -251,7 +264,7 @@ static void look_at_pools(apr_time_t now)
         const lbs_pool_t *pool =
             APR_ARRAY_IDX(plan.pools, i, const lbs_pool_t *);
 
-        lbs_panic_look(pool, lbs_check_seat_is_checked(pool));
+        lbs_panic_look(lbs_pools_same(pool), lbs_check_seat_is_checked(pool));
     }
 }
 
@@ -260,6 +273,7 @@ static void step(void)
     lbs_check_call_t *done;
     int running;
 
+    prober.outstanding -= lbs_check_found_follow(plan.seats, prober.multi);
     begin_due(lbs_clock_now());
     (void)curl_multi_perform(prober.multi, &running); /* the checks tell */
     while ((done = lbs_check_call_done(prober.multi)) != NULL) {
@@ -323,6 +337,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *unused)
 {
     (void)thread;
     (void)unused;
+    lbs_check_found_begin();
     while (lbs_atomic_load32_acquire(&prober.running)) {
         if (is_current()) {
             step();
@@ -333,6 +348,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *unused)
         wait_for_work();
     }
     give_back_all();
+    lbs_check_found_end(prober.multi);
     /* Not by apr_thread_exit(): to AddressSanitizer that would leave the
      * variables of this function behind on the stack. */
     return NULL;

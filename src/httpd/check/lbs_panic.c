@@ -11,7 +11,7 @@
 /* Flags that close a member by order. */
 #define BY_ORDER                                                              \
     (LBS_F_STOPPED | LBS_F_DISABLED | LBS_F_DRAIN | LBS_F_DRAINED             \
-     | LBS_F_REMOVED)
+     | LBS_F_REMOVED | LBS_F_LEAVING)
 
 static int is_open_by_order(const lbs_gauge_t *g)
 {

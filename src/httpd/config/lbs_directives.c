@@ -56,6 +56,16 @@ static const char *set_foreign(cmd_parms *cmd, void *dir, int argc,
     return lbs_setter_hang(cmd, lbs_words_foreign(cmd, argc, argv, set), set);
 }
 
+static const char *set_discover(cmd_parms *cmd, void *dir, int argc,
+                                char *const argv[])
+{
+    lbs_set_discover_t *set =
+        NEW(cmd, lbs_set_discover_t, lbs_settings_defaults()->discover);
+
+    (void)dir;
+    return lbs_setter_hang(cmd, lbs_words_discover(cmd, argc, argv, set), set);
+}
+
 static const char *set_method(cmd_parms *cmd, void *dir, int argc,
                               char *const argv[])
 {
@@ -558,6 +568,9 @@ const command_rec lbs_directives[] = {
     AP_INIT_TAKE_ARGV("LBStickyStore", set_store, FIELD(store), P,
                       "off, or PROVIDER[:ARGS] [timeout=DURATION] such as "
                       "redis:10.0.0.5:6379"),
+    AP_INIT_TAKE_ARGV("LBStickyDiscover", set_discover, FIELD(discover), P,
+                      "off, or file:PATH with interval= hold= leave= min= "
+                      "max= allow="),
     AP_INIT_TAKE1("LBStickySecret", set_secret, NULL, S,
                   "random, file:PATH or exec:COMMAND"),
     AP_INIT_TAKE_ARGV("LBStickyTable", set_table, NULL, S, "sessions=N"),

@@ -283,6 +283,20 @@ static const char *write_store(apr_pool_t *pool, const lbs_settings_t *set)
                        " timeout=", duration(pool, store->timeout), NULL);
 }
 
+static const char *write_discover(apr_pool_t *pool, const lbs_settings_t *set)
+{
+    const lbs_set_discover_t *discover = set->discover;
+
+    if (discover->file == NULL) {
+        return "off";
+    }
+    return apr_psprintf(
+        pool, "%s interval=%s hold=%s leave=%s min=%u max=%u allow=%s",
+        argument(pool, discover->spelling), duration(pool, discover->interval),
+        duration(pool, discover->hold), duration(pool, discover->leave),
+        discover->min, discover->max, discover->allow_text);
+}
+
 static const char *write_admin(apr_pool_t *pool, const lbs_settings_t *set)
 {
     (void)pool;
@@ -309,6 +323,7 @@ static const struct {
     {"LBStickyForward", write_forward},
     {"LBStickyForeign", write_foreign},
     {"LBStickyStore", write_store},
+    {"LBStickyDiscover", write_discover},
     {"LBStickyAdmin", write_admin},
 };
 #define WRITERS (sizeof(writers) / sizeof(writers[0]))

@@ -50,6 +50,14 @@ static const lbs_set_local_t local = {.files = 0};
 static const lbs_set_forward_t forward = {.host = 1, .proto = 1};
 static const lbs_set_foreign_t foreign = {.count = 0};
 static const lbs_set_store_t store = {.timeout = MS(100)};
+static const lbs_set_discover_t discover = {
+    .interval = SECONDS(5),
+    .hold = SECONDS(30),
+    .leave = SECONDS(600),
+    .min = 1,
+    .allow = {.private_ones = 1},
+    .allow_text = "private",
+};
 
 static const lbs_settings_t defaults = {
     .sticky = &sticky,
@@ -68,6 +76,7 @@ static const lbs_settings_t defaults = {
     .forward = &forward,
     .foreign = &foreign,
     .store = &store,
+    .discover = &discover,
     .admin = &off,
 };
 
@@ -98,6 +107,7 @@ void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
     CHOOSE(forward);
     CHOOSE(foreign);
     CHOOSE(store);
+    CHOOSE(discover);
     CHOOSE(admin);
 }
 

@@ -17,10 +17,12 @@
 
 #include "src/affinity/lbs_cookie_conf.h"
 #include "src/affinity/lbs_source.h"
+#include "src/base/lbs_net.h"
 #include "src/base/lbs_text.h"
 #include "src/foreign/lbs_foreign.h"
 #include "src/member/lbs_stall.h"
 #include "src/pick/lbs_pick.h"
+#include "src/roster/lbs_roster.h"
 
 /* LBSticky */
 typedef struct lbs_set_sticky_t {
@@ -128,6 +130,20 @@ typedef struct lbs_set_store_t {
     const char *where; /* the directive stands: file and line */
 } lbs_set_store_t;
 
+/* LBStickyDiscover */
+typedef struct lbs_set_discover_t {
+    const char *file;     /* that lists members; NULL: off */
+    const char *spelling; /* of the source, as written */
+    apr_int64_t interval;
+    apr_int64_t hold;
+    apr_int64_t leave;
+    apr_uint32_t min;
+    apr_uint32_t max; /* found members; 0: off */
+    lbs_net_set_t allow;
+    const char *allow_text; /* as written */
+    const char *where;      /* the directive stands: file and line */
+} lbs_set_discover_t;
+
 /* Settings of a server and, most of them, of a pool. */
 typedef struct lbs_settings_t {
     const lbs_set_sticky_t *sticky;
@@ -146,6 +162,7 @@ typedef struct lbs_settings_t {
     const lbs_set_forward_t *forward;
     const lbs_set_foreign_t *foreign;
     const lbs_set_store_t *store;
+    const lbs_set_discover_t *discover;
     const int *admin;
 } lbs_settings_t;
 

@@ -18,6 +18,10 @@
 const char *lbs_words_sticky(cmd_parms *cmd, int argc, char *const argv[],
                              lbs_set_sticky_t *set);
 
+/** The same for LBStickyDiscover. @param set  the defaults; out */
+const char *lbs_words_discover(cmd_parms *cmd, int argc, char *const argv[],
+                               lbs_set_discover_t *set);
+
 /** The same for LBStickyForeign. */
 const char *lbs_words_foreign(cmd_parms *cmd, int argc, char *const argv[],
                               lbs_set_foreign_t *set);

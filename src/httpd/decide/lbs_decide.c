@@ -350,10 +350,10 @@ static int redirected(const decide_t *d)
     m = *route ? apr_hash_get(pool->by_route, route, APR_HASH_KEY_STRING)
                : NULL;
     if (m == NULL || !lbs_gauge_open_kept(m->gauge)
-        || lbs_choice_tried(d->choice, lbs_pools_index(pool, m))) {
+        || lbs_choice_tried(d->choice, (int)m->index)) {
         return LBS_NO_MEMBER;
     }
-    return lbs_pools_index(pool, m);
+    return (int)m->index;
 }
 
 static int goes_home_again(const decide_t *d, lbs_reason_t reason)

@@ -161,8 +161,11 @@ void lbs_health_look(const lbs_pool_t *pool, const lbs_health_round_t *round)
     for (i = 0; i < pool->count; i++) {
         apr_uint32_t turn = (apr_uint32_t)i + round->number;
 
-        if (round->all || turn % TICK_EVERY == 0
-            || !lbs_gauge_is_quiet(pool->gauges[i], since)) {
+        if (!lbs_pools_is_there(pool, i)) {
+            pool->due[i] = 0;
+        }
+        else if (round->all || pool->roster != NULL || turn % TICK_EVERY == 0
+                 || !lbs_gauge_is_quiet(pool->gauges[i], since)) {
             pool->due[i] = LBS_POOLS_DUE_FOLLOW | LBS_POOLS_DUE_TICK;
         }
         else {
@@ -188,15 +191,18 @@ static int is_out(const lbs_gauge_t *g)
 
 void lbs_health_recount(const lbs_pool_t *pool)
 {
-    apr_uint32_t available = 0, ejected = 0;
+    apr_uint32_t there = 0, available = 0, ejected = 0;
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
+        if (!lbs_pools_is_there(pool, i)) {
+            continue;
+        }
+        there++;
         available += (apr_uint32_t)is_available(pool->gauges[i]);
         ejected += (apr_uint32_t)is_out(pool->gauges[i]);
     }
-    lbs_eject_recount(&pool->record->eject, (apr_uint32_t)pool->count,
-                      available, ejected);
+    lbs_eject_recount(&pool->record->eject, there, available, ejected);
 }
 
 /* @return if all available members are ejected, the one whose hold ends first;
@@ -326,7 +332,8 @@ static void weigh_evidence(const lbs_pool_t *pool, apr_uint64_t now)
         lbs_eject_on_t on = lbs_health_eject_on(pool, m);
         lbs_eject_why_t why = LBS_EJECT_FOR_ERRORS;
 
-        if (lbs_gauge_is_quiet(pool->gauges[i], since)) {
+        if (!lbs_pools_is_there(pool, i)
+            || lbs_gauge_is_quiet(pool->gauges[i], since)) {
             continue;
         }
         lbs_evidence_parts(&m->record->eject.evidence, window, now, own);
@@ -355,7 +362,7 @@ int lbs_health_tick(const lbs_pool_t *pool)
 {
     apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
     heard_t heard = find_heard(pool);
-    lbs_stall_news_t news = {.stall_us = pool->stall_us};
+    lbs_stall_news_t news = {.stall_us = pool->live->stall_us};
     int asked = 0;
     apr_size_t i;
 
@@ -398,6 +405,6 @@ void lbs_health_second(lbs_pool_t *pool)
     if (pool->count > EVIDENCE_NOW) {
         weigh_evidence(pool, (apr_uint64_t)now);
     }
-    pool->stall_us = lbs_stall_after(pool->eject_conf.stall_us,
-                                     lbs_latency_percentile(&all, 990));
+    pool->live->stall_us = lbs_stall_after(pool->eject_conf.stall_us,
+                                           lbs_latency_percentile(&all, 990));
 }

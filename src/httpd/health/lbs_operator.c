@@ -17,6 +17,9 @@ static void mirror(const lbs_member_t *m)
     lbs_admin_values_t values = {lbs_gauge_flags(m->gauge) & LBS_ADMIN_FLAGS,
                                  lbs_atomic_load32_relaxed(&m->gauge->weight)};
 
+    if (*m->found != '\0') {
+        return; /* its record is of this process only */
+    }
     lbs_worker_set_flags(m->worker, values.flags);
     lbs_worker_set_weight(m->worker, values.weight);
     lbs_manager_wrote(lbs_runtime()->registry, m->slot, &values);
@@ -118,8 +121,9 @@ void lbs_operator_follow(const lbs_member_t *m, const lbs_clock_t *now)
                                 lbs_worker_weight(m->worker)};
     lbs_admin_values_t want;
 
-    if (lbs_manager_follow(lbs_runtime()->registry, m->slot, &shown, now,
-                           &want)) {
+    if (*m->found == '\0'
+        && lbs_manager_follow(lbs_runtime()->registry, m->slot, &shown, now,
+                              &want)) {
         mirror(m);
     }
 }
@@ -158,7 +162,7 @@ void lbs_operator_reconcile(void)
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
         apr_size_t m;
 
-        for (m = 0; m < pool->count && pool->decides; m++) {
+        for (m = 0; m < pool->configured && pool->decides; m++) {
             reconcile(pool, pool->member[m], is_reload);
         }
     }

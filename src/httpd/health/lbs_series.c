@@ -92,6 +92,9 @@ void lbs_series_feed(const lbs_pool_t *pool, apr_time_t now,
         lbs_latency_recent_t own = {0};
         apr_uint64_t own_errors;
 
+        if (!lbs_pools_is_there(pool, i)) {
+            continue;
+        }
         if (rests(pool, i, (apr_uint64_t)now)) {
             errors += pool->errors[i];
             continue;

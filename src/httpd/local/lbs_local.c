@@ -10,6 +10,7 @@
 #include "src/httpd/local/lbs_local_files.h"
 #include "src/httpd/local/lbs_local_map.h"
 #include "src/httpd/local/lbs_local_self.h"
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/pool/lbs_received.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/request/lbs_headers.h"
@@ -21,14 +22,15 @@
 #define PROXY_LEN (sizeof(PROXY) - 1)
 
 /* The governed pool that ProxyPass sends a request to, or NULL. */
-static lbs_pool_t *pool_of(const request_rec *r)
+static lbs_pool_t *pool_of(request_rec *r)
 {
     if (lbs_runtime() == NULL || !lbs_pools_have_local()
         || r->proxyreq != PROXYREQ_REVERSE || r->filename == NULL
         || strncmp(r->filename, PROXY, PROXY_LEN) != 0) {
         return NULL;
     }
-    return lbs_pools_of_url(r->server, r->filename + PROXY_LEN);
+    return lbs_present_pool(
+        r, lbs_pools_of_url(r->server, r->filename + PROXY_LEN));
 }
 
 /* The request from which this one goes on, if it is served here: an internal
@@ -126,10 +128,10 @@ static int has_own(const lbs_pool_t *pool)
 {
     apr_size_t i = 0;
 
-    while (i < pool->count && !pool->member[i]->own) {
+    while (i < pool->configured && !pool->member[i]->own) {
         i++;
     }
-    return i < pool->count;
+    return i < pool->configured;
 }
 
 /* A request that came back ends where it was before: with the own member, in

@@ -116,7 +116,7 @@ void lbs_common_settle(apr_pool_t *ptemp)
         apr_size_t m;
 
         pool->decides = lbs_common_decides(i, is_ejecting);
-        for (m = 0; m < pool->count; m++) {
+        for (m = 0; m < pool->configured; m++) {
             add_clock(common, pool->member[m]->slot, quantum);
             add_limit(common, pool->member[m]->slot,
                       pool->set.limit->inflight);
@@ -137,4 +137,26 @@ void lbs_common_settle(apr_pool_t *ptemp)
                     : common->limit[slot]);
         }
     }
+}
+
+void lbs_common_adopt(const lbs_pool_t *pool, apr_uint32_t slot)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    apr_uint64_t quantum = 0;
+    apr_uint32_t limit = 0;
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_pool_t *other = APR_ARRAY_IDX(all, i, lbs_pool_t *);
+        apr_uint32_t own = other->set.limit->inflight;
+
+        if (other->slot == pool->slot) {
+            quantum =
+                quantum < quantum_of(other) ? quantum_of(other) : quantum;
+            limit = own != 0 && (limit == 0 || own < limit) ? own : limit;
+        }
+    }
+    set_clock(slot, quantum);
+    lbs_atomic_store32_relaxed(
+        &lbs_registry_gauges(lbs_runtime()->registry)[slot].limit, limit);
 }

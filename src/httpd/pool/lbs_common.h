@@ -21,6 +21,9 @@
  */
 void lbs_common_settle(apr_pool_t *ptemp);
 
+/** The same for a member that was found. */
+void lbs_common_adopt(const lbs_pool_t *pool, apr_uint32_t slot);
+
 /**
  * Of the pools with the same members one decides: the first in the order of
  * the configuration that has what is asked for, else the first of all.

@@ -29,7 +29,7 @@ void lbs_own_find(apr_pool_t *ptemp)
         int own = 0;
         apr_size_t k;
 
-        for (k = 0; pool->set.local->self && k < pool->count; k++) {
+        for (k = 0; pool->set.local->self && k < pool->configured; k++) {
             lbs_member_t *m = pool->member[k];
 
             m->own = lbs_here_find(ptemp, m->name) == LBS_HERE_HTTPD;

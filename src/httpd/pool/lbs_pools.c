@@ -18,30 +18,56 @@ typedef struct entry_t {
 } entry_t;
 
 typedef struct pools_t {
-    apr_array_header_t *all; /* lbs_pool_t *, one per pool and settings */
-    int has_local;           /* LBStickyLocal is on for one of them */
-    entry_t *entry;          /* at most half of them are in use: an entry is
-                                at the place of its hash, or behind it */
-    apr_size_t entries;      /* a power of two */
-    apr_uint16_t member_at[LBS_REGISTRY_MEMBERS]; /* slot -> index + 1 */
+    lbs_pools_t configured;
+    int has_local;      /* LBStickyLocal is on for one of them */
+    int has_roster;     /* and LBStickyDiscover */
+    entry_t *entry;     /* at most half of them are in use: an entry is at the
+                           place of its hash, or behind it */
+    apr_size_t entries; /* a power of two */
 } pools_t;
 
 #define FIRST_ENTRIES 16
 
 static pools_t *pools;
 
+/* Of this thread; NULL: as configured. */
+static __thread const lbs_pools_t *shown;
+
+const lbs_pools_t *lbs_pools_configured(void)
+{
+    return &pools->configured;
+}
+
+const lbs_pools_t *lbs_pools_show(const lbs_pools_t *held)
+{
+    const lbs_pools_t *before = shown;
+
+    shown = held;
+    return before;
+}
+
 const apr_array_header_t *lbs_pools_all(void)
 {
-    return pools->all;
+    return shown != NULL ? shown->all : pools->configured.all;
+}
+
+const lbs_pool_t *lbs_pools_same(const lbs_pool_t *pool)
+{
+    return APR_ARRAY_IDX(lbs_pools_all(), pool->number, const lbs_pool_t *);
+}
+
+int lbs_pools_have_roster(void)
+{
+    return pools->has_roster;
 }
 
 const lbs_pool_t *lbs_pools_of_slot(apr_uint32_t slot)
 {
+    const apr_array_header_t *all = lbs_pools_all();
     int i;
 
-    for (i = 0; i < pools->all->nelts; i++) {
-        const lbs_pool_t *pool =
-            APR_ARRAY_IDX(pools->all, i, const lbs_pool_t *);
+    for (i = 0; i < all->nelts; i++) {
+        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
 
         if (pool->slot == slot) {
             return pool;
@@ -90,7 +116,7 @@ lbs_pool_t *lbs_pools_of_url(const server_rec *s, const char *url)
 
 int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
 {
-    int index = slot < LBS_REGISTRY_MEMBERS ? pools->member_at[slot] - 1 : -1;
+    int index = slot < LBS_REGISTRY_MEMBERS ? pool->member_at[slot] - 1 : -1;
 
     if (index < 0 || (apr_size_t)index >= pool->count
         || pool->member[index]->slot != slot) {
@@ -103,15 +129,17 @@ int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot)
 
 static void make_entries(apr_size_t entries)
 {
-    pools->entry =
-        apr_pcalloc(pools->all->pool, entries * sizeof(*pools->entry));
+    pools->entry = apr_pcalloc(pools->configured.all->pool,
+                               entries * sizeof(*pools->entry));
     pools->entries = entries;
 }
 
 void lbs_pools_begin(apr_pool_t *pconf)
 {
     pools = apr_pcalloc(pconf, sizeof(*pools));
-    pools->all = apr_array_make(pconf, 8, sizeof(lbs_pool_t *));
+    pools->configured.all = apr_array_make(pconf, 8, sizeof(lbs_pool_t *));
+    pools->configured.member_at =
+        apr_pcalloc(pconf, LBS_REGISTRY_MEMBERS * sizeof(apr_uint16_t));
     make_entries(FIRST_ENTRIES);
 }
 
@@ -121,7 +149,7 @@ static void grow(void)
     const entry_t *old = pools->entry;
     apr_size_t i, n = pools->entries;
 
-    if ((apr_size_t)pools->all->nelts < n / 2) {
+    if ((apr_size_t)pools->configured.all->nelts < n / 2) {
         return;
     }
     make_entries(2 * n);
@@ -138,13 +166,16 @@ void lbs_pools_add(const server_rec *s, lbs_pool_t *pool)
 
     grow();
     *find_entry(s, name) = (entry_t){s, name, pool};
-    APR_ARRAY_PUSH(pools->all, lbs_pool_t *) = pool;
+    pool->number = pools->configured.all->nelts;
+    pool->member_at = pools->configured.member_at;
+    APR_ARRAY_PUSH(pools->configured.all, lbs_pool_t *) = pool;
     pools->has_local |= pool->set.local->files || pool->set.local->self;
+    pools->has_roster |= pool->roster != NULL;
 }
 
 void lbs_pools_set_member(apr_uint32_t slot, apr_size_t index)
 {
-    pools->member_at[slot] = (apr_uint16_t)(index + 1);
+    pools->configured.member_at[slot] = (apr_uint16_t)(index + 1);
 }
 
 /* The table's key -------------------------------------------------------- */
@@ -168,10 +199,11 @@ static void build_prefixes(lbs_pool_t *pool, apr_uint64_t id)
 
 void lbs_pools_take_key(void)
 {
+    const apr_array_header_t *all = pools->configured.all;
     int i;
 
-    for (i = 0; i < pools->all->nelts; i++) {
-        lbs_pool_t *pool = APR_ARRAY_IDX(pools->all, i, lbs_pool_t *);
+    for (i = 0; i < all->nelts; i++) {
+        lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
 
         build_prefixes(pool, lbs_identity_pool(pool->vhost, pool->name));
     }

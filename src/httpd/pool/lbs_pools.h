@@ -4,6 +4,11 @@
  * Built by the parent in post_config from mod_proxy's balancers and this
  * module's directives, inherited by the children, read-only afterwards. State
  * that changes at run time lives in shared memory behind the pointers.
+ *
+ * A pool with LBStickyDiscover has places for members that come and go, behind
+ * those of the configuration. Its lbs_pool_t as configured shows all of these
+ * vacant; lbs_present.h has the pool as it is now, with the same indexes for
+ * the same members.
  */
 #ifndef LBS_POOLS_H
 #define LBS_POOLS_H
@@ -21,12 +26,16 @@
 #include "src/pick/lbs_pick.h"
 #include "src/pick/lbs_plan.h"
 #include "src/state/lbs_registry.h"
+#include "src/roster/lbs_roster.h"
 
 #define LBS_NO_MEMBER (-1)
 
 /* URL of the pseudo-member that owns the words of LBStickyTimeout max=. It is
  * no URL of a member, and views leave it out. */
 #define LBS_POOLS_MAX_URL "max:"
+
+/* The same of the one that stands on vacant places. */
+#define LBS_POOLS_VACANT_URL "vacant:"
 
 /* Idle times are kept for this many connections per member; further ones share
  * the last entry. */
@@ -37,8 +46,10 @@
 #define LBS_POOLS_DUE_TICK 2u   /* time, answers, failures */
 
 typedef struct lbs_member_t {
-    proxy_worker *worker;
-    apr_size_t index;      /* in its pool */
+    proxy_worker *worker;  /* NULL: nobody, the place is vacant */
+    apr_size_t index;      /* in its pool, as long as it is there */
+    const char *found;     /* by this source of LBStickyDiscover; "": it is
+                              configured */
     const char *name;      /* its URL */
     lbs_slice_t plain;     /* the same where it is canonical, else empty */
     const char *route;     /* "" when it has none */
@@ -55,6 +66,12 @@ typedef struct lbs_member_t {
     lbs_atomic64_t used_at[LBS_POOLS_DEPTHS]; /* monotonic */
 } lbs_member_t;
 
+/* What the process that ticks keeps of a pool. */
+typedef struct lbs_pool_live_t {
+    apr_int64_t stall_us; /* LBStickyEject stall=, as it is in force */
+    int seats;            /* in mod_proxy's memory */
+} lbs_pool_live_t;
+
 typedef struct lbs_pool_t {
     const char *name;         /* lower case, without balancer:// */
     const char *vhost;        /* of the server that defines it: name:port */
@@ -68,7 +85,7 @@ typedef struct lbs_pool_t {
     int decides; /* 1: of the pools with these members its LBStickyEject and
                     LBStickySlowStart hold, see lbs_common.h */
     lbs_eject_conf_t eject_conf;
-    apr_int64_t stall_us;        /* in force; kept by the process that ticks */
+    lbs_pool_live_t *live;
     lbs_statuses_t eject_status; /* LBStickyEject's and failonstatus= */
     apr_uint64_t token_pool;     /* binds a cookie to this pool */
     lbs_hash_head_t key_head[LBS_SOURCE_MAX]; /* hashed before the key */
@@ -78,14 +95,17 @@ typedef struct lbs_pool_t {
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
     lbs_member_record_t *max_record; /* its; since: when max= came in force, on
                                         the table's clock; 0: long ago */
-    apr_size_t count;
-    lbs_member_t **member; /* count of them, by index */
-    lbs_gauge_t **gauges;  /* of the members: close together, for walks */
-    unsigned char *due;    /* what is due of each member in this tick, see
-                              lbs_health.h; of the process that ticks */
-    apr_uint64_t *errors;  /* of each, when it was last due; likewise */
+    int number;                      /* in lbs_pools_all() */
+    apr_size_t configured;           /* members of the configuration */
+    apr_size_t count;                /* and places for others */
+    lbs_member_t **member;           /* count of them, by index */
+    lbs_gauge_t **gauges; /* of the members: close together, for walks */
+    unsigned char *due;   /* what is due of each member in this tick, see
+                             lbs_health.h; of the process that ticks */
+    apr_uint64_t *errors; /* of each, when it was last due; likewise */
+    const apr_uint16_t *member_at; /* slot -> index + 1, of any pool */
+    lbs_roster_t *roster; /* LBStickyDiscover: the others; NULL: it is off */
     int own_early; /* one is this httpd, and may be chosen before mapping */
-    int seats;     /* in mod_proxy's memory; kept by the process that ticks */
     apr_hash_t *by_route;                /* route -> lbs_member_t */
     apr_hash_t *by_token_id;             /* 8 bytes -> lbs_member_t */
     struct lbs_store_t *store;           /* LBStickyStore; NULL: off */
@@ -107,7 +127,8 @@ lbs_pool_t *lbs_pools_find(const server_rec *s, const char *name);
 /** The same by balancer://name/path, in any case. NULL also for other URLs. */
 lbs_pool_t *lbs_pools_of_url(const server_rec *s, const char *url);
 
-/** All pools, each once, in the order of the configuration. */
+/** All pools, each once, in the order of the configuration: as they are
+ * configured, or for a thread that holds them (lbs_present.h) as they are. */
 const apr_array_header_t *lbs_pools_all(void); /* of lbs_pool_t * */
 
 /** The pool that owns a slot; of virtual hosts that share it, the first. NULL:
@@ -120,12 +141,13 @@ int lbs_pools_have_local(void);
 /** Index of the member that owns a slot in this pool; LBS_NO_MEMBER. */
 int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot);
 
-/** Index of a member in its pool. */
-static inline int lbs_pools_index(const lbs_pool_t *pool,
-                                  const lbs_member_t *member)
+/** The same pool among lbs_pools_all(). */
+const lbs_pool_t *lbs_pools_same(const lbs_pool_t *pool);
+
+/** @return 1 when a member has this place */
+static inline int lbs_pools_is_there(const lbs_pool_t *pool, apr_size_t index)
 {
-    (void)pool;
-    return (int)member->index;
+    return pool->member[index]->worker != NULL;
 }
 
 #endif

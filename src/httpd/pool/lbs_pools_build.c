@@ -109,11 +109,12 @@ static void tell_left_out(const lbs_pool_t *pool, int count, const char *first)
 static apr_status_t build_member(lbs_pool_t *pool, int i)
 {
     lbs_runtime_t *rt = lbs_runtime();
-    lbs_member_t *m = pool->member[pool->count];
+    lbs_member_t *m = pool->member[pool->configured];
     apr_status_t rv;
 
     m->worker = lbs_worker_at(pool->balancer, i);
-    m->index = pool->count;
+    m->index = pool->configured;
+    m->found = "";
     /* Copies: balancer-manager may change mod_proxy's own strings. */
     m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
     m->plain = (lbs_slice_t){m->name, lbs_plain_url(m->name)};
@@ -125,10 +126,10 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     m->token_id =
         lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
     m->gauge = &lbs_registry_gauges(rt->registry)[m->slot];
-    pool->gauges[pool->count] = m->gauge;
+    pool->gauges[pool->configured] = m->gauge;
     m->record = lbs_registry_member_record(rt->registry, m->slot);
     lbs_worker_govern(m->worker);
-    lbs_pools_set_member(m->slot, pool->count++);
+    lbs_pools_set_member(m->slot, pool->configured++);
     if (*m->route) {
         apr_hash_set(pool->by_route, m->route, APR_HASH_KEY_STRING, m);
     }
@@ -136,11 +137,13 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     return APR_SUCCESS;
 }
 
-/* All configured members of a pool lie in one block. */
-static lbs_member_t **make_members(apr_pool_t *pconf, apr_size_t n)
+/* All configured members of a pool lie in one block.
+ * @param rest  places behind them */
+static lbs_member_t **make_members(apr_pool_t *pconf, apr_size_t n,
+                                   apr_size_t rest)
 {
     lbs_member_t *block = apr_pcalloc(pconf, sizeof(*block) * n);
-    lbs_member_t **member = apr_palloc(pconf, sizeof(*member) * n);
+    lbs_member_t **member = apr_palloc(pconf, sizeof(*member) * (n + rest));
     apr_size_t i;
 
     for (i = 0; i < n; i++) {
@@ -149,24 +152,51 @@ static lbs_member_t **make_members(apr_pool_t *pconf, apr_size_t n)
     return member;
 }
 
+/* The pseudo-member on the vacant places of a pool is closed for ever. */
+static apr_status_t build_vacant(apr_pool_t *pconf, lbs_pool_t *pool)
+{
+    lbs_runtime_t *rt = lbs_runtime();
+    lbs_member_t *vacant = apr_pcalloc(pconf, sizeof(*vacant));
+    apr_size_t rest = pool->set.discover->max;
+    apr_status_t rv;
+
+    rv = find_slot(pool, NULL, LBS_POOLS_VACANT_URL, &vacant->slot,
+                   &vacant->created);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    vacant->name = vacant->route = vacant->found = "";
+    vacant->gauge = &lbs_registry_gauges(rt->registry)[vacant->slot];
+    vacant->record = lbs_registry_member_record(rt->registry, vacant->slot);
+    pool->roster = &rt->notes.rosters[pool->slot];
+    for (pool->count = pool->configured; rest > 0; rest--) {
+        pool->gauges[pool->count] = vacant->gauge;
+        pool->member[pool->count++] = vacant;
+    }
+    return APR_SUCCESS;
+}
+
 static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
 {
     int n = lbs_worker_count(pool->balancer);
     const char *first = NULL;
+    apr_size_t n_all;
     int missing = 0;
     int i;
 
-    pool->member = make_members(pconf, (apr_size_t)n);
-    pool->gauges = apr_pcalloc(pconf, sizeof(*pool->gauges) * (apr_size_t)n);
-    pool->due = apr_pcalloc(pconf, (apr_size_t)n);
-    pool->errors = apr_pcalloc(pconf, sizeof(*pool->errors) * (apr_size_t)n);
+    pool->member = make_members(pconf, (apr_size_t)n, pool->set.discover->max);
+    n_all = (apr_size_t)n + pool->set.discover->max;
+    pool->gauges = apr_pcalloc(pconf, sizeof(*pool->gauges) * n_all);
+    pool->due = apr_pcalloc(pconf, n_all);
+    pool->errors = apr_pcalloc(pconf, sizeof(*pool->errors) * n_all);
     pool->by_route = apr_hash_make(pconf);
     pool->by_token_id = apr_hash_make(pconf);
     for (i = 0; i < n; i++) {
         apr_status_t rv = build_member(pool, i);
 
         if (APR_STATUS_IS_ENOSPC(rv)) {
-            first = missing++ == 0 ? pool->member[pool->count]->name : first;
+            first =
+                missing++ == 0 ? pool->member[pool->configured]->name : first;
         }
         else if (rv != APR_SUCCESS) {
             ap_log_error(
@@ -174,7 +204,7 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
                 LBSNO(1108) "pool %s: member %s cannot be named: wanted a URL "
                             "of at most %d bytes and a route= of at most %d; "
                             "write shorter ones into its BalancerMember line",
-                pool->name, pool->member[pool->count]->name,
+                pool->name, pool->member[pool->configured]->name,
                 LBS_REGISTRY_URL_LEN, LBS_REGISTRY_ROUTE_LEN);
             return rv;
         }
@@ -182,7 +212,12 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
     if (missing != 0) {
         tell_left_out(pool, missing, first);
     }
-    return pool->count != 0 ? APR_SUCCESS : APR_ENOSPC;
+    if (pool->configured == 0) {
+        return APR_ENOSPC;
+    }
+    pool->count = pool->configured;
+    return pool->set.discover->file == NULL ? APR_SUCCESS
+                                            : build_vacant(pconf, pool);
 }
 
 /* LBStickyTimeout max= keeps a second word per session that is never renewed;
@@ -242,8 +277,12 @@ static apr_status_t build_plan(apr_pool_t *pconf, apr_pool_t *ptemp,
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        facts[i].identity = pool->member[i]->token_id;
         facts[i].slot = pool->member[i]->slot;
+        facts[i].vacant = !lbs_pools_is_there(pool, i);
+        if (facts[i].vacant) {
+            continue;
+        }
+        facts[i].identity = pool->member[i]->token_id;
         facts[i].weight = lbs_worker_weight(pool->member[i]->worker);
         facts[i].lbset =
             (apr_uint32_t)lbs_worker_lbset(pool->member[i]->worker);
@@ -396,11 +435,13 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
     pool->slot = twin->slot;
     pool->record = twin->record;
     pool->token_pool = twin->token_pool;
+    pool->configured = twin->configured;
     pool->count = twin->count;
     pool->member = twin->member;
     pool->gauges = twin->gauges;
     pool->due = apr_pcalloc(pconf, pool->count);
     pool->errors = apr_pcalloc(pconf, sizeof(*pool->errors) * pool->count);
+    pool->roster = twin->roster;
     pool->by_route = twin->by_route;
     pool->by_token_id = twin->by_token_id;
     return build_settings(pconf, ptemp, pool);
@@ -418,6 +459,7 @@ static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
     pool->server = walk->owner;
     pool->balancer = walk->balancer;
     pool->set = walk->set;
+    pool->live = apr_pcalloc(pconf, sizeof(*pool->live));
     build_parameters(pool);
     rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
                       : build_pool(pconf, ptemp, pool);

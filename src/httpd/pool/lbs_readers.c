@@ -154,7 +154,7 @@ static lbs_readers_t *build(apr_pool_t *pconf, apr_pool_t *ptemp,
         readers->reader[i].index = lbs_foreign_index_make(pconf);
         readers->reader[i].use = find_use(pool, set->word[i].spelling);
     }
-    for (m = 0; m < pool->count; m++) {
+    for (m = 0; m < pool->configured; m++) {
         lbs_foreign_member_t facts =
             facts_of(ptemp, pool, pool->member[m], goes_by_addresses(set));
 

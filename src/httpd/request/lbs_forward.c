@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/proxy/lbs_remote.h"
 #include "src/httpd/request/lbs_answer.h"
 #include "src/httpd/request/lbs_attempt.h"
@@ -213,7 +214,7 @@ static int scheme_handler(request_rec *r, proxy_worker *worker,
 static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
                        request_rec *r, proxy_server_conf *conf, char **url)
 {
-    lbs_pool_t *pool = lbs_pools_of_url(r->server, *url);
+    lbs_pool_t *pool = lbs_present_pool(r, lbs_pools_of_url(r->server, *url));
     lbs_request_t *req;
 
     (void)conf;

@@ -71,6 +71,25 @@ static const char *map_path(request_rec *r, const lbs_request_t *req,
         mapped + n, NULL);
 }
 
+/* ProxyPassReverse "/" "balancer://app/" looks through the members that
+ * mod_proxy knows. A URL of a member that was found is mapped as that of the
+ * pool's first. @return text, if no mapping is for it */
+static const char *map_found(request_rec *r, const lbs_request_t *req,
+                             const char *text)
+{
+    const lbs_member_t *m = req->pool->member[req->choice.member];
+    apr_size_t n = strlen(m->name);
+    const char *url, *mapped;
+
+    if (*m->found == '\0' || ap_cstr_casecmpn(text, m->name, n) != 0
+        || (text[n] != '/' && text[n] != '\0')) {
+        return text;
+    }
+    url = apr_pstrcat(r->pool, req->pool->member[0]->name, text + n, NULL);
+    mapped = lbs_worker_map_back(r, req->conf, url);
+    return mapped != url ? mapped : text;
+}
+
 void lbs_reverse_map(request_rec *r, const lbs_request_t *req)
 {
     unsigned i;
@@ -86,6 +105,9 @@ void lbs_reverse_map(request_rec *r, const lbs_request_t *req)
             continue;
         }
         mapped = lbs_worker_map_back(r, req->conf, text);
+        if (mapped == text) {
+            mapped = map_found(r, req, text);
+        }
         /* A member that is sent its own name does not build URLs of the
          * visitor's. */
         if (mapped == text && req->pool->set.forward->host

@@ -34,6 +34,18 @@ static void add_settings(lbs_outline_pool_t *to, apr_uint32_t slot)
     }
 }
 
+static void add_found(lbs_outline_member_t *m, const lbs_roster_t *roster,
+                      apr_uint32_t slot)
+{
+    int seat = lbs_roster_find(roster, slot);
+    lbs_roster_place_t place;
+
+    if (seat != LBS_ROSTER_NONE && lbs_roster_at(roster, seat, &place)) {
+        m->found = 1;
+        m->lbset = place.lbset;
+    }
+}
+
 static void add_members(lbs_outline_pool_t *to, apr_uint32_t pool_slot)
 {
     const lbs_runtime_t *rt = lbs_runtime();
@@ -56,6 +68,7 @@ static void add_members(lbs_outline_pool_t *to, apr_uint32_t pool_slot)
             .quantum_us = (apr_uint64_t)lbs_table_unit(rt->slots, slot),
             .removed = info.removed,
         };
+        add_found(m, &rt->notes.rosters[pool_slot], slot);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "src/httpd/config/lbs_config.h"
+#include "src/httpd/discover/lbs_discover.h"
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -198,6 +199,19 @@ static void refuse(const char *path, const found_t *found,
     (void)apr_file_rename(path, outcome->aside, ptemp);
 }
 
+/* Members that were found have slots before their sessions need them. */
+static void recall(const lbs_restore_t *from, apr_pool_t *ptemp)
+{
+    apr_size_t len;
+    const unsigned char *bytes = lbs_restore_outline(from, &len);
+    const lbs_outline_t *outline =
+        len != 0 ? lbs_outline_decode(bytes, len, ptemp) : NULL;
+
+    if (outline != NULL) {
+        lbs_discover_recall(outline);
+    }
+}
+
 /* What was read, into shared memory. @return as lbs_persist_read() */
 static apr_status_t take(found_t *found, server_rec *s,
                          lbs_persist_outcome_t *outcome, apr_pool_t *ptemp)
@@ -214,6 +228,7 @@ static apr_status_t take(found_t *found, server_rec *s,
     if (found->refusal != NULL) {
         return APR_SUCCESS;
     }
+    recall(from, ptemp);
     outcome->rv = lbs_persist_restore(s, from, outcome, ptemp);
     if (outcome->rv == APR_SUCCESS) {
         return APR_SUCCESS;

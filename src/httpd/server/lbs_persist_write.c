@@ -29,10 +29,13 @@ struct lbs_persist_file_t {
     const char *directory;
     lbs_snapshot_t from;
     lbs_journal_t *journal;
-    lbs_atomic64_t *saved_at; /* shared memory */
-    int fd;                   /* of the file; -1: none, or not to be used */
-    apr_size_t image;         /* bytes of it that are the image */
-    apr_size_t followed;      /* bytes behind it */
+    lbs_atomic64_t *saved_at;             /* shared memory */
+    const lbs_atomic64_t *roster_version; /* the same */
+    int fd;               /* of the file; -1: none, or not to be used */
+    apr_size_t image;     /* bytes of it that are the image */
+    apr_size_t followed;  /* bytes behind it */
+    apr_pool_t *memory;   /* of the outline */
+    apr_uint64_t rosters; /* the version of them that it has */
     /* Between the two steps. */
     wrote_t wrote;
     unsigned char *bytes;
@@ -70,6 +73,23 @@ static apr_status_t open_views(lbs_snapshot_t *from, apr_pool_t *pool)
     return rv;
 }
 
+/* Members that are found later are in it, too. While the configuration is
+ * there: in the main thread, or while that waits for step one. */
+static void outline(lbs_persist_file_t *file)
+{
+    file->rosters =
+        lbs_atomic_load64_acquire(lbs_runtime()->notes.roster_version);
+    apr_pool_clear(file->memory);
+    file->from.outline =
+        lbs_outline_encode(lbs_persist_outline(file->memory),
+                           &file->from.outline_len, file->memory);
+}
+
+static int is_outlined(const lbs_persist_file_t *file)
+{
+    return file->rosters == lbs_atomic_load64_acquire(file->roster_version);
+}
+
 apr_status_t lbs_persist_file_create(lbs_persist_file_t **file,
                                      const lbs_main_conf_t *conf,
                                      apr_pool_t *pool)
@@ -92,8 +112,9 @@ apr_status_t lbs_persist_file_create(lbs_persist_file_t **file,
         made->from.fingerprint =
             lbs_snapshot_fingerprint(&conf->secret->keys[0].master);
     }
-    made->from.outline = lbs_outline_encode(lbs_persist_outline(pool),
-                                            &made->from.outline_len, pool);
+    apr_pool_create(&made->memory, pool);
+    made->roster_version = lbs_runtime()->notes.roster_version;
+    outline(made);
     lbs_journal_create(&made->journal, pool);
     made->saved_at = lbs_runtime()->notes.saved_at;
     made->fd = -1;
@@ -154,8 +175,9 @@ int lbs_persist_file_follows(const lbs_persist_file_t *file)
 void lbs_persist_file_look(lbs_persist_file_t *file)
 {
     if (file->fd >= 0
-        && !lbs_persist_fd_is(file->fd, file->path,
-                              file->image + file->followed)) {
+        && (!is_outlined(file)
+            || !lbs_persist_fd_is(file->fd, file->path,
+                                  file->image + file->followed))) {
         lbs_persist_file_close(file);
     }
 }
@@ -178,6 +200,9 @@ apr_status_t lbs_persist_file_read(lbs_persist_file_t *file, int last,
     if (follows) {
         return lbs_journal_encode(file->journal, &file->from, &now,
                                   file->bytes, file->room, &file->len);
+    }
+    if (!is_outlined(file)) {
+        outline(file);
     }
     /* The marks are taken: whatever happens now, changes cannot follow what
      * was written before. */

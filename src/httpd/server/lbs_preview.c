@@ -11,7 +11,9 @@
 #include "src/httpd/health/lbs_operator.h"
 #include "src/httpd/pool/lbs_common.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/discover/lbs_discover.h"
 #include "src/httpd/pool/lbs_pools_build.h"
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/server/lbs_persist_outline.h"
 #include "src/httpd/server/lbs_persist_read.h"
 #include "src/httpd/server/lbs_preview_count.h"
@@ -86,6 +88,8 @@ static int reload(lbs_preview_t *p, lbs_restore_t *restore, apr_pool_t *pconf,
         return 0;
     }
     lbs_common_settle(pconf);
+    lbs_discover_begin();
+    lbs_discover_recall(p->before);
     if (lbs_persist_restore(s, restore, &outcome, pconf) != APR_SUCCESS) {
         return 0;
     }
@@ -93,6 +97,7 @@ static int reload(lbs_preview_t *p, lbs_restore_t *restore, apr_pool_t *pconf,
     lbs_pools_take_key();
     lbs_preview_note_overrides(p);
     lbs_operator_reconcile();
+    (void)lbs_present_hold(); /* to the end of this process */
     tick_drains();
     p->after = lbs_persist_outline(pconf);
     return 1;

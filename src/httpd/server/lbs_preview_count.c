@@ -150,7 +150,7 @@ static int member_for(const fate_t *fate, apr_uint32_t slot,
     id = lbs_token_member_id(fate->pool->name,
                              *info->route != '\0' ? info->route : info->url);
     m = apr_hash_get(fate->pool->by_token_id, &id, sizeof(id));
-    return m != NULL ? lbs_pools_index(fate->pool, m) : LBS_NO_MEMBER;
+    return m != NULL ? (int)m->index : LBS_NO_MEMBER;
 }
 
 static const lbs_outline_member_t *find_member(
@@ -192,7 +192,8 @@ static void seat(lbs_preview_t *p, const fate_t *fate, lbs_outlook_pool_t *out,
 
     if (lbs_registry_member_info(lbs_runtime()->registry, slot, &info)
             != APR_SUCCESS
-        || strcmp(info.url, LBS_POOLS_MAX_URL) == 0) {
+        || strcmp(info.url, LBS_POOLS_MAX_URL) == 0
+        || strcmp(info.url, LBS_POOLS_VACANT_URL) == 0) {
         return;
     }
     known = find_member(was, &info);

@@ -5,11 +5,14 @@
 #include "src/httpd/advice/lbs_advice.h"
 #include "src/httpd/config/lbs_config.h"
 #include "src/httpd/config/lbs_dump.h"
+#include "src/httpd/discover/lbs_discover.h"
 #include "src/httpd/request/lbs_forward.h"
 #include "src/httpd/pool/lbs_common.h"
 #include "src/httpd/pool/lbs_own.h"
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/proxy/lbs_lent.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/proxy/lbs_worker_found.h"
 #include "src/httpd/server/lbs_persist.h"
 #include "src/httpd/server/lbs_preview.h"
 #include "src/httpd/health/lbs_operator.h"
@@ -39,6 +42,9 @@ int lbs_start_pre_config(apr_pool_t *pconf, apr_pool_t *plog,
         return status;
     }
     missing = lbs_worker_import(pconf, &lbs_forward_hooks);
+    if (missing == NULL) {
+        missing = lbs_worker_found_import();
+    }
     if (missing != NULL) {
         ap_log_error(
             APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, NULL,
@@ -93,8 +99,10 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         || lbs_pools_build_all(pconf, ptemp, main_server) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    lbs_present_start(pconf);
     lbs_common_settle(ptemp);
     lbs_own_find(ptemp);
+    lbs_discover_name(ptemp);
     if (lbs_persist_load(main_server, ptemp) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -105,6 +113,7 @@ int lbs_start_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     lbs_pools_take_key();
     lbs_readers_build(pconf, ptemp);
     lbs_operator_reconcile();
+    lbs_discover_settle(ptemp);
     lbs_pools_build_tell();
     lbs_checker_prepare(pconf);
     if (lbs_tick_start(pconf, main_server) != APR_SUCCESS) {
@@ -125,7 +134,7 @@ static void watch_connections(void)
         const lbs_pool_t *pool = APR_ARRAY_IDX(pools, i, lbs_pool_t *);
 
         /* Virtual hosts that inherit a pool have its very workers. */
-        for (j = 0; j < pool->count && pool->decides; j++) {
+        for (j = 0; j < pool->configured && pool->decides; j++) {
             if (lbs_lent_pushes(pool->member[j]->worker)) {
                 lbs_lent_watch(pool->member[j]->worker);
             }
@@ -137,6 +146,7 @@ void lbs_start_child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     if (lbs_runtime() != NULL) {
         watch_connections();
+        lbs_present_child();
         lbs_children_join(pchild, main_server);
         lbs_store_call_child(pchild, main_server);
     }

@@ -10,7 +10,9 @@
 #include "src/httpd/check/lbs_checker.h"
 #include "src/httpd/health/lbs_health.h"
 #include "src/httpd/health/lbs_operator.h"
+#include "src/httpd/discover/lbs_discover.h"
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/server/lbs_housekeeping.h"
 #include "src/httpd/shared/lbs_clock.h"
@@ -28,7 +30,7 @@ static void look_for_added(lbs_pool_t *pool)
 {
     int seats = lbs_worker_pool_seats(pool->balancer);
 
-    if (pool->seats != 0 && seats > pool->seats) {
+    if (pool->live->seats != 0 && seats > pool->live->seats) {
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, pool->server,
             LBSNO(1401) "pool %s: balancer-manager added a member, to "
@@ -36,7 +38,7 @@ static void look_for_added(lbs_pool_t *pool)
                         "line for it and reload httpd",
             pool->name);
     }
-    pool->seats = seats;
+    pool->live->seats = seats;
 }
 
 /* mod_proxy_balancer counts the members it elects; here it elects none. */
@@ -44,7 +46,8 @@ static void show_counters(const lbs_pool_t *pool)
 {
     apr_size_t i;
 
-    for (i = 0; i < pool->count; i++) {
+    /* balancer-manager has no line for those that were found. */
+    for (i = 0; i < pool->configured; i++) {
         const lbs_member_t *m = pool->member[i];
 
         if (pool->due[i] == 0) {
@@ -135,8 +138,11 @@ static void tick_pools(apr_time_t now)
 
 void lbs_tick_first(void)
 {
+    lbs_present_hold_t hold = lbs_present_hold();
+
     second_at = 0;
     tick_pools(lbs_clock_now());
+    lbs_present_release(hold);
 }
 
 /* During a graceful restart children of two generations tick. The older ones
@@ -172,6 +178,7 @@ static void begin(void)
 {
     lbs_atomic_store32_relaxed(&leads, 1);
     second_at = 0;
+    lbs_discover_begin();
     lbs_housekeeping_start(own_memory());
     lbs_checker_start();
 }
@@ -181,6 +188,19 @@ static void end(void)
     lbs_atomic_store32_relaxed(&leads, 0);
     lbs_checker_stop();
     lbs_lease_drop(lbs_runtime()->notes.tick, (apr_uint32_t)getpid());
+}
+
+static void work(apr_time_t now)
+{
+    lbs_present_hold_t hold = lbs_present_hold();
+
+    lbs_discover_tick(now);
+    lbs_present_release(hold);
+    hold = lbs_present_hold(); /* with those that came just now */
+    tick_pools(now);
+    lbs_housekeeping_tick(now);
+    lbs_store_upkeep_tick(now);
+    lbs_present_release(hold);
 }
 
 static void step(apr_time_t now)
@@ -197,9 +217,7 @@ static void step(apr_time_t now)
         end();
     }
     if (shall) {
-        tick_pools(now);
-        lbs_housekeeping_tick(now);
-        lbs_store_upkeep_tick(now);
+        work(now);
     }
 }
 
@@ -238,6 +256,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     else if (state == AP_WATCHDOG_STATE_RUNNING
              && lbs_atomic_cas32(&phase, &seen, TICK_BUSY)) {
         step(lbs_clock_now());
+        lbs_present_follow();
         lbs_housekeeping_renew(lbs_clock_now());
         lbs_atomic_store32_release(&phase, TICK_IDLE);
     }

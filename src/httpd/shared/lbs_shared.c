@@ -28,6 +28,8 @@ typedef struct lbs_shared_notes_t {
     lbs_recent_count_t upgrades_lost[LBS_REGISTRY_POOLS];
     lbs_recent_count_t circles[LBS_REGISTRY_POOLS];
     lbs_ongoing_t ongoing;
+    lbs_atomic64_t roster_version;
+    lbs_roster_t rosters[LBS_REGISTRY_POOLS]; /* by slot of the pool */
 } lbs_shared_notes_t;
 
 /* Another build of the module, loaded by a reload, makes blocks of its own and
@@ -203,6 +205,8 @@ void lbs_shared_notes(const lbs_shared_t *shared, lbs_notes_t *notes)
         .upgrades_lost = at->upgrades_lost,
         .circles = at->circles,
         .ongoing = &at->ongoing,
+        .roster_version = &at->roster_version,
+        .rosters = at->rosters,
     };
 }
 

@@ -16,6 +16,7 @@
 #include "src/base/lbs_lease.h"
 #include "src/evidence/lbs_recent.h"
 #include "src/state/lbs_registry.h"
+#include "src/roster/lbs_roster.h"
 #include "src/table/lbs_busy.h"
 #include "src/table/lbs_forgotten.h"
 #include "src/table/lbs_ongoing.h"
@@ -48,6 +49,8 @@ typedef struct lbs_notes_t {
     lbs_atomic64_t *circle_at;  /* and of LBS3502 */
     lbs_recent_count_t *upgrades_lost, *circles; /* what these tell of */
     lbs_ongoing_t *ongoing;
+    lbs_atomic64_t *roster_version; /* changes of all rosters; 0: none yet */
+    lbs_roster_t *rosters;          /* by slot of the pool */
 } lbs_notes_t;
 
 typedef struct lbs_shared_t {

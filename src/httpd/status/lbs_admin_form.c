@@ -28,7 +28,7 @@
 #include "src/view/lbs_escape.h"
 #include "src/view/lbs_json.h"
 #include "src/httpd/status/lbs_question.h"
-#include "src/view/lbs_nonce.h"
+#include "src/affinity/lbs_nonce.h"
 #include "src/httpd/status/lbs_reply.h"
 
 typedef struct apply_t {
@@ -214,8 +214,7 @@ static int find_member(apply_t *a, const lbs_view_t *view, const char **wrong)
         *wrong = "the pool was removed just now";
         return HTTP_NOT_FOUND;
     }
-    /* Members of a view are those of the pool, in the same order. */
-    a->member = a->pool->member[a->view_member - a->view_pool->members];
+    a->member = a->pool->member[a->view_member->index];
     return HTTP_OK;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "src/httpd/advice/lbs_advice.h"
 #include "src/httpd/status/lbs_collect.h"
+#include "src/httpd/status/lbs_collect_int.h"
 
 #include <string.h>
 
@@ -362,16 +363,23 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
         fill_plot(c, ring, LBS_VIEW_DAY, &p->plot[LBS_VIEW_DAY]);
     }
     for (i = 0; i < from->count; i++) {
-        fill_member(c, from->member[i], &members[i]);
-        fill_evidence(c, from, from->member[i], &members[i]);
-        members[i].check.configured = from->set.check->path != NULL;
+        lbs_view_member_t *to = &members[p->members_count];
+
+        if (!lbs_pools_is_there(from, i)) {
+            continue;
+        }
+        fill_member(c, from->member[i], to);
+        lbs_collect_found(&c->now, from, from->member[i], to);
+        fill_evidence(c, from, from->member[i], to);
+        to->check.configured = from->set.check->path != NULL;
         p->queued += lbs_queue_waiting(&from->member[i]->record->queue,
                                        (apr_uint64_t)c->now.mono);
-        p->inflight += members[i].inflight;
-        p->sessions += members[i].sessions;
+        p->inflight += to->inflight;
+        p->sessions += to->sessions;
+        p->members_count++;
     }
     p->members = members;
-    p->members_count = (apr_uint32_t)from->count;
+    lbs_collect_discover(c->pool, &c->now, from, &p->discover);
 }
 
 /* A pool that several virtual hosts inherit stands in the list once for each

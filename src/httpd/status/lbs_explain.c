@@ -127,11 +127,10 @@ static void decide(explain_t *e)
 }
 
 /* Why a pick would not take a member; NULL: it would. */
-static const char *why_no_pick(const explain_t *e, apr_uint32_t index)
+static const char *why_no_pick(const explain_t *e,
+                               const lbs_view_member_t *member)
 {
-    const lbs_view_member_t *member = &e->pool->members[index];
-
-    switch (e->stands[index]) {
+    switch (e->stands[member->index]) {
     case LBS_PICK_STANDS_OPEN:
         return NULL;
     case LBS_PICK_STANDS_TRIED:
@@ -170,21 +169,25 @@ static json_t *text(const explain_t *e, const char *string)
 
 static const char *label(const explain_t *e, int index)
 {
-    return index != LBS_NO_MEMBER
-               ? lbs_view_member_label(&e->pool->members[index])
-               : "";
+    apr_uint32_t i;
+
+    for (i = 0; i < e->pool->members_count; i++) {
+        if ((int)e->pool->members[i].index == index) {
+            return lbs_view_member_label(&e->pool->members[i]);
+        }
+    }
+    return "";
 }
 
-static json_t *candidate(const explain_t *e, apr_uint32_t index)
+static json_t *candidate(const explain_t *e, const lbs_view_member_t *member)
 {
-    const lbs_view_member_t *member = &e->pool->members[index];
-    const char *why = why_no_pick(e, index);
+    const char *why = why_no_pick(e, member);
 
     return json_pack("{s:o, s:s, s:b, s:s, s:f}", "member",
-                     text(e, label(e, (int)index)), "state",
+                     text(e, lbs_view_member_label(member)), "state",
                      lbs_state_name(member->state), "eligible", why == NULL,
                      "why", why != NULL ? why : "open to new sessions",
-                     "score", lbs_pick_score(&e->from->pick, index));
+                     "score", lbs_pick_score(&e->from->pick, member->index));
 }
 
 /* NULL when one of them is missing for lack of memory: then the answer is,
@@ -195,7 +198,8 @@ static json_t *candidates(const explain_t *e)
     apr_uint32_t i;
 
     for (i = 0; i < e->pool->members_count; i++) {
-        if (json_array_append_new(array, candidate(e, i)) != 0) {
+        if (json_array_append_new(array, candidate(e, &e->pool->members[i]))
+            != 0) {
             json_decref(array);
             return NULL;
         }

@@ -10,6 +10,7 @@
 #include <http_protocol.h>
 #include <mod_status.h>
 
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/view/lbs_alert.h"
 #include "src/httpd/status/lbs_collect.h"
@@ -109,15 +110,12 @@ static void write_page(lbs_out_t *out, const lbs_view_t *view)
     lbs_out_raw(out, "</ul>\n");
 }
 
-static int write_section(request_rec *r, int flags)
+static int write_held(request_rec *r, int flags)
 {
     int is_auto = (flags & AP_STATUS_SHORT) != 0;
     const lbs_view_t *view;
     lbs_out_t *out;
 
-    if (lbs_runtime() == NULL) {
-        return DECLINED;
-    }
     view = lbs_collect_view(r->pool, r->server, NULL);
     if (view->pools_count == 0) {
         return DECLINED;
@@ -131,6 +129,20 @@ static int write_section(request_rec *r, int flags)
         write_page(out, view);
     }
     return lbs_out_close(out) == APR_SUCCESS ? OK : DECLINED;
+}
+
+static int write_section(request_rec *r, int flags)
+{
+    lbs_present_hold_t hold;
+    int status;
+
+    if (lbs_runtime() == NULL) {
+        return DECLINED;
+    }
+    hold = lbs_present_hold();
+    status = write_held(r, flags);
+    lbs_present_release(hold);
+    return status;
 }
 
 void lbs_modstatus_register(void)

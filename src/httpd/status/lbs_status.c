@@ -10,6 +10,7 @@
 #include <http_request.h>
 
 #include "src/base/lbs_atomic.h"
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/pool/lbs_received.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_clock.h"
@@ -187,6 +188,16 @@ static int is_known(const char *name)
     return find_document(name) != NULL || lbs_asset_find(name) != NULL;
 }
 
+/* The members are those of one moment. */
+static int serve(request_rec *r, const document_t *document)
+{
+    lbs_present_hold_t hold = lbs_present_hold();
+    int status = document->serve(r);
+
+    lbs_present_release(hold);
+    return status;
+}
+
 int lbs_status_handler(request_rec *r)
 {
     const document_t *document;
@@ -219,5 +230,5 @@ int lbs_status_handler(request_rec *r)
     if (r->method_number != method) {
         return refuse_method(r, method);
     }
-    return asset != NULL ? serve_asset(r, asset) : document->serve(r);
+    return asset != NULL ? serve_asset(r, asset) : serve(r, document);
 }

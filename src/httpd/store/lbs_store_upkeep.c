@@ -131,7 +131,8 @@ static apr_uint32_t collect(const look_t *look,
     apr_size_t i;
 
     for (i = 0; i < pool->count; i++) {
-        if (!is_left(pool->member[i], look->now)) {
+        if (!lbs_pools_is_there(pool, i)
+            || !is_left(pool->member[i], look->now)) {
             continue;
         }
         if (count == LBS_BOARD_OWN) {

@@ -7,7 +7,8 @@ static const struct {
     const char *name;
 } by_flag[] = {
     {LBS_F_STOPPED, "stopped"},   {LBS_F_REMOVED, "stopped"},
-    {LBS_F_DISABLED, "disabled"}, {LBS_F_DRAIN, "drain"},
+    {LBS_F_DISABLED, "disabled"}, {LBS_F_JOINING, "joining"},
+    {LBS_F_LEAVING, "leaving"},   {LBS_F_DRAIN, "drain"},
     {LBS_F_DRAINED, "drain"},     {LBS_F_DOWN, "down"},
     {LBS_F_EJECTED, "ejected"},   {LBS_F_HALF_OPEN, "ejected"},
     {LBS_F_STANDBY, "standby"},   {LBS_F_SPARE, "spare"},
@@ -15,9 +16,9 @@ static const struct {
 };
 
 /* The list of the documentation, once more. */
-static const char *const order[] = {
-    "stopped", "disabled", "drain",   "down",  "ejected",
-    "full",    "warming",  "standby", "spare", "up"};
+static const char *const order[] = {"stopped", "disabled", "joining", "drain",
+                                    "leaving", "down",     "ejected", "full",
+                                    "warming", "standby",  "spare",   "up"};
 
 static const char *name_of(apr_uint32_t flags, apr_uint32_t inflight,
                            apr_uint32_t ramp)

@@ -25,9 +25,15 @@ static lbs_outline_t *an_outline(void)
     lbs_outline_add_source(pool, "session=sid");
     lbs_outline_add_source(pool, "cookie");
     m = apr_array_push(pool->members);
-    *m = (lbs_outline_member_t){"r1", "http://a", 1024, 0};
+    *m = (lbs_outline_member_t){
+        .route = "r1", .url = "http://a", .quantum_us = 1024};
     m = apr_array_push(pool->members);
-    *m = (lbs_outline_member_t){"", "http://b", 2048, 1};
+    *m = (lbs_outline_member_t){.route = "",
+                                .url = "http://b",
+                                .quantum_us = 2048,
+                                .removed = 1,
+                                .found = 1,
+                                .lbset = 7};
     pool = lbs_outline_add_pool(outline, "old:80", "gone");
     pool->removed = 1;
     return outline;

@@ -61,7 +61,12 @@ static void names(void)
                                        "panic-over",
                                        "store-down",
                                        "store-up",
-                                       "state-file"};
+                                       "state-file",
+                                       "leaving",
+                                       "back",
+                                       "source-stale",
+                                       "source-ok",
+                                       "refused-address"};
     apr_uint32_t i;
 
     is_int(LBS_EVENT_KINDS, sizeof(want) / sizeof(want[0]), "all have names");

@@ -378,6 +378,27 @@ static void other_processes_see_it(void)
         1, "so is what it counted, in a view opened later");
 }
 
+static void a_member_is_removed_outside_of_a_pass(void)
+{
+    lbs_registry_t *reg = new_registry();
+    apr_uint32_t pool = pool_of(reg, "v", "p");
+    apr_uint32_t slot = 77, again = 78;
+    lbs_gauge_t *gauge;
+    int created = 7;
+
+    (void)lbs_registry_member(reg, pool, NULL, "http://a", &slot, &created);
+    gauge = &lbs_registry_gauges(reg)[slot];
+    ok(created && lbs_registry_is_live(reg, slot), "a member came");
+    is_int(lbs_registry_remove(reg, slot), 1, "it is removed");
+    ok(!lbs_registry_is_live(reg, slot) && !lbs_gauge_open_kept(gauge),
+       "and closed to all");
+    is_int(lbs_registry_remove(reg, slot), 0, "once");
+    is_int(lbs_registry_remove(reg, LBS_REGISTRY_NONE), 0, "nobody is not");
+    (void)lbs_registry_member(reg, pool, NULL, "http://a", &again, &created);
+    ok(again == slot && created && lbs_gauge_open_new(gauge),
+       "it comes back to its slot");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -390,6 +411,7 @@ int main(void)
     a_renamed_route_is_a_new_member();
     a_pass_that_is_never_committed();
     a_member_is_named_outside_of_a_pass();
+    a_member_is_removed_outside_of_a_pass();
     full();
     against_a_list();
     other_processes_see_it();

@@ -56,7 +56,7 @@ static void names(const char *text)
         ok(strstr(text, lines[i]) != NULL, "%s",
            lines[i][0] == '\n' ? lines[i] + 1 : lines[i]);
     }
-    is_int(sample_occurs(text, "lbsticky_member_state{"), 4 * 10,
+    is_int(sample_occurs(text, "lbsticky_member_state{"), 4 * 12,
            "one series per member and state");
 }
 
@@ -198,7 +198,7 @@ static void many(apr_pool_t *pool)
            "as the histograms are");
     is_int(sample_occurs(all, "_duration_seconds_bucket{"), 5000,
            "with detail: they are there");
-    is_int(sample_occurs(all, "\nlbsticky_member_state{"), 10000,
+    is_int(sample_occurs(all, "\nlbsticky_member_state{"), 12000,
            "and all states");
     ok(strstr(all, "?detail") == NULL, "and nothing is left out");
     grammar(text, "a thousand members");

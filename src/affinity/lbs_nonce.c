@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lbs_nonce.c - proof that a form came from our own page. */
-#include "src/view/lbs_nonce.h"
+#include "src/affinity/lbs_nonce.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/view/lbs_nonce.h"
+#include "src/affinity/lbs_nonce.h"
 #include "t/unit/tap.h"
 
 #define NOW 1700000000

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_discover_seat.c - see lbs_discover_seat.h. */
+#include "src/httpd/discover/lbs_discover_seat.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+#include "src/httpd/check/lbs_check_seat.h"
+#include "src/httpd/config/lbs_here.h"
+#include "src/httpd/health/lbs_health.h"
+#include "src/httpd/pool/lbs_common.h"
+#include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/shared/lbs_clock.h"
+#include "src/httpd/shared/lbs_runtime.h"
+#include "src/state/lbs_admin.h"
+
+#define GOOD_ANSWERS 2 /* that must miss a member before it leaves */
+
+static lbs_registry_t *registry(void)
+{
+    return lbs_runtime()->registry;
+}
+
+static lbs_gauge_t *gauge_of(apr_uint32_t slot)
+{
+    return &lbs_registry_gauges(registry())[slot];
+}
+
+static void count(const lbs_pool_t *pool, lbs_roster_kind_t kind)
+{
+    (void)lbs_atomic_add64_relaxed(&pool->roster->kinds[kind], 1);
+}
+
+static void publish(void)
+{
+    atomic_fetch_add_explicit(lbs_runtime()->notes.roster_version, 1,
+                              memory_order_release);
+}
+
+static const char *name_of(apr_uint32_t slot)
+{
+    lbs_registry_member_info_t info;
+
+    if (lbs_registry_member_info(registry(), slot, &info) != APR_SUCCESS) {
+        return "";
+    }
+    return *info.route ? info.route : info.url;
+}
+
+static void tell(const lbs_pool_t *pool, apr_uint32_t slot,
+                 lbs_event_kind_t kind, const char *reason)
+{
+    lbs_clock_t now = lbs_clock_both();
+
+    lbs_registry_tell(registry(), &now, pool->slot, slot, kind, reason);
+}
+
+/* Coming ----------------------------------------------------------------- */
+
+const char *lbs_discover_seat_refusal(const lbs_pool_t *pool,
+                                      const lbs_list_member_t *m,
+                                      apr_pool_t *memory)
+{
+    const char *never = lbs_net_never(&m->net);
+
+    if (never != NULL) {
+        return never;
+    }
+    if (!lbs_net_set_has(&pool->set.discover->allow, &m->net)) {
+        return "not in allow=";
+    }
+    return lbs_here_find(memory, m->url) == LBS_HERE_HTTPD
+               ? "this httpd itself"
+               : NULL;
+}
+
+static int is_configured(const lbs_pool_t *pool, const lbs_list_member_t *m)
+{
+    apr_size_t i;
+
+    for (i = 0; i < pool->configured; i++) {
+        const lbs_member_t *own = pool->member[i];
+
+        if (strcmp(own->name, m->url) == 0
+            || (*m->route && strcmp(own->route, m->route) == 0)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int seats_of(const lbs_pool_t *pool)
+{
+    return (int)(pool->count - pool->configured);
+}
+
+/* A check has to pass before a newcomer gets visitors. */
+static void join(const lbs_pool_t *pool, apr_uint32_t slot)
+{
+    lbs_gauge_t *gauge = gauge_of(slot);
+
+    (void)lbs_gauge_clear(gauge, LBS_F_LEAVING);
+    if (lbs_check_seat_is_checked(pool)) {
+        (void)lbs_check_forget(
+            &lbs_registry_member_record(registry(), slot)->check, gauge);
+        (void)lbs_gauge_set(gauge, LBS_F_JOINING | LBS_F_DOWN);
+    }
+}
+
+/* Slow start, as of one that returns. */
+static void warm_up(const lbs_pool_t *pool, apr_uint32_t slot)
+{
+    const lbs_member_t m = {.slot = slot,
+                            .gauge = gauge_of(slot),
+                            .record =
+                                lbs_registry_member_record(registry(), slot)};
+
+    lbs_health_warm_up(pool, &m);
+}
+
+static apr_uint32_t known_slot(const lbs_pool_t *pool,
+                               const lbs_list_member_t *m)
+{
+    lbs_registry_pool_info_t info;
+
+    if (lbs_registry_pool_info(registry(), pool->slot, &info) != APR_SUCCESS) {
+        return LBS_REGISTRY_NONE;
+    }
+    return lbs_registry_find_member(
+        registry(), lbs_identity_member(info.id, m->route, m->url));
+}
+
+/* It is named again before it was gone: nothing has happened to it. */
+static void come_back(const lbs_pool_t *pool, int seat,
+                      const lbs_roster_place_t *place,
+                      const lbs_list_member_t *m)
+{
+    lbs_roster_seat_t *at = &pool->roster->seat[seat];
+
+    lbs_atomic_store64_relaxed(&at->missed_at, 0);
+    lbs_atomic_store64_relaxed(&at->missed, 0);
+    lbs_atomic_store64_relaxed(&at->leaves_at, 0);
+    if (lbs_gauge_clear(gauge_of(place->slot), LBS_F_LEAVING)) {
+        count(pool, LBS_ROSTER_BACK);
+        tell(pool, place->slot, LBS_EVENT_BACK, pool->set.discover->spelling);
+    }
+    if (place->lbset != m->lbset) {
+        lbs_roster_move(pool->roster, seat, m->lbset);
+        publish();
+    }
+    if (!lbs_registry_is_live(registry(), place->slot)) {
+        apr_uint32_t slot;
+
+        /* A reload that began before it came has removed it. */
+        (void)lbs_registry_member(registry(), pool->slot, m->route, m->url,
+                                  &slot, NULL);
+    }
+}
+
+static lbs_discover_came_t add(const lbs_pool_t *pool,
+                               const lbs_list_member_t *m, int tells)
+{
+    apr_time_t now = lbs_clock_now();
+    apr_uint32_t slot;
+    int created = 0;
+
+    if (!lbs_roster_has_room(pool->roster, seats_of(pool), now)
+        || lbs_registry_member(registry(), pool->slot, m->route, m->url, &slot,
+                               &created)
+               != APR_SUCCESS) {
+        return LBS_DISCOVER_NO_ROOM;
+    }
+    lbs_common_adopt(pool, slot);
+    (void)lbs_roster_take(pool->roster, seats_of(pool), slot, m->lbset, now);
+    if (tells) {
+        lbs_discover_seat_value(pool, m);
+        join(pool, slot);
+        warm_up(pool, slot);
+        count(pool, LBS_ROSTER_ADDED);
+        tell(pool, slot, LBS_EVENT_ADDED, pool->set.discover->spelling);
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
+                     LBSNO(3601) "pool %s: member %s was found: %s",
+                     pool->name, *m->route ? m->route : m->url,
+                     pool->set.discover->spelling);
+    }
+    publish();
+    return LBS_DISCOVER_THERE;
+}
+
+lbs_discover_came_t lbs_discover_seat_come(const lbs_pool_t *pool,
+                                           const lbs_list_member_t *m,
+                                           apr_pool_t *memory, int tells)
+{
+    apr_uint32_t slot = known_slot(pool, m);
+    lbs_roster_place_t place;
+    int seat;
+
+    if (is_configured(pool, m)) {
+        return LBS_DISCOVER_CONFIGURED;
+    }
+    seat = slot != LBS_REGISTRY_NONE ? lbs_roster_find(pool->roster, slot)
+                                     : LBS_ROSTER_NONE;
+    if (seat != LBS_ROSTER_NONE && lbs_roster_at(pool->roster, seat, &place)) {
+        come_back(pool, seat, &place, m);
+        return LBS_DISCOVER_THERE;
+    }
+    if (lbs_discover_seat_refusal(pool, m, memory) != NULL) {
+        return LBS_DISCOVER_REFUSED;
+    }
+    return add(pool, m, tells);
+}
+
+void lbs_discover_seat_value(const lbs_pool_t *pool,
+                             const lbs_list_member_t *m)
+{
+    const lbs_admin_values_t values = {.flags = 0, .weight = m->weight};
+    apr_uint32_t slot = known_slot(pool, m);
+    lbs_clock_t now = lbs_clock_both();
+
+    if (slot != LBS_REGISTRY_NONE
+        && lbs_roster_find(pool->roster, slot) != LBS_ROSTER_NONE) {
+        lbs_admin_reconcile(registry(), slot, &values, &now);
+    }
+    else if (slot != LBS_REGISTRY_NONE
+             && lbs_registry_is_live(registry(), slot)
+             && !is_configured(pool, m)) {
+        lbs_admin_reconcile(registry(), slot, &values, &now);
+    }
+}
+
+/* Leaving ---------------------------------------------------------------- */
+
+void lbs_discover_seat_miss(const lbs_pool_t *pool, int seat, apr_time_t now)
+{
+    const lbs_set_discover_t *set = pool->set.discover;
+    lbs_roster_seat_t *at = &pool->roster->seat[seat];
+    apr_uint64_t since = lbs_atomic_load64_relaxed(&at->missed_at);
+    lbs_roster_place_t place;
+
+    if (!lbs_roster_at(pool->roster, seat, &place)) {
+        return;
+    }
+    if (since == 0) {
+        since = (apr_uint64_t)now;
+        lbs_atomic_store64_relaxed(&at->missed_at, since);
+    }
+    if (lbs_atomic_add64_relaxed(&at->missed, 1) + 1 < GOOD_ANSWERS
+        || now - (apr_time_t)since < set->hold
+        || !lbs_gauge_set(gauge_of(place.slot), LBS_F_LEAVING)) {
+        return;
+    }
+    lbs_atomic_store64_relaxed(&at->left_at,
+                               (apr_uint64_t)lbs_clock_both().wall);
+    lbs_atomic_store64_relaxed(&at->leaves_at,
+                               (apr_uint64_t)(now + set->leave));
+    count(pool, LBS_ROSTER_LEFT);
+    tell(pool, place.slot, LBS_EVENT_LEAVING, set->spelling);
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
+                 LBSNO(3602) "pool %s: member %s leaves: %s names it no more",
+                 pool->name, name_of(place.slot), set->spelling);
+}
+
+/* @return why it may go; NULL: not yet */
+static const char *end_of(const lbs_roster_seat_t *at, apr_uint32_t slot,
+                          apr_time_t now)
+{
+    const lbs_gauge_t *gauge = gauge_of(slot);
+    apr_uint64_t end = lbs_atomic_load64_relaxed(&at->leaves_at);
+
+    if ((lbs_atomic_load32_relaxed(&gauge->flags) & LBS_F_LEAVING) == 0) {
+        return NULL;
+    }
+    if ((lbs_gauge_flags(gauge) & LBS_F_DOWN) != 0) {
+        return "it is down";
+    }
+    if (end <= (apr_uint64_t)now) {
+        return "its time is over";
+    }
+    /* A request that begins a session binds it before it ends. */
+    if (lbs_gauge_inflight(gauge) == 0
+        && lbs_table_sessions(lbs_runtime()->slots, slot) == 0) {
+        return "no session is left";
+    }
+    return NULL;
+}
+
+void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now)
+{
+    lbs_roster_seat_t *at = &pool->roster->seat[seat];
+    lbs_roster_place_t place;
+    const char *why;
+
+    if (!lbs_roster_at(pool->roster, seat, &place)) {
+        return;
+    }
+    if (!lbs_check_seat_is_checked(pool)
+        && (lbs_gauge_flags(gauge_of(place.slot)) & LBS_F_JOINING) != 0) {
+        (void)lbs_check_forget(
+            &lbs_registry_member_record(registry(), place.slot)->check,
+            gauge_of(place.slot)); /* no check will come */
+    }
+    why = end_of(at, place.slot, now);
+    if (why == NULL) {
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
+                 LBSNO(3603) "pool %s: member %s is removed: %s", pool->name,
+                 name_of(place.slot), why);
+    (void)lbs_registry_remove(registry(), place.slot);
+    (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
+    count(pool, LBS_ROSTER_REMOVED);
+    tell(pool, place.slot, LBS_EVENT_REMOVED, pool->set.discover->spelling);
+    lbs_roster_vacate(pool->roster, seat, now);
+    publish();
+}
+
+/* A configuration -------------------------------------------------------- */
+
+void lbs_discover_seat_keep(const lbs_pool_t *pool, int seat)
+{
+    lbs_registry_member_info_t info;
+    lbs_roster_place_t place;
+    apr_uint32_t slot;
+
+    if (!lbs_roster_at(pool->roster, seat, &place)) {
+        return;
+    }
+    /* One that is configured by now was named before; a pool may have fewer
+     * places now. */
+    if (seat >= seats_of(pool)
+        || lbs_registry_member_info(registry(), place.slot, &info)
+               != APR_SUCCESS
+        || info.pool_slot != pool->slot
+        || lbs_registry_member(registry(), pool->slot, info.route, info.url,
+                               &slot, NULL)
+               != APR_SUCCESS) {
+        (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
+        lbs_roster_vacate(pool->roster, seat, lbs_clock_now());
+        publish();
+        return;
+    }
+    lbs_common_adopt(pool, slot);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_discover_seat.h - one found member: it comes, leaves, is removed. */
+#ifndef LBS_DISCOVER_SEAT_H
+#define LBS_DISCOVER_SEAT_H
+
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/roster/lbs_list.h"
+
+/* What became of a member that a source names. */
+typedef enum lbs_discover_came_t {
+    LBS_DISCOVER_THERE, /* it has a seat, from before or now */
+    LBS_DISCOVER_CONFIGURED,
+    LBS_DISCOVER_NO_ROOM,
+    LBS_DISCOVER_REFUSED /* its address */
+} lbs_discover_came_t;
+
+/** @return why a member must not be asked for its address; NULL: it may */
+const char *lbs_discover_seat_refusal(const lbs_pool_t *pool,
+                                      const lbs_list_member_t *m,
+                                      apr_pool_t *memory);
+
+/**
+ * A source names a member.
+ *
+ * @param tells  1: it is news, write events; 0: at a start
+ */
+lbs_discover_came_t lbs_discover_seat_come(const lbs_pool_t *pool,
+                                           const lbs_list_member_t *m,
+                                           apr_pool_t *memory, int tells);
+
+/** Its values are those of the list. */
+void lbs_discover_seat_value(const lbs_pool_t *pool,
+                             const lbs_list_member_t *m);
+
+/** A good answer does not name the member of a seat. */
+void lbs_discover_seat_miss(const lbs_pool_t *pool, int seat, apr_time_t now);
+
+/** At every tick: remove a member that has left. */
+void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now);
+
+/** Name the member of a seat in a configuration pass. */
+void lbs_discover_seat_keep(const lbs_pool_t *pool, int seat);
+
+#endif

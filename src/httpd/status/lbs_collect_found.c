@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_collect_found.c - what the view says of LBStickyDiscover. */
+#include <apr_strings.h>
+
+#include "src/httpd/status/lbs_collect_int.h"
+
+static apr_int64_t unix_of(const lbs_clock_t *now, apr_uint64_t mono)
+{
+    return mono == 0 ? 0
+                     : (apr_int64_t)apr_time_sec(now->wall + (apr_time_t)mono
+                                                 - now->mono);
+}
+
+void lbs_collect_found(const lbs_clock_t *now, const lbs_pool_t *pool,
+                       const lbs_member_t *from, lbs_view_member_t *m)
+{
+    const lbs_roster_seat_t *seat;
+
+    m->index = (apr_uint32_t)from->index;
+    m->found = from->found;
+    if (*from->found == '\0') {
+        return;
+    }
+    seat = &pool->roster->seat[from->index - pool->configured];
+    if (lbs_atomic_load64_relaxed(&seat->leaves_at) != 0) {
+        m->leaving_since = (apr_int64_t)apr_time_sec(
+            lbs_atomic_load64_relaxed(&seat->left_at));
+        m->leaving_deadline =
+            unix_of(now, lbs_atomic_load64_relaxed(&seat->leaves_at));
+    }
+}
+
+void lbs_collect_discover(apr_pool_t *memory, const lbs_clock_t *now,
+                          const lbs_pool_t *from, lbs_view_source_t *to)
+{
+    const lbs_roster_t *roster = from->roster;
+    apr_time_t good, asked;
+    apr_uint32_t said;
+    int kind;
+
+    if (roster == NULL) {
+        return;
+    }
+    said = lbs_atomic_load32_relaxed(&roster->said);
+    good = (apr_time_t)lbs_atomic_load64_relaxed(&roster->good_at);
+    asked = (apr_time_t)lbs_atomic_load64_relaxed(&roster->asked_at);
+    to->source = from->set.discover->spelling;
+    to->state = said == LBS_ROSTER_GOOD      ? "ok"
+                : said == LBS_ROSTER_NOTHING ? "never"
+                                             : "stale";
+    to->reason = lbs_roster_why(said);
+    if (said == LBS_ROSTER_WRONG) {
+        to->reason = apr_psprintf(memory, "line %u names no member",
+                                  lbs_atomic_load32_relaxed(&roster->line));
+    }
+    to->found = (apr_uint32_t)lbs_roster_count(roster);
+    to->ignored = lbs_atomic_load32_relaxed(&roster->ignored);
+    to->at = unix_of(now, (apr_uint64_t)good);
+    asked += from->set.discover->interval;
+    to->next_s =
+        asked > now->mono ? (apr_int64_t)apr_time_sec(asked - now->mono) : 0;
+    for (kind = 0; kind < LBS_ROSTER_KINDS; kind++) {
+        to->kinds[kind] = lbs_atomic_load64_relaxed(&roster->kinds[kind]);
+    }
+}

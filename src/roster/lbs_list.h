@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_list.h - a text that lists members, one a line:
+ *
+ *     # comment
+ *     http://10.0.0.11:8000
+ *     http://[fd00::11]:8000  loadfactor=2 lbset=1 route=web2
+ *
+ * The list is taken whole or not at all: half of a file that is just being
+ * written would look like one in which members are missing.
+ *
+ * Pure: bytes in memory.
+ */
+#ifndef LBS_LIST_H
+#define LBS_LIST_H
+
+#include <apr.h>
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "src/base/lbs_net.h"
+
+#define LBS_LIST_BYTES 262144 /* at most */
+#define LBS_LIST_MEMBERS 4096
+#define LBS_LIST_URL_LEN 639
+#define LBS_LIST_LBSET_MAX 99 /* as mod_proxy has it */
+
+typedef struct lbs_list_member_t {
+    const char *url;     /* as mod_proxy names a worker */
+    const char *route;   /* "": none */
+    apr_uint32_t weight; /* 1/100 */
+    apr_uint32_t lbset;
+    lbs_net_t net;
+} lbs_list_member_t;
+
+/* The parts of a URL that the pool's first BalancerMember settles. */
+typedef struct lbs_list_model_t {
+    const char *scheme; /* lower case */
+    const char *path;   /* behind host and port, "" or "/..." */
+} lbs_list_model_t;
+
+typedef struct lbs_list_wrong_t {
+    apr_uint32_t line;  /* from 1 */
+    const char *wanted; /* there */
+} lbs_list_wrong_t;
+
+/**
+ * Read a list. Of members that are named twice the first counts.
+ *
+ * Cost: quadratic in the members.
+ *
+ * @param text   n bytes
+ * @param model  whose scheme and path each member must have
+ * @param list   out, on success: of lbs_list_member_t, from pool
+ * @param wrong  out, else
+ * @return 1; 0: a line is wrong
+ */
+int lbs_list_read(const char *text, apr_size_t n,
+                  const lbs_list_model_t *model, apr_pool_t *pool,
+                  apr_array_header_t **list, lbs_list_wrong_t *wrong);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_roster.h - who the found members of a pool are, and where they sit.
+ *
+ * One per pool, in shared memory that outlives reloads: children of an older
+ * configuration learn of newcomers, too. A member that a source found has a
+ * seat; its state is in the registry under its slot. A seat's word says whose
+ * it is now, and changes with each member that gets it, so that another member
+ * in the same slot is seen as another one:
+ *
+ *     turn 32 | unused 8 | lbset 8 | slot 16, plus 1; slot 0: vacant
+ *
+ * One process writes, the one that ticks; before it, and while no child runs
+ * yet, the parent. All others read.
+ */
+#ifndef LBS_ROSTER_H
+#define LBS_ROSTER_H
+
+#include <apr.h>
+#include <apr_time.h>
+
+#include "src/base/lbs_atomic.h"
+
+#define LBS_ROSTER_SEATS 256 /* found members of a pool */
+#define LBS_ROSTER_NONE (-1)
+
+/* A seat stands empty so long before another member gets it: a request that
+ * still has its number in hand is over by then. */
+#define LBS_ROSTER_REST apr_time_from_sec(10)
+
+/* What became of the source's latest answer. */
+typedef enum lbs_roster_said_t {
+    LBS_ROSTER_NOTHING, /* it was not asked yet */
+    LBS_ROSTER_GOOD,    /* its members are those of the pool */
+    LBS_ROSTER_UNREADABLE,
+    LBS_ROSTER_EMPTY,
+    LBS_ROSTER_WRONG, /* a line names no member */
+    LBS_ROSTER_TOO_LARGE,
+    LBS_ROSTER_TOO_FEW, /* fewer than min=: nobody leaves */
+    LBS_ROSTER_SAIDS
+} lbs_roster_said_t;
+
+/* Changes, counted. */
+typedef enum lbs_roster_kind_t {
+    LBS_ROSTER_ADDED,
+    LBS_ROSTER_LEFT,
+    LBS_ROSTER_BACK,
+    LBS_ROSTER_REMOVED,
+    LBS_ROSTER_REFUSED,
+    LBS_ROSTER_KINDS
+} lbs_roster_kind_t;
+
+typedef struct lbs_roster_seat_t {
+    lbs_atomic64_t word;
+    lbs_atomic64_t missed_at; /* monotonic: since when the source does not name
+                                 the member, or since when the seat is vacant;
+                                 0: it does */
+    lbs_atomic64_t missed;    /* good answers that did not name it */
+    lbs_atomic64_t leaves_at; /* monotonic: the end of its leaving; 0: it does
+                                 not leave */
+    lbs_atomic64_t left_at;   /* Unix microseconds: when it began */
+} lbs_roster_seat_t;
+
+/* All bytes zero: nobody is there. */
+typedef struct lbs_roster_t {
+    lbs_roster_seat_t seat[LBS_ROSTER_SEATS];
+    lbs_atomic64_t kinds[LBS_ROSTER_KINDS];
+    lbs_atomic64_t good_at;  /* monotonic: the last good answer; 0: none */
+    lbs_atomic64_t asked_at; /* monotonic: the last answer at all */
+    lbs_atomic64_t told_at;  /* monotonic: when what it ignores was told */
+    lbs_atomic32_t said;     /* lbs_roster_said_t */
+    lbs_atomic32_t line;     /* of LBS_ROSTER_WRONG */
+    lbs_atomic32_t ignored;  /* members of the last good answer */
+    lbs_atomic32_t turns;    /* seats given so far */
+} lbs_roster_t;
+
+/* A seat that is taken. */
+typedef struct lbs_roster_place_t {
+    apr_uint32_t slot;
+    apr_uint32_t lbset;
+    apr_uint32_t turn; /* tells members of one seat apart */
+} lbs_roster_place_t;
+
+/** @return 1 when the seat is taken. @param place  out, then */
+int lbs_roster_at(const lbs_roster_t *roster, int seat,
+                  lbs_roster_place_t *place);
+
+/** @return the seat of a slot; LBS_ROSTER_NONE: it has none */
+int lbs_roster_find(const lbs_roster_t *roster, apr_uint32_t slot);
+
+/** @return how many seats are taken */
+int lbs_roster_count(const lbs_roster_t *roster);
+
+/** @return 1 when lbs_roster_take() would find a seat */
+int lbs_roster_has_room(const lbs_roster_t *roster, int seats, apr_time_t now);
+
+/**
+ * Give a seat to a member that has none.
+ *
+ * @param seats  how many there may be
+ * @param lbset  below 256
+ * @return the seat; LBS_ROSTER_NONE: none is free, or has rested long enough
+ */
+int lbs_roster_take(lbs_roster_t *roster, int seats, apr_uint32_t slot,
+                    apr_uint32_t lbset, apr_time_t now);
+
+/** The member has another lbset: to readers it is another member. */
+void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset);
+
+void lbs_roster_vacate(lbs_roster_t *roster, int seat, apr_time_t now);
+
+/** @return why the latest answer changes nothing, as words for people; "" when
+ * it was good */
+const char *lbs_roster_why(apr_uint32_t said);
+
+/** @return its name in metrics: added, left, back, removed, refused */
+const char *lbs_roster_kind_name(lbs_roster_kind_t kind);
+
+#endif
