@@ -4,8 +4,9 @@
 # interface-1.0 is a kind and a word. Things may be added, none may go.
 # `perl -It/lib t/lint/interface.t --list` prints what there is now.
 use v5.36;
-use lib 't/lib';
+use lib 't/lib', 'share/lbctl';
 use Test::More;
+use LBCtl::Commands;
 use LBS::Source qw(slurp none_of);
 
 my $status = slurp('docs/status.md');
@@ -26,7 +27,7 @@ my @kinds = (
     metric    => [section('Metrics') =~ /`(lbsticky_\w+)`/g],
     admin     => [first_column(section('Changes'))],
     field     => \@fields,
-    lbctl     => [slurp('share/lbctl/LBCtl/Commands.pm') =~ /\{name => '(\w+)'/g],
+    lbctl     => [map { $_->{name} } grep { !$_->{hidden} } @LBCtl::Commands::COMMANDS],
 );
 my (@now, %now);
 while (my ($kind, $words) = splice @kinds, 0, 2) {
