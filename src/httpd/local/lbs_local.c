@@ -13,6 +13,7 @@
 #include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/pool/lbs_received.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/proxy/lbs_section.h"
 #include "src/httpd/request/lbs_headers.h"
 #include "src/httpd/request/lbs_hop_header.h"
 #include "src/httpd/shared/lbs_clock.h"
@@ -24,8 +25,8 @@
 /* The governed pool that ProxyPass sends a request to, or NULL. */
 static lbs_pool_t *pool_of(request_rec *r)
 {
-    if (lbs_runtime() == NULL || !lbs_pools_have_local()
-        || r->proxyreq != PROXYREQ_REVERSE || r->filename == NULL
+    if (lbs_runtime() == NULL || r->proxyreq != PROXYREQ_REVERSE
+        || r->filename == NULL
         || strncmp(r->filename, PROXY, PROXY_LEN) != 0) {
         return NULL;
     }
@@ -149,15 +150,10 @@ static int end_ring(request_rec *r, lbs_pool_t *pool)
     return serve_marked(r, req);
 }
 
-static int map_to_storage(request_rec *r)
+static int map_here(request_rec *r, lbs_pool_t *pool)
 {
-    lbs_pool_t *pool = pool_of(r);
-    lbs_request_t *origin;
+    lbs_request_t *origin = find_origin(r, pool);
 
-    if (pool == NULL || (!pool->set.local->files && !pool->set.local->self)) {
-        return DECLINED;
-    }
-    origin = find_origin(r, pool);
     if (origin != NULL) {
         return go_on_here(r, origin);
     }
@@ -178,6 +174,25 @@ static int map_to_storage(request_rec *r)
         (void)lbs_local_self_map(r, pool);
         return DECLINED;
     }
+}
+
+/* What is sent to a member gets its <Proxy> section here, as mod_proxy would
+ * give it next. */
+static int map_to_storage(request_rec *r)
+{
+    lbs_pool_t *pool = pool_of(r);
+    int status;
+
+    if (pool == NULL) {
+        return DECLINED;
+    }
+    if (pool->set.local->files || pool->set.local->self) {
+        status = map_here(r, pool);
+        if (status != DECLINED || pool_of(r) != pool) {
+            return status;
+        }
+    }
+    return lbs_section_map(r, pool->section);
 }
 
 void lbs_local_register(void)

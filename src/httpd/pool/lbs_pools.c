@@ -19,8 +19,7 @@ typedef struct entry_t {
 
 typedef struct pools_t {
     lbs_pools_t configured;
-    int has_local;      /* LBStickyLocal is on for one of them */
-    int has_roster;     /* and LBStickyDiscover */
+    int has_roster;     /* LBStickyDiscover is on for one of them */
     entry_t *entry;     /* at most half of them are in use: an entry is at the
                            place of its hash, or behind it */
     apr_size_t entries; /* a power of two */
@@ -74,11 +73,6 @@ const lbs_pool_t *lbs_pools_of_slot(apr_uint32_t slot)
         }
     }
     return NULL;
-}
-
-int lbs_pools_have_local(void)
-{
-    return pools->has_local;
 }
 
 /* Where the entry of a pool stands, or would stand: servers and names are the
@@ -169,7 +163,6 @@ void lbs_pools_add(const server_rec *s, lbs_pool_t *pool)
     pool->number = pools->configured.all->nelts;
     pool->member_at = pools->configured.member_at;
     APR_ARRAY_PUSH(pools->configured.all, lbs_pool_t *) = pool;
-    pools->has_local |= pool->set.local->files || pool->set.local->self;
     pools->has_roster |= pool->roster != NULL;
 }
 

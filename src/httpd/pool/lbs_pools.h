@@ -77,7 +77,8 @@ typedef struct lbs_pool_t {
     const char *vhost;        /* of the server that defines it: name:port */
     const server_rec *server; /* the server that defines it */
     proxy_balancer *balancer;
-    lbs_settings_t set; /* the settings in force, no pointer NULL */
+    struct lbs_section_t *section; /* merged once; NULL: for each request */
+    lbs_settings_t set;            /* the settings in force, no pointer NULL */
     int failover;    /* LBStickyFailover, or nofailover= where that is unset */
     int max_members; /* maxattempts= + 1; 0: as many as there are */
     apr_uint32_t slot; /* in the registry */
@@ -134,9 +135,6 @@ const apr_array_header_t *lbs_pools_all(void); /* of lbs_pool_t * */
 /** The pool that owns a slot; of virtual hosts that share it, the first. NULL:
  * none does. Cost: linear in the pools. */
 const lbs_pool_t *lbs_pools_of_slot(apr_uint32_t slot);
-
-/** Is LBStickyLocal on for one of them? */
-int lbs_pools_have_local(void);
 
 /** Index of the member that owns a slot in this pool; LBS_NO_MEMBER. */
 int lbs_pools_member_at(const lbs_pool_t *pool, apr_uint32_t slot);

@@ -12,6 +12,7 @@
 #include "src/httpd/config/lbs_walk.h"
 #include "src/httpd/pool/lbs_pools_int.h"
 #include "src/httpd/proxy/lbs_log.h"
+#include "src/httpd/proxy/lbs_section.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_shm.h"
@@ -28,6 +29,9 @@
 /* The most at a time: each costs a walk over the table. */
 #define GIVE_WAY_MEMBERS 2048
 #define GIVE_WAY_POOLS 128
+
+/* Pools whose <Proxy> sections are merged once, some KB each. */
+#define MOST_SECTIONS 1024
 
 static int make_room(apr_uint32_t members, apr_uint32_t pool_slots)
 {
@@ -447,6 +451,17 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
     return build_settings(pconf, ptemp, pool);
 }
 
+/* Hundreds of hosts that inherit hundreds of pools would need much memory. */
+static void build_section(apr_pool_t *pconf, lbs_pool_t *pool,
+                          const server_rec *s)
+{
+    if (lbs_pools_all()->nelts < MOST_SECTIONS) {
+        pool->section =
+            lbs_section_make(pconf, s, lbs_worker_pool_url(pool->balancer),
+                             pool->set.forward->host);
+    }
+}
+
 /* @param s  the server that may use it */
 static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
                              const lbs_walk_t *walk, const server_rec *s)
@@ -464,6 +479,7 @@ static apr_status_t add_pool(apr_pool_t *pconf, apr_pool_t *ptemp,
     rv = twin != NULL ? build_twin(pconf, ptemp, pool, twin)
                       : build_pool(pconf, ptemp, pool);
     if (rv == APR_SUCCESS) {
+        build_section(pconf, pool, s);
         lbs_pools_add(s, pool);
     }
     return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;

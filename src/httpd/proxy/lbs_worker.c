@@ -7,6 +7,7 @@
 #include <http_config.h>
 
 #include "src/base/lbs_plain.h"
+#include "src/httpd/proxy/lbs_section.h"
 #include "src/member/lbs_gauge.h"
 
 /* Before a URL in r->filename. */
@@ -24,9 +25,6 @@
 /* mod_proxy's functions, found by name in the running httpd. */
 static struct {
     module *proxy;
-    apr_size_t vector_length; /* pointers of a configuration that are used */
-    proxy_dir_conf *nothing;  /* a section in which nothing is written */
-    int is_known;             /* its structures are those of our headers */
     const char *(*map_back)(request_rec *r, proxy_dir_conf *conf,
                             const char *url);
     int (*canon_url)(request_rec *r); /* NULL in httpd before 2.4.58 */
@@ -70,17 +68,6 @@ static const struct {
     {"proxy_hook_canon_handler", &mod_proxy.hook_canon, 1},
 };
 
-static apr_size_t count_vector(void)
-{
-    const module *m;
-    int last = 0;
-
-    for (m = ap_top_module; m != NULL; m = m->next) {
-        last = m->module_index > last ? m->module_index : last;
-    }
-    return (apr_size_t)last + 1;
-}
-
 /* mod_proxy_balancer's canonicalising writes the name in lower case, refuses
  * what is none, and leaves the path for the member's scheme. Most URLs have a
  * name that it leaves as it is, and these stay. */
@@ -117,11 +104,7 @@ const char *lbs_worker_import(apr_pool_t *pconf,
         }
         memcpy(imports[i].function, &found, sizeof(found));
     }
-    mod_proxy.is_known =
-        mod_proxy.proxy->version == MODULE_MAGIC_NUMBER_MAJOR
-        && mod_proxy.proxy->minor_version == MODULE_MAGIC_NUMBER_MINOR;
-    mod_proxy.vector_length = count_vector();
-    mod_proxy.nothing = mod_proxy.proxy->create_dir_config(pconf, NULL);
+    lbs_section_import(pconf);
     mod_proxy.hook_pre(hooks->pre_request, NULL, balancer, APR_HOOK_FIRST);
     mod_proxy.hook_post(hooks->post_request, NULL, balancer, APR_HOOK_FIRST);
     mod_proxy.hook_scheme(hooks->scheme_handler, NULL, NULL,
@@ -550,40 +533,7 @@ int lbs_worker_is_tls(const proxy_worker *worker)
                || strcmp(scheme, "h2") == 0);
 }
 
-/* Configuration of one request ------------------------------------------- */
-
-/* mod_proxy's configuration, as it holds for this request, with what differs
- * for this module. A mod_proxy that is not of the headers this module was
- * built with makes the copy itself: its structure may have grown. */
-static void change_conf(request_rec *r, const proxy_dir_conf *conf, int keep)
-{
-    const module *proxy = mod_proxy.proxy;
-    void **vector = apr_pmemdup(r->pool, r->per_dir_config,
-                                mod_proxy.vector_length * sizeof(*vector));
-    proxy_dir_conf *own =
-        mod_proxy.is_known
-            ? apr_pmemdup(r->pool, conf, sizeof(*conf))
-            : proxy->merge_dir_config(r->pool, (void *)(apr_uintptr_t)conf,
-                                      mod_proxy.nothing);
-
-    own->preserve_host |= keep ? 1u : 0;
-    own->preserve_host_set |= keep ? 1u : 0;
-    own->raliases = mod_proxy.nothing->raliases;
-    r->per_dir_config = (struct ap_conf_vector_t *)vector;
-    ap_set_module_config(r->per_dir_config, proxy, own);
-}
-
-int lbs_worker_prepare(request_rec *r, int keep_host)
-{
-    const proxy_dir_conf *conf =
-        ap_get_module_config(r->per_dir_config, mod_proxy.proxy);
-    int keep = keep_host && !conf->preserve_host_set;
-
-    if (keep || conf->raliases->nelts != 0) {
-        change_conf(r, conf, keep);
-    }
-    return keep;
-}
+/* ProxyPassReverse ------------------------------------------------------- */
 
 int lbs_worker_maps_back(const struct ap_conf_vector_t *conf)
 {

@@ -224,27 +224,14 @@ int lbs_worker_run(request_rec *r, proxy_worker *worker,
 /** @return 1 when the member is reached over TLS */
 int lbs_worker_is_tls(const proxy_worker *worker);
 
-/**
- * Give a request a configuration of mod_proxy's of its own, in
- * r->per_dir_config, for the time in which its scheme's handler runs: the
- * visitor's Host reaches the member unless ProxyPreserveHost was written, and
- * ProxyPassReverse is left to lbs_worker_map_back(). The caller puts back
- * r->per_dir_config.
- *
- * Cost: a copy of mod_proxy's section and of the vector of sections.
- *
- * @return 1 when Host is kept for this module's sake
- */
-int lbs_worker_prepare(request_rec *r, int keep_host);
-
 /** @return 1 when ProxyPassReverse is written in a configuration
- * @param conf  of the request, as it was before lbs_worker_prepare() */
+ * @param conf  of the request, as it was before lbs_section_prepare() */
 int lbs_worker_maps_back(const struct ap_conf_vector_t *conf);
 
 /**
  * Apply ProxyPassReverse to a URL that a member wrote.
  *
- * @param conf  of the request, as it was before lbs_worker_prepare()
+ * @param conf  of the request, as it was before lbs_section_prepare()
  * @return the URL as the visitor has to use it; `url` itself when no
  *         ProxyPassReverse is for it
  */

@@ -10,6 +10,7 @@
 #include "src/affinity/lbs_cookie.h"
 #include "src/httpd/decide/lbs_client.h"
 #include "src/httpd/pool/lbs_received.h"
+#include "src/httpd/proxy/lbs_section.h"
 
 typedef void put_t(apr_table_t *table, const char *name, const char *value);
 
@@ -282,7 +283,8 @@ lbs_headers_t lbs_headers_forward(request_rec *r, lbs_request_t *req)
 
     rewrite(r, req);
     req->conf = r->per_dir_config;
-    req->host_kept = lbs_worker_prepare(r, req->pool->set.forward->host);
+    req->host_kept = lbs_section_prepare(r, req->pool->section,
+                                         req->pool->set.forward->host);
     return saved;
 }
 

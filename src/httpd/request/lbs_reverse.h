@@ -5,7 +5,7 @@
  * URLs of an answer. A member that is sent the visitor's Host writes that
  * instead, with its own path behind it: https://www.example.com/app/login
  * where visitors have to ask for /shop/login. So mod_proxy's own mapping is
- * put off until the answer is complete (lbs_worker_prepare()), and a URL with
+ * put off until the answer is complete (lbs_section_prepare()), and a URL with
  * the visitor's host is then mapped as if it had the member's.
  */
 #ifndef LBS_REVERSE_H
