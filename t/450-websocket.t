@@ -6,6 +6,7 @@
 use lib 't/lib';
 use LBS::Test timeout => 120;
 
+use LBS::Fake qw(take);
 use LBS::Governed;
 use LBS::State qw(pool_state);
 
@@ -244,6 +245,23 @@ subtest 'a member without upgrade= gets no WebSocket: the log says what to write
     $ask->("/app/?status=$_") for 200, 400, 404, 426;
     is $ask->('/other/?status=426'), 426, 'the same of another pool';
     ok wait_for(sub { $lines->() == 2 }), 'is said once for each pool';
+};
+
+# What comes with the head of the 101 is read with it.
+subtest 'a member that speaks first, in the packet of its 101' => sub {
+    my $m = LBS::Fake->member(name => 'first')->serve_by(sub ($c) {
+        my $head = '';
+        $head .= take($c, 1) while $head !~ /\r\n\r\n/;
+        syswrite $c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            . "Connection: Upgrade\r\n\r\nHELLO";
+        take($c, 1);
+    });
+    my $h = start([$m]);
+    for my $pool (qw(app stock)) {
+        my ($c, $r) = open_ws($h, "/$pool/");
+        is $r->status, 101, "$pool: it is open";
+        is $c->read_bytes(5, 3), 'HELLO', "$pool: and its first words are there";
+    }
 };
 
 done_testing;
