@@ -46,13 +46,22 @@ static void add_clock(common_t *common, apr_uint32_t slot,
     }
 }
 
-/* The lowest limit keeps all others. */
-static void add_limit(common_t *common, apr_uint32_t slot, apr_uint32_t limit)
+/* The lower of two limits; 0 is none. */
+static apr_uint32_t lower(apr_uint32_t limit, apr_uint32_t other)
 {
-    if (limit != 0
-        && (common->limit[slot] == 0 || common->limit[slot] > limit)) {
-        common->limit[slot] = limit;
-    }
+    return limit == 0 || (other != 0 && other < limit) ? other : limit;
+}
+
+/* inflight=auto goes on from where the member's limit was found to be. */
+static void set_limit(apr_uint32_t slot, apr_uint32_t limit)
+{
+    lbs_registry_t *registry = lbs_runtime()->registry;
+
+    lbs_atomic_store32_relaxed(
+        &lbs_registry_gauges(registry)[slot].limit,
+        limit == LBS_SET_LIMIT_AUTO
+            ? lbs_limit_now(&lbs_registry_member_record(registry, slot)->limit)
+            : limit);
 }
 
 static void set_clock(apr_uint32_t slot, apr_uint64_t quantum)
@@ -105,7 +114,6 @@ static int is_ejecting(const lbs_pool_t *pool)
 void lbs_common_settle(apr_pool_t *ptemp)
 {
     const apr_array_header_t *all = lbs_pools_all();
-    lbs_gauge_t *gauges = lbs_registry_gauges(lbs_runtime()->registry);
     common_t *common = apr_pcalloc(ptemp, sizeof(*common));
     apr_uint32_t slot;
     int i;
@@ -113,13 +121,14 @@ void lbs_common_settle(apr_pool_t *ptemp)
     for (i = 0; i < all->nelts; i++) {
         lbs_pool_t *pool = APR_ARRAY_IDX(all, i, lbs_pool_t *);
         apr_uint64_t quantum = quantum_of(pool);
+        apr_uint32_t *limit;
         apr_size_t m;
 
         pool->decides = lbs_common_decides(i, is_ejecting);
         for (m = 0; m < pool->configured; m++) {
             add_clock(common, pool->member[m]->slot, quantum);
-            add_limit(common, pool->member[m]->slot,
-                      pool->set.limit->inflight);
+            limit = &common->limit[pool->member[m]->slot];
+            *limit = lower(*limit, pool->set.limit->inflight);
         }
         if (pool->max_slot >= 0) {
             add_clock(common, (apr_uint32_t)pool->max_slot, quantum);
@@ -128,13 +137,7 @@ void lbs_common_settle(apr_pool_t *ptemp)
     for (slot = 0; slot < LBS_REGISTRY_MEMBERS; slot++) {
         if (common->quantum[slot] != 0) {
             set_clock(slot, common->quantum[slot]);
-            lbs_atomic_store32_relaxed(
-                &gauges[slot].limit,
-                common->limit[slot] == LBS_SET_LIMIT_AUTO
-                    ? lbs_limit_now(&lbs_registry_member_record(
-                                         lbs_runtime()->registry, slot)
-                                         ->limit)
-                    : common->limit[slot]);
+            set_limit(slot, common->limit[slot]);
         }
     }
 }
@@ -148,15 +151,13 @@ void lbs_common_adopt(const lbs_pool_t *pool, apr_uint32_t slot)
 
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *other = APR_ARRAY_IDX(all, i, lbs_pool_t *);
-        apr_uint32_t own = other->set.limit->inflight;
 
         if (other->slot == pool->slot) {
             quantum =
                 quantum < quantum_of(other) ? quantum_of(other) : quantum;
-            limit = own != 0 && (limit == 0 || own < limit) ? own : limit;
+            limit = lower(limit, other->set.limit->inflight);
         }
     }
     set_clock(slot, quantum);
-    lbs_atomic_store32_relaxed(
-        &lbs_registry_gauges(lbs_runtime()->registry)[slot].limit, limit);
+    set_limit(slot, limit);
 }
