@@ -8,12 +8,12 @@
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/httpd/shared/lbs_thread_rand.h"
 
-/* Of members without checks. One that is down is connected to about once a
- * second, half of the interval, and has that long to accept: so it is in use
- * within two seconds of its return. One refusal is enough, for a visitor had
- * one before. */
+/* Of members without checks. One that is down is connected to about twice a
+ * second, half of the interval: so it is in use within two seconds of its
+ * return, also where new visitors are few. One refusal is enough, for a
+ * visitor had one before. */
 static const lbs_check_conf_t in_doubt = {
-    .interval_us = 2000000,
+    .interval_us = 1000000,
     .timeout_us = 1000000,
     .rise = 1,
     .fall = 1,
