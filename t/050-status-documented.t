@@ -45,6 +45,7 @@ ProxyPass "/" "balancer://app/"
 </Location>
 CONF
 $h->write('members', "http://127.0.0.7:9\n");
+$h->announce(qr{AH00957: http: attempt to connect to 127\.0\.0\.7|AH01114: .*127\.0\.0\.7});    # a visitor may be given it
 $h->start;
 $h->get('/');
 is $h->post('/lb-status/admin', {pool => 'app', member => 'web1',
