@@ -31,8 +31,8 @@
 #define FEW 256                 /* so many members are looked at each time */
 #define TURNS 50 /* of more, those that rest are looked at once in so many */
 
-/* What tells that nothing is due of a seat: close together, for thousands are
- * looked at ten times a second. */
+/* A few words for each seat tell that nothing is due of it. They lie close
+ * together, for thousands are looked at ten times a second. */
 typedef struct rest_t {
     const lbs_gauge_t *gauge; /* NULL: it is checked all the time */
     apr_time_t old;           /* evidence of that age counts no more */

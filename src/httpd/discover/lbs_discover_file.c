@@ -44,7 +44,7 @@ static apr_status_t read_all(const char *path, char *bytes, apr_size_t room,
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
 }
 
-/* What the first BalancerMember of the pool says of all. */
+/* The first BalancerMember of the pool is the model of all lines. */
 static lbs_list_model_t model_of(const lbs_pool_t *pool)
 {
     const lbs_member_t *first = pool->member[0];
