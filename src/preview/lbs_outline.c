@@ -9,7 +9,8 @@
  *     R, r route      a member begins, r: one that is removed
  *     U url           of that member
  *     Q microseconds  of its clock, hexadecimal
- *     F lbset         it was found; hexadecimal
+ *     F number        it was found: by its source, times 256, plus lbset;
+ *                     hexadecimal
  */
 #include "src/preview/lbs_outline.h"
 
@@ -128,7 +129,7 @@ static void put_pool(out_t *out, const lbs_outline_pool_t *pool)
         put(out, 'U', m->url);
         put_number(out, 'Q', m->quantum_us);
         if (m->found) {
-            put_number(out, 'F', m->lbset);
+            put_number(out, 'F', m->found_by << 8 | m->lbset);
         }
     }
 }
@@ -223,6 +224,7 @@ static int read_of_member(in_t *in, char letter, const char *text)
     else if (letter == 'F') {
         in->member->found = 1;
         in->member->lbset = (apr_uint32_t)(number_of(text) & 0xff);
+        in->member->found_by = (apr_uint32_t)(number_of(text) >> 8 & 0xff);
     }
     else {
         in->member->quantum_us = number_of(text);

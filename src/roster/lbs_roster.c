@@ -2,9 +2,13 @@
 /* lbs_roster.c - see lbs_roster.h. */
 #include "src/roster/lbs_roster.h"
 
+#include <string.h>
+
 #define SLOT_MASK 0xffffu
 #define LBSET_SHIFT 16
 #define LBSET_MASK 0xffu
+#define BY_SHIFT 24
+#define BY_MASK 0xffu
 #define TURN_SHIFT 32
 
 static const char *const whys[LBS_ROSTER_SAIDS] = {
@@ -20,6 +24,9 @@ static const char *const whys[LBS_ROSTER_SAIDS] = {
 static const char *const kind_names[LBS_ROSTER_KINDS] = {
     "added", "left", "back", "removed", "refused"};
 
+static const char *const by_names[LBS_ROSTER_BYS] = {"file", "dns", "srv",
+                                                     "admin", "register"};
+
 int lbs_roster_at(const lbs_roster_t *roster, int seat,
                   lbs_roster_place_t *place)
 {
@@ -31,6 +38,7 @@ int lbs_roster_at(const lbs_roster_t *roster, int seat,
     *place = (lbs_roster_place_t){
         .slot = (apr_uint32_t)(word & SLOT_MASK) - 1,
         .lbset = (apr_uint32_t)(word >> LBSET_SHIFT) & LBSET_MASK,
+        .by = (lbs_roster_by_t)(word >> BY_SHIFT & BY_MASK),
         .turn = (apr_uint32_t)(word >> TURN_SHIFT),
     };
     return 1;
@@ -49,26 +57,30 @@ int lbs_roster_find(const lbs_roster_t *roster, apr_uint32_t slot)
     return LBS_ROSTER_NONE;
 }
 
-int lbs_roster_count(const lbs_roster_t *roster)
+int lbs_roster_named(const lbs_roster_t *roster, int source)
 {
     lbs_roster_place_t place;
     int i, count = 0;
 
     for (i = 0; i < LBS_ROSTER_SEATS; i++) {
-        count += lbs_roster_at(roster, i, &place);
+        count +=
+            lbs_roster_at(roster, i, &place)
+            && (lbs_atomic_load32_relaxed(&roster->seat[i].named) >> source
+                & 1)
+                   != 0;
     }
     return count;
 }
 
 static void write_seat(lbs_roster_t *roster, int seat, apr_uint32_t slot,
-                       apr_uint32_t lbset)
+                       apr_uint32_t lbset, lbs_roster_by_t by)
 {
     apr_uint64_t turn = lbs_atomic_add32_relaxed(&roster->turns, 1) + 1;
 
     lbs_atomic_store64_release(
         &roster->seat[seat].word,
-        turn << TURN_SHIFT | (apr_uint64_t)(lbset & LBSET_MASK) << LBSET_SHIFT
-            | (slot + 1));
+        turn << TURN_SHIFT | (apr_uint64_t)by << BY_SHIFT
+            | (apr_uint64_t)(lbset & LBSET_MASK) << LBSET_SHIFT | (slot + 1));
 }
 
 static int find_free(const lbs_roster_t *roster, int seats, apr_time_t now)
@@ -78,7 +90,7 @@ static int find_free(const lbs_roster_t *roster, int seats, apr_time_t now)
 
     for (i = 0; i < seats && i < LBS_ROSTER_SEATS; i++) {
         apr_time_t since =
-            (apr_time_t)lbs_atomic_load64_relaxed(&roster->seat[i].missed_at);
+            (apr_time_t)lbs_atomic_load64_relaxed(&roster->seat[i].vacant_at);
 
         if (!lbs_roster_at(roster, i, &place)
             && (since == 0 || now - since >= LBS_ROSTER_REST)) {
@@ -93,8 +105,20 @@ int lbs_roster_has_room(const lbs_roster_t *roster, int seats, apr_time_t now)
     return find_free(roster, seats, now) != LBS_ROSTER_NONE;
 }
 
-int lbs_roster_take(lbs_roster_t *roster, int seats, apr_uint32_t slot,
-                    apr_uint32_t lbset, apr_time_t now)
+/* No source names it, and none has missed it. */
+static void forget(lbs_roster_seat_t *seat)
+{
+    int i;
+
+    lbs_atomic_store32_relaxed(&seat->named, 0);
+    for (i = 0; i < LBS_ROSTER_SOURCES; i++) {
+        lbs_atomic_store32_relaxed(&seat->missed[i], 0);
+        lbs_atomic_store64_relaxed(&seat->missed_at[i], 0);
+    }
+}
+
+int lbs_roster_take(lbs_roster_t *roster, int seats,
+                    const lbs_roster_place_t *as, apr_time_t now)
 {
     int free = find_free(roster, seats, now);
     lbs_roster_seat_t *seat;
@@ -103,26 +127,117 @@ int lbs_roster_take(lbs_roster_t *roster, int seats, apr_uint32_t slot,
         return LBS_ROSTER_NONE;
     }
     seat = &roster->seat[free];
-    lbs_atomic_store64_relaxed(&seat->missed_at, 0);
-    lbs_atomic_store64_relaxed(&seat->missed, 0);
+    forget(seat);
     lbs_atomic_store64_relaxed(&seat->leaves_at, 0);
     lbs_atomic_store64_relaxed(&seat->left_at, 0);
-    write_seat(roster, free, slot, lbset);
+    write_seat(roster, free, as->slot, as->lbset, as->by);
     return free;
 }
 
-void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset)
+void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset,
+                     lbs_roster_by_t by)
 {
     lbs_roster_place_t place;
 
     if (lbs_roster_at(roster, seat, &place)) {
-        write_seat(roster, seat, place.slot, lbset);
+        write_seat(roster, seat, place.slot, lbset, by);
     }
 }
 
+/* Naming ----------------------------------------------------------------- */
+
+void lbs_roster_name(lbs_roster_t *roster, int seat, int source)
+{
+    lbs_roster_seat_t *at = &roster->seat[seat];
+
+    lbs_atomic_store64_relaxed(&at->missed_at[source], 0);
+    lbs_atomic_store32_relaxed(&at->missed[source], 0);
+    lbs_atomic_store32_relaxed(
+        &at->named, lbs_atomic_load32_relaxed(&at->named) | 1u << source);
+}
+
+int lbs_roster_miss(lbs_roster_t *roster, int seat, int source,
+                    apr_uint32_t answers, apr_time_t hold, apr_time_t now)
+{
+    lbs_roster_seat_t *at = &roster->seat[seat];
+    apr_uint32_t named = lbs_atomic_load32_relaxed(&at->named);
+    apr_uint64_t since = lbs_atomic_load64_relaxed(&at->missed_at[source]);
+
+    if (since == 0) {
+        since = (apr_uint64_t)now;
+        lbs_atomic_store64_relaxed(&at->missed_at[source], since);
+    }
+    if (lbs_atomic_add32_relaxed(&at->missed[source], 1) + 1 >= answers
+        && now - (apr_time_t)since >= hold) {
+        named &= ~(1u << source);
+        lbs_atomic_store32_relaxed(&at->named, named);
+    }
+    return named == 0;
+}
+
+static int place_of(const apr_uint64_t *ids, int n, apr_uint64_t id)
+{
+    int i;
+
+    for (i = 0; id != 0 && i < n; i++) {
+        if (ids[i] == id) {
+            return i;
+        }
+    }
+    return LBS_ROSTER_NONE;
+}
+
+/* @param to  where each source is now */
+static void reorder_seat(lbs_roster_seat_t *seat, const int *to)
+{
+    apr_uint32_t was = lbs_atomic_load32_relaxed(&seat->named);
+    apr_uint32_t named = 0;
+    int i;
+
+    for (i = 0; i < LBS_ROSTER_SOURCES; i++) {
+        if (to[i] != LBS_ROSTER_NONE && (was >> i & 1) != 0) {
+            named |= 1u << to[i];
+        }
+    }
+    forget(seat); /* it is missed anew, a hold from now at the earliest */
+    lbs_atomic_store32_relaxed(&seat->named, named);
+}
+
+void lbs_roster_sources(lbs_roster_t *roster, const apr_uint64_t *ids, int n)
+{
+    lbs_roster_source_t was[LBS_ROSTER_SOURCES];
+    int to[LBS_ROSTER_SOURCES];
+    int i, same = 1;
+
+    for (i = 0; i < LBS_ROSTER_SOURCES; i++) {
+        apr_uint64_t id = lbs_atomic_load64_relaxed(&roster->source[i].id);
+
+        to[i] = place_of(ids, n, id);
+        same &= id == (i < n ? ids[i] : 0);
+    }
+    if (same) {
+        return;
+    }
+    memcpy(was, roster->source, sizeof(was));
+    memset(roster->source, 0, sizeof(was));
+    for (i = 0; i < LBS_ROSTER_SOURCES; i++) {
+        if (to[i] != LBS_ROSTER_NONE) {
+            memcpy(&roster->source[to[i]], &was[i], sizeof(was[i]));
+        }
+    }
+    for (i = 0; i < n; i++) {
+        lbs_atomic_store64_relaxed(&roster->source[i].id, ids[i]);
+    }
+    for (i = 0; i < LBS_ROSTER_SEATS; i++) {
+        reorder_seat(&roster->seat[i], to);
+    }
+}
+
+/* Ends ------------------------------------------------------------------- */
+
 void lbs_roster_vacate(lbs_roster_t *roster, int seat, apr_time_t now)
 {
-    lbs_atomic_store64_relaxed(&roster->seat[seat].missed_at,
+    lbs_atomic_store64_relaxed(&roster->seat[seat].vacant_at,
                                (apr_uint64_t)now);
     lbs_atomic_store64_release(&roster->seat[seat].word, 0);
 }
@@ -130,6 +245,11 @@ void lbs_roster_vacate(lbs_roster_t *roster, int seat, apr_time_t now)
 const char *lbs_roster_why(apr_uint32_t said)
 {
     return said < LBS_ROSTER_SAIDS ? whys[said] : "";
+}
+
+const char *lbs_roster_by_name(lbs_roster_by_t by)
+{
+    return (unsigned)by < LBS_ROSTER_BYS ? by_names[by] : "";
 }
 
 const char *lbs_roster_kind_name(lbs_roster_kind_t kind)

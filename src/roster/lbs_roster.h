@@ -7,7 +7,10 @@
  * it is now, and changes with each member that gets it, so that another member
  * in the same slot is seen as another one:
  *
- *     turn 32 | unused 8 | lbset 8 | slot 16, plus 1; slot 0: vacant
+ *     turn 32 | by 8 | lbset 8 | slot 16, plus 1; slot 0: vacant
+ *
+ * A pool may have several sources. A member that one of them named is there
+ * until none of them names it.
  *
  * One process writes, the one that ticks; before it, and while no child runs
  * yet, the parent. All others read.
@@ -21,13 +24,24 @@
 #include "src/base/lbs_atomic.h"
 
 #define LBS_ROSTER_SEATS 256 /* found members of a pool */
+#define LBS_ROSTER_SOURCES 4 /* of a pool */
 #define LBS_ROSTER_NONE (-1)
 
 /* A seat stands empty so long before another member gets it: a request that
  * still has its number in hand is over by then. */
 #define LBS_ROSTER_REST apr_time_from_sec(10)
 
-/* What became of the source's latest answer. */
+/* The sources there are. State files have these numbers. */
+typedef enum lbs_roster_by_t {
+    LBS_ROSTER_BY_FILE,
+    LBS_ROSTER_BY_DNS,
+    LBS_ROSTER_BY_SRV,
+    LBS_ROSTER_BY_ADMIN,
+    LBS_ROSTER_BY_REGISTER,
+    LBS_ROSTER_BYS
+} lbs_roster_by_t;
+
+/* What became of a source's latest answer. */
 typedef enum lbs_roster_said_t {
     LBS_ROSTER_NOTHING, /* it was not asked yet */
     LBS_ROSTER_GOOD,    /* its members are those of the pool */
@@ -51,33 +65,42 @@ typedef enum lbs_roster_kind_t {
 
 typedef struct lbs_roster_seat_t {
     lbs_atomic64_t word;
-    lbs_atomic64_t missed_at; /* monotonic: since when the source does not name
-                                 the member, or since when the seat is vacant;
-                                 0: it does */
-    lbs_atomic64_t missed;    /* good answers that did not name it */
+    lbs_atomic32_t named; /* a bit for each source of the pool that names
+                             the member, or did not miss it long enough */
+    lbs_atomic32_t missed[LBS_ROSTER_SOURCES]; /* good answers of each that did
+                                                  not name it */
+    lbs_atomic64_t missed_at[LBS_ROSTER_SOURCES]; /* monotonic: since when;
+                                                     0: it is named */
+    lbs_atomic64_t vacant_at; /* monotonic: since when the seat is vacant */
     lbs_atomic64_t leaves_at; /* monotonic: the end of its leaving; 0: it does
                                  not leave */
     lbs_atomic64_t left_at;   /* Unix microseconds: when it began */
 } lbs_roster_seat_t;
 
+typedef struct lbs_roster_source_t {
+    lbs_atomic64_t id;      /* of its spelling; 0: there is none */
+    lbs_atomic64_t good_at; /* monotonic: the last good answer; 0: none */
+    lbs_atomic64_t next_at; /* monotonic: when it is asked at the latest */
+    lbs_atomic64_t told_at; /* monotonic: when what it ignores was told */
+    lbs_atomic32_t said;    /* lbs_roster_said_t */
+    lbs_atomic32_t line;    /* of LBS_ROSTER_WRONG */
+    lbs_atomic32_t ignored; /* members of the last good answer */
+} lbs_roster_source_t;
+
 /* All bytes zero: nobody is there. */
 typedef struct lbs_roster_t {
     lbs_roster_seat_t seat[LBS_ROSTER_SEATS];
+    lbs_roster_source_t source[LBS_ROSTER_SOURCES];
     lbs_atomic64_t kinds[LBS_ROSTER_KINDS];
-    lbs_atomic64_t good_at;  /* monotonic: the last good answer; 0: none */
-    lbs_atomic64_t asked_at; /* monotonic: the last answer at all */
-    lbs_atomic64_t told_at;  /* monotonic: when what it ignores was told */
-    lbs_atomic32_t said;     /* lbs_roster_said_t */
-    lbs_atomic32_t line;     /* of LBS_ROSTER_WRONG */
-    lbs_atomic32_t ignored;  /* members of the last good answer */
-    lbs_atomic32_t turns;    /* seats given so far */
+    lbs_atomic32_t turns; /* seats given so far */
 } lbs_roster_t;
 
 /* A seat that is taken. */
 typedef struct lbs_roster_place_t {
     apr_uint32_t slot;
     apr_uint32_t lbset;
-    apr_uint32_t turn; /* tells members of one seat apart */
+    lbs_roster_by_t by; /* the source that found it */
+    apr_uint32_t turn;  /* tells members of one seat apart */
 } lbs_roster_place_t;
 
 /** @return 1 when the seat is taken. @param place  out, then */
@@ -87,30 +110,55 @@ int lbs_roster_at(const lbs_roster_t *roster, int seat,
 /** @return the seat of a slot; LBS_ROSTER_NONE: it has none */
 int lbs_roster_find(const lbs_roster_t *roster, apr_uint32_t slot);
 
-/** @return how many seats are taken */
-int lbs_roster_count(const lbs_roster_t *roster);
+/** @return how many seats have members that a source of the pool names */
+int lbs_roster_named(const lbs_roster_t *roster, int source);
 
 /** @return 1 when lbs_roster_take() would find a seat */
 int lbs_roster_has_room(const lbs_roster_t *roster, int seats, apr_time_t now);
 
 /**
- * Give a seat to a member that has none.
+ * Give a seat to a member that has none. No source names it yet.
  *
  * @param seats  how many there may be
- * @param lbset  below 256
+ * @param as     its slot, its lbset below 256, and who found it
  * @return the seat; LBS_ROSTER_NONE: none is free, or has rested long enough
  */
-int lbs_roster_take(lbs_roster_t *roster, int seats, apr_uint32_t slot,
-                    apr_uint32_t lbset, apr_time_t now);
+int lbs_roster_take(lbs_roster_t *roster, int seats,
+                    const lbs_roster_place_t *as, apr_time_t now);
 
-/** The member has another lbset: to readers it is another member. */
-void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset);
+/** The member has another lbset or finder: to readers it is another member. */
+void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset,
+                     lbs_roster_by_t by);
+
+/** A source of the pool names the member. */
+void lbs_roster_name(lbs_roster_t *roster, int seat, int source);
+
+/**
+ * A good answer of a source of the pool does not name the member. It counts no
+ * more for the source when `answers` of them missed it, for `hold` at least.
+ *
+ * @return 1: no source of the pool names the member
+ */
+int lbs_roster_miss(lbs_roster_t *roster, int seat, int source,
+                    apr_uint32_t answers, apr_time_t hold, apr_time_t now);
+
+/**
+ * The configuration has these sources now, perhaps in another order. What is
+ * known of a source that it had before stays; members that only others named
+ * are named by none.
+ *
+ * @param ids  n of them, see lbs_roster_source_t
+ */
+void lbs_roster_sources(lbs_roster_t *roster, const apr_uint64_t *ids, int n);
 
 void lbs_roster_vacate(lbs_roster_t *roster, int seat, apr_time_t now);
 
 /** @return why the latest answer changes nothing, as words for people; "" when
  * it was good */
 const char *lbs_roster_why(apr_uint32_t said);
+
+/** @return its name: file, dns, srv, admin, register */
+const char *lbs_roster_by_name(lbs_roster_by_t by);
 
 /** @return its name in metrics: added, left, back, removed, refused */
 const char *lbs_roster_kind_name(lbs_roster_kind_t kind);

@@ -298,13 +298,16 @@ static void put_readers(frame_t *frame, const lbs_view_pool_t *p)
     put(frame, "foreign", array);
 }
 
-static void put_discover(frame_t *frame, const lbs_view_source_t *source)
+static void put_discover(frame_t *frame, const lbs_view_pool_t *p)
 {
     json_t *array = json_array();
-    json_t *object = source->source != NULL ? json_object() : NULL;
-    frame_t in = {frame->out, object, NULL};
+    apr_uint32_t i;
 
-    if (source->source != NULL) {
+    for (i = 0; i < p->discover_count; i++) {
+        const lbs_view_source_t *source = &p->discover[i];
+        json_t *object = json_object();
+        frame_t in = {frame->out, object, NULL};
+
         put_text(&in, "source", source->source);
         put_text(&in, "state", source->state);
         put_text(&in, "reason", source->reason);
@@ -336,7 +339,7 @@ static void fill_pool_head(frame_t *frame, const lbs_view_pool_t *p)
     put_flag(frame, "store_down", p->store_down);
     put_decisions(frame, p);
     put_readers(frame, p);
-    put_discover(frame, &p->discover);
+    put_discover(frame, p);
 }
 
 /* The rest of the state -------------------------------------------------- */

@@ -43,14 +43,14 @@ static const family_t families[] = {
 static void write_family(lbs_out_t *out, const lbs_view_t *view,
                          const char *const *labels, const family_t *family)
 {
-    apr_uint32_t i;
+    apr_uint32_t i, k;
 
     lbs_out_put(out, "# HELP %s %s\n# TYPE %s gauge\n", family->name,
                 family->help, family->name);
     for (i = 0; i < view->pools_count; i++) {
-        const lbs_view_source_t *source = &view->pools[i].discover;
+        for (k = 0; k < view->pools[i].discover_count; k++) {
+            const lbs_view_source_t *source = &view->pools[i].discover[k];
 
-        if (source->source != NULL) {
             lbs_out_put(
                 out, "%s{%s,source=\"%s\"} %lld\n", family->name, labels[i],
                 lbs_escape_text(out->pool, LBS_OUT_LABEL, source->source),
@@ -76,14 +76,14 @@ void lbs_metrics_discover(lbs_out_t *out, const lbs_view_t *view,
                 "# TYPE %s%s counter\n",
                 changes, end, changes, end);
     for (i = 0; i < view->pools_count; i++) {
-        const lbs_view_source_t *source = &view->pools[i].discover;
+        const lbs_view_pool_t *p = &view->pools[i];
 
-        for (kind = 0; source->source != NULL && kind < LBS_ROSTER_KINDS;
+        for (kind = 0; p->discover_count > 0 && kind < LBS_ROSTER_KINDS;
              kind++) {
             lbs_out_put(out, "%s_total{%s,kind=\"%s\"} %llu\n", changes,
                         labels[i],
                         lbs_roster_kind_name((lbs_roster_kind_t)kind),
-                        (unsigned long long)source->kinds[kind]);
+                        (unsigned long long)p->discover_kinds[kind]);
         }
     }
 }

@@ -109,14 +109,13 @@ typedef struct lbs_view_reader_t {
 
 /* LBStickyDiscover */
 typedef struct lbs_view_source_t {
-    const char *source; /* as written; NULL: it is off */
+    const char *source; /* as written */
     const char *state;  /* ok, stale, never */
     const char *reason; /* why it is stale; "" */
     apr_uint32_t found; /* members that it found and that are there */
     apr_uint32_t ignored;
     apr_int64_t at;     /* the last good answer; 0: none yet */
     apr_int64_t next_s; /* seconds until it is asked at the latest */
-    apr_uint64_t kinds[LBS_ROSTER_KINDS];
 } lbs_view_source_t;
 
 typedef struct lbs_view_pool_t {
@@ -144,7 +143,9 @@ typedef struct lbs_view_pool_t {
     int failover;               /* sessions move to another member */
     apr_uint64_t decisions[LBS_DECISIONS][LBS_REASONS];
     lbs_view_plot_t plot[LBS_VIEW_SPANS];
-    lbs_view_source_t discover;
+    apr_uint32_t discover_count; /* sources of LBStickyDiscover; 0: off */
+    const lbs_view_source_t *discover;
+    apr_uint64_t discover_kinds[LBS_ROSTER_KINDS];
     apr_uint32_t members_count;
     const lbs_view_member_t *members;
 } lbs_view_pool_t;

@@ -287,12 +287,20 @@ static const char *write_discover(apr_pool_t *pool, const lbs_settings_t *set)
 {
     const lbs_set_discover_t *discover = set->discover;
 
-    if (discover->file == NULL) {
+    const char *finders = "";
+    int i;
+
+    if (discover->count == 0) {
         return "off";
+    }
+    for (i = 0; i < discover->count; i++) {
+        finders =
+            apr_pstrcat(pool, finders, i > 0 ? " " : "",
+                        argument(pool, discover->finder[i].spelling), NULL);
     }
     return apr_psprintf(
         pool, "%s interval=%s hold=%s leave=%s min=%u max=%u allow=%s",
-        argument(pool, discover->spelling), duration(pool, discover->interval),
+        finders, duration(pool, discover->interval),
         duration(pool, discover->hold), duration(pool, discover->leave),
         discover->min, discover->max, discover->allow_text);
 }

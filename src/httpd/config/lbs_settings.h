@@ -131,9 +131,16 @@ typedef struct lbs_set_store_t {
 } lbs_set_store_t;
 
 /* LBStickyDiscover */
+/* A source of LBStickyDiscover. */
+typedef struct lbs_set_finder_t {
+    lbs_roster_by_t by;
+    const char *what;     /* behind the colon: a file's full name, ...; "" */
+    const char *spelling; /* as written */
+} lbs_set_finder_t;
+
 typedef struct lbs_set_discover_t {
-    const char *file;     /* that lists members; NULL: off */
-    const char *spelling; /* of the source, as written */
+    int count; /* 0: off */
+    lbs_set_finder_t finder[LBS_ROSTER_SOURCES];
     apr_int64_t interval;
     apr_int64_t hold;
     apr_int64_t leave;

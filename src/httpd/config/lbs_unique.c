@@ -209,9 +209,9 @@ static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
     if (other == NULL) {
         apr_hash_set(counted->seen, key, APR_HASH_KEY_STRING, walk->balancer);
         counted->pools += members > 0;
-        counted->members +=
-            members + (members > 0 && walk->set.timeout->max != 0)
-            + (members > 0 && walk->set.discover->file != NULL);
+        counted->members += members
+                            + (members > 0 && walk->set.timeout->max != 0)
+                            + (members > 0 && walk->set.discover->count > 0);
         return check_members(ptemp, walk);
     }
     if (lbs_worker_same_pool(other, walk->balancer)) {

@@ -102,34 +102,87 @@ static const lbs_arg_t discover_keys[] = {
     {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
 };
 
-/* A source, or NULL and what was wanted. */
-static const char *read_source(cmd_parms *cmd, const char *word,
+static const char *read_file_finder(cmd_parms *cmd, const char *what,
+                                    lbs_set_finder_t *finder)
+{
+    if (*what == '\0') {
+        return cmd->cmd->errmsg;
+    }
+    finder->what = ap_server_root_relative(cmd->pool, what);
+    return finder->what != NULL ? NULL : "file:PATH, the name of a file";
+}
+
+static const char *read_unknown_finder(cmd_parms *cmd, const char *what,
+                                       lbs_set_finder_t *finder)
+{
+    (void)cmd;
+    (void)what;
+    (void)finder;
+    return "file:PATH: this version knows no other source; let a program "
+           "write the file, see docs/guide.md";
+}
+
+/* What may stand behind the name of a source. */
+static const struct {
+    lbs_roster_by_t by;
+    const char *(*read)(cmd_parms *cmd, const char *what,
+                        lbs_set_finder_t *finder);
+} finders[] = {
+    {LBS_ROSTER_BY_FILE, read_file_finder},
+    {LBS_ROSTER_BY_DNS, read_unknown_finder},
+    {LBS_ROSTER_BY_SRV, read_unknown_finder},
+    {LBS_ROSTER_BY_ADMIN, read_unknown_finder},
+    {LBS_ROSTER_BY_REGISTER, read_unknown_finder},
+};
+
+static int has_finder(const lbs_set_discover_t *set, const char *word)
+{
+    int i;
+
+    for (i = 0; i < set->count; i++) {
+        if (strcmp(set->finder[i].spelling, word) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* @return NULL; or what was wanted */
+static const char *read_finder(cmd_parms *cmd, const char *word,
                                lbs_set_discover_t *set)
 {
-    static const char *const others[] = {"dns", "srv", "admin", "register"};
     apr_size_t n = strcspn(word, ":");
     unsigned i;
 
-    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (strlen(others[i]) == n
-            && ap_cstr_casecmpn(word, others[i], n) == 0) {
-            return "file:PATH: this version knows no other source; let a "
-                   "program write the file, see docs/guide.md";
+    if (set->count == LBS_ROSTER_SOURCES) {
+        return "at most four sources";
+    }
+    if (has_finder(set, word)) {
+        return "each source once";
+    }
+    for (i = 0; i < sizeof(finders) / sizeof(finders[0]); i++) {
+        const char *name = lbs_roster_by_name(finders[i].by);
+        lbs_set_finder_t *finder = &set->finder[set->count];
+        const char *wanted;
+
+        if (strlen(name) == n && ap_cstr_casecmpn(word, name, n) == 0) {
+            finder->by = finders[i].by;
+            finder->spelling = apr_pstrdup(cmd->pool, word);
+            wanted = finders[i].read(
+                cmd, apr_pstrdup(cmd->pool, word + n + (word[n] == ':')),
+                finder);
+            set->count += wanted == NULL;
+            return wanted;
         }
     }
-    if (n != 4 || ap_cstr_casecmpn(word, "file", 4) != 0 || word[n] == '\0'
-        || word[n + 1] == '\0') {
-        return cmd->cmd->errmsg;
-    }
-    set->file = ap_server_root_relative(cmd->pool, word + n + 1);
-    set->spelling = apr_pstrdup(cmd->pool, word);
-    return set->file != NULL ? NULL : "file:PATH, the name of a file";
+    return cmd->cmd->errmsg;
 }
 
 const char *lbs_words_discover(cmd_parms *cmd, int argc, char *const argv[],
                                lbs_set_discover_t *set)
 {
     const char *wanted, *error = NULL;
+    int n = 0;
 
     set->where = lbs_setter_where(cmd);
     if (argc == 0) {
@@ -139,15 +192,17 @@ const char *lbs_words_discover(cmd_parms *cmd, int argc, char *const argv[],
         return NULL;
     }
     set->max = 64;
-    wanted = read_source(cmd, argv[0], set);
-    if (wanted != NULL) {
-        return lbs_setter_wants(cmd, argv[0], wanted);
-    }
-    if (argc > 1 && strchr(argv[1], '=') == NULL) {
-        return lbs_setter_wants(cmd, argv[1], "one source only");
-    }
-    if (argc > 1) {
-        error = lbs_setter_read(cmd, discover_keys, argc - 1, argv + 1, set);
+    do {
+        wanted = read_finder(cmd, argv[n], set);
+        if (wanted != NULL) {
+            return lbs_setter_wants(cmd, argv[n], wanted);
+        }
+        n++;
+    } while (n < argc
+             && (strchr(argv[n], '=') == NULL
+                 || strcspn(argv[n], ":") < strcspn(argv[n], "=")));
+    if (argc > n) {
+        error = lbs_setter_read(cmd, discover_keys, argc - n, argv + n, set);
     }
     if (error == NULL
         && (wanted = lbs_net_set_read(set->allow_text, &set->allow)) != NULL) {

@@ -8,7 +8,29 @@
 
 #include "src/base/lbs_hash.h"
 
-apr_uint64_t lbs_discover_file_mark(const char *path, apr_pool_t *memory)
+#define LOOK_EVERY apr_time_from_sec(1) /* has the file changed? */
+
+/* Of the process that ticks, per pool and source. */
+typedef struct watch_t {
+    apr_uint64_t mark; /* of the file when it was read last */
+    apr_time_t looked_at;
+    apr_time_t read_at;
+} watch_t;
+
+static watch_t (*watches)[LBS_ROSTER_SOURCES]; /* by slot of the pool */
+
+void lbs_discover_file_begin(apr_pool_t *memory)
+{
+    apr_size_t bytes = sizeof(*watches) * LBS_REGISTRY_POOLS;
+
+    if (watches == NULL) {
+        watches = apr_palloc(memory, bytes);
+    }
+    memset(watches, 0, bytes);
+}
+
+/* Tells one state of the file from the next. */
+static apr_uint64_t mark_of(const char *path, apr_pool_t *memory)
 {
     apr_finfo_t info;
 
@@ -59,16 +81,15 @@ static lbs_list_model_t model_of(const lbs_pool_t *pool)
     return model;
 }
 
-void lbs_discover_file_read(const lbs_pool_t *pool, apr_pool_t *memory,
-                            lbs_discover_answer_t *answer)
+static void read_list(const lbs_discover_from_t *from, apr_pool_t *memory,
+                      lbs_discover_answer_t *answer)
 {
-    const lbs_list_model_t model = model_of(pool);
+    const lbs_list_model_t model = model_of(from->pool);
     char *bytes = apr_palloc(memory, LBS_LIST_BYTES + 1);
     apr_size_t len = 0;
 
-    memset(answer, 0, sizeof(*answer));
-    answer->rv = read_all(pool->set.discover->file, bytes, LBS_LIST_BYTES + 1,
-                          &len, memory);
+    answer->rv = read_all(lbs_discover_finder(from)->what, bytes,
+                          LBS_LIST_BYTES + 1, &len, memory);
     if (answer->rv != APR_SUCCESS) {
         answer->said = LBS_ROSTER_UNREADABLE;
     }
@@ -83,4 +104,34 @@ void lbs_discover_file_read(const lbs_pool_t *pool, apr_pool_t *memory,
         answer->said =
             answer->list->nelts > 0 ? LBS_ROSTER_GOOD : LBS_ROSTER_EMPTY;
     }
+}
+
+void lbs_discover_file_read(const lbs_discover_from_t *from, apr_time_t now,
+                            apr_pool_t *memory, lbs_discover_answer_t *answer)
+{
+    watch_t *watch = &watches[from->pool->slot][from->source];
+
+    watch->mark = mark_of(lbs_discover_finder(from)->what, memory);
+    watch->read_at = now;
+    *answer = (lbs_discover_answer_t){
+        .next_at = now + from->pool->set.discover->interval};
+    read_list(from, memory, answer);
+}
+
+int lbs_discover_file_poll(const lbs_discover_from_t *from, apr_time_t now,
+                           apr_pool_t *memory, lbs_discover_answer_t *answer)
+{
+    watch_t *watch = &watches[from->pool->slot][from->source];
+
+    if (now - watch->looked_at < LOOK_EVERY && watch->looked_at != 0) {
+        return 0;
+    }
+    watch->looked_at = now;
+    if (watch->read_at != 0
+        && now - watch->read_at < from->pool->set.discover->interval
+        && watch->mark == mark_of(lbs_discover_finder(from)->what, memory)) {
+        return 0;
+    }
+    lbs_discover_file_read(from, now, memory, answer);
+    return 1;
 }

@@ -3,22 +3,24 @@
 #ifndef LBS_DISCOVER_FILE_H
 #define LBS_DISCOVER_FILE_H
 
-#include "src/httpd/pool/lbs_pools.h"
-#include "src/roster/lbs_list.h"
+#include "src/httpd/discover/lbs_discover_from.h"
 
-/* What a file said. */
-typedef struct lbs_discover_answer_t {
-    lbs_roster_said_t said; /* LBS_ROSTER_GOOD: list */
-    apr_array_header_t *list;
-    lbs_list_wrong_t wrong; /* LBS_ROSTER_WRONG */
-    apr_status_t rv;        /* LBS_ROSTER_UNREADABLE */
-} lbs_discover_answer_t;
+/** Another process ticks. @param memory  that is never given back */
+void lbs_discover_file_begin(apr_pool_t *memory);
 
-/** Tells one state of the file from the next. */
-apr_uint64_t lbs_discover_file_mark(const char *path, apr_pool_t *memory);
+/**
+ * Look at the file when it is time.
+ *
+ * Cost: a stat a second; the file's size where it has changed, and after each
+ * interval. A pipe or a device is not opened.
+ *
+ * @return 1: it was read. @param answer  out, then
+ */
+int lbs_discover_file_poll(const lbs_discover_from_t *from, apr_time_t now,
+                           apr_pool_t *memory, lbs_discover_answer_t *answer);
 
-/** Read it. Cost: its size; a pipe or a device is not opened. */
-void lbs_discover_file_read(const lbs_pool_t *pool, apr_pool_t *memory,
-                            lbs_discover_answer_t *answer);
+/** Read it. */
+void lbs_discover_file_read(const lbs_discover_from_t *from, apr_time_t now,
+                            apr_pool_t *memory, lbs_discover_answer_t *answer);
 
 #endif

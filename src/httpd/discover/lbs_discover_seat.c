@@ -131,21 +131,26 @@ static apr_uint32_t known_slot(const lbs_pool_t *pool,
 }
 
 /* It is named again before it was gone: nothing has happened to it. */
-static void come_back(const lbs_pool_t *pool, int seat,
+static void come_back(const lbs_discover_from_t *from, int seat,
                       const lbs_roster_place_t *place,
                       const lbs_list_member_t *m)
 {
+    const lbs_pool_t *pool = from->pool;
     lbs_roster_seat_t *at = &pool->roster->seat[seat];
+    lbs_roster_by_t by = place->by;
 
-    lbs_atomic_store64_relaxed(&at->missed_at, 0);
-    lbs_atomic_store64_relaxed(&at->missed, 0);
+    if (lbs_atomic_load32_relaxed(&at->named) == 0) {
+        by = lbs_discover_finder(from)->by;
+    }
+    lbs_roster_name(pool->roster, seat, from->source);
     lbs_atomic_store64_relaxed(&at->leaves_at, 0);
     if (lbs_gauge_clear(gauge_of(place->slot), LBS_F_LEAVING)) {
         count(pool, LBS_ROSTER_BACK);
-        tell(pool, place->slot, LBS_EVENT_BACK, pool->set.discover->spelling);
+        tell(pool, place->slot, LBS_EVENT_BACK,
+             lbs_discover_finder(from)->spelling);
     }
-    if (place->lbset != m->lbset) {
-        lbs_roster_move(pool->roster, seat, m->lbset);
+    if (place->lbset != m->lbset || place->by != by) {
+        lbs_roster_move(pool->roster, seat, m->lbset, by);
         publish();
     }
     if (!lbs_registry_is_live(registry(), place->slot)) {
@@ -157,40 +162,45 @@ static void come_back(const lbs_pool_t *pool, int seat,
     }
 }
 
-static lbs_discover_came_t add(const lbs_pool_t *pool,
+static lbs_discover_came_t add(const lbs_discover_from_t *from,
                                const lbs_list_member_t *m, int tells)
 {
+    const lbs_pool_t *pool = from->pool;
+    const lbs_set_finder_t *finder = lbs_discover_finder(from);
+    lbs_roster_place_t place = {.lbset = m->lbset, .by = finder->by};
     apr_time_t now = lbs_clock_now();
-    apr_uint32_t slot;
     int created = 0;
 
     if (!lbs_roster_has_room(pool->roster, seats_of(pool), now)
-        || lbs_registry_member(registry(), pool->slot, m->route, m->url, &slot,
-                               &created)
+        || lbs_registry_member(registry(), pool->slot, m->route, m->url,
+                               &place.slot, &created)
                != APR_SUCCESS) {
         return LBS_DISCOVER_NO_ROOM;
     }
-    lbs_common_adopt(pool, slot);
-    (void)lbs_roster_take(pool->roster, seats_of(pool), slot, m->lbset, now);
+    lbs_common_adopt(pool, place.slot);
+    lbs_roster_name(pool->roster,
+                    lbs_roster_take(pool->roster, seats_of(pool), &place, now),
+                    from->source);
     if (tells) {
         lbs_discover_seat_value(pool, m);
-        join(pool, slot);
-        warm_up(pool, slot);
+        join(pool, place.slot);
+        warm_up(pool, place.slot);
         count(pool, LBS_ROSTER_ADDED);
-        tell(pool, slot, LBS_EVENT_ADDED, pool->set.discover->spelling);
+        tell(pool, place.slot, LBS_EVENT_ADDED, finder->spelling);
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
                      LBSNO(3601) "pool %s: member %s was found: %s",
                      pool->name, *m->route ? m->route : m->url,
-                     pool->set.discover->spelling);
+                     finder->spelling);
     }
     publish();
     return LBS_DISCOVER_THERE;
 }
 
-lbs_discover_came_t lbs_discover_seat_come(const lbs_pool_t *pool,
+lbs_discover_came_t lbs_discover_seat_come(const lbs_discover_from_t *from,
                                            const lbs_list_member_t *m,
                                            apr_pool_t *memory, int tells)
 {
+    const lbs_pool_t *pool = from->pool;
     apr_uint32_t slot = known_slot(pool, m);
     lbs_roster_place_t place;
     int seat;
@@ -201,13 +211,13 @@ lbs_discover_came_t lbs_discover_seat_come(const lbs_pool_t *pool,
     seat = slot != LBS_REGISTRY_NONE ? lbs_roster_find(pool->roster, slot)
                                      : LBS_ROSTER_NONE;
     if (seat != LBS_ROSTER_NONE && lbs_roster_at(pool->roster, seat, &place)) {
-        come_back(pool, seat, &place, m);
+        come_back(from, seat, &place, m);
         return LBS_DISCOVER_THERE;
     }
     if (lbs_discover_seat_refusal(pool, m, memory) != NULL) {
         return LBS_DISCOVER_REFUSED;
     }
-    return add(pool, m, tells);
+    return add(from, m, tells);
 }
 
 void lbs_discover_seat_value(const lbs_pool_t *pool,
@@ -228,24 +238,34 @@ void lbs_discover_seat_value(const lbs_pool_t *pool,
     }
 }
 
-/* Leaving ---------------------------------------------------------------- */
-
-void lbs_discover_seat_miss(const lbs_pool_t *pool, int seat, apr_time_t now)
+/* The source that found a member, as it is written. */
+static const char *spelling_of(const lbs_pool_t *pool, lbs_roster_by_t by)
 {
     const lbs_set_discover_t *set = pool->set.discover;
+    int i;
+
+    for (i = 0; i < set->count; i++) {
+        if (set->finder[i].by == by) {
+            return set->finder[i].spelling;
+        }
+    }
+    return lbs_roster_by_name(by);
+}
+
+/* Leaving ---------------------------------------------------------------- */
+
+void lbs_discover_seat_miss(const lbs_discover_from_t *from, int seat,
+                            apr_time_t now)
+{
+    const lbs_pool_t *pool = from->pool;
+    const lbs_set_discover_t *set = pool->set.discover;
     lbs_roster_seat_t *at = &pool->roster->seat[seat];
-    apr_uint64_t since = lbs_atomic_load64_relaxed(&at->missed_at);
+    const char *spelling = lbs_discover_finder(from)->spelling;
     lbs_roster_place_t place;
 
-    if (!lbs_roster_at(pool->roster, seat, &place)) {
-        return;
-    }
-    if (since == 0) {
-        since = (apr_uint64_t)now;
-        lbs_atomic_store64_relaxed(&at->missed_at, since);
-    }
-    if (lbs_atomic_add64_relaxed(&at->missed, 1) + 1 < GOOD_ANSWERS
-        || now - (apr_time_t)since < set->hold
+    if (!lbs_roster_at(pool->roster, seat, &place)
+        || !lbs_roster_miss(pool->roster, seat, from->source, GOOD_ANSWERS,
+                            set->hold, now)
         || !lbs_gauge_set(gauge_of(place.slot), LBS_F_LEAVING)) {
         return;
     }
@@ -254,10 +274,10 @@ void lbs_discover_seat_miss(const lbs_pool_t *pool, int seat, apr_time_t now)
     lbs_atomic_store64_relaxed(&at->leaves_at,
                                (apr_uint64_t)(now + set->leave));
     count(pool, LBS_ROSTER_LEFT);
-    tell(pool, place.slot, LBS_EVENT_LEAVING, set->spelling);
+    tell(pool, place.slot, LBS_EVENT_LEAVING, spelling);
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
                  LBSNO(3602) "pool %s: member %s leaves: %s names it no more",
-                 pool->name, name_of(place.slot), set->spelling);
+                 pool->name, name_of(place.slot), spelling);
 }
 
 /* @return why it may go; NULL: not yet */
@@ -309,7 +329,7 @@ void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now)
     (void)lbs_registry_remove(registry(), place.slot);
     (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
     count(pool, LBS_ROSTER_REMOVED);
-    tell(pool, place.slot, LBS_EVENT_REMOVED, pool->set.discover->spelling);
+    tell(pool, place.slot, LBS_EVENT_REMOVED, spelling_of(pool, place.by));
     lbs_roster_vacate(pool->roster, seat, now);
     publish();
 }

@@ -3,8 +3,7 @@
 #ifndef LBS_DISCOVER_SEAT_H
 #define LBS_DISCOVER_SEAT_H
 
-#include "src/httpd/pool/lbs_pools.h"
-#include "src/roster/lbs_list.h"
+#include "src/httpd/discover/lbs_discover_from.h"
 
 /* What became of a member that a source names. */
 typedef enum lbs_discover_came_t {
@@ -24,7 +23,7 @@ const char *lbs_discover_seat_refusal(const lbs_pool_t *pool,
  *
  * @param tells  1: it is news, write events; 0: at a start
  */
-lbs_discover_came_t lbs_discover_seat_come(const lbs_pool_t *pool,
+lbs_discover_came_t lbs_discover_seat_come(const lbs_discover_from_t *from,
                                            const lbs_list_member_t *m,
                                            apr_pool_t *memory, int tells);
 
@@ -33,7 +32,8 @@ void lbs_discover_seat_value(const lbs_pool_t *pool,
                              const lbs_list_member_t *m);
 
 /** A good answer does not name the member of a seat. */
-void lbs_discover_seat_miss(const lbs_pool_t *pool, int seat, apr_time_t now);
+void lbs_discover_seat_miss(const lbs_discover_from_t *from, int seat,
+                            apr_time_t now);
 
 /** At every tick: remove a member that has left. */
 void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now);

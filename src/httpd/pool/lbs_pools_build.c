@@ -220,8 +220,8 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
         return APR_ENOSPC;
     }
     pool->count = pool->configured;
-    return pool->set.discover->file == NULL ? APR_SUCCESS
-                                            : build_vacant(pconf, pool);
+    return pool->set.discover->count == 0 ? APR_SUCCESS
+                                          : build_vacant(pconf, pool);
 }
 
 /* LBStickyTimeout max= keeps a second word per session that is never renewed;

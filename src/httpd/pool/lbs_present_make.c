@@ -82,7 +82,7 @@ static void fill(found_t *found, const lbs_pool_t *pool,
     lbs_member_t *m = &found->member;
 
     m->index = index;
-    m->found = "file";
+    m->found = lbs_roster_by_name(found->place.by);
     m->name = apr_pstrdup(found->memory, info->url);
     m->plain = (lbs_slice_t){m->name, lbs_plain_url(m->name)};
     m->route = apr_pstrdup(found->memory, info->route);

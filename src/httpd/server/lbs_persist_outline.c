@@ -43,6 +43,7 @@ static void add_found(lbs_outline_member_t *m, const lbs_roster_t *roster,
     if (seat != LBS_ROSTER_NONE && lbs_roster_at(roster, seat, &place)) {
         m->found = 1;
         m->lbset = place.lbset;
+        m->found_by = (apr_uint32_t)place.by;
     }
 }
 

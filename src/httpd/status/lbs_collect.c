@@ -379,7 +379,7 @@ static void fill_pool(const collect_t *c, const lbs_pool_t *from,
         p->members_count++;
     }
     p->members = members;
-    lbs_collect_discover(c->pool, &c->now, from, &p->discover);
+    lbs_collect_discover(c->pool, &c->now, from, p);
 }
 
 /* A pool that several virtual hosts inherit stands in the list once for each

@@ -30,36 +30,48 @@ void lbs_collect_found(const lbs_clock_t *now, const lbs_pool_t *pool,
     }
 }
 
-void lbs_collect_discover(apr_pool_t *memory, const lbs_clock_t *now,
-                          const lbs_pool_t *from, lbs_view_source_t *to)
+static void collect_source(apr_pool_t *memory, const lbs_clock_t *now,
+                           const lbs_pool_t *from, int number,
+                           lbs_view_source_t *to)
 {
-    const lbs_roster_t *roster = from->roster;
-    apr_time_t good, asked;
-    apr_uint32_t said;
-    int kind;
+    const lbs_roster_source_t *source = &from->roster->source[number];
+    apr_uint32_t said = lbs_atomic_load32_relaxed(&source->said);
+    apr_time_t next = (apr_time_t)lbs_atomic_load64_relaxed(&source->next_at);
 
-    if (roster == NULL) {
-        return;
-    }
-    said = lbs_atomic_load32_relaxed(&roster->said);
-    good = (apr_time_t)lbs_atomic_load64_relaxed(&roster->good_at);
-    asked = (apr_time_t)lbs_atomic_load64_relaxed(&roster->asked_at);
-    to->source = from->set.discover->spelling;
+    to->source = from->set.discover->finder[number].spelling;
     to->state = said == LBS_ROSTER_GOOD      ? "ok"
                 : said == LBS_ROSTER_NOTHING ? "never"
                                              : "stale";
     to->reason = lbs_roster_why(said);
     if (said == LBS_ROSTER_WRONG) {
         to->reason = apr_psprintf(memory, "line %u names no member",
-                                  lbs_atomic_load32_relaxed(&roster->line));
+                                  lbs_atomic_load32_relaxed(&source->line));
     }
-    to->found = (apr_uint32_t)lbs_roster_count(roster);
-    to->ignored = lbs_atomic_load32_relaxed(&roster->ignored);
-    to->at = unix_of(now, (apr_uint64_t)good);
-    asked += from->set.discover->interval;
+    to->found = (apr_uint32_t)lbs_roster_named(from->roster, number);
+    to->ignored = lbs_atomic_load32_relaxed(&source->ignored);
+    to->at = unix_of(now, lbs_atomic_load64_relaxed(&source->good_at));
     to->next_s =
-        asked > now->mono ? (apr_int64_t)apr_time_sec(asked - now->mono) : 0;
-    for (kind = 0; kind < LBS_ROSTER_KINDS; kind++) {
-        to->kinds[kind] = lbs_atomic_load64_relaxed(&roster->kinds[kind]);
+        next > now->mono ? (apr_int64_t)apr_time_sec(next - now->mono) : 0;
+}
+
+void lbs_collect_discover(apr_pool_t *memory, const lbs_clock_t *now,
+                          const lbs_pool_t *from, lbs_view_pool_t *to)
+{
+    int count = from->set.discover->count;
+    lbs_view_source_t *sources;
+    int i;
+
+    if (from->roster == NULL) {
+        return;
+    }
+    sources = apr_pcalloc(memory, sizeof(*sources) * (apr_size_t)count);
+    for (i = 0; i < count; i++) {
+        collect_source(memory, now, from, i, &sources[i]);
+    }
+    to->discover = sources;
+    to->discover_count = (apr_uint32_t)count;
+    for (i = 0; i < LBS_ROSTER_KINDS; i++) {
+        to->discover_kinds[i] =
+            lbs_atomic_load64_relaxed(&from->roster->kinds[i]);
     }
 }

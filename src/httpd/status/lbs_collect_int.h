@@ -12,6 +12,6 @@ void lbs_collect_found(const lbs_clock_t *now, const lbs_pool_t *pool,
 
 /** What LBStickyDiscover does for a pool. */
 void lbs_collect_discover(apr_pool_t *memory, const lbs_clock_t *now,
-                          const lbs_pool_t *from, lbs_view_source_t *to);
+                          const lbs_pool_t *from, lbs_view_pool_t *to);
 
 #endif

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "src/roster/lbs_roster.h"
 #include "t/unit/tap.h"
 
 static lbs_roster_t roster;
+
+#define HOLD apr_time_from_sec(30)
+
+static int take(int seats, apr_uint32_t slot, apr_uint32_t lbset,
+                apr_time_t now)
+{
+    lbs_roster_place_t as = {
+        .slot = slot, .lbset = lbset, .by = LBS_ROSTER_BY_SRV};
+
+    return lbs_roster_take(&roster, seats, &as, now);
+}
 
 static void test_seats(void)
 {
@@ -10,14 +23,13 @@ static void test_seats(void)
     apr_time_t now = apr_time_from_sec(100);
     int a, b;
 
-    is_int(lbs_roster_count(&roster), 0, "all zero: nobody");
-    a = lbs_roster_take(&roster, 2, 0, 0, now);
-    b = lbs_roster_take(&roster, 2, 8190, 99, now);
+    a = take(2, 0, 0, now);
+    b = take(2, 8190, 99, now);
     ok(a == 0 && b == 1, "two seats");
-    is_int(lbs_roster_take(&roster, 2, 5, 0, now), LBS_ROSTER_NONE, "no more");
+    is_int(take(2, 5, 0, now), LBS_ROSTER_NONE, "no more");
     ok(lbs_roster_at(&roster, a, &place) && place.slot == 0, "slot 0");
     ok(lbs_roster_at(&roster, b, &place) && place.slot == 8190
-           && place.lbset == 99,
+           && place.lbset == 99 && place.by == LBS_ROSTER_BY_SRV,
        "and the last one");
     is_int(lbs_roster_find(&roster, 8190), b, "found by its slot");
     is_int(lbs_roster_find(&roster, 1), LBS_ROSTER_NONE, "another is not");
@@ -26,17 +38,58 @@ static void test_seats(void)
     ok(!lbs_roster_at(&roster, a, &other), "it went");
     ok(!lbs_roster_has_room(&roster, 2, now + LBS_ROSTER_REST - 1),
        "its seat rests");
-    is_int(lbs_roster_take(&roster, 2, 0, 0, now + LBS_ROSTER_REST), a,
-           "and is given again");
+    is_int(take(2, 0, 0, now + LBS_ROSTER_REST), a, "and is given again");
     ok(lbs_roster_at(&roster, a, &other) && other.slot == place.slot
            && other.turn != place.turn,
        "also to the same slot it is another's");
     (void)lbs_roster_at(&roster, b, &place);
-    lbs_roster_move(&roster, b, 3);
+    lbs_roster_move(&roster, b, 3, LBS_ROSTER_BY_DNS);
     ok(lbs_roster_at(&roster, b, &other) && other.lbset == 3
-           && other.turn != place.turn,
+           && other.by == LBS_ROSTER_BY_DNS && other.turn != place.turn,
        "another lbset is seen");
-    is_int(lbs_roster_count(&roster), 2, "two are there");
+}
+
+static void test_naming(void)
+{
+    apr_uint64_t ids[LBS_ROSTER_SOURCES] = {11, 22, 33};
+    apr_time_t now = apr_time_from_sec(100);
+    int a;
+
+    memset(&roster, 0, sizeof(roster));
+    lbs_roster_sources(&roster, ids, 2);
+    a = take(8, 7, 0, now);
+    lbs_roster_name(&roster, a, 0);
+    lbs_roster_name(&roster, a, 1);
+    is_int(lbs_roster_named(&roster, 1), 1, "a source names it");
+    ok(!lbs_roster_miss(&roster, a, 0, 2, HOLD, now)
+           && !lbs_roster_miss(&roster, a, 0, 2, HOLD, now + HOLD),
+       "one misses it, the other does not");
+    is_int(lbs_roster_named(&roster, 0), 0, "it counts no more for the one");
+    ok(!lbs_roster_miss(&roster, a, 1, 2, HOLD, now)
+           && !lbs_roster_miss(&roster, a, 1, 2, HOLD, now + HOLD - 1),
+       "a hold for the other");
+    lbs_roster_name(&roster, a, 1);
+    ok(!lbs_roster_miss(&roster, a, 1, 2, HOLD, now + HOLD),
+       "begins anew once it is named");
+    ok(!lbs_roster_miss(&roster, a, 1, 9, HOLD, now + 3 * HOLD),
+       "so many answers");
+    ok(lbs_roster_miss(&roster, a, 1, 2, HOLD, now + 3 * HOLD),
+       "nobody names it");
+
+    lbs_roster_name(&roster, a, 1);
+    lbs_atomic_store32_relaxed(&roster.source[1].ignored, 5);
+    ids[0] = 22;
+    ids[1] = 11;
+    lbs_roster_sources(&roster, ids, 3);
+    is_int(lbs_roster_named(&roster, 0), 1, "sources in another order");
+    is_int(lbs_atomic_load32_relaxed(&roster.source[0].ignored), 5,
+           "and what is known of them");
+    is_int(lbs_roster_named(&roster, 1), 0, "the others do not name it");
+    ids[0] = 44;
+    lbs_roster_sources(&roster, ids, 1);
+    is_int(lbs_roster_named(&roster, 0), 0, "the source is gone");
+    ok(lbs_roster_miss(&roster, a, 0, 2, HOLD, now),
+       "and nobody names its members");
 }
 
 static void test_words(void)
@@ -52,11 +105,15 @@ static void test_words(void)
     for (kind = 0; kind < LBS_ROSTER_KINDS; kind++) {
         ok(*lbs_roster_kind_name((lbs_roster_kind_t)kind), "kind %d", kind);
     }
+    for (kind = 0; kind < LBS_ROSTER_BYS; kind++) {
+        ok(*lbs_roster_by_name((lbs_roster_by_t)kind), "source %d", kind);
+    }
 }
 
 int main(void)
 {
     test_seats();
+    test_naming();
     test_words();
     return done_testing();
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_discover_from.h - a source of a pool, and what it said. */
+#ifndef LBS_DISCOVER_FROM_H
+#define LBS_DISCOVER_FROM_H
+
+#include "src/httpd/pool/lbs_pools.h"
+#include "src/roster/lbs_list.h"
+
+/* What a source said. */
+typedef struct lbs_discover_answer_t {
+    lbs_roster_said_t said;   /* LBS_ROSTER_GOOD: list */
+    apr_array_header_t *list; /* of lbs_list_member_t */
+    lbs_list_wrong_t wrong;   /* LBS_ROSTER_WRONG */
+    apr_status_t rv;          /* LBS_ROSTER_UNREADABLE */
+    apr_time_t next_at;       /* monotonic: when it is asked again */
+} lbs_discover_answer_t;
+
+/* A source of a pool. */
+typedef struct lbs_discover_from_t {
+    const lbs_pool_t *pool;
+    int source; /* number among those of the pool */
+} lbs_discover_from_t;
+
+#define LBS_DISCOVER_AT(list, i)                                              \
+    (&((const lbs_list_member_t *)(const void *)(list)->elts)[i])
+
+/** @return the source as the configuration has it */
+static inline const lbs_set_finder_t *lbs_discover_finder(
+    const lbs_discover_from_t *from)
+{
+    return &from->pool->set.discover->finder[from->source];
+}
+
+#endif
