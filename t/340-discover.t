@@ -234,7 +234,7 @@ subtest 'no request meets a member other than the one it is told of' => sub {
 
 for (['dns' => qr/wanted file:PATH: this version knows no other source/],
      ['srv:_http._tcp.app', qr/knows no other source/],
-     ['admin', qr/knows no other source/], ['register', qr/no other source/],
+     ['admin:x', qr/nothing behind it/], ['register', qr/no other source/],
      ['file:', qr/wanted off, or .*file:PATH/],
      ['file:/x file:/x', qr/each source once/],
      ['file:/x allow=10.0.0.0/40', qr/allow=10.0.0.0\/40": wanted private/],

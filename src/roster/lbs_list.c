@@ -70,8 +70,8 @@ static const char *read_host(const char *at, apr_pool_t *pool,
     return at + n;
 }
 
-static const char *read_url(const char *text, const lbs_list_model_t *model,
-                            apr_pool_t *pool, lbs_list_member_t *m)
+const char *lbs_list_read_url(const char *text, const lbs_list_model_t *model,
+                              apr_pool_t *pool, lbs_list_member_t *m)
 {
     apr_size_t n = strlen(model->scheme);
     apr_uint64_t port = 0;
@@ -157,7 +157,7 @@ static const char *read_line(char *line, const lbs_list_model_t *model,
     for (word = apr_strtok(line, BLANK, &state);
          word != NULL && wanted == NULL;
          word = apr_strtok(NULL, BLANK, &state)) {
-        wanted = m->url == NULL ? read_url(word, model, pool, m)
+        wanted = m->url == NULL ? lbs_list_read_url(word, model, pool, m)
                                 : read_key(word, m);
     }
     return wanted;

@@ -44,6 +44,15 @@ typedef struct lbs_list_wrong_t {
 } lbs_list_wrong_t;
 
 /**
+ * Read the URL of a member.
+ *
+ * @param m  out, on success: url and net
+ * @return NULL; or what was wanted
+ */
+const char *lbs_list_read_url(const char *text, const lbs_list_model_t *model,
+                              apr_pool_t *pool, lbs_list_member_t *m);
+
+/**
  * Read a list. Of members that are named twice the first counts.
  *
  * Cost: quadratic in the members.

@@ -63,11 +63,8 @@ int lbs_roster_named(const lbs_roster_t *roster, int source)
     int i, count = 0;
 
     for (i = 0; i < LBS_ROSTER_SEATS; i++) {
-        count +=
-            lbs_roster_at(roster, i, &place)
-            && (lbs_atomic_load32_relaxed(&roster->seat[i].named) >> source
-                & 1)
-                   != 0;
+        count += lbs_roster_at(roster, i, &place)
+                 && lbs_roster_names(roster, i, source);
     }
     return count;
 }
@@ -154,6 +151,22 @@ void lbs_roster_name(lbs_roster_t *roster, int seat, int source)
     lbs_atomic_store32_relaxed(&at->missed[source], 0);
     lbs_atomic_store32_relaxed(
         &at->named, lbs_atomic_load32_relaxed(&at->named) | 1u << source);
+}
+
+int lbs_roster_names(const lbs_roster_t *roster, int seat, int source)
+{
+    return (lbs_atomic_load32_relaxed(&roster->seat[seat].named) >> source & 1)
+           != 0;
+}
+
+int lbs_roster_unname(lbs_roster_t *roster, int seat, int source)
+{
+    lbs_roster_seat_t *at = &roster->seat[seat];
+    apr_uint32_t named =
+        lbs_atomic_load32_relaxed(&at->named) & ~(1u << source);
+
+    lbs_atomic_store32_relaxed(&at->named, named);
+    return named == 0;
 }
 
 int lbs_roster_miss(lbs_roster_t *roster, int seat, int source,

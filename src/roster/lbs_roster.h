@@ -22,6 +22,7 @@
 #include <apr_time.h>
 
 #include "src/base/lbs_atomic.h"
+#include "src/roster/lbs_bars.h"
 
 #define LBS_ROSTER_SEATS 256 /* found members of a pool */
 #define LBS_ROSTER_SOURCES 4 /* of a pool */
@@ -93,6 +94,7 @@ typedef struct lbs_roster_t {
     lbs_roster_source_t source[LBS_ROSTER_SOURCES];
     lbs_atomic64_t kinds[LBS_ROSTER_KINDS];
     lbs_atomic32_t turns; /* seats given so far */
+    lbs_bars_t bars;
 } lbs_roster_t;
 
 /* A seat that is taken. */
@@ -132,6 +134,13 @@ void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset,
 
 /** A source of the pool names the member. */
 void lbs_roster_name(lbs_roster_t *roster, int seat, int source);
+
+/** @return 1 when a source of the pool names the member */
+int lbs_roster_names(const lbs_roster_t *roster, int seat, int source);
+
+/** A source of the pool names the member no more, at once.
+ * @return 1: no source of the pool names it */
+int lbs_roster_unname(lbs_roster_t *roster, int seat, int source);
 
 /**
  * A good answer of a source of the pool does not name the member. It counts no

@@ -358,6 +358,14 @@ apr_uint32_t lbs_admin_overrides(const lbs_registry_t *reg, apr_uint32_t slot)
            & ((1u << LBS_ADMIN_FIELDS) - 1);
 }
 
+void lbs_admin_set_idle(const lbs_registry_t *reg, apr_uint32_t slot,
+                        apr_interval_time_t idle)
+{
+    lbs_assert(slot < LBS_REGISTRY_MEMBERS);
+    lbs_atomic_store64_relaxed(&reg->seats[slot].drain_idle,
+                               (apr_uint64_t)idle);
+}
+
 void lbs_admin_drain(const lbs_registry_t *reg, apr_uint32_t slot,
                      lbs_admin_drain_t *drain)
 {

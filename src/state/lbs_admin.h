@@ -107,6 +107,11 @@ int lbs_admin_tick(lbs_registry_t *reg, apr_uint32_t slot,
 /** @return the fields an operator changed, one bit each: 1u << field */
 apr_uint32_t lbs_admin_overrides(const lbs_registry_t *reg, apr_uint32_t slot);
 
+/** Sessions that are idle for longer move from a member that leaves, as from
+ * one that drains. @param idle  microseconds; 0: none do */
+void lbs_admin_set_idle(const lbs_registry_t *reg, apr_uint32_t slot,
+                        apr_interval_time_t idle);
+
 /** How long the sessions of a draining member may stay. */
 void lbs_admin_drain(const lbs_registry_t *reg, apr_uint32_t slot,
                      lbs_admin_drain_t *drain);

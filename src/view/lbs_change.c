@@ -7,11 +7,15 @@
 #include <apr_strings.h>
 
 #include "src/base/lbs_text.h"
+#include "src/roster/lbs_list.h"
 
 #define ALL ((1u << LBS_CHANGE_ACTIONS) - 1)
+#define ADD (1u << LBS_CHANGE_ADD)
+#define ENDS (1u << LBS_CHANGE_DRAIN | 1u << LBS_CHANGE_REMOVE)
 
 static const char *const action_names[LBS_CHANGE_ACTIONS] = {
-    "enable", "drain", "disable", "standby", "weight", "reset", "forget"};
+    "enable", "drain",  "disable", "standby", "weight",
+    "reset",  "forget", "add",     "remove"};
 
 /* Which actions a field belongs to, one bit each. */
 static const struct {
@@ -19,13 +23,15 @@ static const struct {
     unsigned actions;
 } known[] = {
     {"pool", ALL},
-    {"member", ALL},
+    {"member", ALL & ~ADD},
     {"vhost", ALL},
     {"action", ALL},
     {"nonce", ALL},
-    {"weight", 1u << LBS_CHANGE_WEIGHT},
-    {"deadline", 1u << LBS_CHANGE_DRAIN},
-    {"idle", 1u << LBS_CHANGE_DRAIN},
+    {"weight", 1u << LBS_CHANGE_WEIGHT | ADD},
+    {"deadline", ENDS},
+    {"idle", ENDS},
+    {"url", ADD},
+    {"lbset", ADD},
     {"key", 1u << LBS_CHANGE_FORGET},
     {"cookie", 1u << LBS_CHANGE_FORGET},
 };
@@ -113,6 +119,32 @@ static const char *check_duration(apr_pool_t *pool, const lbs_form_t *form,
                                         name, value, wrong);
 }
 
+static const char *check_new(apr_pool_t *pool, const lbs_form_t *form,
+                             lbs_change_t *out)
+{
+    const char *lbset = filled(form, "lbset");
+    apr_uint64_t number = 0;
+
+    out->url = filled(form, "url");
+    if (out->url == NULL) {
+        return "the field url is missing";
+    }
+    if (strlen(out->url) > LBS_LIST_URL_LEN) {
+        return "url is too long, wanted are at most 639 bytes";
+    }
+    if (lbset != NULL
+        && lbs_text_uint(lbset, 0, LBS_LIST_LBSET_MAX, &number) != NULL) {
+        return apr_psprintf(
+            pool, "lbset is %.64s, wanted is a number from 0 to 99", lbset);
+    }
+    out->lbset = (apr_uint32_t)number;
+    if (filled(form, "weight") == NULL) {
+        out->weight_centi = LBS_CHANGE_UNSAID;
+        return NULL;
+    }
+    return check_weight(pool, form, out);
+}
+
 static const char *check_values(apr_pool_t *pool, const lbs_form_t *form,
                                 lbs_change_t *out)
 {
@@ -121,7 +153,10 @@ static const char *check_values(apr_pool_t *pool, const lbs_form_t *form,
     if (out->action == LBS_CHANGE_WEIGHT) {
         return check_weight(pool, form, out);
     }
-    if (out->action == LBS_CHANGE_DRAIN) {
+    if (out->action == LBS_CHANGE_ADD) {
+        return check_new(pool, form, out);
+    }
+    if ((1u << out->action & ENDS) != 0) {
         wrong = check_duration(pool, form, "deadline", &out->deadline);
         if (wrong == NULL) {
             wrong = check_duration(pool, form, "idle", &out->idle);
@@ -154,7 +189,8 @@ const char *lbs_change_check(apr_pool_t *pool, const lbs_form_t *form,
     if (out->action == LBS_CHANGE_ACTIONS) {
         return apr_psprintf(pool,
                             "action is %.64s, wanted is enable, drain, "
-                            "disable, standby, weight, reset or forget",
+                            "disable, standby, weight, reset, forget, add or "
+                            "remove",
                             action);
     }
     wrong = check_names(pool, form, out->action);
@@ -163,7 +199,8 @@ const char *lbs_change_check(apr_pool_t *pool, const lbs_form_t *form,
     }
     out->pool = filled(form, "pool");
     out->member = filled(form, "member");
-    if (out->pool == NULL || out->member == NULL) {
+    if (out->pool == NULL
+        || (out->member == NULL && out->action != LBS_CHANGE_ADD)) {
         return apr_psprintf(pool, "the field %s is missing",
                             out->pool == NULL ? "pool" : "member");
     }
@@ -171,7 +208,9 @@ const char *lbs_change_check(apr_pool_t *pool, const lbs_form_t *form,
     out->nonce = filled(form, "nonce");
     out->key = filled(form, "key");
     out->cookie = filled(form, "cookie");
+    out->url = NULL;
     out->weight_centi = 0;
+    out->lbset = 0;
     out->deadline = out->idle = -1;
     return check_values(pool, form, out);
 }
@@ -218,8 +257,10 @@ int lbs_change_find(apr_pool_t *memory, const lbs_change_t *form,
                               form->pool, vhosts);
         return 400;
     }
-    found = lbs_view_member_find(in, form->member);
-    if (found == NULL) {
+    found = form->action != LBS_CHANGE_ADD
+                ? lbs_view_member_find(in, form->member)
+                : NULL;
+    if (found == NULL && form->action != LBS_CHANGE_ADD) {
         *wrong = apr_psprintf(memory, "the pool %.255s has no member %.255s",
                               form->pool, form->member);
         return 404;

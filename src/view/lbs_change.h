@@ -16,17 +16,25 @@ typedef enum lbs_change_action_t {
     LBS_CHANGE_WEIGHT,
     LBS_CHANGE_RESET,
     LBS_CHANGE_FORGET,
+    LBS_CHANGE_ADD,
+    LBS_CHANGE_REMOVE,
     LBS_CHANGE_ACTIONS
 } lbs_change_action_t;
+
+#define LBS_CHANGE_UNSAID APR_UINT32_MAX
 
 typedef struct lbs_change_t {
     lbs_change_action_t action;
     const char *pool;
     const char *vhost;            /* NULL: not said */
-    const char *member;           /* id, route or URL */
-    apr_uint32_t weight_centi;    /* LBS_CHANGE_WEIGHT: 0 to 10000 */
-    apr_interval_time_t deadline; /* LBS_CHANGE_DRAIN: from now; -1: none */
-    apr_interval_time_t idle;     /* LBS_CHANGE_DRAIN: -1: none */
+    const char *member;           /* id, route or URL; LBS_CHANGE_ADD: NULL */
+    const char *url;              /* LBS_CHANGE_ADD */
+    apr_uint32_t weight_centi;    /* LBS_CHANGE_WEIGHT: 0 to 10000; of
+                                     LBS_CHANGE_ADD also LBS_CHANGE_UNSAID */
+    apr_uint32_t lbset;           /* LBS_CHANGE_ADD */
+    apr_interval_time_t deadline; /* LBS_CHANGE_DRAIN, LBS_CHANGE_REMOVE: from
+                                     now; -1: none */
+    apr_interval_time_t idle;     /* likewise */
     const char *key;    /* LBS_CHANGE_FORGET: SOURCE:VALUE, or NULL */
     const char *cookie; /* LBS_CHANGE_FORGET: a token, or NULL */
     const char *nonce;  /* NULL: not said */
@@ -53,6 +61,7 @@ const char *lbs_change_check(apr_pool_t *pool, const lbs_form_t *form,
  * Find the pool and the member that a form is about.
  *
  * @param pool    out, with member: written only on 200
+ * @param member  out; NULL for LBS_CHANGE_ADD
  * @param wrong   out: a sentence, when it is not 200
  * @return 200; 400: two virtual hosts have a pool of that name, the sentence
  *         names them; 404: there is no such pool or member; 403: the pool may

@@ -112,6 +112,14 @@ static const char *read_file_finder(cmd_parms *cmd, const char *what,
     return finder->what != NULL ? NULL : "file:PATH, the name of a file";
 }
 
+static const char *read_bare_finder(cmd_parms *cmd, const char *what,
+                                    lbs_set_finder_t *finder)
+{
+    (void)cmd;
+    finder->what = "";
+    return *what == '\0' ? NULL : "nothing behind it";
+}
+
 static const char *read_unknown_finder(cmd_parms *cmd, const char *what,
                                        lbs_set_finder_t *finder)
 {
@@ -131,7 +139,7 @@ static const struct {
     {LBS_ROSTER_BY_FILE, read_file_finder},
     {LBS_ROSTER_BY_DNS, read_unknown_finder},
     {LBS_ROSTER_BY_SRV, read_unknown_finder},
-    {LBS_ROSTER_BY_ADMIN, read_unknown_finder},
+    {LBS_ROSTER_BY_ADMIN, read_bare_finder},
     {LBS_ROSTER_BY_REGISTER, read_unknown_finder},
 };
 

@@ -28,7 +28,8 @@ apr_uint64_t lbs_place_moving(apr_uint64_t hash)
 
 /* Members ---------------------------------------------------------------- */
 
-/* A drain may have an idle time, after which sessions move at once. */
+/* A drain, or leaving, may have an idle time, after which sessions move at
+ * once. */
 static int is_idle(const lbs_pool_t *pool, const lbs_key_t *key,
                    apr_uint32_t slot, apr_time_t now)
 {
@@ -63,7 +64,7 @@ lbs_reason_t lbs_place_why_not(const lbs_pool_t *pool, const lbs_key_t *key,
     if (flags & LBS_F_EJECTED) {
         return LBS_REASON_EJECTED;
     }
-    if ((flags & LBS_F_DRAIN)
+    if ((flags & (LBS_F_DRAIN | LBS_F_LEAVING))
         && is_idle(pool, key, pool->member[member]->slot, now)) {
         return LBS_REASON_DRAINED;
     }

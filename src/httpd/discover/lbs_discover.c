@@ -9,11 +9,13 @@
 #include "src/httpd/discover/lbs_discover_file.h"
 #include "src/httpd/discover/lbs_discover_follow.h"
 #include "src/httpd/discover/lbs_discover_seat.h"
+#include "src/httpd/discover/lbs_discover_wish.h"
 #include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
-/* The sources. All three may be NULL. */
+/* The sources. All three are NULL where members are added by wishes, see
+ * lbs_discover_wish.h. */
 static const struct {
     /* Another process ticks. */
     void (*begin)(apr_pool_t *memory);
@@ -60,6 +62,20 @@ static int asks(const lbs_pool_t *pool)
     return pool->roster != NULL;
 }
 
+/* Do all sources say whom they name? */
+static int are_good(const lbs_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; i < pool->set.discover->count; i++) {
+        if (lbs_atomic_load32_relaxed(&pool->roster->source[i].said)
+            != LBS_ROSTER_GOOD) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static void tick_pool(const lbs_pool_t *pool, apr_time_t now)
 {
     lbs_discover_from_t from = {.pool = pool, .source = 0};
@@ -68,6 +84,11 @@ static void tick_pool(const lbs_pool_t *pool, apr_time_t now)
 
     for (seat = 0; seat < LBS_ROSTER_SEATS; seat++) {
         lbs_discover_seat_tick(pool, seat, now);
+    }
+    if (are_good(pool)) {
+        lbs_bars_expire(
+            &pool->roster->bars,
+            pool->set.discover->hold + 2 * pool->set.discover->interval, now);
     }
     apr_pool_create(&scratch, memory);
     for (; from.source < pool->set.discover->count; from.source++) {
@@ -85,8 +106,12 @@ static void tick_pool(const lbs_pool_t *pool, apr_time_t now)
 void lbs_discover_tick(apr_time_t now)
 {
     const apr_array_header_t *all = lbs_pools_all();
+    apr_pool_t *scratch;
     int i;
 
+    apr_pool_create(&scratch, memory);
+    lbs_discover_wish_tick(now, scratch);
+    apr_pool_destroy(scratch);
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
 
@@ -94,6 +119,11 @@ void lbs_discover_tick(apr_time_t now)
             tick_pool(pool, now);
         }
     }
+}
+
+void lbs_discover_answer(apr_time_t now)
+{
+    lbs_discover_wish_answer(now);
 }
 
 /* A configuration -------------------------------------------------------- */
@@ -139,6 +169,15 @@ static void name_sources(const lbs_pool_t *pool)
         ids[i] = id_of(&set->finder[i]);
     }
     lbs_roster_sources(pool->roster, ids, set->count);
+    for (i = 0; i < set->count; i++) {
+        /* Those that are not asked are never wrong. */
+        if (sources[set->finder[i].by].poll == NULL) {
+            lbs_atomic_store32_relaxed(&pool->roster->source[i].said,
+                                       LBS_ROSTER_GOOD);
+            lbs_atomic_store64_relaxed(&pool->roster->source[i].good_at,
+                                       (apr_uint64_t)lbs_clock_now());
+        }
+    }
 }
 
 /* What is to be had at once, at a start. */

@@ -31,6 +31,10 @@ void lbs_discover_settle(apr_pool_t *ptemp);
  * the process that ticks. */
 void lbs_discover_tick(apr_time_t now);
 
+/** Answer those who asked for a change in lbs_discover_tick(), once it is in
+ * force. */
+void lbs_discover_answer(apr_time_t now);
+
 /** Another process ticks: forget what only this one knew. */
 void lbs_discover_begin(void);
 

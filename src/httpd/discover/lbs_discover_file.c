@@ -66,25 +66,11 @@ static apr_status_t read_all(const char *path, char *bytes, apr_size_t room,
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
 }
 
-/* The first BalancerMember of the pool is the model of all lines. */
-static lbs_list_model_t model_of(const lbs_pool_t *pool)
-{
-    const lbs_member_t *first = pool->member[0];
-    const char *host = strstr(first->name, "://");
-    lbs_list_model_t model = {.scheme = lbs_worker_place(first->worker).scheme,
-                              .path = ""};
-
-    if (host != NULL) {
-        host += strlen("://");
-        model.path = host + strcspn(host, "/");
-    }
-    return model;
-}
-
 static void read_list(const lbs_discover_from_t *from, apr_pool_t *memory,
                       lbs_discover_answer_t *answer)
 {
-    const lbs_list_model_t model = model_of(from->pool);
+    const lbs_list_model_t model =
+        lbs_discover_model(from->pool->member[0]->worker);
     char *bytes = apr_palloc(memory, LBS_LIST_BYTES + 1);
     apr_size_t len = 0;
 

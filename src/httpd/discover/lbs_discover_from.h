@@ -3,6 +3,8 @@
 #ifndef LBS_DISCOVER_FROM_H
 #define LBS_DISCOVER_FROM_H
 
+#include <string.h>
+
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/roster/lbs_list.h"
 
@@ -18,7 +20,8 @@ typedef struct lbs_discover_answer_t {
 /* A source of a pool. */
 typedef struct lbs_discover_from_t {
     const lbs_pool_t *pool;
-    int source; /* number among those of the pool */
+    int source;         /* number among those of the pool */
+    const char *reason; /* for events; NULL: the source as it is written */
 } lbs_discover_from_t;
 
 #define LBS_DISCOVER_AT(list, i)                                              \
@@ -29,6 +32,26 @@ static inline const lbs_set_finder_t *lbs_discover_finder(
     const lbs_discover_from_t *from)
 {
     return &from->pool->set.discover->finder[from->source];
+}
+
+static inline const char *lbs_discover_reason(const lbs_discover_from_t *from)
+{
+    return from->reason != NULL ? from->reason
+                                : lbs_discover_finder(from)->spelling;
+}
+
+/** @return scheme and path of a BalancerMember */
+static inline lbs_list_model_t lbs_discover_model(const proxy_worker *worker)
+{
+    const char *host = strstr(lbs_worker_name(worker), "://");
+    lbs_list_model_t model = {.scheme = lbs_worker_place(worker).scheme,
+                              .path = ""};
+
+    if (host != NULL) {
+        host += strlen("://");
+        model.path = host + strcspn(host, "/");
+    }
+    return model;
 }
 
 #endif

@@ -118,16 +118,35 @@ static void warm_up(const lbs_pool_t *pool, apr_uint32_t slot)
     lbs_health_warm_up(pool, &m);
 }
 
-static apr_uint32_t known_slot(const lbs_pool_t *pool,
-                               const lbs_list_member_t *m)
+apr_uint64_t lbs_discover_seat_id(const lbs_pool_t *pool,
+                                  const lbs_list_member_t *m)
 {
     lbs_registry_pool_info_t info;
 
     if (lbs_registry_pool_info(registry(), pool->slot, &info) != APR_SUCCESS) {
-        return LBS_REGISTRY_NONE;
+        return 0;
     }
-    return lbs_registry_find_member(
-        registry(), lbs_identity_member(info.id, m->route, m->url));
+    return lbs_identity_member(info.id, m->route, m->url);
+}
+
+static apr_uint32_t known_slot(const lbs_pool_t *pool,
+                               const lbs_list_member_t *m)
+{
+    return lbs_registry_find_member(registry(), lbs_discover_seat_id(pool, m));
+}
+
+/* Does a source of that kind name it? */
+static int is_named_by(const lbs_pool_t *pool, int seat, lbs_roster_by_t by)
+{
+    int i;
+
+    for (i = 0; i < pool->set.discover->count; i++) {
+        if (pool->set.discover->finder[i].by == by
+            && lbs_roster_names(pool->roster, seat, i)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* It is named again before it was gone: nothing has happened to it. */
@@ -138,19 +157,24 @@ static void come_back(const lbs_discover_from_t *from, int seat,
     const lbs_pool_t *pool = from->pool;
     lbs_roster_seat_t *at = &pool->roster->seat[seat];
     lbs_roster_by_t by = place->by;
+    apr_uint32_t lbset = place->lbset;
 
-    if (lbs_atomic_load32_relaxed(&at->named) == 0) {
+    /* Of several sources that name it the first one says its lbset. */
+    if (!is_named_by(pool, seat, by)) {
         by = lbs_discover_finder(from)->by;
+    }
+    if (by == lbs_discover_finder(from)->by) {
+        lbset = m->lbset;
     }
     lbs_roster_name(pool->roster, seat, from->source);
     lbs_atomic_store64_relaxed(&at->leaves_at, 0);
     if (lbs_gauge_clear(gauge_of(place->slot), LBS_F_LEAVING)) {
         count(pool, LBS_ROSTER_BACK);
-        tell(pool, place->slot, LBS_EVENT_BACK,
-             lbs_discover_finder(from)->spelling);
+        lbs_admin_set_idle(registry(), place->slot, 0);
+        tell(pool, place->slot, LBS_EVENT_BACK, lbs_discover_reason(from));
     }
-    if (place->lbset != m->lbset || place->by != by) {
-        lbs_roster_move(pool->roster, seat, m->lbset, by);
+    if (place->lbset != lbset || place->by != by) {
+        lbs_roster_move(pool->roster, seat, lbset, by);
         publish();
     }
     if (!lbs_registry_is_live(registry(), place->slot)) {
@@ -166,8 +190,8 @@ static lbs_discover_came_t add(const lbs_discover_from_t *from,
                                const lbs_list_member_t *m, int tells)
 {
     const lbs_pool_t *pool = from->pool;
-    const lbs_set_finder_t *finder = lbs_discover_finder(from);
-    lbs_roster_place_t place = {.lbset = m->lbset, .by = finder->by};
+    lbs_roster_place_t place = {.lbset = m->lbset,
+                                .by = lbs_discover_finder(from)->by};
     apr_time_t now = lbs_clock_now();
     int created = 0;
 
@@ -186,11 +210,11 @@ static lbs_discover_came_t add(const lbs_discover_from_t *from,
         join(pool, place.slot);
         warm_up(pool, place.slot);
         count(pool, LBS_ROSTER_ADDED);
-        tell(pool, place.slot, LBS_EVENT_ADDED, finder->spelling);
+        tell(pool, place.slot, LBS_EVENT_ADDED, lbs_discover_reason(from));
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
                      LBSNO(3601) "pool %s: member %s was found: %s",
                      pool->name, *m->route ? m->route : m->url,
-                     finder->spelling);
+                     lbs_discover_reason(from));
     }
     publish();
     return LBS_DISCOVER_THERE;
@@ -207,6 +231,10 @@ lbs_discover_came_t lbs_discover_seat_come(const lbs_discover_from_t *from,
 
     if (is_configured(pool, m)) {
         return LBS_DISCOVER_CONFIGURED;
+    }
+    if (lbs_bars_meet(&pool->roster->bars, lbs_discover_seat_id(pool, m),
+                      lbs_clock_now())) {
+        return LBS_DISCOVER_BARRED;
     }
     seat = slot != LBS_REGISTRY_NONE ? lbs_roster_find(pool->roster, slot)
                                      : LBS_ROSTER_NONE;
@@ -254,30 +282,47 @@ static const char *spelling_of(const lbs_pool_t *pool, lbs_roster_by_t by)
 
 /* Leaving ---------------------------------------------------------------- */
 
+void lbs_discover_seat_leave(const lbs_pool_t *pool, int seat,
+                             const lbs_discover_leave_t *leave)
+{
+    lbs_roster_seat_t *at = &pool->roster->seat[seat];
+    lbs_roster_place_t place;
+
+    if (!lbs_roster_at(pool->roster, seat, &place)) {
+        return;
+    }
+    lbs_atomic_store64_relaxed(&at->leaves_at, (apr_uint64_t)leave->end);
+    lbs_admin_set_idle(registry(), place.slot, leave->idle);
+    if (!lbs_gauge_set(gauge_of(place.slot), LBS_F_LEAVING)) {
+        return;
+    }
+    lbs_atomic_store64_relaxed(&at->left_at,
+                               (apr_uint64_t)lbs_clock_both().wall);
+    count(pool, LBS_ROSTER_LEFT);
+    tell(pool, place.slot, LBS_EVENT_LEAVING, leave->reason);
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
+                 LBSNO(3602) "pool %s: member %s leaves: %s", pool->name,
+                 name_of(place.slot), leave->reason);
+}
+
 void lbs_discover_seat_miss(const lbs_discover_from_t *from, int seat,
                             apr_time_t now)
 {
     const lbs_pool_t *pool = from->pool;
     const lbs_set_discover_t *set = pool->set.discover;
-    lbs_roster_seat_t *at = &pool->roster->seat[seat];
-    const char *spelling = lbs_discover_finder(from)->spelling;
     lbs_roster_place_t place;
 
-    if (!lbs_roster_at(pool->roster, seat, &place)
-        || !lbs_roster_miss(pool->roster, seat, from->source, GOOD_ANSWERS,
-                            set->hold, now)
-        || !lbs_gauge_set(gauge_of(place.slot), LBS_F_LEAVING)) {
-        return;
+    if (lbs_roster_at(pool->roster, seat, &place)
+        && lbs_roster_miss(pool->roster, seat, from->source, GOOD_ANSWERS,
+                           set->hold, now)
+        && (lbs_atomic_load32_relaxed(&gauge_of(place.slot)->flags)
+            & LBS_F_LEAVING)
+               == 0) {
+        lbs_discover_seat_leave(
+            pool, seat,
+            &(lbs_discover_leave_t){.end = now + set->leave,
+                                    .reason = lbs_discover_reason(from)});
     }
-    lbs_atomic_store64_relaxed(&at->left_at,
-                               (apr_uint64_t)lbs_clock_both().wall);
-    lbs_atomic_store64_relaxed(&at->leaves_at,
-                               (apr_uint64_t)(now + set->leave));
-    count(pool, LBS_ROSTER_LEFT);
-    tell(pool, place.slot, LBS_EVENT_LEAVING, spelling);
-    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
-                 LBSNO(3602) "pool %s: member %s leaves: %s names it no more",
-                 pool->name, name_of(place.slot), spelling);
 }
 
 /* @return why it may go; NULL: not yet */
@@ -328,6 +373,7 @@ void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now)
                  name_of(place.slot), why);
     (void)lbs_registry_remove(registry(), place.slot);
     (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
+    lbs_admin_set_idle(registry(), place.slot, 0);
     count(pool, LBS_ROSTER_REMOVED);
     tell(pool, place.slot, LBS_EVENT_REMOVED, spelling_of(pool, place.by));
     lbs_roster_vacate(pool->roster, seat, now);

@@ -10,6 +10,7 @@ typedef enum lbs_discover_came_t {
     LBS_DISCOVER_THERE, /* it has a seat, from before or now */
     LBS_DISCOVER_CONFIGURED,
     LBS_DISCOVER_NO_ROOM,
+    LBS_DISCOVER_BARRED, /* an operator has removed it */
     LBS_DISCOVER_REFUSED /* its address */
 } lbs_discover_came_t;
 
@@ -30,6 +31,22 @@ lbs_discover_came_t lbs_discover_seat_come(const lbs_discover_from_t *from,
 /** Its values are those of the list. */
 void lbs_discover_seat_value(const lbs_pool_t *pool,
                              const lbs_list_member_t *m);
+
+/** What is known of the seat of a member in the registry, by its identity.
+ * @return 0: it has no name yet */
+apr_uint64_t lbs_discover_seat_id(const lbs_pool_t *pool,
+                                  const lbs_list_member_t *m);
+
+typedef struct lbs_discover_leave_t {
+    apr_time_t end;           /* monotonic: of its sessions */
+    apr_interval_time_t idle; /* sessions idle for longer move; 0: none do */
+    const char *reason;       /* for the event and the log */
+} lbs_discover_leave_t;
+
+/** No source names the member of a seat: it leaves, or leaves by another
+ * time. */
+void lbs_discover_seat_leave(const lbs_pool_t *pool, int seat,
+                             const lbs_discover_leave_t *leave);
 
 /** A good answer does not name the member of a seat. */
 void lbs_discover_seat_miss(const lbs_discover_from_t *from, int seat,

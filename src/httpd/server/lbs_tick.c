@@ -198,6 +198,7 @@ static void work(apr_time_t now)
     lbs_present_release(hold);
     hold = lbs_present_hold(); /* with those that came just now */
     tick_pools(now);
+    lbs_discover_answer(now);
     lbs_housekeeping_tick(now);
     lbs_store_upkeep_tick(now);
     lbs_present_release(hold);

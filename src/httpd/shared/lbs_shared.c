@@ -30,6 +30,7 @@ typedef struct lbs_shared_notes_t {
     lbs_ongoing_t ongoing;
     lbs_atomic64_t roster_version;
     lbs_roster_t rosters[LBS_REGISTRY_POOLS]; /* by slot of the pool */
+    lbs_wish_ring_t wishes;
 } lbs_shared_notes_t;
 
 /* Another build of the module, loaded by a reload, makes blocks of its own and
@@ -207,6 +208,7 @@ void lbs_shared_notes(const lbs_shared_t *shared, lbs_notes_t *notes)
         .ongoing = &at->ongoing,
         .roster_version = &at->roster_version,
         .rosters = at->rosters,
+        .wishes = &at->wishes,
     };
 }
 

@@ -17,6 +17,7 @@
 #include "src/evidence/lbs_recent.h"
 #include "src/state/lbs_registry.h"
 #include "src/roster/lbs_roster.h"
+#include "src/roster/lbs_wish.h"
 #include "src/table/lbs_busy.h"
 #include "src/table/lbs_forgotten.h"
 #include "src/table/lbs_ongoing.h"
@@ -51,6 +52,7 @@ typedef struct lbs_notes_t {
     lbs_ongoing_t *ongoing;
     lbs_atomic64_t *roster_version; /* changes of all rosters; 0: none yet */
     lbs_roster_t *rosters;          /* by slot of the pool */
+    lbs_wish_ring_t *wishes;
 } lbs_notes_t;
 
 typedef struct lbs_shared_t {

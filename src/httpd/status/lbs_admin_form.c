@@ -19,11 +19,13 @@
 #include "src/base/lbs_slice.h"
 #include "src/httpd/decide/lbs_sessions.h"
 #include "src/httpd/health/lbs_operator.h"
+#include "src/httpd/pool/lbs_present.h"
 #include "src/httpd/proxy/lbs_log.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/view/lbs_change.h"
+#include "src/httpd/status/lbs_admin_found.h"
 #include "src/httpd/status/lbs_collect.h"
 #include "src/view/lbs_escape.h"
 #include "src/view/lbs_json.h"
@@ -39,7 +41,8 @@ typedef struct apply_t {
     lbs_pool_t *pool;
     lbs_member_t *member;
     const lbs_view_pool_t *view_pool;
-    const lbs_view_member_t *view_member;
+    const lbs_view_member_t *view_member; /* NULL: it is added */
+    const char *id;                       /* of the member */
 } apply_t;
 
 /* May it be changed ------------------------------------------------------ */
@@ -214,7 +217,10 @@ static int find_member(apply_t *a, const lbs_view_t *view, const char **wrong)
         *wrong = "the pool was removed just now";
         return HTTP_NOT_FOUND;
     }
-    a->member = a->pool->member[a->view_member->index];
+    if (a->view_member != NULL) {
+        a->member = a->pool->member[a->view_member->index];
+        a->id = a->view_member->id;
+    }
     return HTTP_OK;
 }
 
@@ -272,13 +278,20 @@ static const char *values_of(const apply_t *a)
     return list;
 }
 
+static int comes_or_goes(const apply_t *a)
+{
+    return a->change.action == LBS_CHANGE_ADD
+           || a->change.action == LBS_CHANGE_REMOVE;
+}
+
 /* "deadline 10min, by ann from 10.0.0.7" */
 static const char *reason_of(const apply_t *a)
 {
-    const char *values = values_of(a);
+    int is_new = a->change.action == LBS_CHANGE_ADD;
+    const char *values = is_new ? "" : values_of(a);
 
-    return apr_pstrcat(a->r->pool, values, *values != '\0' ? ", " : "",
-                       who(a->r), NULL);
+    return apr_pstrcat(a->r->pool, comes_or_goes(a) ? "admin, " : "", values,
+                       *values != '\0' ? ", " : "", who(a->r), NULL);
 }
 
 /* A span from now. To lbs_admin.h 0 is none, so at once is the least that
@@ -309,26 +322,55 @@ static const char *change_state(apply_t *a)
     return lbs_operator_apply(a->pool, a->member, &change);
 }
 
-static void log_done(const apply_t *a)
+static const char *label_of(const apply_t *a)
 {
-    ap_log_rerror(
-        APLOG_MARK, APLOG_INFO, 0, a->r,
-        LBSNO(2101) "pool %s: member %s: %s, %s",
-        ap_escape_logitem(a->r->pool, a->pool->name),
-        ap_escape_logitem(a->r->pool, lbs_view_member_label(a->view_member)),
-        lbs_change_action_name(a->change.action), reason_of(a));
+    return a->view_member != NULL ? lbs_view_member_label(a->view_member)
+                                  : a->change.url;
 }
 
-static const char *do_it(apply_t *a)
+static void log_done(const apply_t *a)
 {
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, a->r,
+                  LBSNO(2101) "pool %s: member %s: %s, %s",
+                  ap_escape_logitem(a->r->pool, a->pool->name),
+                  ap_escape_logitem(a->r->pool, label_of(a)),
+                  lbs_change_action_name(a->change.action), reason_of(a));
+}
+
+/* @return 200, or the status of a refusal */
+static int come_or_go(apply_t *a, const char **wrong)
+{
+    lbs_registry_member_info_t info;
+    apr_uint32_t slot;
+    int status =
+        lbs_admin_found_change(a->r->pool, a->pool, a->member, &a->change,
+                               reason_of(a), &slot, wrong);
+
+    if (status == HTTP_OK && a->id == NULL
+        && lbs_registry_member_info(lbs_runtime()->registry, slot, &info)
+               == APR_SUCCESS) {
+        a->id = apr_psprintf(a->r->pool, "%016" APR_UINT64_T_HEX_FMT, info.id);
+    }
+    return status;
+}
+
+/* @return 200, or the status of a refusal */
+static int do_it(apply_t *a, const char **wrong)
+{
+    if (comes_or_goes(a)) {
+        return come_or_go(a, wrong);
+    }
+    *wrong = NULL;
     if (a->change.action != LBS_CHANGE_FORGET) {
-        return change_state(a);
+        *wrong = change_state(a);
     }
-    if (a->change.key != NULL || a->change.cookie != NULL) {
-        return forget_one(a);
+    else if (a->change.key != NULL || a->change.cookie != NULL) {
+        *wrong = forget_one(a);
     }
-    lbs_sessions_forget_all(a->member, a->r->pool);
-    return NULL;
+    else {
+        lbs_sessions_forget_all(a->member, a->r->pool);
+    }
+    return *wrong == NULL ? HTTP_OK : HTTP_BAD_REQUEST;
 }
 
 /* Answering -------------------------------------------------------------- */
@@ -343,7 +385,7 @@ static int redirect(apply_t *a)
         apr_pstrcat(memory, page_of(a->r),
                     "?pool=", lbs_escape_url(memory, a->view_pool->name),
                     "&vhost=", lbs_escape_url(memory, a->view_pool->vhost),
-                    "&member=", a->view_member->id,
+                    "&member=", a->id,
                     "&done=", lbs_change_action_name(a->change.action), NULL));
     return HTTP_SEE_OTHER;
 }
@@ -352,17 +394,24 @@ static int redirect(apply_t *a)
  * there is no memory to write it */
 static int write_member(const apply_t *a, lbs_out_t *out)
 {
+    lbs_present_hold_t hold = lbs_present_hold(); /* with a newcomer */
     const lbs_view_t *view = lbs_collect_view(a->r->pool, a->r->server, NULL);
     const lbs_view_pool_t *pool =
         lbs_view_pool_find(view, a->view_pool->name, a->view_pool->vhost);
     const lbs_view_member_t *member =
-        pool != NULL ? lbs_view_member_find(pool, a->view_member->id) : NULL;
+        pool != NULL ? lbs_view_member_find(pool, a->id) : NULL;
 
-    if (member == NULL) {
-        return 0;
+    if (member != NULL) {
+        lbs_json_write_member(out, member);
     }
-    lbs_json_write_member(out, member);
-    return out->status == APR_SUCCESS;
+    lbs_present_release(hold);
+    return member != NULL && out->status == APR_SUCCESS;
+}
+
+static void write_done(const apply_t *a, lbs_out_t *out)
+{
+    lbs_out_put(out, "{\"id\":\"%s\",\"done\":\"%s\"}\n", a->id,
+                lbs_change_action_name(a->change.action));
 }
 
 /* It is done by now, so that no answer may say anything else. */
@@ -374,7 +423,10 @@ static int answer(apply_t *a)
         return redirect(a);
     }
     out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
-    if (!write_member(a, out)) {
+    if (write_member(a, out)) {
+        return lbs_reply_send(a->r, out, HTTP_OK, "application/json");
+    }
+    if (a->change.action != LBS_CHANGE_REMOVE) {
         ap_log_rerror(
             APLOG_MARK, APLOG_WARNING, out->status, a->r,
             LBSNO(2102) "pool %s: member %s was changed, but its JSON "
@@ -382,13 +434,10 @@ static int answer(apply_t *a)
                         "because a reload has removed it; ask for "
                         "/lb-status/json to see how it is now",
             ap_escape_logitem(a->r->pool, a->pool->name),
-            ap_escape_logitem(a->r->pool,
-                              lbs_view_member_label(a->view_member)));
-        out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
-        lbs_out_put(out, "{\"id\":\"%s\",\"done\":\"%s\"}\n",
-                    a->view_member->id,
-                    lbs_change_action_name(a->change.action));
+            ap_escape_logitem(a->r->pool, label_of(a)));
     }
+    out = lbs_reply_open(a->r, LBS_OUT_PLAIN);
+    write_done(a, out);
     return lbs_reply_send(a->r, out, HTTP_OK, "application/json");
 }
 
@@ -444,9 +493,9 @@ int lbs_admin_form_serve(request_rec *r)
     if (status != HTTP_OK) {
         return refuse(&a, status, wrong);
     }
-    wrong = do_it(&a);
-    if (wrong != NULL) {
-        return refuse(&a, HTTP_BAD_REQUEST, wrong);
+    status = do_it(&a, &wrong);
+    if (status != HTTP_OK) {
+        return refuse(&a, status, wrong);
     }
     log_done(&a);
     return answer(&a);

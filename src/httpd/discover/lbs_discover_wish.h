@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lbs_discover_wish.h - what operators and members ask for, done.
+ *
+ * The asking side is src/httpd/shared/lbs_wishes.h.
+ */
+#ifndef LBS_DISCOVER_WISH_H
+#define LBS_DISCOVER_WISH_H
+
+#include "src/httpd/discover/lbs_discover_from.h"
+
+/** Do all that is asked for. At every tick, in the process that ticks. */
+void lbs_discover_wish_tick(apr_time_t now, apr_pool_t *scratch);
+
+/** Say what was done, once it is in force. */
+void lbs_discover_wish_answer(apr_time_t now);
+
+#endif
