@@ -159,16 +159,6 @@ int lbs_roster_names(const lbs_roster_t *roster, int seat, int source)
            != 0;
 }
 
-int lbs_roster_unname(lbs_roster_t *roster, int seat, int source)
-{
-    lbs_roster_seat_t *at = &roster->seat[seat];
-    apr_uint32_t named =
-        lbs_atomic_load32_relaxed(&at->named) & ~(1u << source);
-
-    lbs_atomic_store32_relaxed(&at->named, named);
-    return named == 0;
-}
-
 int lbs_roster_miss(lbs_roster_t *roster, int seat, int source,
                     apr_uint32_t answers, apr_time_t hold, apr_time_t now)
 {

@@ -138,10 +138,6 @@ void lbs_roster_name(lbs_roster_t *roster, int seat, int source);
 /** @return 1 when a source of the pool names the member */
 int lbs_roster_names(const lbs_roster_t *roster, int seat, int source);
 
-/** A source of the pool names the member no more, at once.
- * @return 1: no source of the pool names it */
-int lbs_roster_unname(lbs_roster_t *roster, int seat, int source);
-
 /**
  * A good answer of a source of the pool does not name the member. It counts no
  * more for the source when `answers` of them missed it, for `hold` at least.
