@@ -328,5 +328,6 @@ subtest 'members without a route' => sub {
     }
 };
 
-$h->no_unexpected_log;
+# Bodies that members send with 204 and 304; a warning before httpd 2.4.57.
+$h->no_unexpected_log(qr/AH03408/);
 done_testing;

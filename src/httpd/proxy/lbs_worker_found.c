@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "src/httpd/proxy/lbs_worker.h" /* name_ex of an older httpd */
+
 static struct {
     char *(*define)(apr_pool_t *p, proxy_worker **worker,
                     proxy_balancer *balancer, proxy_server_conf *conf,

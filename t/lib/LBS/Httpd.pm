@@ -42,8 +42,9 @@ use LBS::Client;
 use LBS::Ports;
 use LBS::Proc qw(ages_of alive children_of cpu_of slurp wait_gone);
 use LBS::Slow;
+use LBS::Version;
 
-my $BIN = $ENV{LBS_HTTPD} // '/usr/sbin/apache2';
+my $BIN = $LBS::Version::BIN;
 my $MODULES = $ENV{LBS_MODULES_DIR} // '/usr/lib/apache2/modules';
 my $PATIENCE = longer($ENV{LBS_PATIENCE} // 20);    # seconds for start, stop, reload
 my $AT_ONCE = 24;    # requests that tests have in flight
@@ -165,9 +166,11 @@ sub mpm_lines ($self) {
     return "StartServers $first\nServerLimit $all\nMaxRequestWorkers $all\n"
         . "MinSpareServers 4\nMaxSpareServers $all\n"
         if $self->{mpm} eq 'prefork';
+    # An earlier one bears no child while the threads of the others suffice.
+    my $spare = $threads + ($children > 1 && !httpd_since('2.4.57'));
     return "StartServers $children\nServerLimit $children\n"
         . "ThreadLimit $threads\nThreadsPerChild $threads\n"
-        . "MaxRequestWorkers $all\nMinSpareThreads $threads\n"
+        . "MaxRequestWorkers $all\nMinSpareThreads $spare\n"
         . "MaxSpareThreads $all\n";
 }
 
@@ -431,8 +434,10 @@ sub cpu ($self) { return sum0 cpu_of($self->pids) }
 # buried it and another one is there, which the prefork MPM bears only when too
 # few others are idle. Returns its pid; its death is announced.
 sub kill_child ($self, $signal = 'KILL', $pid = undef) {
+    # After a reload the last children may be gone before the new ones are there.
+    $self->until_or_die('a child', sub { scalar(() = $self->children) });
     my %before = map { $_ => 1 } $self->children;
-    $pid //= ($self->children)[-1] // croak 'no child';
+    $pid //= ($self->children)[-1];
     $self->announce(qr/child pid $pid exit signal/);
     kill $signal => $pid;
     $self->until_or_die("replacement of child $pid", sub {
@@ -558,16 +563,12 @@ sub no_unexpected_log ($self, @patterns) {
     return $ok;
 }
 
-sub sanitizer_reports ($self) {
-    return map { slurp($_) } glob "$self->{root}/san/log*";
-}
-
 # The end, also by exception: httpd and its files go; log lines that were not
 # announced fail the file. Called from END, where the exit status can still change.
 sub finish ($self) {
     return if $self->{finished}++ || $self->{owner} != $$;
     $self->stop;
-    my @bad = ($self->unexpected, $self->sanitizer_reports);
+    my @bad = ($self->unexpected, map { slurp($_) } glob "$self->{root}/san/log*");
     if (@bad) {
         Test::More::diag("$0: unexpected in the log of httpd:");
         Test::More::diag($_) for @bad;
