@@ -257,7 +257,7 @@ install: all                   ## module, lbctl, directory of the state file; DE
 
 dist:                          ## a tarball that builds from itself
 	@mkdir -p build
-	git archive --prefix=$(NAME)/ -o build/$(NAME).tar.gz HEAD
+	tools/tarball $(VERSION) build/$(NAME).tar.gz
 	rm -rf build/dist && mkdir build/dist
 	tar -xzf build/$(NAME).tar.gz -C build/dist
 	$(SELF) -C build/dist/$(NAME) all

@@ -518,9 +518,7 @@ sub error_log ($self, $match = qr//) {
     return grep { /$match/ } $self->log_lines;
 }
 
-sub access_log ($self) {
-    return split /^/, slurp("$self->{root}/logs/access_log");
-}
+sub access_log ($self) { return split /^/, slurp("$self->{root}/logs/access_log") }
 
 # Wait for a line to appear; the number of lines that match, 0 in the end.
 sub wait_log ($self, $match, $timeout = $PATIENCE) {
