@@ -51,7 +51,7 @@ WARN    = -Wall -Wextra -Wshadow -Wconversion -Wcast-align \
 # CPPFLAGS, CFLAGS and LDFLAGS are yours: make CFLAGS='-O3 -march=native'
 ALL_CFLAGS = $(HTTPD_CFLAGS) $(CPPFLAGS) $(CFLAGS) -std=gnu11 -fPIC -fvisibility=hidden \
              $(WARN) $(ALIGN) -I. $(HTTPD_INCLUDES) $(EXTRA)
-MOD_LIBS   = -ljansson -lcurl -lm
+MOD_LIBS   = -ljansson -lcurl -lm $(CARES_LIBS)
 TEST_LIBS  = $(APR_LIBS) -ljansson -lpthread -lm
 
 ASAN = B=build/asan EXTRA='-fsanitize=address,undefined \
@@ -97,6 +97,9 @@ $(B)/config.mk: Makefile
 	   echo "HTTPD_MODULES := $$($(APXS) -q libexecdir)"; \
 	   echo "HTTPD_HEADERS := $$($(APXS) -q INCLUDEDIR)"; \
 	   echo "HTTPD_LDFLAGS := $$($(APXS) -q LDFLAGS)"; \
+	   ! pkg-config --exists libcares || \
+	   echo "CARES_CFLAGS := -DLBS_HAVE_CARES $$(pkg-config --cflags libcares)"; \
+	   echo "CARES_LIBS := $$(pkg-config --libs libcares 2>/dev/null)"; \
 	   echo "APR_LIBS := $$(apu-1-config --link-ld) $$(apr-1-config --link-ld)"; \
 	 } >$@
 
@@ -110,6 +113,19 @@ SHARED_H = $(sort $(wildcard src/base/*.h src/member/*.h src/table/*.h \
 $(B)/src/httpd/shared/lbs_shared.o: $(SHARED_H)
 $(B)/src/httpd/shared/lbs_shared.o: \
     EXTRA += -DLBS_LAYOUT=$(shell cat $(SHARED_H) | cksum | cut -d' ' -f1)
+
+# Names are looked up with c-ares where it is there.
+$(B)/src/httpd/resolve/lbs_resolve.o: EXTRA += $(CARES_CFLAGS)
+
+# A module built without it, for a test of what httpd -t says then.
+NO_CARES = $(B)/t/no-cares
+$(NO_CARES).o: src/httpd/resolve/lbs_resolve.c $(B)/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(NO_CARES).so: $(NO_CARES).o $(MOD_OBJ) $(B)/objects
+	$(call say,LINK) $(CC) -shared $(EXTRA) -o $@ $< \
+	    $(filter-out %/lbs_resolve.o,$(MOD_OBJ)) $(HTTPD_LDFLAGS) $(LDFLAGS) \
+	    -ljansson -lcurl -lm
 
 # The page's style and script are part of this object, byte for byte.
 $(B)/src/view/lbs_assets.o: $(ASSETS)
@@ -170,7 +186,7 @@ lint: all $(LIB)               ## source guards: includes, names, docs, format
 unit: unit-built               ## unit tests
 	LBS_BUILD=$(B) tools/test unit
 unit-built: $(UNIT_BIN)
-tools-built: $(TOOL_BIN)
+tools-built: $(TOOL_BIN) $(B)/t/no-cares.so
 
 corpus:                        ## what the fuzzers once found, replayed
 	$(SELF) $(ASAN) replay-built

@@ -3,6 +3,7 @@
 #include "src/base/lbs_net.h"
 
 #include <apr_cstr.h>
+#include <apr_strings.h>
 #include <string.h>
 
 #define TEXT_MOST 63 /* bytes of an address with its prefix */
@@ -277,4 +278,56 @@ const char *lbs_net_never(const lbs_net_t *net)
     const known_t *known = find(net, nevers, sizeof(nevers) / sizeof(*nevers));
 
     return known != NULL ? known->what : NULL;
+}
+
+/* Writing ---------------------------------------------------------------- */
+
+int lbs_net_is_v4(const lbs_net_t *net)
+{
+    return memcmp(net->byte, mapped, sizeof(mapped)) == 0;
+}
+
+static unsigned group(const lbs_net_t *net, int i)
+{
+    return (unsigned)net->byte[2 * i] << 8 | net->byte[2 * i + 1];
+}
+
+/* The first of the longest runs of zeros, of two groups at least.
+ * @return its groups; 0: there is none */
+static int longest_run(const lbs_net_t *net, int *first)
+{
+    int i, n, most = 1;
+
+    for (i = 0; i < 8; i += n + 1) {
+        for (n = 0; i + n < 8 && group(net, i + n) == 0; n++) {
+        }
+        if (n > most) {
+            most = n;
+            *first = i;
+        }
+    }
+    return most > 1 ? most : 0;
+}
+
+void lbs_net_text(const lbs_net_t *net, char text[LBS_NET_TEXT])
+{
+    int first = 8, run, i, n = 0;
+
+    if (lbs_net_is_v4(net)) {
+        (void)apr_snprintf(text, LBS_NET_TEXT, "%u.%u.%u.%u", net->byte[12],
+                           net->byte[13], net->byte[14], net->byte[15]);
+        return;
+    }
+    run = longest_run(net, &first);
+    for (i = 0; i < 8; i++) {
+        if (run > 0 && i == first) {
+            n += apr_snprintf(text + n, (apr_size_t)(LBS_NET_TEXT - n), "::");
+            i += run - 1;
+        }
+        else {
+            n += apr_snprintf(text + n, (apr_size_t)(LBS_NET_TEXT - n),
+                              i > 0 && text[n - 1] != ':' ? ":%x" : "%x",
+                              group(net, i));
+        }
+    }
 }

@@ -35,6 +35,14 @@ typedef struct lbs_net_set_t {
  */
 int lbs_net_read(const char *text, apr_size_t n, lbs_net_t *net);
 
+#define LBS_NET_TEXT 46 /* bytes of an address as text, with its end */
+
+/** Write an address, one of version 6 in its short form (RFC 5952). */
+void lbs_net_text(const lbs_net_t *net, char text[LBS_NET_TEXT]);
+
+/** @return 1 when it is one of version 4 */
+int lbs_net_is_v4(const lbs_net_t *net);
+
 /**
  * Read a comma list of ranges (10.0.0.0/8, an address alone is a range of
  * one), `private` and `any`.

@@ -18,11 +18,11 @@ static const char wants_url[] =
 /* URLs ------------------------------------------------------------------- */
 
 /* Ports that mod_proxy leaves out of a worker's name. */
-static int is_usual(const char *scheme, apr_uint64_t port)
+static int is_usual(const char *scheme, apr_uint32_t port)
 {
     static const struct {
         const char *scheme;
-        apr_uint64_t port;
+        apr_uint32_t port;
     } usual[] = {{"http", 80}, {"https", 443}, {"h2c", 80},
                  {"h2", 443},  {"ajp", 8009},  {"ws", 80},
                  {"wss", 443}, {"fcgi", 8000}, {"scgi", 4000}};
@@ -70,6 +70,26 @@ static const char *read_host(const char *at, apr_pool_t *pool,
     return at + n;
 }
 
+const char *lbs_list_url(apr_pool_t *pool, const lbs_list_model_t *model,
+                         const char *host, apr_uint32_t port)
+{
+    if (port == 0 || is_usual(model->scheme, port)) {
+        return apr_pstrcat(pool, model->scheme, "://", host, model->path,
+                           NULL);
+    }
+    return apr_psprintf(pool, "%s://%s:%u%s", model->scheme, host, port,
+                        model->path);
+}
+
+const char *lbs_list_host(apr_pool_t *pool, const lbs_net_t *net)
+{
+    char text[LBS_NET_TEXT];
+
+    lbs_net_text(net, text);
+    return lbs_net_is_v4(net) ? apr_pstrdup(pool, text)
+                              : apr_pstrcat(pool, "[", text, "]", NULL);
+}
+
 const char *lbs_list_read_url(const char *text, const lbs_list_model_t *model,
                               apr_pool_t *pool, lbs_list_member_t *m)
 {
@@ -100,11 +120,7 @@ const char *lbs_list_read_url(const char *text, const lbs_list_model_t *model,
         && !(*model->path == '\0' && strcmp(at, "/") == 0)) {
         return "the path of the pool's first BalancerMember";
     }
-    m->url = apr_psprintf(pool, "%s://%s", model->scheme, host);
-    if (port != 0 && !is_usual(model->scheme, port)) {
-        m->url = apr_psprintf(pool, "%s:%" APR_UINT64_T_FMT, m->url, port);
-    }
-    m->url = apr_pstrcat(pool, m->url, model->path, NULL);
+    m->url = lbs_list_url(pool, model, host, (apr_uint32_t)port);
     return strlen(m->url) <= LBS_LIST_URL_LEN ? NULL : "a shorter URL";
 }
 

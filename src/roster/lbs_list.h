@@ -53,6 +53,19 @@ const char *lbs_list_read_url(const char *text, const lbs_list_model_t *model,
                               apr_pool_t *pool, lbs_list_member_t *m);
 
 /**
+ * The URL of a member as mod_proxy names a worker: without the scheme's usual
+ * port.
+ *
+ * @param host  in brackets if it is an address of version 6
+ * @param port  0: the usual one
+ */
+const char *lbs_list_url(apr_pool_t *pool, const lbs_list_model_t *model,
+                         const char *host, apr_uint32_t port);
+
+/** An address as the host of a URL: one of version 6 in brackets. */
+const char *lbs_list_host(apr_pool_t *pool, const lbs_net_t *net);
+
+/**
  * Read a list. Of members that are named twice the first counts.
  *
  * Cost: quadratic in the members.

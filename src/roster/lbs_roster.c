@@ -19,6 +19,14 @@ static const char *const whys[LBS_ROSTER_SAIDS] = {
     [LBS_ROSTER_WRONG] = "a line names no member",
     [LBS_ROSTER_TOO_LARGE] = "it is too large",
     [LBS_ROSTER_TOO_FEW] = "it names fewer members than min=",
+    [LBS_ROSTER_NO_NAME] = "the name does not exist (NXDOMAIN)",
+    [LBS_ROSTER_NO_DATA] = "the name has no address",
+    [LBS_ROSTER_FAILS] = "the name server fails (SERVFAIL)",
+    [LBS_ROSTER_REFUSES] = "the name server refuses (REFUSED)",
+    [LBS_ROSTER_LATE] = "the name server did not answer in time",
+    [LBS_ROSTER_CUT] = "the answer is cut short",
+    [LBS_ROSTER_GARBLED] = "the answer is garbled",
+    [LBS_ROSTER_SILENT] = "no name server can be reached",
 };
 
 static const char *const kind_names[LBS_ROSTER_KINDS] = {

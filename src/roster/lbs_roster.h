@@ -51,6 +51,14 @@ typedef enum lbs_roster_said_t {
     LBS_ROSTER_WRONG, /* a line names no member */
     LBS_ROSTER_TOO_LARGE,
     LBS_ROSTER_TOO_FEW, /* fewer than min=: nobody leaves */
+    LBS_ROSTER_NO_NAME, /* DNS: NXDOMAIN */
+    LBS_ROSTER_NO_DATA, /* DNS: the name has no address */
+    LBS_ROSTER_FAILS,   /* DNS: SERVFAIL and the like */
+    LBS_ROSTER_REFUSES, /* DNS: REFUSED */
+    LBS_ROSTER_LATE,    /* DNS: no answer in time */
+    LBS_ROSTER_CUT,     /* DNS: an answer that was cut short */
+    LBS_ROSTER_GARBLED, /* DNS: an answer that is none */
+    LBS_ROSTER_SILENT,  /* DNS: no name server can be asked */
     LBS_ROSTER_SAIDS
 } lbs_roster_said_t;
 

@@ -63,8 +63,6 @@ void lbs_check_seat_init(lbs_check_seat_t *seat, apr_pool_t *memory,
     seat->member = m;
     seat->conf = conf;
     seat->tls = tls;
-    seat->reaches = lbs_check_request_reaches(memory, pool, m, tls);
-    seat->kind = lbs_check_request_probe(m, seat->reaches);
     init_errand(&seat->reach, seat, LBS_CHECK_ERRAND_REACH);
     init_errand(&seat->probe, seat, LBS_CHECK_ERRAND_PROBE);
     for (i = 0; i < LBS_CHECK_SEAT_MORE; i++) {
@@ -72,6 +70,11 @@ void lbs_check_seat_init(lbs_check_seat_t *seat, apr_pool_t *memory,
         seat->more[i].asks_suspect = 1;
     }
     seat->next = seat;
+    if (m->worker == NULL) {
+        return;
+    }
+    seat->reaches = lbs_check_request_reaches(memory, pool, m, tls);
+    seat->kind = lbs_check_request_probe(m, seat->reaches);
     lbs_probe_set_kind(&m->record->probe, seat->kind);
 }
 
@@ -379,6 +382,9 @@ int lbs_check_seat_begin(lbs_check_seat_t *seat, apr_pool_t *memory,
     const lbs_member_t *m = seat->member;
     apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
 
+    if (m->worker == NULL) {
+        return 0;
+    }
     if (seat->conf != NULL) {
         return begin_checked(seat, memory, multi, now);
     }

@@ -99,7 +99,9 @@ static void add_seats(apr_pool_t *pconf, const lbs_pool_t *pool)
         lbs_check_tls_read(pconf, pool->server, pool->name);
     apr_size_t i;
 
-    for (i = 0; i < pool->configured; i++) {
+    /* Where none is configured the first place has the seat behind which those
+     * of found members are put. */
+    for (i = 0; i < pool->configured || i == 0; i++) {
         lbs_check_seat_t *seat = apr_palloc(pconf, sizeof(*seat));
 
         lbs_check_seat_init(seat, pconf, pool, pool->member[i], conf, tls);

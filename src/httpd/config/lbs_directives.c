@@ -568,9 +568,10 @@ const command_rec lbs_directives[] = {
     AP_INIT_TAKE_ARGV("LBStickyStore", set_store, FIELD(store), P,
                       "off, or PROVIDER[:ARGS] [timeout=DURATION] such as "
                       "redis:10.0.0.5:6379"),
-    AP_INIT_TAKE_ARGV("LBStickyDiscover", set_discover, FIELD(discover), P,
-                      "off, or up to four sources such as file:PATH, and "
-                      "interval= hold= leave= min= max= allow="),
+    AP_INIT_TAKE_ARGV(
+        "LBStickyDiscover", set_discover, FIELD(discover), P,
+        "off, or up to four sources such as file:PATH, and "
+        "interval= hold= leave= min= max= family= resolver= allow="),
     AP_INIT_TAKE1("LBStickySecret", set_secret, NULL, S,
                   "random, file:PATH or exec:COMMAND"),
     AP_INIT_TAKE_ARGV("LBStickyTable", set_table, NULL, S, "sessions=N"),

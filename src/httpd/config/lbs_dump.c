@@ -287,6 +287,7 @@ static const char *write_discover(apr_pool_t *pool, const lbs_settings_t *set)
 {
     const lbs_set_discover_t *discover = set->discover;
 
+    static const char *const families[] = {"any", "4", "6", "both"};
     const char *finders = "";
     int i;
 
@@ -299,10 +300,13 @@ static const char *write_discover(apr_pool_t *pool, const lbs_settings_t *set)
                         argument(pool, discover->finder[i].spelling), NULL);
     }
     return apr_psprintf(
-        pool, "%s interval=%s hold=%s leave=%s min=%u max=%u allow=%s",
+        pool,
+        "%s interval=%s hold=%s leave=%s min=%u max=%u family=%s allow=%s%s%s",
         finders, duration(pool, discover->interval),
         duration(pool, discover->hold), duration(pool, discover->leave),
-        discover->min, discover->max, discover->allow_text);
+        discover->min, discover->max, families[discover->family],
+        discover->allow_text, discover->resolver != NULL ? " resolver=" : "",
+        discover->resolver != NULL ? discover->resolver : "");
 }
 
 static const char *write_admin(apr_pool_t *pool, const lbs_settings_t *set)

@@ -138,6 +138,9 @@ typedef struct lbs_set_finder_t {
     const char *spelling; /* as written */
 } lbs_set_finder_t;
 
+/* Which addresses of a name are members. */
+enum { LBS_DISCOVER_ANY, LBS_DISCOVER_V4, LBS_DISCOVER_V6, LBS_DISCOVER_BOTH };
+
 typedef struct lbs_set_discover_t {
     int count; /* 0: off */
     lbs_set_finder_t finder[LBS_ROSTER_SOURCES];
@@ -145,7 +148,9 @@ typedef struct lbs_set_discover_t {
     apr_int64_t hold;
     apr_int64_t leave;
     apr_uint32_t min;
-    apr_uint32_t max; /* found members; 0: off */
+    apr_uint32_t max;     /* found members; 0: off */
+    apr_uint32_t family;  /* LBS_DISCOVER_ANY: 6 where there is no 4 */
+    const char *resolver; /* name servers; NULL: those of the system */
     lbs_net_set_t allow;
     const char *allow_text; /* as written */
     const char *where;      /* the directive stands: file and line */

@@ -196,6 +196,37 @@ typedef struct counted_t {
     int members;
 } counted_t;
 
+/* Does LBStickyDiscover dns have a name to look up? */
+static int check_names(const lbs_walk_t *walk)
+{
+    const lbs_set_discover_t *set = walk->set.discover;
+    int wanted = 0, i;
+
+    for (i = 0; i < set->count; i++) {
+        wanted |= set->finder[i].by == LBS_ROSTER_BY_DNS
+                  && *set->finder[i].what == '\0';
+    }
+    for (i = 0; wanted && i < lbs_worker_count(walk->balancer); i++) {
+        lbs_worker_place_t place =
+            lbs_worker_place(lbs_worker_at(walk->balancer, i));
+        lbs_net_t net;
+
+        wanted = place.path != NULL
+                 || lbs_net_read(place.host, strlen(place.host), &net);
+    }
+    if (!wanted) {
+        return OK;
+    }
+    ap_log_error(
+        APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, walk->owner,
+        LBSNO(1806) "pool %s: no BalancerMember of it has a name that "
+                    "LBStickyDiscover dns (%s) could look up; write "
+                    "one such as http://app.internal:8000, or "
+                    "dns:NAME:PORT",
+        walk->name, set->where);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
 static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
                       counted_t *counted)
 {
@@ -212,7 +243,7 @@ static int check_pool(apr_pool_t *ptemp, const lbs_walk_t *walk,
         counted->members += members
                             + (members > 0 && walk->set.timeout->max != 0)
                             + (members > 0 && walk->set.discover->count > 0);
-        return check_members(ptemp, walk);
+        return check_members(ptemp, walk) | check_names(walk);
     }
     if (lbs_worker_same_pool(other, walk->balancer)) {
         return OK;

@@ -9,6 +9,8 @@
 
 #include "src/base/lbs_args.h"
 #include "src/httpd/config/lbs_setter.h"
+#include "src/base/lbs_text.h"
+#include "src/httpd/resolve/lbs_resolve.h"
 #include "src/httpd/proxy/lbs_log.h"
 
 static const char *compile_expr(cmd_parms *cmd, const lbs_source_t *source,
@@ -87,6 +89,8 @@ const char *lbs_words_foreign(cmd_parms *cmd, int argc, char *const argv[],
 
 #define SECOND ((apr_int64_t)1000000)
 
+static const char *const families[] = {"any", "4", "6", "both", NULL};
+
 static const lbs_arg_t discover_keys[] = {
     {"interval", LBS_ARG_DURATION, offsetof(lbs_set_discover_t, interval),
      SECOND, 0, NULL},
@@ -97,6 +101,10 @@ static const lbs_arg_t discover_keys[] = {
     {"min", LBS_ARG_UINT, offsetof(lbs_set_discover_t, min), 1, 8000, NULL},
     {"max", LBS_ARG_UINT, offsetof(lbs_set_discover_t, max), 1,
      LBS_ROSTER_SEATS, NULL},
+    {"family", LBS_ARG_WORD, offsetof(lbs_set_discover_t, family), 0, 0,
+     families},
+    {"resolver", LBS_ARG_TEXT, offsetof(lbs_set_discover_t, resolver), 0, 0,
+     NULL},
     {"allow", LBS_ARG_TEXT, offsetof(lbs_set_discover_t, allow_text), 0, 0,
      NULL},
     {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
@@ -120,14 +128,36 @@ static const char *read_bare_finder(cmd_parms *cmd, const char *what,
     return *what == '\0' ? NULL : "nothing behind it";
 }
 
+/* Nothing, or NAME:PORT */
+static const char *read_dns_finder(cmd_parms *cmd, const char *what,
+                                   lbs_set_finder_t *finder)
+{
+    apr_size_t n = strcspn(what, ":");
+    const char *missing = lbs_resolve_missing();
+    apr_uint64_t port;
+
+    (void)cmd;
+    if (missing != NULL) {
+        return missing;
+    }
+    finder->what = what;
+    if (*what == '\0' && strchr(finder->spelling, ':') == NULL) {
+        return NULL;
+    }
+    return lbs_dns_is_name(what, n) && what[n] == ':'
+                   && lbs_text_uint(what + n + 1, 1, 65535, &port) == NULL
+               ? NULL
+               : "dns, or dns:NAME:PORT such as dns:app.internal:8000";
+}
+
 static const char *read_unknown_finder(cmd_parms *cmd, const char *what,
                                        lbs_set_finder_t *finder)
 {
     (void)cmd;
     (void)what;
     (void)finder;
-    return "file:PATH: this version knows no other source; let a program "
-           "write the file, see docs/guide.md";
+    return "file:PATH, dns or dns:NAME:PORT: this version knows no other "
+           "source; let a program write the file, see docs/guide.md";
 }
 
 /* What may stand behind the name of a source. */
@@ -137,7 +167,7 @@ static const struct {
                         lbs_set_finder_t *finder);
 } finders[] = {
     {LBS_ROSTER_BY_FILE, read_file_finder},
-    {LBS_ROSTER_BY_DNS, read_unknown_finder},
+    {LBS_ROSTER_BY_DNS, read_dns_finder},
     {LBS_ROSTER_BY_SRV, read_unknown_finder},
     {LBS_ROSTER_BY_ADMIN, read_bare_finder},
     {LBS_ROSTER_BY_REGISTER, read_unknown_finder},
@@ -216,6 +246,12 @@ const char *lbs_words_discover(cmd_parms *cmd, int argc, char *const argv[],
         && (wanted = lbs_net_set_read(set->allow_text, &set->allow)) != NULL) {
         error = lbs_setter_wants(
             cmd, apr_pstrcat(cmd->pool, "allow=", set->allow_text, NULL),
+            wanted);
+    }
+    if (error == NULL && set->resolver != NULL
+        && (wanted = lbs_resolve_check_servers(set->resolver)) != NULL) {
+        error = lbs_setter_wants(
+            cmd, apr_pstrcat(cmd->pool, "resolver=", set->resolver, NULL),
             wanted);
     }
     return error;

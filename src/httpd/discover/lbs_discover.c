@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/base/lbs_hash.h"
+#include "src/httpd/discover/lbs_discover_dns.h"
 #include "src/httpd/discover/lbs_discover_file.h"
 #include "src/httpd/discover/lbs_discover_follow.h"
 #include "src/httpd/discover/lbs_discover_seat.h"
@@ -28,6 +29,8 @@ static const struct {
 } sources[LBS_ROSTER_BYS] = {
     [LBS_ROSTER_BY_FILE] = {lbs_discover_file_begin, lbs_discover_file_poll,
                             lbs_discover_file_read},
+    [LBS_ROSTER_BY_DNS] = {lbs_discover_dns_begin, lbs_discover_dns_poll,
+                           NULL},
 };
 
 static apr_pool_t *memory;
@@ -40,7 +43,6 @@ void lbs_discover_begin(void)
         apr_pool_create(&memory, NULL);
         apr_pool_tag(memory, "lbsticky discover");
     }
-    lbs_discover_follow_begin(memory);
     for (i = 0; i < LBS_ROSTER_BYS; i++) {
         if (sources[i].begin != NULL) {
             sources[i].begin(memory);
@@ -298,6 +300,67 @@ static void value_again(const lbs_pool_t *pool, apr_pool_t *ptemp)
     }
 }
 
+/* A source that is asked in steps answers within moments as a rule. A pool
+ * without any member has them before the first request then. */
+#define FIRST_WAIT apr_time_from_msec(1500)
+
+static int has_nobody(const lbs_pool_t *pool)
+{
+    lbs_roster_place_t place;
+    int seat = 0;
+
+    while (seat < LBS_ROSTER_SEATS
+           && !lbs_roster_at(pool->roster, seat, &place)) {
+        seat++;
+    }
+    return pool->configured == 0 && seat == LBS_ROSTER_SEATS;
+}
+
+/* @return how many sources have not answered yet */
+static int ask_for_first(const lbs_pool_t *pool, apr_pool_t *ptemp)
+{
+    lbs_discover_from_t from = {.pool = pool, .source = 0};
+    int waiting = 0;
+
+    for (; from.source < pool->set.discover->count; from.source++) {
+        lbs_roster_by_t by = lbs_discover_finder(&from)->by;
+        lbs_discover_answer_t answer;
+
+        if (sources[by].read != NULL || sources[by].poll == NULL) {
+            continue;
+        }
+        if (sources[by].poll(&from, lbs_clock_now(), ptemp, &answer)) {
+            lbs_discover_follow(&from, &answer, lbs_clock_now(), 0, ptemp);
+        }
+        else {
+            waiting++;
+        }
+    }
+    return waiting;
+}
+
+static void wait_for_first(apr_pool_t *ptemp)
+{
+    const apr_array_header_t *all = lbs_pools_all();
+    apr_time_t end = lbs_clock_now() + FIRST_WAIT;
+    int i, waiting;
+
+    do {
+        waiting = 0;
+        for (i = 0; i < all->nelts; i++) {
+            const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
+
+            if (asks(pool) && has_nobody(pool)) {
+                waiting += ask_for_first(pool, ptemp);
+            }
+        }
+        if (waiting > 0) {
+            apr_sleep(apr_time_from_msec(5));
+        }
+    } while (waiting > 0 && lbs_clock_now() < end);
+    lbs_discover_begin(); /* no child inherits a socket */
+}
+
 /* At a start the state file has given values of its own; members that were
  * there before a reload keep theirs until the source is asked. */
 void lbs_discover_settle(apr_pool_t *ptemp)
@@ -315,4 +378,5 @@ void lbs_discover_settle(apr_pool_t *ptemp)
                             LBS_F_STOPPED);
         value_again(pool, ptemp);
     }
+    wait_for_first(ptemp);
 }

@@ -69,8 +69,7 @@ static apr_status_t read_all(const char *path, char *bytes, apr_size_t room,
 static void read_list(const lbs_discover_from_t *from, apr_pool_t *memory,
                       lbs_discover_answer_t *answer)
 {
-    const lbs_list_model_t model =
-        lbs_discover_model(from->pool->member[0]->worker);
+    const lbs_list_model_t model = lbs_discover_model(from->pool->model);
     char *bytes = apr_palloc(memory, LBS_LIST_BYTES + 1);
     apr_size_t len = 0;
 

@@ -13,19 +13,6 @@
 #define TELL_EVERY apr_time_from_sec(60)
 #define AT LBS_DISCOVER_AT
 
-/* By slot of the pool, and source: that it has no good answer was logged. */
-static unsigned char (*was_stale)[LBS_ROSTER_SOURCES];
-
-void lbs_discover_follow_begin(apr_pool_t *memory)
-{
-    apr_size_t bytes = sizeof(*was_stale) * LBS_REGISTRY_POOLS;
-
-    if (was_stale == NULL) {
-        was_stale = apr_palloc(memory, bytes);
-    }
-    memset(was_stale, 0, bytes);
-}
-
 static const char *spelling_of(const lbs_discover_from_t *from)
 {
     return lbs_discover_finder(from)->spelling;
@@ -74,15 +61,15 @@ static void tell_turn(const lbs_discover_from_t *from,
                       const lbs_discover_answer_t *answer, apr_pool_t *scratch)
 {
     const lbs_pool_t *pool = from->pool;
-    unsigned char *was = &was_stale[pool->slot][from->source];
+    apr_uint32_t said = lbs_atomic_load32_relaxed(&source_of(from)->said);
+    int was = said != LBS_ROSTER_GOOD && said != LBS_ROSTER_NOTHING;
     const char *why = explain(answer, scratch);
     int stale = answer->said != LBS_ROSTER_GOOD;
     lbs_clock_t now = lbs_clock_both();
 
-    if (stale == *was) {
+    if (stale == was) {
         return;
     }
-    *was = (unsigned char)stale;
     lbs_registry_tell(
         lbs_runtime()->registry, &now, pool->slot, LBS_REGISTRY_NONE,
         stale ? LBS_EVENT_SOURCE_STALE : LBS_EVENT_SOURCE_OK,
@@ -237,6 +224,9 @@ static void follow(const lbs_discover_from_t *from,
         lbs_discover_seat_value(from->pool, m);
     }
     tell_ignored(from, &ignored, now, scratch);
+    if (answer->said != LBS_ROSTER_GOOD) {
+        return;
+    }
     if (would_be_there(from, answer->list, scratch)
         < from->pool->set.discover->min) {
         answer->said = LBS_ROSTER_TOO_FEW;
@@ -251,9 +241,9 @@ void lbs_discover_follow(const lbs_discover_from_t *from,
                          lbs_discover_answer_t *answer, apr_time_t now,
                          int tells, apr_pool_t *scratch)
 {
-    if (answer->said == LBS_ROSTER_GOOD) {
+    if (answer->list != NULL) {
         follow(from, answer, now, tells, scratch);
     }
-    say(from, answer, now);
     tell_turn(from, answer, scratch);
+    say(from, answer, now);
 }

@@ -14,7 +14,4 @@ void lbs_discover_follow(const lbs_discover_from_t *from,
                          lbs_discover_answer_t *answer, apr_time_t now,
                          int tells, apr_pool_t *scratch);
 
-/** Another process ticks: forget what only this one knew. */
-void lbs_discover_follow_begin(apr_pool_t *memory);
-
 #endif

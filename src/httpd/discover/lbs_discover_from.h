@@ -10,8 +10,10 @@
 
 /* What a source said. */
 typedef struct lbs_discover_answer_t {
-    lbs_roster_said_t said;   /* LBS_ROSTER_GOOD: list */
-    apr_array_header_t *list; /* of lbs_list_member_t */
+    lbs_roster_said_t said;
+    apr_array_header_t *list; /* of lbs_list_member_t; where the answer is not
+                                 good, members that come, and none leaves;
+                                 NULL then: nothing is known */
     lbs_list_wrong_t wrong;   /* LBS_ROSTER_WRONG */
     apr_status_t rv;          /* LBS_ROSTER_UNREADABLE */
     apr_time_t next_at;       /* monotonic: when it is asked again */

@@ -97,6 +97,11 @@ typedef struct lbs_pool_t {
     lbs_member_record_t *max_record; /* its; since: when max= came in force, on
                                         the table's clock; 0: long ago */
     int number;                      /* in lbs_pools_all() */
+    proxy_worker *model;       /* first BalancerMember: parameters of members
+                                  that are found */
+    apr_array_header_t *names; /* proxy_worker *: BalancerMembers whose hosts
+                                  are names that LBStickyDiscover dns looks up;
+                                  they are no members */
     apr_size_t configured;           /* members of the configuration */
     apr_size_t count;                /* and places for others */
     lbs_member_t **member;           /* count of them, by index */

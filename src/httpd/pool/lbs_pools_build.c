@@ -180,6 +180,37 @@ static apr_status_t build_vacant(apr_pool_t *pconf, lbs_pool_t *pool)
     return APR_SUCCESS;
 }
 
+/* LBStickyDiscover dns: all addresses of its name are members, it is none. */
+static int is_name(const lbs_pool_t *pool, const proxy_worker *worker)
+{
+    const lbs_set_discover_t *set = pool->set.discover;
+    lbs_worker_place_t place = lbs_worker_place(worker);
+    lbs_net_t net;
+    int i;
+
+    for (i = 0; i < set->count; i++) {
+        if (set->finder[i].by == LBS_ROSTER_BY_DNS
+            && *set->finder[i].what == '\0') {
+            return place.path == NULL
+                   && !lbs_net_read(place.host, strlen(place.host), &net);
+        }
+    }
+    return 0;
+}
+
+/* @param i  of mod_proxy's. @return as build_member() */
+static apr_status_t build_member_or_name(lbs_pool_t *pool, int i)
+{
+    proxy_worker *worker = lbs_worker_at(pool->balancer, i);
+
+    if (!is_name(pool, worker)) {
+        return build_member(pool, i);
+    }
+    lbs_worker_govern(worker);
+    APR_ARRAY_PUSH(pool->names, proxy_worker *) = worker;
+    return APR_SUCCESS;
+}
+
 static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
 {
     int n = lbs_worker_count(pool->balancer);
@@ -195,8 +226,10 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
     pool->errors = apr_pcalloc(pconf, sizeof(*pool->errors) * n_all);
     pool->by_route = apr_hash_make(pconf);
     pool->by_token_id = apr_hash_make(pconf);
+    pool->model = lbs_worker_at(pool->balancer, 0);
+    pool->names = apr_array_make(pconf, 2, sizeof(proxy_worker *));
     for (i = 0; i < n; i++) {
-        apr_status_t rv = build_member(pool, i);
+        apr_status_t rv = build_member_or_name(pool, i);
 
         if (APR_STATUS_IS_ENOSPC(rv)) {
             first =
@@ -216,7 +249,7 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
     if (missing != 0) {
         tell_left_out(pool, missing, first);
     }
-    if (pool->configured == 0) {
+    if (pool->configured + (apr_size_t)pool->names->nelts == 0) {
         return APR_ENOSPC;
     }
     pool->count = pool->configured;
@@ -439,6 +472,8 @@ static apr_status_t build_twin(apr_pool_t *pconf, apr_pool_t *ptemp,
     pool->slot = twin->slot;
     pool->record = twin->record;
     pool->token_pool = twin->token_pool;
+    pool->model = twin->model;
+    pool->names = twin->names;
     pool->configured = twin->configured;
     pool->count = twin->count;
     pool->member = twin->member;

@@ -49,7 +49,7 @@ static proxy_worker *make_worker(const lbs_pool_t *pool, const found_t *found,
     const lbs_member_t *m = &found->member;
     const char *wrong = NULL;
     proxy_worker *worker = lbs_worker_found_make(
-        &(lbs_worker_found_t){.model = pool->member[0]->worker,
+        &(lbs_worker_found_t){.model = pool->model,
                               .url = m->name,
                               .route = m->route,
                               .lbset = (int)found->place.lbset,

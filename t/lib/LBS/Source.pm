@@ -17,7 +17,7 @@ our %LEVEL = (
     base => 0, affinity => 1, evidence => 1, roster => 1, sharing => 1,
     table => 1,
     member => 2, foreign => 3, pick => 3, state => 3, preview => 4, view => 4,
-    'httpd/proxy' => 5,
+    'httpd/proxy' => 5, 'httpd/resolve' => 5,
     'httpd/config' => 6, 'httpd/advice' => 7, 'httpd/shared' => 7,
     'httpd/pool' => 8, 'httpd/wire' => 8, 'httpd/health' => 9,
     'httpd/store' => 9, 'httpd/decide' => 10, 'httpd/check' => 10,
