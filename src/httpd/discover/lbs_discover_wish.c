@@ -59,7 +59,7 @@ static int find_source(job_t *job, lbs_roster_by_t by)
 static int read_member(const job_t *job, lbs_list_member_t *m)
 {
     const lbs_pool_t *pool = job->from.pool;
-    const lbs_list_model_t model = lbs_discover_model(pool->member[0]->worker);
+    const lbs_list_model_t model = lbs_discover_model(pool->model);
     const char *wrong =
         lbs_list_read_url(job->wish->url, &model, job->scratch, m);
 
