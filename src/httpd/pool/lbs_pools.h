@@ -102,13 +102,13 @@ typedef struct lbs_pool_t {
     apr_array_header_t *names; /* proxy_worker *: BalancerMembers whose hosts
                                   are names that LBStickyDiscover dns looks up;
                                   they are no members */
-    apr_size_t configured;           /* members of the configuration */
-    apr_size_t count;                /* and places for others */
-    lbs_member_t **member;           /* count of them, by index */
-    lbs_gauge_t **gauges; /* of the members: close together, for walks */
-    unsigned char *due;   /* what is due of each member in this tick, see
-                             lbs_health.h; of the process that ticks */
-    apr_uint64_t *errors; /* of each, when it was last due; likewise */
+    apr_size_t configured;     /* members of the configuration */
+    apr_size_t count;          /* and places for others */
+    lbs_member_t **member;     /* count of them, by index */
+    lbs_gauge_t **gauges;      /* of the members: close together, for walks */
+    unsigned char *due;        /* what is due of each member in this tick, see
+                                  lbs_health.h; of the process that ticks */
+    apr_uint64_t *errors;      /* of each, when it was last due; likewise */
     const apr_uint16_t *member_at; /* slot -> index + 1, of any pool */
     lbs_roster_t *roster; /* LBStickyDiscover: the others; NULL: it is off */
     int own_early; /* one is this httpd, and may be chosen before mapping */

@@ -85,7 +85,8 @@ static const char *map_found(request_rec *r, const lbs_request_t *req,
         || (text[n] != '/' && text[n] != '\0')) {
         return text;
     }
-    url = apr_pstrcat(r->pool, lbs_worker_name(req->pool->model), text + n, NULL);
+    url = apr_pstrcat(r->pool, lbs_worker_name(req->pool->model), text + n,
+                      NULL);
     mapped = lbs_worker_map_back(r, req->conf, url);
     return mapped != url ? mapped : text;
 }
