@@ -62,7 +62,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
-NO_CONFIG = test check run cluster help clean format dist deb deb-life \
+NO_CONFIG = test check run cluster help clean format dist deb deb-life deb-check \
             rpm release compilers httpds debian13 fuzz chaos apps bench proof ports
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
@@ -81,7 +81,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak proof ports corpus replay-built asan tsan bench \
-        bench-built chaos apps fuzz fuzz-built format dist deb deb-life compilers \
+        bench-built chaos apps fuzz fuzz-built format dist deb deb-life deb-check compilers \
         httpds rpm release debian13 clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
@@ -300,6 +300,10 @@ release:                       ## tarball, SBOM, checksums, SIGN_KEY= signs them
 deb-life:                      ## install ... purge under traffic, a table; root
 	tools/bootstrap run chroot
 	tools/deb-life
+
+deb-check:                     ## packages: lintian, autopkgtest, a table; root
+	tools/bootstrap chroot
+	tools/deb-check
 
 compilers:                     ## gcc 12-14, clang 14-19, a table; RELEASE=trixie
 	tools/bootstrap build
