@@ -11,6 +11,7 @@
  *     Q microseconds  of its clock, hexadecimal
  *     F number        it was found: by its source, times 256, plus lbset;
  *                     hexadecimal
+ *     A address       of one whose URL has a name
  */
 #include "src/preview/lbs_outline.h"
 
@@ -130,6 +131,7 @@ static void put_pool(out_t *out, const lbs_outline_pool_t *pool)
         put_number(out, 'Q', m->quantum_us);
         if (m->found) {
             put_number(out, 'F', m->found_by << 8 | m->lbset);
+            put(out, 'A', m->address);
         }
     }
 }
@@ -192,7 +194,7 @@ static int begin_member(in_t *in, const char *route, int removed)
     }
     in->member = apr_array_push(in->pool->members);
     *in->member = (lbs_outline_member_t){
-        .route = route, .url = "", .quantum_us = 0, .removed = removed};
+        .route = route, .url = "", .address = "", .removed = removed};
     return 1;
 }
 
@@ -220,6 +222,9 @@ static int read_of_member(in_t *in, char letter, const char *text)
     }
     if (letter == 'U') {
         in->member->url = text;
+    }
+    else if (letter == 'A') {
+        in->member->address = text;
     }
     else if (letter == 'F') {
         in->member->found = 1;
@@ -260,6 +265,7 @@ static int read_entry(in_t *in, char letter, const char *text)
     case 'U':
     case 'Q':
     case 'F':
+    case 'A':
         return read_of_member(in, letter, text);
     default:
         return 1;

@@ -27,6 +27,7 @@ typedef struct lbs_outline_member_t {
     int removed;             /* no longer configured, sessions may name it */
     int found;               /* by LBStickyDiscover */
     apr_uint32_t lbset;      /* of a found one */
+    const char *address;     /* of one whose URL has a name; "" */
     apr_uint32_t found_by;   /* the number of its source, below 256 */
 } lbs_outline_member_t;
 

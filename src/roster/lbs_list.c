@@ -81,6 +81,20 @@ const char *lbs_list_url(apr_pool_t *pool, const lbs_list_model_t *model,
                         model->path);
 }
 
+const char *lbs_list_place(apr_pool_t *pool, const char *url,
+                           const lbs_net_t *net)
+{
+    const char *host = strstr(url, "://");
+
+    if (host == NULL) {
+        return url;
+    }
+    host += strlen("://");
+    return apr_pstrcat(
+        pool, apr_pstrmemdup(pool, url, (apr_size_t)(host - url)),
+        lbs_list_host(pool, net), host + strcspn(host, ":/"), NULL);
+}
+
 const char *lbs_list_host(apr_pool_t *pool, const lbs_net_t *net)
 {
     char text[LBS_NET_TEXT];

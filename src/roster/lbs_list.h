@@ -30,6 +30,10 @@ typedef struct lbs_list_member_t {
     apr_uint32_t weight; /* 1/100 */
     apr_uint32_t lbset;
     lbs_net_t net;
+    int by_name; /* the URL's host is a name: these are its addresses, the
+                    least first; net is that or, if it has none, all zero */
+    const lbs_net_t *nets;
+    int nets_count;
 } lbs_list_member_t;
 
 /* The parts of a URL that the pool's first BalancerMember settles. */
@@ -61,6 +65,10 @@ const char *lbs_list_read_url(const char *text, const lbs_list_model_t *model,
  */
 const char *lbs_list_url(apr_pool_t *pool, const lbs_list_model_t *model,
                          const char *host, apr_uint32_t port);
+
+/** @return a URL with an address for its host */
+const char *lbs_list_place(apr_pool_t *pool, const char *url,
+                           const lbs_net_t *net);
 
 /** An address as the host of a URL: one of version 6 in brackets. */
 const char *lbs_list_host(apr_pool_t *pool, const lbs_net_t *net);

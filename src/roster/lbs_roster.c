@@ -8,7 +8,8 @@
 #define LBSET_SHIFT 16
 #define LBSET_MASK 0xffu
 #define BY_SHIFT 24
-#define BY_MASK 0xffu
+#define BY_MASK 0x7fu
+#define NET_SHIFT 31
 #define TURN_SHIFT 32
 
 static const char *const whys[LBS_ROSTER_SAIDS] = {
@@ -35,11 +36,36 @@ static const char *const kind_names[LBS_ROSTER_KINDS] = {
 static const char *const by_names[LBS_ROSTER_BYS] = {"file", "dns", "srv",
                                                      "admin", "register"};
 
+/* While it is read the seat may be given another address, which is in the
+ * other place, and a third one, in this place: the word tells. */
+static apr_uint64_t read_seat(const lbs_roster_seat_t *seat, lbs_net_t *net)
+{
+    apr_uint64_t word = lbs_atomic_load64_acquire(&seat->word), before, half;
+    int i;
+
+    do {
+        before = word;
+        for (i = 0; i < 2; i++) {
+            half = lbs_atomic_load64_acquire(
+                &seat->net[word >> NET_SHIFT & 1][i]);
+            memcpy(net->byte + 8 * i, &half, 8);
+        }
+        word = lbs_atomic_load64_acquire(&seat->word);
+    } while (word != before);
+    return word;
+}
+
 int lbs_roster_at(const lbs_roster_t *roster, int seat,
                   lbs_roster_place_t *place)
 {
-    apr_uint64_t word = lbs_atomic_load64_acquire(&roster->seat[seat].word);
+    lbs_net_t net;
+    apr_uint64_t word;
 
+    if ((lbs_atomic_load64_acquire(&roster->seat[seat].word) & SLOT_MASK)
+        == 0) {
+        return 0;
+    }
+    word = read_seat(&roster->seat[seat], &net);
     if ((word & SLOT_MASK) == 0) {
         return 0;
     }
@@ -47,6 +73,7 @@ int lbs_roster_at(const lbs_roster_t *roster, int seat,
         .slot = (apr_uint32_t)(word & SLOT_MASK) - 1,
         .lbset = (apr_uint32_t)(word >> LBSET_SHIFT) & LBSET_MASK,
         .by = (lbs_roster_by_t)(word >> BY_SHIFT & BY_MASK),
+        .net = net,
         .turn = (apr_uint32_t)(word >> TURN_SHIFT),
     };
     return 1;
@@ -78,14 +105,24 @@ int lbs_roster_named(const lbs_roster_t *roster, int source)
 }
 
 static void write_seat(lbs_roster_t *roster, int seat, apr_uint32_t slot,
-                       apr_uint32_t lbset, lbs_roster_by_t by)
+                       const lbs_roster_place_t *as)
 {
     apr_uint64_t turn = lbs_atomic_add32_relaxed(&roster->turns, 1) + 1;
+    lbs_roster_seat_t *at = &roster->seat[seat];
+    apr_uint64_t net = ~lbs_atomic_load64_relaxed(&at->word) >> NET_SHIFT & 1;
+    apr_uint64_t half;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        memcpy(&half, as->net.byte + 8 * i, 8);
+        lbs_atomic_store64_release(&at->net[net][i], half);
+    }
 
     lbs_atomic_store64_release(
-        &roster->seat[seat].word,
-        turn << TURN_SHIFT | (apr_uint64_t)by << BY_SHIFT
-            | (apr_uint64_t)(lbset & LBSET_MASK) << LBSET_SHIFT | (slot + 1));
+        &at->word, turn << TURN_SHIFT | net << NET_SHIFT
+                       | (apr_uint64_t)as->by << BY_SHIFT
+                       | (apr_uint64_t)(as->lbset & LBSET_MASK) << LBSET_SHIFT
+                       | (slot + 1));
 }
 
 static int find_free(const lbs_roster_t *roster, int seats, apr_time_t now)
@@ -135,17 +172,17 @@ int lbs_roster_take(lbs_roster_t *roster, int seats,
     forget(seat);
     lbs_atomic_store64_relaxed(&seat->leaves_at, 0);
     lbs_atomic_store64_relaxed(&seat->left_at, 0);
-    write_seat(roster, free, as->slot, as->lbset, as->by);
+    write_seat(roster, free, as->slot, as);
     return free;
 }
 
-void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset,
-                     lbs_roster_by_t by)
+void lbs_roster_move(lbs_roster_t *roster, int seat,
+                     const lbs_roster_place_t *as)
 {
     lbs_roster_place_t place;
 
     if (lbs_roster_at(roster, seat, &place)) {
-        write_seat(roster, seat, place.slot, lbset, by);
+        write_seat(roster, seat, place.slot, as);
     }
 }
 

@@ -7,7 +7,10 @@
  * it is now, and changes with each member that gets it, so that another member
  * in the same slot is seen as another one:
  *
- *     turn 32 | by 8 | lbset 8 | slot 16, plus 1; slot 0: vacant
+ *     turn 32 | net 1 | by 7 | lbset 8 | slot 16, plus 1; slot 0: vacant
+ *
+ * The address of a member that is known by a name stands beside it, in one of
+ * two places, which `net` tells: a reader never sees half of an address.
  *
  * A pool may have several sources. A member that one of them named is there
  * until none of them names it.
@@ -22,6 +25,7 @@
 #include <apr_time.h>
 
 #include "src/base/lbs_atomic.h"
+#include "src/base/lbs_net.h"
 #include "src/roster/lbs_bars.h"
 
 #define LBS_ROSTER_SEATS 256 /* found members of a pool */
@@ -74,7 +78,8 @@ typedef enum lbs_roster_kind_t {
 
 typedef struct lbs_roster_seat_t {
     lbs_atomic64_t word;
-    lbs_atomic32_t named; /* a bit for each source of the pool that names
+    lbs_atomic64_t net[2][2]; /* all zero: the member's URL has its address */
+    lbs_atomic32_t named;     /* a bit for each source of the pool that names
                              the member, or did not miss it long enough */
     lbs_atomic32_t missed[LBS_ROSTER_SOURCES]; /* good answers of each that did
                                                   not name it */
@@ -110,6 +115,7 @@ typedef struct lbs_roster_place_t {
     apr_uint32_t slot;
     apr_uint32_t lbset;
     lbs_roster_by_t by; /* the source that found it */
+    lbs_net_t net;      /* all zero: in its URL */
     apr_uint32_t turn;  /* tells members of one seat apart */
 } lbs_roster_place_t;
 
@@ -136,9 +142,10 @@ int lbs_roster_has_room(const lbs_roster_t *roster, int seats, apr_time_t now);
 int lbs_roster_take(lbs_roster_t *roster, int seats,
                     const lbs_roster_place_t *as, apr_time_t now);
 
-/** The member has another lbset or finder: to readers it is another member. */
-void lbs_roster_move(lbs_roster_t *roster, int seat, apr_uint32_t lbset,
-                     lbs_roster_by_t by);
+/** The member has another lbset, finder or address: to readers it is another
+ * member. @param as  the turn and the slot do not matter */
+void lbs_roster_move(lbs_roster_t *roster, int seat,
+                     const lbs_roster_place_t *as);
 
 /** A source of the pool names the member. */
 void lbs_roster_name(lbs_roster_t *roster, int seat, int source);

@@ -151,7 +151,7 @@ static int asks_for_site(const lbs_check_tls_t *tls)
 /* The path of a member's URL, as a directory: "/", "/shop/". */
 static const char *root_of(apr_pool_t *memory, const lbs_member_t *m)
 {
-    const char *host = strstr(m->name, "://");
+    const char *host = strstr(m->place, "://");
     const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
 
     if (path == NULL) {
@@ -173,12 +173,12 @@ static const char *path_of(apr_pool_t *memory, const lbs_pool_t *pool,
 /* The scheme, host and port of a member's URL. */
 static const char *origin_of(apr_pool_t *memory, const lbs_member_t *m)
 {
-    const char *host = strstr(m->name, "://");
+    const char *host = strstr(m->place, "://");
     const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
 
-    return path == NULL
-               ? m->name
-               : apr_pstrmemdup(memory, m->name, (apr_size_t)(path - m->name));
+    return path == NULL ? m->place
+                        : apr_pstrmemdup(memory, m->place,
+                                         (apr_size_t)(path - m->place));
 }
 
 /* Another proxy ----------------------------------------------------------- */

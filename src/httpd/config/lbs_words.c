@@ -150,13 +150,30 @@ static const char *read_dns_finder(cmd_parms *cmd, const char *what,
                : "dns, or dns:NAME:PORT such as dns:app.internal:8000";
 }
 
+static const char *read_srv_finder(cmd_parms *cmd, const char *what,
+                                   lbs_set_finder_t *finder)
+{
+    const char *missing = lbs_resolve_missing();
+
+    (void)cmd;
+    finder->what = what;
+    if (missing != NULL) {
+        return missing;
+    }
+    return lbs_dns_is_name(what, strlen(what)) && *what == '_'
+               ? NULL
+               : "srv:_SERVICE._PROTO.NAME such as "
+                 "srv:_http._tcp.app.internal";
+}
+
 static const char *read_unknown_finder(cmd_parms *cmd, const char *what,
                                        lbs_set_finder_t *finder)
 {
     (void)cmd;
     (void)what;
     (void)finder;
-    return "file:PATH, dns or dns:NAME:PORT: this version knows no other "
+    return "file:PATH, dns, dns:NAME:PORT or srv:NAME: this version knows no "
+           "other "
            "source; let a program write the file, see docs/guide.md";
 }
 
@@ -168,7 +185,7 @@ static const struct {
 } finders[] = {
     {LBS_ROSTER_BY_FILE, read_file_finder},
     {LBS_ROSTER_BY_DNS, read_dns_finder},
-    {LBS_ROSTER_BY_SRV, read_unknown_finder},
+    {LBS_ROSTER_BY_SRV, read_srv_finder},
     {LBS_ROSTER_BY_ADMIN, read_bare_finder},
     {LBS_ROSTER_BY_REGISTER, read_unknown_finder},
 };

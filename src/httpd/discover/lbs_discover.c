@@ -31,6 +31,7 @@ static const struct {
                             lbs_discover_file_read},
     [LBS_ROSTER_BY_DNS] = {lbs_discover_dns_begin, lbs_discover_dns_poll,
                            NULL},
+    [LBS_ROSTER_BY_SRV] = {NULL, lbs_discover_dns_poll, NULL},
 };
 
 static apr_pool_t *memory;
@@ -241,6 +242,12 @@ static void recall(const lbs_pool_t *pool, const lbs_outline_member_t *was)
     host += strlen("://");
     host += *host == '[';
     end = host + strcspn(host, host[-1] == '[' ? "]" : ":/");
+    if (*was->address != '\0') {
+        host = was->address;
+        end = host + strlen(host);
+        m.by_name = m.nets_count = 1;
+        m.nets = &m.net;
+    }
     if (!lbs_net_read(host, (apr_size_t)(end - host), &m.net)) {
         return;
     }

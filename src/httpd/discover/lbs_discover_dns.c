@@ -33,6 +33,8 @@ struct round_t {
     apr_array_header_t *lookups; /* lookup_t * */
     int pending;
     apr_uint32_t ttl;
+    apr_uint32_t priority_most; /* of services */
+    apr_uint32_t weight_most;
 };
 
 /* Of the process that ticks, per source. */
@@ -204,6 +206,12 @@ static void hear_services(void *baton, const lbs_dns_reply_t *reply)
         }
         lookup = add_lookup(round, r->target, services->model, r->port);
         lookup->service = r;
+        if (r->priority > round->priority_most) {
+            round->priority_most = r->priority;
+        }
+        if (r->weight > round->weight_most) {
+            round->weight_most = r->weight;
+        }
         take_added(lookup, reply);
         if (lookup->said == LBS_ROSTER_NOTHING) {
             ask_addresses(lookup);
@@ -277,9 +285,37 @@ static round_t *begin_round(const lbs_discover_from_t *from, unsigned fails,
 
 /* Answers ---------------------------------------------------------------- */
 
+/* @param i  of a lookup that a service asked for */
+static const lbs_dns_record_t *service_at(const round_t *round, int i)
+{
+    return APR_ARRAY_IDX(round->lookups, i, const lookup_t *)->service;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(lbs_net_t));
+}
+
+/* A priority as it is; where one is too large for lbset=, how many there are
+ * below it. */
+static apr_uint32_t lbset_of(const round_t *round, apr_uint32_t priority)
+{
+    apr_uint32_t lesser = 0;
+    int i, k;
+
+    if (round->priority_most <= LBS_LIST_LBSET_MAX) {
+        return priority;
+    }
+    for (i = 1; i < round->lookups->nelts; i++) {
+        apr_uint32_t other = service_at(round, i)->priority;
+        int is_first = other < priority;
+
+        for (k = 1; k < i; k++) {
+            is_first &= service_at(round, k)->priority != other;
+        }
+        lesser += (apr_uint32_t)is_first;
+    }
+    return lesser < LBS_LIST_LBSET_MAX ? lesser : LBS_LIST_LBSET_MAX;
 }
 
 /* The members of a name: each address is one, in an order of their own. */
@@ -302,6 +338,28 @@ static void list_addresses(const lookup_t *lookup, apr_array_header_t *list)
             lbs_list_url(list->pool, &model,
                          lbs_list_host(list->pool, &m->net), lookup->port);
     }
+}
+
+static void list_target(const lookup_t *lookup, const round_t *round,
+                        apr_array_header_t *list)
+{
+    const lbs_list_model_t model = lbs_discover_model(lookup->model);
+    lbs_list_member_t *m = apr_array_push(list);
+    int n = lookup->said == LBS_ROSTER_GOOD ? lookup->nets->nelts : 0;
+
+    qsort(lookup->nets->elts, (size_t)n, sizeof(lbs_net_t), by_bytes);
+    *m = (lbs_list_member_t){
+        .route = "",
+        .weight = lbs_pace_weight(lookup->service->weight, round->weight_most),
+        .lbset = lbset_of(round, lookup->service->priority),
+        .by_name = 1,
+        .nets_count = n,
+        .nets = apr_pmemdup(list->pool, lookup->nets->elts,
+                            sizeof(lbs_net_t) * (apr_size_t)n)};
+    if (n > 0) {
+        m->net = m->nets[0];
+    }
+    m->url = lbs_list_url(list->pool, &model, lookup->name, lookup->port);
 }
 
 static lookup_t *lookup_at(const round_t *round, int i)
@@ -330,14 +388,37 @@ static lbs_roster_said_t list_names(const round_t *round,
     return said;
 }
 
+/* A target whose address cannot be had now is named all the same. Where none
+ * can, the reason of the first is that of all. */
+static lbs_roster_said_t list_services(const round_t *round,
+                                       apr_array_header_t *list)
+{
+    lbs_roster_said_t said = lookup_at(round, 0)->said;
+    int i, known = 0;
+
+    if (said != LBS_ROSTER_GOOD) {
+        return said == LBS_ROSTER_NOTHING ? LBS_ROSTER_LATE : said;
+    }
+    for (i = 1; i < round->lookups->nelts; i++) {
+        list_target(lookup_at(round, i), round, list);
+        known += lookup_at(round, i)->said == LBS_ROSTER_GOOD;
+    }
+    if (known > 0) {
+        return LBS_ROSTER_GOOD;
+    }
+    said = lookup_at(round, 1)->said;
+    return said == LBS_ROSTER_NOTHING ? LBS_ROSTER_LATE : said;
+}
+
 static void make_answer(const lbs_discover_from_t *from, const round_t *round,
                         apr_pool_t *memory, lbs_discover_answer_t *answer)
 {
     *answer = (lbs_discover_answer_t){.said = LBS_ROSTER_SILENT};
     answer->list = apr_array_make(memory, 8, sizeof(lbs_list_member_t));
     if (round->resolver != NULL) {
-        (void)from;
-        answer->said = list_names(round, answer->list);
+        answer->said = lbs_discover_finder(from)->by == LBS_ROSTER_BY_SRV
+                           ? list_services(round, answer->list)
+                           : list_names(round, answer->list);
     }
 }
 

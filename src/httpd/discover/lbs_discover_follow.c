@@ -169,6 +169,15 @@ static int is_named(const apr_array_header_t *list, apr_uint32_t slot)
     return 0;
 }
 
+static int would_serve(const lbs_pool_t *pool, const lbs_list_member_t *m,
+                       apr_pool_t *scratch)
+{
+    if (m->by_name && m->nets_count == 0) {
+        return lbs_discover_seat_of(pool, m) != LBS_ROSTER_NONE;
+    }
+    return lbs_discover_seat_refusal(pool, m, scratch) == NULL;
+}
+
 /* How many of the pool would serve if the list were followed at once: the
  * configured ones, those of the list, and those of other sources. */
 static apr_uint32_t would_be_there(const lbs_discover_from_t *from,
@@ -181,7 +190,7 @@ static apr_uint32_t would_be_there(const lbs_discover_from_t *from,
     int i;
 
     for (i = 0; i < list->nelts; i++) {
-        n += lbs_discover_seat_refusal(pool, AT(list, i), scratch) == NULL;
+        n += (apr_uint32_t)would_serve(pool, AT(list, i), scratch);
     }
     for (i = 0; i < LBS_ROSTER_SEATS; i++) {
         if (lbs_roster_at(pool->roster, i, &place)) {

@@ -62,6 +62,8 @@ const char *lbs_discover_seat_refusal(const lbs_pool_t *pool,
                                       apr_pool_t *memory)
 {
     const char *never = lbs_net_never(&m->net);
+    const char *place =
+        m->by_name ? lbs_list_place(memory, m->url, &m->net) : m->url;
 
     if (never != NULL) {
         return never;
@@ -69,9 +71,8 @@ const char *lbs_discover_seat_refusal(const lbs_pool_t *pool,
     if (!lbs_net_set_has(&pool->set.discover->allow, &m->net)) {
         return "not in allow=";
     }
-    return lbs_here_find(memory, m->url) == LBS_HERE_HTTPD
-               ? "this httpd itself"
-               : NULL;
+    return lbs_here_find(memory, place) == LBS_HERE_HTTPD ? "this httpd itself"
+                                                          : NULL;
 }
 
 static int is_configured(const lbs_pool_t *pool, const lbs_list_member_t *m)
@@ -149,22 +150,41 @@ static int is_named_by(const lbs_pool_t *pool, int seat, lbs_roster_by_t by)
     return 0;
 }
 
+/* The address at which a member is from now on: the one it has for as long as
+ * its name has that one. @return 1: it is another one */
+static int choose_net(const lbs_pool_t *pool, const lbs_list_member_t *m,
+                      lbs_net_t *net, apr_pool_t *memory)
+{
+    int i;
+
+    for (i = 0; i < m->nets_count; i++) {
+        if (memcmp(&m->nets[i], net, sizeof(*net)) == 0) {
+            return 0;
+        }
+    }
+    if (m->nets_count == 0
+        || lbs_discover_seat_refusal(pool, m, memory) != NULL) {
+        return 0; /* nothing better is known */
+    }
+    *net = m->net;
+    return 1;
+}
+
 /* It is named again before it was gone: nothing has happened to it. */
 static void come_back(const lbs_discover_from_t *from, int seat,
                       const lbs_roster_place_t *place,
-                      const lbs_list_member_t *m)
+                      const lbs_list_member_t *m, apr_pool_t *memory)
 {
     const lbs_pool_t *pool = from->pool;
+    lbs_roster_place_t now = *place;
     lbs_roster_seat_t *at = &pool->roster->seat[seat];
-    lbs_roster_by_t by = place->by;
-    apr_uint32_t lbset = place->lbset;
 
     /* Of several sources that name it the first one says its lbset. */
-    if (!is_named_by(pool, seat, by)) {
-        by = lbs_discover_finder(from)->by;
+    if (!is_named_by(pool, seat, now.by)) {
+        now.by = lbs_discover_finder(from)->by;
     }
-    if (by == lbs_discover_finder(from)->by) {
-        lbset = m->lbset;
+    if (now.by == lbs_discover_finder(from)->by) {
+        now.lbset = m->lbset;
     }
     lbs_roster_name(pool->roster, seat, from->source);
     lbs_atomic_store64_relaxed(&at->leaves_at, 0);
@@ -173,8 +193,9 @@ static void come_back(const lbs_discover_from_t *from, int seat,
         lbs_admin_set_idle(registry(), place->slot, 0);
         tell(pool, place->slot, LBS_EVENT_BACK, lbs_discover_reason(from));
     }
-    if (place->lbset != lbset || place->by != by) {
-        lbs_roster_move(pool->roster, seat, lbset, by);
+    if (choose_net(pool, m, &now.net, memory) || now.lbset != place->lbset
+        || now.by != place->by) {
+        lbs_roster_move(pool->roster, seat, &now);
         publish();
     }
     if (!lbs_registry_is_live(registry(), place->slot)) {
@@ -194,6 +215,10 @@ static lbs_discover_came_t add(const lbs_discover_from_t *from,
                                 .by = lbs_discover_finder(from)->by};
     apr_time_t now = lbs_clock_now();
     int created = 0;
+
+    if (m->by_name) {
+        place.net = m->net;
+    }
 
     if (!lbs_roster_has_room(pool->roster, seats_of(pool), now)
         || lbs_registry_member(registry(), pool->slot, m->route, m->url,
@@ -220,12 +245,19 @@ static lbs_discover_came_t add(const lbs_discover_from_t *from,
     return LBS_DISCOVER_THERE;
 }
 
+int lbs_discover_seat_of(const lbs_pool_t *pool, const lbs_list_member_t *m)
+{
+    apr_uint32_t slot = known_slot(pool, m);
+
+    return slot != LBS_REGISTRY_NONE ? lbs_roster_find(pool->roster, slot)
+                                     : LBS_ROSTER_NONE;
+}
+
 lbs_discover_came_t lbs_discover_seat_come(const lbs_discover_from_t *from,
                                            const lbs_list_member_t *m,
                                            apr_pool_t *memory, int tells)
 {
     const lbs_pool_t *pool = from->pool;
-    apr_uint32_t slot = known_slot(pool, m);
     lbs_roster_place_t place;
     int seat;
 
@@ -236,11 +268,13 @@ lbs_discover_came_t lbs_discover_seat_come(const lbs_discover_from_t *from,
                       lbs_clock_now())) {
         return LBS_DISCOVER_BARRED;
     }
-    seat = slot != LBS_REGISTRY_NONE ? lbs_roster_find(pool->roster, slot)
-                                     : LBS_ROSTER_NONE;
+    seat = lbs_discover_seat_of(pool, m);
     if (seat != LBS_ROSTER_NONE && lbs_roster_at(pool->roster, seat, &place)) {
-        come_back(from, seat, &place, m);
+        come_back(from, seat, &place, m, memory);
         return LBS_DISCOVER_THERE;
+    }
+    if (m->by_name && m->nets_count == 0) {
+        return LBS_DISCOVER_UNKNOWN;
     }
     if (lbs_discover_seat_refusal(pool, m, memory) != NULL) {
         return LBS_DISCOVER_REFUSED;

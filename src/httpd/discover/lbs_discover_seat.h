@@ -10,8 +10,9 @@ typedef enum lbs_discover_came_t {
     LBS_DISCOVER_THERE, /* it has a seat, from before or now */
     LBS_DISCOVER_CONFIGURED,
     LBS_DISCOVER_NO_ROOM,
-    LBS_DISCOVER_BARRED, /* an operator has removed it */
-    LBS_DISCOVER_REFUSED /* its address */
+    LBS_DISCOVER_UNKNOWN, /* its address is not known yet */
+    LBS_DISCOVER_BARRED,  /* an operator has removed it */
+    LBS_DISCOVER_REFUSED  /* its address */
 } lbs_discover_came_t;
 
 /** @return why a member must not be asked for its address; NULL: it may */
@@ -36,6 +37,9 @@ void lbs_discover_seat_value(const lbs_pool_t *pool,
  * @return 0: it has no name yet */
 apr_uint64_t lbs_discover_seat_id(const lbs_pool_t *pool,
                                   const lbs_list_member_t *m);
+
+/** @return the seat of a member; LBS_ROSTER_NONE: it has none */
+int lbs_discover_seat_of(const lbs_pool_t *pool, const lbs_list_member_t *m);
 
 typedef struct lbs_discover_leave_t {
     apr_time_t end;           /* monotonic: of its sessions */

@@ -100,6 +100,7 @@ static void say_came(const job_t *job, lbs_discover_came_t came)
             "there is no room for it: max= members were found, or the place "
             "of one that went has to rest for some seconds");
         break;
+    case LBS_DISCOVER_UNKNOWN:
     case LBS_DISCOVER_REFUSED:
         say(job, 400, "its address is refused");
         break;

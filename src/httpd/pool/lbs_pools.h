@@ -51,7 +51,9 @@ typedef struct lbs_member_t {
     const char *found;     /* by this source of LBStickyDiscover; "": it is
                               configured */
     const char *name;      /* its URL */
-    lbs_slice_t plain;     /* the same where it is canonical, else empty */
+    const char *place;     /* the same; of one whose URL has a name that is
+                              looked up, with its address */
+    lbs_slice_t plain;     /* this where it is canonical, else empty */
     const char *route;     /* "" when it has none */
     apr_uint32_t slot;     /* in the registry, and in the words of the table */
     apr_uint64_t token_id; /* in cookies: the same on every server */

@@ -121,7 +121,8 @@ static apr_status_t build_member(lbs_pool_t *pool, int i)
     m->found = "";
     /* Copies: balancer-manager may change mod_proxy's own strings. */
     m->name = apr_pstrdup(rt->pool, lbs_worker_name(m->worker));
-    m->plain = (lbs_slice_t){m->name, lbs_plain_url(m->name)};
+    m->place = m->name;
+    m->plain = (lbs_slice_t){m->place, lbs_plain_url(m->place)};
     m->route = apr_pstrdup(rt->pool, lbs_worker_route(m->worker));
     rv = find_slot(pool, m->route, m->name, &m->slot, &m->created);
     if (rv != APR_SUCCESS) {

@@ -5,6 +5,7 @@
  * connections to it live, and is shared by the turns that have it.
  */
 #include <apr_strings.h>
+#include <string.h>
 
 #include "src/affinity/lbs_token.h"
 #include "src/base/lbs_plain.h"
@@ -14,6 +15,7 @@
 #include "src/httpd/proxy/lbs_worker_found.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
+#include "src/roster/lbs_list.h"
 
 typedef struct found_t {
     lbs_member_t member;
@@ -50,7 +52,7 @@ static proxy_worker *make_worker(const lbs_pool_t *pool, const found_t *found,
     const char *wrong = NULL;
     proxy_worker *worker = lbs_worker_found_make(
         &(lbs_worker_found_t){.model = pool->model,
-                              .url = m->name,
+                              .url = m->place,
                               .route = m->route,
                               .lbset = (int)found->place.lbset,
                               .server = pool->server},
@@ -74,6 +76,16 @@ static proxy_worker *make_worker(const lbs_pool_t *pool, const found_t *found,
     return worker;
 }
 
+static const char *place_of(const found_t *found)
+{
+    static const lbs_net_t none;
+    const char *name = found->member.name;
+
+    return memcmp(&found->place.net, &none, sizeof(none)) == 0
+               ? name
+               : lbs_list_place(found->memory, name, &found->place.net);
+}
+
 /* @param info  of the slot in the registry */
 static void fill(found_t *found, const lbs_pool_t *pool,
                  const lbs_registry_member_info_t *info, apr_size_t index)
@@ -84,7 +96,8 @@ static void fill(found_t *found, const lbs_pool_t *pool,
     m->index = index;
     m->found = lbs_roster_by_name(found->place.by);
     m->name = apr_pstrdup(found->memory, info->url);
-    m->plain = (lbs_slice_t){m->name, lbs_plain_url(m->name)};
+    m->place = place_of(found);
+    m->plain = (lbs_slice_t){m->place, lbs_plain_url(m->place)};
     m->route = apr_pstrdup(found->memory, info->route);
     m->slot = found->place.slot;
     m->token_id =

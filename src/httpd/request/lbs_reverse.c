@@ -78,10 +78,10 @@ static const char *map_found(request_rec *r, const lbs_request_t *req,
                              const char *text)
 {
     const lbs_member_t *m = req->pool->member[req->choice.member];
-    apr_size_t n = strlen(m->name);
+    apr_size_t n = strlen(m->place);
     const char *url, *mapped;
 
-    if (*m->found == '\0' || ap_cstr_casecmpn(text, m->name, n) != 0
+    if (*m->found == '\0' || ap_cstr_casecmpn(text, m->place, n) != 0
         || (text[n] != '/' && text[n] != '\0')) {
         return text;
     }

@@ -35,8 +35,10 @@ static void add_settings(lbs_outline_pool_t *to, apr_uint32_t slot)
 }
 
 static void add_found(lbs_outline_member_t *m, const lbs_roster_t *roster,
-                      apr_uint32_t slot)
+                      apr_uint32_t slot, apr_pool_t *memory)
 {
+    static const lbs_net_t none;
+    char text[LBS_NET_TEXT];
     int seat = lbs_roster_find(roster, slot);
     lbs_roster_place_t place;
 
@@ -44,6 +46,10 @@ static void add_found(lbs_outline_member_t *m, const lbs_roster_t *roster,
         m->found = 1;
         m->lbset = place.lbset;
         m->found_by = (apr_uint32_t)place.by;
+        if (memcmp(&place.net, &none, sizeof(none)) != 0) {
+            lbs_net_text(&place.net, text);
+            m->address = apr_pstrdup(memory, text);
+        }
     }
 }
 
@@ -68,8 +74,9 @@ static void add_members(lbs_outline_pool_t *to, apr_uint32_t pool_slot)
             .url = apr_pstrdup(memory, info.url),
             .quantum_us = (apr_uint64_t)lbs_table_unit(rt->slots, slot),
             .removed = info.removed,
+            .address = "",
         };
-        add_found(m, &rt->notes.rosters[pool_slot], slot);
+        add_found(m, &rt->notes.rosters[pool_slot], slot, memory);
     }
 }
 

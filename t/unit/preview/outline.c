@@ -33,6 +33,7 @@ static lbs_outline_t *an_outline(void)
                                 .quantum_us = 2048,
                                 .removed = 1,
                                 .found = 1,
+                                .address = "10.0.0.7",
                                 .found_by = 3,
                                 .lbset = 7};
     pool = lbs_outline_add_pool(outline, "old:80", "gone");
@@ -68,7 +69,9 @@ static void test_round(void)
     m = &LBS_OUTLINE_AT(pool->members, 1, lbs_outline_member_t);
     is_str(m->route, "", "a member without a route");
     is_str(m->url, "http://b", "its URL");
-    ok(m->found && m->found_by == 3 && m->lbset == 7, "found by a source");
+    ok(m->found && strcmp(m->address, "10.0.0.7") == 0 && m->found_by == 3
+           && m->lbset == 7,
+       "found by a source");
     ok(m->quantum_us == 2048 && m->removed, "its clock, and that it is gone");
     pool = &LBS_OUTLINE_AT(read->pools, 1, lbs_outline_pool_t);
     ok(pool->removed && pool->sources->nelts == 0, "a pool that is gone");

@@ -43,9 +43,13 @@ static void test_seats(void)
            && other.turn != place.turn,
        "also to the same slot it is another's");
     (void)lbs_roster_at(&roster, b, &place);
-    lbs_roster_move(&roster, b, 3, LBS_ROSTER_BY_DNS);
+    place.lbset = 3;
+    place.by = LBS_ROSTER_BY_DNS;
+    place.net.byte[15] = 7;
+    lbs_roster_move(&roster, b, &place);
     ok(lbs_roster_at(&roster, b, &other) && other.lbset == 3
-           && other.by == LBS_ROSTER_BY_DNS && other.turn != place.turn,
+           && other.by == LBS_ROSTER_BY_DNS && other.net.byte[15] == 7
+           && other.turn != place.turn,
        "another lbset is seen");
 }
 
