@@ -434,7 +434,7 @@ my %values = (
     LBStickyLimit => ['inflight=5 queue=6 wait=7s', 'inflight=1 queue=0 wait=5s'],
     LBStickyForward => ['host=off proto=off', 'host=on proto=off'],
     LBStickyForeign => ['haproxy:SRV nginx:srv_id', 'jvmroute:JSESSIONID'],
-    LBStickyLocal => ['files', 'off'], LBStickyAdmin => ['on', 'off'],
+    LBStickyLocal => ['files', 'off'], LBStickyControl => ['on', 'off'], LBStickyAdmin => ['on', 'off'],
     LBStickyStore => ['shmcb timeout=1s', 'shmcb:x(512000) timeout=2s'],
     LBStickyDiscover => ['file:/a interval=1s hold=2s leave=3s min=2 max=9 '
         . 'allow=any', 'file:/b interval=5s hold=30s leave=10min min=1 max=64 '

@@ -17,7 +17,8 @@ static const struct {
                           BIT(LBS_REASON_FIRST) | BIT(LBS_REASON_UNKNOWN)
                               | BIT(LBS_REASON_EXPIRED)
                               | BIT(LBS_REASON_FORGED)
-                              | BIT(LBS_REASON_ADOPTED),
+                              | BIT(LBS_REASON_ADOPTED)
+                              | BIT(LBS_REASON_RELEASED),
                           LBS_REASON_UNKNOWN},
     [LBS_DECISION_KEPT] = {"kept", BIT(LBS_REASON_NONE), LBS_REASON_NONE},
     [LBS_DECISION_MOVED] = {"moved",
@@ -26,7 +27,8 @@ static const struct {
                                 | BIT(LBS_REASON_REMOVED)
                                 | BIT(LBS_REASON_DRAINED)
                                 | BIT(LBS_REASON_FULL)
-                                | BIT(LBS_REASON_FAILBACK),
+                                | BIT(LBS_REASON_FAILBACK)
+                                | BIT(LBS_REASON_ASKED),
                             LBS_REASON_DOWN},
     [LBS_DECISION_REFUSED] = {"refused",
                               BIT(LBS_REASON_DOWN) | BIT(LBS_REASON_FULL),
@@ -41,7 +43,8 @@ static const char *const reasons[LBS_REASONS] = {
     [LBS_REASON_EJECTED] = "ejected", [LBS_REASON_DISABLED] = "disabled",
     [LBS_REASON_REMOVED] = "removed", [LBS_REASON_DRAINED] = "drained",
     [LBS_REASON_FULL] = "full",       [LBS_REASON_FAILBACK] = "failback",
-    [LBS_REASON_ADOPTED] = "adopted",
+    [LBS_REASON_ADOPTED] = "adopted", [LBS_REASON_RELEASED] = "released",
+    [LBS_REASON_ASKED] = "asked",
 };
 
 const char *lbs_decision_name(lbs_decision_t decision)

@@ -33,6 +33,8 @@ typedef enum lbs_reason_t {
     LBS_REASON_FULL,     /* moved, refused: at its limit */
     LBS_REASON_FAILBACK, /* moved: home again */
     LBS_REASON_ADOPTED,  /* new: the former balancer had the visitor there */
+    LBS_REASON_RELEASED, /* new: the application has ended the session */
+    LBS_REASON_ASKED,    /* moved: the application wanted it */
     LBS_REASONS
 } lbs_reason_t;
 

@@ -565,6 +565,8 @@ const command_rec lbs_directives[] = {
                       "off, or files or self or both of them, each once"),
     AP_INIT_TAKE_ARGV("LBStickyForeign", set_foreign, FIELD(foreign), P,
                       "off, or READER:NAME words such as haproxy:SRV"),
+    AP_INIT_TAKE_ARGV("LBStickyControl", set_switch, FIELD(control), P,
+                      "on or off"),
     AP_INIT_TAKE_ARGV("LBStickyStore", set_store, FIELD(store), P,
                       "off, or PROVIDER[:ARGS] [timeout=DURATION] such as "
                       "redis:10.0.0.5:6379"),

@@ -271,6 +271,12 @@ static const char *write_foreign(apr_pool_t *pool, const lbs_settings_t *set)
     return text;
 }
 
+static const char *write_control(apr_pool_t *pool, const lbs_settings_t *set)
+{
+    (void)pool;
+    return on_off(*set->control);
+}
+
 static const char *write_store(apr_pool_t *pool, const lbs_settings_t *set)
 {
     const lbs_set_store_t *store = set->store;
@@ -334,6 +340,7 @@ static const struct {
     {"LBStickyLocal", write_local},
     {"LBStickyForward", write_forward},
     {"LBStickyForeign", write_foreign},
+    {"LBStickyControl", write_control},
     {"LBStickyStore", write_store},
     {"LBStickyDiscover", write_discover},
     {"LBStickyAdmin", write_admin},

@@ -75,6 +75,7 @@ static const lbs_settings_t defaults = {
     .local = &local,
     .forward = &forward,
     .foreign = &foreign,
+    .control = &off,
     .store = &store,
     .discover = &discover,
     .admin = &off,
@@ -106,6 +107,7 @@ void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
     CHOOSE(local);
     CHOOSE(forward);
     CHOOSE(foreign);
+    CHOOSE(control);
     CHOOSE(store);
     CHOOSE(discover);
     CHOOSE(admin);

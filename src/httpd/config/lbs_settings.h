@@ -173,6 +173,7 @@ typedef struct lbs_settings_t {
     const lbs_set_local_t *local;
     const lbs_set_forward_t *forward;
     const lbs_set_foreign_t *foreign;
+    const int *control;
     const lbs_set_store_t *store;
     const lbs_set_discover_t *discover;
     const int *admin;

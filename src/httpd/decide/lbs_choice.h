@@ -16,6 +16,7 @@ typedef struct lbs_choice_t {
     lbs_reason_t reason;
     int source;    /* index of the source that decided; -1: none */
     int home;      /* member the session is bound to; LBS_NO_MEMBER */
+    int from;      /* where a moved session was; LBS_NO_MEMBER: gone */
     int member;    /* chosen now; LBS_NO_MEMBER */
     int temporary; /* this request only: the session stays at home */
     int drawn;     /* the member was chosen with the help of chance */
@@ -36,6 +37,7 @@ static inline void lbs_choice_none(lbs_choice_t *choice)
     choice->reason = LBS_REASON_NONE;
     choice->source = -1;
     choice->home = LBS_NO_MEMBER;
+    choice->from = LBS_NO_MEMBER;
     choice->member = LBS_NO_MEMBER;
     choice->temporary = 0;
     choice->drawn = 0;

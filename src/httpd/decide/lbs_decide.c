@@ -3,6 +3,7 @@
 #include "src/httpd/decide/lbs_decide.h"
 
 #include "src/httpd/decide/lbs_adoption.h"
+#include "src/httpd/decide/lbs_asked.h"
 #include "src/httpd/decide/lbs_away.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_last_resort.h"
@@ -429,6 +430,26 @@ static int move(const decide_t *d, lbs_reason_t reason)
     return settle_on(d, member, LBS_DECISION_MOVED, reason);
 }
 
+/* The application wants the session elsewhere: LBStickyControl. It stays where
+ * nobody else is open. */
+static int move_as_asked(const decide_t *d)
+{
+    int from = d->choice->from;
+    int member = lbs_asked_target(
+        d->ask->pool, d->visit->key[d->choice->source].hash, d->ask->now);
+    int status;
+
+    if (may_share(d, member) && member != from) {
+        return settle_on(d, member, LBS_DECISION_MOVED, LBS_REASON_ASKED);
+    }
+    note_tried(d, from);
+    status = decide_by_pick(d, LBS_DECISION_MOVED, LBS_REASON_ASKED);
+    lbs_choice_untry(d->choice, from);
+    return status == OK && !d->choice->anyway
+               ? status
+               : settle_on(d, from, LBS_DECISION_KEPT, LBS_REASON_NONE);
+}
+
 /* A key names a member: keep the session there, or move it. */
 static int decide_by_key(const decide_t *d)
 {
@@ -437,6 +458,10 @@ static int decide_by_key(const decide_t *d)
     lbs_place_find(d->ask->pool, &d->visit->key[d->choice->source],
                    d->ask->now, &place);
     d->choice->home = place.home;
+    d->choice->from = place.from;
+    if (place.why == LBS_REASON_ASKED) {
+        return move_as_asked(d);
+    }
     if (place.member == LBS_NO_MEMBER) {
         int member = moved_by_others(d, place.why);
 
@@ -508,6 +533,7 @@ static int pick_again(const decide_t *d, lbs_reason_t reason)
         return refuse(d, LBS_REASON_DOWN);
     }
     if (choice->decision == LBS_DECISION_KEPT) {
+        choice->from = choice->member;
         if (choice->home == LBS_NO_MEMBER) {
             choice->home = choice->member;
         }

@@ -3,6 +3,7 @@
 #include "src/httpd/decide/lbs_lookup.h"
 
 #include "src/affinity/lbs_keys.h"
+#include "src/httpd/decide/lbs_asked.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/decide/lbs_verified.h"
@@ -411,11 +412,15 @@ static int look_at_token(look_t *look, lbs_slice_t value)
     else if (word == WORD_OVER) {
         return 0;
     }
+    else if (lbs_asked_released(pool, key->hash, look->ask->now)) {
+        why = LBS_REASON_RELEASED;
+    }
     else {
         why = read_token(look, &token, key->hash, &key->slot);
     }
     if (why != LBS_REASON_NONE) {
-        visit->forgotten |= why == LBS_REASON_UNKNOWN;
+        visit->forgotten |=
+            why == LBS_REASON_UNKNOWN || why == LBS_REASON_RELEASED;
         look->worst = why;
         return 0;
     }
@@ -555,6 +560,7 @@ static int says_more(lbs_reason_t reason, lbs_reason_t before)
 {
     return reason != LBS_REASON_NONE
            && (before == LBS_REASON_FIRST || reason == LBS_REASON_FORGED
+               || reason == LBS_REASON_RELEASED
                || (reason == LBS_REASON_EXPIRED
                    && before == LBS_REASON_UNKNOWN));
 }

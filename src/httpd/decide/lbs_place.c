@@ -2,6 +2,7 @@
 /* lbs_place.c - see lbs_place.h. */
 #include "src/httpd/decide/lbs_place.h"
 
+#include "src/httpd/decide/lbs_asked.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_admin.h"
 #include "src/sharing/lbs_board.h"
@@ -37,7 +38,8 @@ static int is_idle(const lbs_pool_t *pool, const lbs_key_t *key,
 
     lbs_admin_drain(lbs_runtime()->registry, slot, &drain);
     return drain.idle != 0 && key->known
-           && pool->set.timeout->idle - (key->expires - now) > drain.idle;
+           && pool->set.timeout->idle - (key->expires - now) > drain.idle
+           && !lbs_asked_holds(pool, key->hash, now);
 }
 
 lbs_reason_t lbs_place_why_not(const lbs_pool_t *pool, const lbs_key_t *key,
@@ -146,8 +148,8 @@ static void ask_other(const lbs_pool_t *pool, const lbs_key_t *key,
     }
 }
 
-void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
-                    apr_time_t now, lbs_place_t *place)
+static void find(const lbs_pool_t *pool, const lbs_key_t *key, apr_time_t now,
+                 lbs_place_t *place)
 {
     int home = key->slot < 0
                    ? LBS_NO_MEMBER
@@ -157,6 +159,7 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
 
     find_away(pool, key, now, &away);
     place->home = home;
+    place->from = home;
     place->away = 0;
     place->why = why;
     place->member = why == LBS_REASON_NONE ? home : LBS_NO_MEMBER;
@@ -167,11 +170,27 @@ void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
         }
         return;
     }
-    if (why == LBS_REASON_NONE && goes_home(pool, home, &away, now)) {
+    place->from = away.member;
+    if (why == LBS_REASON_NONE && goes_home(pool, home, &away, now)
+        && !lbs_asked_holds(pool, key->hash, now)) {
         place->why = LBS_REASON_FAILBACK;
         return;
     }
     place->away = 1;
     place->why = LBS_REASON_NONE;
     place->member = away.member;
+}
+
+/* It is where it should be, unless its application wants it elsewhere. */
+void lbs_place_find(const lbs_pool_t *pool, const lbs_key_t *key,
+                    apr_time_t now, lbs_place_t *place)
+{
+    find(pool, key, now, place);
+    if (place->member != LBS_NO_MEMBER
+        && lbs_asked_leaves(pool, key->hash, place->member, now)) {
+        place->from = place->member;
+        place->member = LBS_NO_MEMBER;
+        place->away = 0;
+        place->why = LBS_REASON_ASKED;
+    }
 }

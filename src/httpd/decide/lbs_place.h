@@ -14,6 +14,8 @@ typedef struct lbs_place_t {
     int home;         /* its member; LBS_NO_MEMBER: no longer configured */
     int member;       /* the member that gets the request; LBS_NO_MEMBER: a
                          pick is due */
+    int from;         /* where it is, when it is moved: home, or not yet
+                         home; LBS_NO_MEMBER */
     int away;         /* member is not its home, and does not become it */
     lbs_reason_t why; /* LBS_REASON_NONE: it stays where it was */
 } lbs_place_t;

@@ -2,6 +2,7 @@
 /* lbs_sessions.c - see lbs_sessions.h. */
 #include "src/httpd/decide/lbs_sessions.h"
 
+#include "src/httpd/decide/lbs_asked.h"
 #include "src/httpd/decide/lbs_place.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -162,7 +163,11 @@ static void remember_here(const session_t *s)
         lbs_runtime_count_sessions(slot);
     }
     say_end(s);
-    if (s->choice->reason == LBS_REASON_FAILBACK) {
+    if (s->choice->reason == LBS_REASON_ASKED) {
+        lbs_asked_left(s->pool, s->key->hash, s->choice->from, s->now);
+    }
+    if (s->choice->reason == LBS_REASON_FAILBACK
+        || s->choice->reason == LBS_REASON_ASKED) {
         come_home(s);
     }
 }

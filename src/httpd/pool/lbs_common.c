@@ -31,6 +31,18 @@ static apr_uint64_t quantum_of(const lbs_pool_t *pool)
     return lbs_table_quantum(fine, longest);
 }
 
+/* A hold is told to about a second when it is not longer than two hours. */
+#define ASKED_LIFE apr_time_from_sec(7200)
+
+apr_interval_time_t lbs_common_longest_asked(const lbs_pool_t *pool)
+{
+    const lbs_set_timeout_t *timeout = pool->set.timeout;
+    apr_interval_time_t longest =
+        timeout->max > timeout->idle ? timeout->max : timeout->idle;
+
+    return longest > ASKED_LIFE ? longest : ASKED_LIFE;
+}
+
 typedef struct common_t {
     apr_uint64_t quantum[LBS_REGISTRY_MEMBERS]; /* by slot; 0: unused */
     apr_uint32_t limit[LBS_REGISTRY_MEMBERS];   /* 0: none; the found ones
@@ -132,6 +144,11 @@ void lbs_common_settle(apr_pool_t *ptemp)
         }
         if (pool->max_slot >= 0) {
             add_clock(common, (apr_uint32_t)pool->max_slot, quantum);
+        }
+        if (pool->asked_slot >= 0) {
+            add_clock(common, (apr_uint32_t)pool->asked_slot,
+                      lbs_table_quantum(APR_USEC_PER_SEC,
+                                        lbs_common_longest_asked(pool)));
         }
     }
     for (slot = 0; slot < LBS_REGISTRY_MEMBERS; slot++) {

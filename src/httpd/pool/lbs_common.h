@@ -21,6 +21,9 @@
  */
 void lbs_common_settle(apr_pool_t *ptemp);
 
+/** @return microseconds: the longest hold that LBStickyControl grants */
+apr_interval_time_t lbs_common_longest_asked(const lbs_pool_t *pool);
+
 /** The same for a member that was found. */
 void lbs_common_adopt(const lbs_pool_t *pool, apr_uint32_t slot);
 

@@ -34,6 +34,9 @@
  * no URL of a member, and views leave it out. */
 #define LBS_POOLS_MAX_URL "max:"
 
+/* The same of the words of LBStickyControl. */
+#define LBS_POOLS_ASKED_URL "control:"
+
 /* The same of the one that stands on vacant places. */
 #define LBS_POOLS_VACANT_URL "vacant:"
 
@@ -98,6 +101,7 @@ typedef struct lbs_pool_t {
     int max_slot; /* pseudo-member of LBStickyTimeout max=; -1: none */
     lbs_member_record_t *max_record; /* its; since: when max= came in force, on
                                         the table's clock; 0: long ago */
+    int asked_slot;                  /* and of LBStickyControl; -1: off */
     int number;                      /* in lbs_pools_all() */
     proxy_worker *model;       /* first BalancerMember: parameters of members
                                   that are found */

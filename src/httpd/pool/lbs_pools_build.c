@@ -258,9 +258,53 @@ static apr_status_t build_members(apr_pool_t *pconf, lbs_pool_t *pool)
                                           : build_vacant(pconf, pool);
 }
 
-/* LBStickyTimeout max= keeps a second word per session that is never renewed;
- * a pseudo-member of the pool owns those words, so that no member's count of
- * sessions contains them. */
+/* A pseudo-member of the pool owns words that stand beside those of sessions,
+ * so that no member's count of sessions contains them. */
+static apr_status_t build_words(const lbs_pool_t *pool, const char *url,
+                                apr_uint32_t *slot, int *created)
+{
+    apr_status_t rv = find_slot(pool, NULL, url, slot, created);
+
+    if (rv == APR_EEXIST) {
+        /* Virtual hosts that inherit the pool share the words, too. */
+        *slot = lbs_registry_find_member(
+            lbs_runtime()->registry,
+            lbs_identity_member(lbs_identity_pool(pool->vhost, pool->name),
+                                NULL, url));
+        rv = APR_SUCCESS;
+    }
+    return rv;
+}
+
+/* LBStickyControl: what applications asked for. */
+static apr_status_t build_asked(lbs_pool_t *pool)
+{
+    apr_uint32_t slot;
+    int created = 0;
+    apr_status_t rv;
+
+    pool->asked_slot = -1;
+    if (!*pool->set.control) {
+        return APR_SUCCESS;
+    }
+    rv = build_words(pool, LBS_POOLS_ASKED_URL, &slot, &created);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, pool->server,
+                     LBSNO(1118) "pool %s: there is no place for "
+                                 "LBStickyControl, which takes that of a "
+                                 "member and is not in force; all pools "
+                                 "together have at most %d: reload again in "
+                                 "some minutes, or take some out",
+                     pool->name, LBS_REGISTRY_MEMBERS);
+        note_left_out(pool->slot, "LBStickyControl");
+        return APR_STATUS_IS_ENOSPC(rv) ? APR_SUCCESS : rv;
+    }
+    pool->asked_slot = (int)slot;
+    return APR_SUCCESS;
+}
+
+/* LBStickyTimeout max= keeps a second word per session that is never renewed.
+ */
 static apr_status_t build_max(lbs_pool_t *pool)
 {
     lbs_registry_t *registry = lbs_runtime()->registry;
@@ -272,15 +316,7 @@ static apr_status_t build_max(lbs_pool_t *pool)
     if (pool->set.timeout->max == 0) {
         return APR_SUCCESS;
     }
-    rv = find_slot(pool, NULL, LBS_POOLS_MAX_URL, &slot, &created);
-    if (rv == APR_EEXIST) {
-        /* Virtual hosts that inherit the pool share the words, too. */
-        slot = lbs_registry_find_member(
-            registry,
-            lbs_identity_member(lbs_identity_pool(pool->vhost, pool->name),
-                                NULL, LBS_POOLS_MAX_URL));
-        rv = APR_SUCCESS;
-    }
+    rv = build_words(pool, LBS_POOLS_MAX_URL, &slot, &created);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, pool->server,
                      LBSNO(1106) "pool %s: there is no place for "
@@ -426,6 +462,7 @@ static apr_status_t build_settings(apr_pool_t *pconf, apr_pool_t *ptemp,
                             &pool->cookie[secure]);
     }
     rv = build_max(pool);
+    rv = rv == APR_SUCCESS ? build_asked(pool) : rv;
     return rv == APR_SUCCESS ? build_plan(pconf, ptemp, pool) : rv;
 }
 

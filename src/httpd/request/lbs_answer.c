@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include "src/httpd/decide/lbs_fields.h"
 #include "src/httpd/request/lbs_circle.h"
 #include "src/httpd/request/lbs_cookie_out.h"
 #include "src/httpd/request/lbs_learn.h"
@@ -88,6 +89,7 @@ void lbs_answer_stands(request_rec *r, lbs_request_t *req)
         apr_table_unset(r->headers_out, "Content-Length");
     }
     lbs_answer_answering(r, req);
+    lbs_fields_take(r, req->pool, req->choice.member, &req->control);
     lbs_reverse_map(r, req);
     lbs_backend_answered(&req->attempt.backend);
     lbs_verdict_answered(r, req);
@@ -224,6 +226,7 @@ static apr_status_t hand_on(ap_filter_t *f, lbs_request_t *req,
     req->attempt.unmeasured |= length < 0;
     req->attempt.passed = 1;
     if (has_end(bb)) {
+        lbs_fields_strip(f->r->trailers_out);
         if (is_short(req)) {
             apr_bucket_delete(APR_BRIGADE_LAST(bb));
             return cut(f, req, bb);
@@ -408,6 +411,7 @@ static void look_at_head(void *baton)
         begin_tunnel(r, req);
     }
     else if (r->status != HTTP_SWITCHING_PROTOCOLS) {
+        lbs_fields_strip(r->headers_out);
         lbs_backend_interim(&req->attempt.backend);
         if (lbs_body_is_read(req->body)) { /* else it waits for the client */
             lbs_inflight_unheard(&rt->rows, &rt->row, &req->attempt.flight);

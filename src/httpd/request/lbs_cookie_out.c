@@ -47,20 +47,34 @@ static void forbid_shared_caching(request_rec *r)
         lbs_setcookie_private(r->pool, said != NULL ? said : always));
 }
 
+static const char *line_of(request_rec *r, const lbs_pool_t *pool,
+                           const char *value)
+{
+    int secure = lbs_cookie_conf_is_secure(
+        pool->set.cookie,
+        lbs_client_https(r, lbs_client_told(r, LBS_CLIENT_PROTO)));
+
+    return lbs_setcookie_line(r->pool, &pool->cookie[secure != 0], value);
+}
+
 /* Write the line that the answer to the client will carry. */
 static void issue(request_rec *r, lbs_request_t *req)
 {
-    const lbs_pool_t *pool = req->pool;
-    int secure;
     char text[LBS_TOKEN_LEN + 1];
 
     lbs_token_sign(text, &req->visit.token, lbs_runtime()->secret,
-                   pool->token_pool);
-    secure = lbs_cookie_conf_is_secure(
-        pool->set.cookie,
-        lbs_client_https(r, lbs_client_told(r, LBS_CLIENT_PROTO)));
-    req->cookie_line =
-        lbs_setcookie_line(r->pool, &pool->cookie[secure != 0], text);
+                   req->pool->token_pool);
+    req->cookie_line = line_of(r, req->pool, text);
+}
+
+/* Of two attributes of a name the last one counts. */
+void lbs_cookie_out_end(request_rec *r, lbs_request_t *req)
+{
+    req->visit.has_token = 0;
+    if (r->main == NULL) {
+        req->cookie_line = apr_pstrcat(r->pool, line_of(r, req->pool, ""),
+                                       "; Max-Age=0", NULL);
+    }
 }
 
 /* A token for the member that answered, with the visitor's session id. */

@@ -22,6 +22,9 @@
 void lbs_cookie_out_renew(request_rec *r, lbs_request_t *req, int index,
                           int again, apr_time_t now);
 
+/** The session is over: make the line that takes the visitor's token away. */
+void lbs_cookie_out_end(request_rec *r, lbs_request_t *req);
+
 /** @return 1 while a line waits for an answer: of this request, or of one
  * whose error document it is */
 int lbs_cookie_out_pending(const request_rec *r);

@@ -8,6 +8,7 @@
 
 #include "src/affinity/lbs_connection.h"
 #include "src/affinity/lbs_cookie.h"
+#include "src/httpd/decide/lbs_fields.h"
 #include "src/httpd/decide/lbs_client.h"
 #include "src/httpd/pool/lbs_received.h"
 #include "src/httpd/proxy/lbs_section.h"
@@ -116,7 +117,7 @@ static int is_forged(const lbs_set_forward_t *forward, const char *name)
     switch (*name) {
     case 'l':
     case 'L':
-        return begins(name, "lbsticky-");
+        return lbs_control_is_field(name);
     case 'x':
     case 'X':
         return forward->proto && strchr(name, '_') != NULL
@@ -131,7 +132,8 @@ static int is_forged(const lbs_set_forward_t *forward, const char *name)
 typedef struct has_t {
     unsigned cookies;
     unsigned connections;
-    unsigned forwarded; /* that begin with X-Forwarded-P */
+    unsigned forwarded;  /* that begin with X-Forwarded-P */
+    const char *claimed; /* one that begins with LBSticky-; NULL */
 } has_t;
 
 static int is_named(const char *name, const char *other)
@@ -146,7 +148,7 @@ static has_t look_through(request_rec *r, const apr_table_t *client,
                           const lbs_set_forward_t *forward)
 {
     const apr_array_header_t *all = apr_table_elts(client);
-    has_t has = {0, 0, 0};
+    has_t has = {.claimed = NULL};
     int i;
 
     for (i = 0; i < all->nelts; i++) {
@@ -163,6 +165,7 @@ static has_t look_through(request_rec *r, const apr_table_t *client,
         case 'l':
             if (is_forged(forward, name)) {
                 apr_table_unset(r->headers_in, name);
+                has.claimed = lbs_control_is_field(name) ? name : has.claimed;
             }
             break;
         default:
@@ -266,6 +269,10 @@ static void rewrite(request_rec *r, const lbs_request_t *req)
     r->headers_in = apr_table_copy(r->pool, client);
     drop_body(r);
     has = look_through(r, client, forward);
+    if (has.claimed != NULL) {
+        lbs_fields_refused(r, req->pool, has.claimed);
+    }
+    lbs_fields_tell(r, req->pool, &req->visit, &req->choice);
     if (has.connections != 0) {
         clean_connection(r, req->pool);
     }

@@ -7,6 +7,8 @@
 #include <http_request.h>
 #include <util_filter.h>
 
+#include "src/httpd/decide/lbs_fields.h"
+#include "src/httpd/decide/lbs_asked.h"
 #include "src/httpd/decide/lbs_extract.h"
 #include "src/httpd/decide/lbs_sessions.h"
 #include "src/httpd/request/lbs_cookie_out.h"
@@ -85,13 +87,18 @@ static void learn_taught(request_rec *r, lbs_request_t *req, int index,
  * ----------------------------------------------------------------------------
  */
 
-static void learn(request_rec *r, lbs_request_t *req)
+/* Has another answer ended the session meanwhile? */
+static int is_released(const lbs_request_t *req, int index, apr_time_t now)
+{
+    return req->visit.has_token
+           && lbs_asked_released(req->pool, req->visit.key[index].hash, now);
+}
+
+static void learn_keys(request_rec *r, lbs_request_t *req, apr_time_t now)
 {
     const lbs_set_sticky_t *sticky = req->pool->set.sticky;
-    apr_time_t now = lbs_clock_now();
     int i;
 
-    req->learned = 1;
     for (i = 0; i < sticky->count; i++) {
         const lbs_key_t *key = &req->visit.key[i];
 
@@ -101,6 +108,9 @@ static void learn(request_rec *r, lbs_request_t *req)
             learn_taught(r, req, i, now);
             continue;
         case LBS_SOURCE_COOKIE:
+            if (is_released(req, i, now)) {
+                continue;
+            }
             lbs_cookie_out_renew(r, req, i, lbs_taught_own(r, req), now);
             break;
         default:
@@ -109,6 +119,21 @@ static void learn(request_rec *r, lbs_request_t *req)
         if (key->present && !is_refused(r, sticky->source[i].kind, key)) {
             learn_key(req, i, key, now);
         }
+    }
+}
+
+static void learn(request_rec *r, lbs_request_t *req)
+{
+    apr_time_t now = lbs_clock_now();
+
+    req->learned = 1;
+    if (!req->control.releases) {
+        learn_keys(r, req, now);
+    }
+    lbs_fields_note(req->pool, &req->visit, req->choice.member, &req->control,
+                    now);
+    if (req->control.releases && req->visit.has_token) {
+        lbs_cookie_out_end(r, req);
     }
 }
 

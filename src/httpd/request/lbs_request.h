@@ -12,6 +12,7 @@
 #include <util_filter.h>
 
 #include "mod_lbsticky.h"
+#include "src/affinity/lbs_control.h"
 #include "src/httpd/decide/lbs_choice.h"
 #include "src/httpd/decide/lbs_visit.h"
 #include "src/httpd/request/lbs_body.h"
@@ -119,6 +120,7 @@ typedef struct lbs_request_t {
     int learned;
     lbs_in_use_t in_use;
     lbs_settled_t settled;
+    lbs_control_t control;   /* what its answer asks for, LBStickyControl */
     const char *cookie_line; /* Set-Cookie that still has to go out, or NULL */
 } lbs_request_t;
 

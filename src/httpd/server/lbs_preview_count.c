@@ -193,6 +193,7 @@ static void seat(lbs_preview_t *p, const fate_t *fate, lbs_outlook_pool_t *out,
     if (lbs_registry_member_info(lbs_runtime()->registry, slot, &info)
             != APR_SUCCESS
         || strcmp(info.url, LBS_POOLS_MAX_URL) == 0
+        || strcmp(info.url, LBS_POOLS_ASKED_URL) == 0
         || strcmp(info.url, LBS_POOLS_VACANT_URL) == 0) {
         return;
     }

@@ -25,6 +25,8 @@ typedef struct lbs_shared_notes_t {
     lbs_atomic64_t own_name_at[LBS_REGISTRY_POOLS]; /* last warning LBS3500 */
     lbs_atomic64_t upgrade_at[LBS_REGISTRY_POOLS];  /* last warning LBS3501 */
     lbs_atomic64_t circle_at[LBS_REGISTRY_POOLS];   /* last warning LBS3502 */
+    lbs_atomic64_t control_at[LBS_REGISTRY_POOLS];  /* of LBS1204, LBS1205 */
+    lbs_atomic64_t claim_at[LBS_REGISTRY_POOLS];    /* of LBS1206 */
     lbs_recent_count_t upgrades_lost[LBS_REGISTRY_POOLS];
     lbs_recent_count_t circles[LBS_REGISTRY_POOLS];
     lbs_ongoing_t ongoing;
@@ -203,6 +205,8 @@ void lbs_shared_notes(const lbs_shared_t *shared, lbs_notes_t *notes)
         .own_name_at = at->own_name_at,
         .upgrade_at = at->upgrade_at,
         .circle_at = at->circle_at,
+        .control_at = at->control_at,
+        .claim_at = at->claim_at,
         .upgrades_lost = at->upgrades_lost,
         .circles = at->circles,
         .ongoing = &at->ongoing,

@@ -48,6 +48,8 @@ typedef struct lbs_notes_t {
         *own_name_at;           /* last warning LBS3500, by slot of the pool */
     lbs_atomic64_t *upgrade_at; /* the same of LBS3501 */
     lbs_atomic64_t *circle_at;  /* and of LBS3502 */
+    lbs_atomic64_t *control_at; /* of LBS1204, LBS1205 */
+    lbs_atomic64_t *claim_at;   /* of LBS1206 */
     lbs_recent_count_t *upgrades_lost, *circles; /* what these tell of */
     lbs_ongoing_t *ongoing;
     lbs_atomic64_t *roster_version; /* changes of all rosters; 0: none yet */

@@ -28,8 +28,8 @@ static void reasons(void)
 {
     int d, r, stray = 0;
 
-    is_int(reasons_of(LBS_DECISION_NEW), 5, "five reasons for a new one");
-    is_int(reasons_of(LBS_DECISION_MOVED), 7, "seven for a move");
+    is_int(reasons_of(LBS_DECISION_NEW), 6, "six reasons for a new one");
+    is_int(reasons_of(LBS_DECISION_MOVED), 8, "eight for a move");
     is_int(reasons_of(LBS_DECISION_REFUSED), 2, "two for a refusal");
     is_int(reasons_of(LBS_DECISION_KEPT), 1, "kept needs none");
     is_int(reasons_of(LBS_DECISION_NONE), 1, "nor does a pool without keys");
