@@ -10,7 +10,11 @@
  *     U url           of that member
  *     Q microseconds  of its clock, hexadecimal
  *     F number        it was found: by its source, times 256, plus lbset;
- *                     hexadecimal
+ *                     hexadecimal, as all below
+ *     B bits          of the kinds of sources that name it
+ *     L microseconds  until it has left
+ *     T microseconds  of its lease
+ *     X id            of a member of the pool that an operator has removed
  *     A address       of one whose URL has a name
  */
 #include "src/preview/lbs_outline.h"
@@ -24,6 +28,7 @@
 #define POOLS_MOST 1024
 #define MEMBERS_MOST 8192
 #define SECRETS_MOST 64
+#define BARRED_MOST 1024
 #define SOURCES_MOST 64 /* of all virtual hosts that share the pool */
 
 lbs_outline_t *lbs_outline_create(apr_pool_t *pool)
@@ -48,6 +53,8 @@ lbs_outline_pool_t *lbs_outline_add_pool(lbs_outline_t *outline,
             apr_array_make(outline->pools->pool, 2, sizeof(const char *)),
         .members = apr_array_make(outline->pools->pool, 4,
                                   sizeof(lbs_outline_member_t)),
+        .barred =
+            apr_array_make(outline->pools->pool, 1, sizeof(apr_uint64_t)),
     };
     return pool;
 }
@@ -112,6 +119,13 @@ static void put_number(out_t *out, char letter, apr_uint64_t number)
     put(out, letter, text);
 }
 
+static void put_some(out_t *out, char letter, apr_uint64_t number)
+{
+    if (number != 0) {
+        put_number(out, letter, number);
+    }
+}
+
 static void put_pool(out_t *out, const lbs_outline_pool_t *pool)
 {
     int i;
@@ -132,7 +146,13 @@ static void put_pool(out_t *out, const lbs_outline_pool_t *pool)
         if (m->found) {
             put_number(out, 'F', m->found_by << 8 | m->lbset);
             put(out, 'A', m->address);
+            put_number(out, 'B', m->named_by);
+            put_some(out, 'L', m->leave_us);
+            put_some(out, 'T', m->lease_us);
         }
+    }
+    for (i = 0; i < pool->barred->nelts; i++) {
+        put_number(out, 'X', LBS_OUTLINE_AT(pool->barred, i, apr_uint64_t));
     }
 }
 
@@ -209,6 +229,12 @@ static int read_of_pool(in_t *in, char letter, const char *text)
     else if (letter == 'C') {
         in->pool->cookie = text;
     }
+    else if (letter == 'X') {
+        if (in->pool->barred->nelts == BARRED_MOST) {
+            return 0;
+        }
+        APR_ARRAY_PUSH(in->pool->barred, apr_uint64_t) = number_of(text);
+    }
     else {
         lbs_outline_add_source(in->pool, text);
     }
@@ -220,18 +246,28 @@ static int read_of_member(in_t *in, char letter, const char *text)
     if (in->member == NULL) {
         return 0;
     }
-    if (letter == 'U') {
+    switch (letter) {
+    case 'U':
         in->member->url = text;
-    }
-    else if (letter == 'A') {
+        break;
+    case 'A':
         in->member->address = text;
-    }
-    else if (letter == 'F') {
+        break;
+    case 'F':
         in->member->found = 1;
         in->member->lbset = (apr_uint32_t)(number_of(text) & 0xff);
         in->member->found_by = (apr_uint32_t)(number_of(text) >> 8 & 0xff);
-    }
-    else {
+        break;
+    case 'B':
+        in->member->named_by = (apr_uint32_t)number_of(text);
+        break;
+    case 'L':
+        in->member->leave_us = number_of(text);
+        break;
+    case 'T':
+        in->member->lease_us = number_of(text);
+        break;
+    default:
         in->member->quantum_us = number_of(text);
     }
     return 1;
@@ -258,6 +294,7 @@ static int read_entry(in_t *in, char letter, const char *text)
     case 'N':
     case 'C':
     case 'S':
+    case 'X':
         return read_of_pool(in, letter, text);
     case 'R':
     case 'r':
@@ -266,6 +303,9 @@ static int read_entry(in_t *in, char letter, const char *text)
     case 'Q':
     case 'F':
     case 'A':
+    case 'B':
+    case 'L':
+    case 'T':
         return read_of_member(in, letter, text);
     default:
         return 1;

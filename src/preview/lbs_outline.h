@@ -29,6 +29,9 @@ typedef struct lbs_outline_member_t {
     apr_uint32_t lbset;      /* of a found one */
     const char *address;     /* of one whose URL has a name; "" */
     apr_uint32_t found_by;   /* the number of its source, below 256 */
+    apr_uint32_t named_by;   /* a bit for each kind of source that names it */
+    apr_uint64_t leave_us;   /* until its sessions end; 0: it does not leave */
+    apr_uint64_t lease_us;   /* that it has each time; 0: none */
 } lbs_outline_member_t;
 
 typedef struct lbs_outline_pool_t {
@@ -38,6 +41,8 @@ typedef struct lbs_outline_pool_t {
     const char *cookie;          /* name of the module's own; "": not known */
     apr_array_header_t *sources; /* const char *, as LBSticky has them */
     apr_array_header_t *members; /* lbs_outline_member_t */
+    apr_array_header_t *barred;  /* apr_uint64_t: ids of members that an
+                                    operator has removed */
 } lbs_outline_pool_t;
 
 typedef struct lbs_outline_t {

@@ -283,6 +283,57 @@ void lbs_roster_sources(lbs_roster_t *roster, const apr_uint64_t *ids, int n)
 
 /* Ends ------------------------------------------------------------------- */
 
+int lbs_roster_surplus(const lbs_roster_t *roster, int seats)
+{
+    int i, count = 0, last = LBS_ROSTER_NONE;
+    lbs_roster_place_t place;
+    apr_uint32_t turn = 0;
+
+    for (i = 0; i < LBS_ROSTER_SEATS; i++) {
+        if (!lbs_roster_at(roster, i, &place)) {
+            continue;
+        }
+        count++;
+        if (last == LBS_ROSTER_NONE || place.turn > turn) {
+            last = i;
+            turn = place.turn;
+        }
+    }
+    return count > seats ? last : LBS_ROSTER_NONE;
+}
+
+static void move_to(lbs_roster_t *roster, int from, int to)
+{
+    lbs_roster_seat_t *seat = &roster->seat[to];
+    lbs_roster_place_t place;
+
+    if (lbs_roster_at(roster, from, &place)) {
+        memcpy(seat, &roster->seat[from], sizeof(*seat));
+        write_seat(roster, to, place.slot, place.lbset, place.by);
+        lbs_atomic_store64_release(&roster->seat[from].word, 0);
+    }
+}
+
+int lbs_roster_close_up(lbs_roster_t *roster, int seats)
+{
+    lbs_roster_place_t place;
+    int from, to = 0, moved = 0;
+
+    for (from = seats; from < LBS_ROSTER_SEATS; from++) {
+        if (!lbs_roster_at(roster, from, &place)) {
+            continue;
+        }
+        while (to < seats && lbs_roster_at(roster, to, &place)) {
+            to++;
+        }
+        if (to < seats) {
+            move_to(roster, from, to);
+            moved = 1;
+        }
+    }
+    return moved;
+}
+
 void lbs_roster_vacate(lbs_roster_t *roster, int seat, apr_time_t now)
 {
     lbs_atomic_store64_relaxed(&roster->seat[seat].vacant_at,

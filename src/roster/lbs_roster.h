@@ -171,6 +171,18 @@ int lbs_roster_miss(lbs_roster_t *roster, int seat, int source,
  */
 void lbs_roster_sources(lbs_roster_t *roster, const apr_uint64_t *ids, int n);
 
+/** @return the seat of the member that came last, where more members are
+ * there than there may be; LBS_ROSTER_NONE: they are not */
+int lbs_roster_surplus(const lbs_roster_t *roster, int seats);
+
+/**
+ * Members sit on the first seats, which are enough for all of them. Only where
+ * no process uses their numbers yet.
+ *
+ * @return 1: one was moved
+ */
+int lbs_roster_close_up(lbs_roster_t *roster, int seats);
+
 void lbs_roster_vacate(lbs_roster_t *roster, int seat, apr_time_t now);
 
 /** @return why the latest answer changes nothing, as words for people; "" when

@@ -8,7 +8,7 @@ use LBCtl::Base;
 use LBCtl::Server;
 use LBCtl::Show;
 
-our @EXPORT = qw(change seconds);
+our @EXPORT = qw(add change seconds);
 our @EXPORT_OK = qw(wait_until show_progress is_empty is_open);
 
 my $INTERVAL = 0.5;    # seconds between two looks while waiting
@@ -59,6 +59,31 @@ sub wait_until {
     }
 }
 
+# Look until the member is not there any more.
+sub wait_gone {
+    my ($pool, $id) = @_;
+    my $end = defined $opt{timeout} ? time + $opt{timeout} : undef;
+    my $name = $id;
+    while (1) {
+        my ($state) = get_json();
+        my ($m) = grep { $_->{id} eq $id } @{find_pool($state, $pool)->{members}};
+        $name = clean(label($m)) if $m;
+        my $gone = !$m || $m->{state} eq 'removed';
+        my $text = $gone ? 'gone' : count($m->{sessions}, 'session') . ' left, '
+            . "$m->{inflight} in flight" . ($m->{leaving}{deadline} > $state->{now}
+                ? ', ' . span($m->{leaving}{deadline} - $state->{now}) . ' to the deadline' : '');
+        show_progress("$name: $text", $gone);
+        return 0 if $gone;
+        fail($FAILED, "$name does not leave any more, it is $m->{state}")
+            if !$m->{leaving}{since};
+        if (defined $end && time >= $end) {
+            print STDERR "\n" if $terminal && !$opt{quiet};
+            fail($LATE, "$name is not gone in time: $text");
+        }
+        select undef, undef, undef, $INTERVAL;
+    }
+}
+
 # Sessions that only the backend knows: none left says nothing about them, but
 # the last answer does.
 sub uncounted {
@@ -99,19 +124,34 @@ sub change {
     @field{qw(deadline idle)} = @opt{qw(deadline idle)} if $action eq 'drain';
     @field{qw(key cookie)} = @opt{qw(key cookie)} if $action eq 'forget';
     $field{weight} = $rest[0] if $action eq 'weight';
+    fail($WRONG, '--now is a --deadline itself, see lbctl --help')
+        if $opt{now} && defined $opt{deadline};
+    $field{deadline} = $opt{now} ? 0 : $opt{deadline} if $action eq 'remove';
     my $m = post(%field);
-    print !defined $m->{state}
+    print $action eq 'remove' && !defined $m->{state} ? clean($who) . " is removed\n"
+        : !defined $m->{state}
         ? "$action is done; how " . clean($who) . " is now could not be told\n"
         : sprintf "%s is %s, weight %s, %s, %s in flight\n", clean(label($m)),
             state_painted($m->{state}), $m->{weight} + 0,
             count($m->{sessions}, 'session'), $m->{inflight};
     return 0 if !$opt{wait};
+    return wait_gone($pool, $m->{id}) if $action eq 'remove';
     local $SIG{INT} = sub {
         print STDERR "\n" if $terminal && !$opt{quiet};
         fail($FAILED, 'interrupted; ' . label($m)
             . " stays as it is, see: lbctl enable $pool $who");
     } if $ready{$action} == \&is_empty;
     wait_until($pool, $m->{id}, $ready{$action}, $opt{timeout});
+    return 0;
+}
+
+sub add {
+    my ($pool, $url) = @_;
+    my $m = post(action => 'add', pool => $pool, url => $url, vhost => $opt{vhost},
+                 weight => $opt{weight});
+    print clean(label($m)) . ' is ' . state_painted($m->{state}) . ', weight '
+        . ($m->{weight} + 0) . "\n";
+    wait_until($pool, $m->{id}, \&is_open, $opt{timeout}) if $opt{wait};
     return 0;
 }
 

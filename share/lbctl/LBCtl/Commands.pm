@@ -23,6 +23,8 @@ our %OPTIONS = (
     idle     => ['D', 'sessions idle for longer move at once'],
     key      => ['SOURCE:VALUE', 'the session with that key alone'],
     cookie   => ['V', 'the session with that cookie alone'],
+    weight   => ['N', 'its share of new visitors, 0 to 100; default: 1'],
+    now      => ['', 'its sessions move with their next request'],
     force    => ['', 'also where no other member could take over'],
     json     => ['', 'as JSON, for scripts'],
     state    => ['STATE,...', 'members in one of these states'],
@@ -99,6 +101,17 @@ our @COMMANDS = (
     change_row('reset', 'back to what the configuration says; ejection lifted'),
     change_row('forget', 'forget its sessions, or one of them', options => [qw(key cookie)],
         example => 'forget app web1 --key session=sessionid:3f9a'),
+    {name => 'add', args => [2, 2], usage => 'POOL URL', run => \&add,
+     says => 'a member that the configuration does not have',
+     example => 'add app http://10.0.0.14:8000 --wait',
+     options => [qw(weight wait timeout vhost)],
+     more => "The pool needs `LBStickyDiscover admin`. --wait returns when the member is open,\n"
+         . "so when its check says so, too. It stays through reloads and restarts.\n"},
+    change_row('remove', 'an added or found member leaves', options => [qw(deadline now)],
+        example => 'remove app http://10.0.0.14:8000 --deadline 1h --wait',
+        more => "It gets no new visitors, and goes when nobody is left, or at the deadline (without\n"
+            . "one: leave= of LBStickyDiscover). A source that names it does not bring it back,\n"
+            . "but lbctl add does. --wait returns when it is gone.\n"),
     {name => 'roll', args => [2, 1000], usage => 'POOL -- COMMAND [{}]', run => \&roll,
      says => 'a deploy, one member after the other',
      example => 'roll app --deadline 5min -- ssh {} sudo systemctl restart site',

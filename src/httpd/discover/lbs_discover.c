@@ -35,6 +35,7 @@ static const struct {
 };
 
 static apr_pool_t *memory;
+static apr_time_t began_at; /* this process ticks */
 
 void lbs_discover_begin(void)
 {
@@ -44,6 +45,7 @@ void lbs_discover_begin(void)
         apr_pool_create(&memory, NULL);
         apr_pool_tag(memory, "lbsticky discover");
     }
+    began_at = lbs_clock_now();
     for (i = 0; i < LBS_ROSTER_BYS; i++) {
         if (sources[i].begin != NULL) {
             sources[i].begin(memory);
@@ -52,7 +54,7 @@ void lbs_discover_begin(void)
 }
 
 /* Virtual hosts that inherit a pool have its members: the first one asks. */
-static int asks(const lbs_pool_t *pool)
+int lbs_discover_asks(const lbs_pool_t *pool)
 {
     const apr_array_header_t *all = lbs_pools_all();
     int i;
@@ -79,6 +81,26 @@ static int are_good(const lbs_pool_t *pool)
     return 1;
 }
 
+/* Members of sources that the configuration has no more. */
+static void leave_unnamed(const lbs_pool_t *pool, apr_time_t now)
+{
+    const lbs_set_discover_t *set = pool->set.discover;
+    int seat;
+
+    for (seat = 0; now - began_at > set->hold && seat < LBS_ROSTER_SEATS;
+         seat++) {
+        const lbs_roster_seat_t *at = &pool->roster->seat[seat];
+
+        if (lbs_atomic_load32_relaxed(&at->named) == 0
+            && lbs_atomic_load64_relaxed(&at->leaves_at) == 0) {
+            lbs_discover_seat_leave(
+                pool, seat,
+                &(lbs_discover_leave_t){.end = now + set->leave,
+                                        .reason = "no source names it"});
+        }
+    }
+}
+
 static void tick_pool(const lbs_pool_t *pool, apr_time_t now)
 {
     lbs_discover_from_t from = {.pool = pool, .source = 0};
@@ -89,6 +111,7 @@ static void tick_pool(const lbs_pool_t *pool, apr_time_t now)
         lbs_discover_seat_tick(pool, seat, now);
     }
     if (are_good(pool)) {
+        leave_unnamed(pool, now);
         lbs_bars_expire(
             &pool->roster->bars,
             pool->set.discover->hold + 2 * pool->set.discover->interval, now);
@@ -118,7 +141,7 @@ void lbs_discover_tick(apr_time_t now)
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
 
-        if (asks(pool)) {
+        if (lbs_discover_asks(pool)) {
             tick_pool(pool, now);
         }
     }
@@ -213,76 +236,16 @@ void lbs_discover_name(apr_pool_t *ptemp)
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
 
-        if (!asks(pool)) {
+        if (!lbs_discover_asks(pool)) {
             continue;
         }
         name_sources(pool);
+        lbs_discover_seat_fit(pool);
         for (seat = 0; seat < LBS_ROSTER_SEATS; seat++) {
             lbs_discover_seat_keep(pool, seat);
         }
         if (is_start) {
             read_sources(pool, ptemp);
-        }
-    }
-}
-
-static void recall(const lbs_pool_t *pool, const lbs_outline_member_t *was)
-{
-    lbs_list_member_t m = {.url = was->url,
-                           .route = was->route,
-                           .weight = 100,
-                           .lbset = was->lbset};
-    lbs_discover_from_t from = {.pool = pool, .source = 0};
-    const char *host = strstr(was->url, "://");
-    const char *end;
-
-    if (host == NULL) {
-        return;
-    }
-    host += strlen("://");
-    host += *host == '[';
-    end = host + strcspn(host, host[-1] == '[' ? "]" : ":/");
-    if (*was->address != '\0') {
-        host = was->address;
-        end = host + strlen(host);
-        m.by_name = m.nets_count = 1;
-        m.nets = &m.net;
-    }
-    if (!lbs_net_read(host, (apr_size_t)(end - host), &m.net)) {
-        return;
-    }
-    /* All sources of the kind that found it: which one is not known. */
-    for (; from.source < pool->set.discover->count; from.source++) {
-        if (lbs_discover_finder(&from)->by == was->found_by) {
-            (void)lbs_discover_seat_come(&from, &m, memory, 0);
-        }
-    }
-}
-
-void lbs_discover_recall(const lbs_outline_t *outline)
-{
-    const apr_array_header_t *all = lbs_pools_all();
-    int i, k, n;
-
-    for (i = 0; i < all->nelts; i++) {
-        const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
-
-        for (k = 0; asks(pool) && k < outline->pools->nelts; k++) {
-            const lbs_outline_pool_t *was =
-                &LBS_OUTLINE_AT(outline->pools, k, lbs_outline_pool_t);
-
-            if (strcmp(was->name, pool->name) != 0
-                || strcmp(was->vhost, pool->vhost) != 0) {
-                continue;
-            }
-            for (n = 0; n < was->members->nelts; n++) {
-                const lbs_outline_member_t *m =
-                    &LBS_OUTLINE_AT(was->members, n, lbs_outline_member_t);
-
-                if (m->found && !m->removed) {
-                    recall(pool, m);
-                }
-            }
         }
     }
 }
@@ -378,7 +341,7 @@ void lbs_discover_settle(apr_pool_t *ptemp)
     for (i = 0; i < all->nelts; i++) {
         const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
 
-        if (!asks(pool)) {
+        if (!lbs_discover_asks(pool)) {
             continue;
         }
         (void)lbs_gauge_set(pool->member[pool->configured]->gauge,

@@ -22,7 +22,7 @@ void lbs_discover_name(apr_pool_t *ptemp);
 
 /** Name those that the sources had found when a state file was written.
  * Parent, after lbs_discover_name() and before the file is restored. */
-void lbs_discover_recall(const lbs_outline_t *outline);
+void lbs_discover_recall(const lbs_outline_t *outline, apr_pool_t *ptemp);
 
 /** Their values are in force. Parent, once the pass is committed. */
 void lbs_discover_settle(apr_pool_t *ptemp);

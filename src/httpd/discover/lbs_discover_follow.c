@@ -97,6 +97,7 @@ typedef struct ignored_t {
     const lbs_list_member_t *first; /* that was refused */
     apr_uint32_t refused;
     apr_uint32_t no_room;
+    apr_uint32_t barred; /* by operators, who know */
 } ignored_t;
 
 static void tell_ignored(const lbs_discover_from_t *from,
@@ -109,7 +110,8 @@ static void tell_ignored(const lbs_discover_from_t *from,
     lbs_clock_t both = lbs_clock_both();
     const char *why;
 
-    lbs_atomic_store32_relaxed(&source->ignored, ignored->count);
+    lbs_atomic_store32_relaxed(&source->ignored,
+                               ignored->count + ignored->barred);
     if (ignored->count == 0
         || (told != 0 && now - (apr_time_t)told < TELL_EVERY)) {
         return;
@@ -144,6 +146,7 @@ static void note_ignored(ignored_t *ignored, lbs_discover_came_t came,
              && ignored->refused == 0) {
         ignored->first = m;
     }
+    ignored->barred += came == LBS_DISCOVER_BARRED;
     ignored->count = ignored->refused + ignored->no_room;
 }
 

@@ -29,6 +29,10 @@ typedef struct lbs_discover_from_t {
 #define LBS_DISCOVER_AT(list, i)                                              \
     (&((const lbs_list_member_t *)(const void *)(list)->elts)[i])
 
+/** Virtual hosts that inherit a pool have its members. @return 1: the settings
+ * of this pool say where they are found */
+int lbs_discover_asks(const lbs_pool_t *pool);
+
 /** @return the source as the configuration has it */
 static inline const lbs_set_finder_t *lbs_discover_finder(
     const lbs_discover_from_t *from)

@@ -332,6 +332,9 @@ void lbs_discover_seat_leave(const lbs_pool_t *pool, int seat,
     }
     lbs_atomic_store64_relaxed(&at->left_at,
                                (apr_uint64_t)lbs_clock_both().wall);
+    if (leave->is_told) {
+        return;
+    }
     count(pool, LBS_ROSTER_LEFT);
     tell(pool, place.slot, LBS_EVENT_LEAVING, leave->reason);
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
@@ -383,6 +386,20 @@ static const char *end_of(const lbs_roster_seat_t *at, apr_uint32_t slot,
     return NULL;
 }
 
+void lbs_discover_seat_take_out(const lbs_pool_t *pool, int seat,
+                                apr_time_t now)
+{
+    lbs_roster_place_t place;
+
+    if (lbs_roster_at(pool->roster, seat, &place)) {
+        (void)lbs_registry_remove(registry(), place.slot);
+        (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
+        lbs_admin_set_idle(registry(), place.slot, 0);
+        lbs_roster_vacate(pool->roster, seat, now);
+        publish();
+    }
+}
+
 void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now)
 {
     lbs_roster_seat_t *at = &pool->roster->seat[seat];
@@ -405,16 +422,34 @@ void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now)
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server,
                  LBSNO(3603) "pool %s: member %s is removed: %s", pool->name,
                  name_of(place.slot), why);
-    (void)lbs_registry_remove(registry(), place.slot);
-    (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
-    lbs_admin_set_idle(registry(), place.slot, 0);
     count(pool, LBS_ROSTER_REMOVED);
     tell(pool, place.slot, LBS_EVENT_REMOVED, spelling_of(pool, place.by));
-    lbs_roster_vacate(pool->roster, seat, now);
-    publish();
+    lbs_discover_seat_take_out(pool, seat, now);
 }
 
 /* A configuration -------------------------------------------------------- */
+
+static void drop(const lbs_pool_t *pool, int seat, apr_uint32_t slot)
+{
+    (void)lbs_gauge_clear(gauge_of(slot), LBS_F_LEAVING);
+    lbs_roster_vacate(pool->roster, seat, lbs_clock_now());
+    publish();
+}
+
+void lbs_discover_seat_fit(const lbs_pool_t *pool)
+{
+    lbs_roster_place_t place;
+    int seat;
+
+    while ((seat = lbs_roster_surplus(pool->roster, seats_of(pool)))
+               != LBS_ROSTER_NONE
+           && lbs_roster_at(pool->roster, seat, &place)) {
+        drop(pool, seat, place.slot);
+    }
+    if (lbs_roster_close_up(pool->roster, seats_of(pool))) {
+        publish();
+    }
+}
 
 void lbs_discover_seat_keep(const lbs_pool_t *pool, int seat)
 {
@@ -425,18 +460,13 @@ void lbs_discover_seat_keep(const lbs_pool_t *pool, int seat)
     if (!lbs_roster_at(pool->roster, seat, &place)) {
         return;
     }
-    /* One that is configured by now was named before; a pool may have fewer
-     * places now. */
-    if (seat >= seats_of(pool)
-        || lbs_registry_member_info(registry(), place.slot, &info)
-               != APR_SUCCESS
+    /* One that is configured by now was named before. */
+    if (lbs_registry_member_info(registry(), place.slot, &info) != APR_SUCCESS
         || info.pool_slot != pool->slot
         || lbs_registry_member(registry(), pool->slot, info.route, info.url,
                                &slot, NULL)
                != APR_SUCCESS) {
-        (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
-        lbs_roster_vacate(pool->roster, seat, lbs_clock_now());
-        publish();
+        drop(pool, seat, place.slot);
         return;
     }
     lbs_common_adopt(pool, slot);

@@ -45,6 +45,7 @@ typedef struct lbs_discover_leave_t {
     apr_time_t end;           /* monotonic: of its sessions */
     apr_interval_time_t idle; /* sessions idle for longer move; 0: none do */
     const char *reason;       /* for the event and the log */
+    int is_told;              /* 1: it began before, no event */
 } lbs_discover_leave_t;
 
 /** No source names the member of a seat: it leaves, or leaves by another
@@ -58,6 +59,14 @@ void lbs_discover_seat_miss(const lbs_discover_from_t *from, int seat,
 
 /** At every tick: remove a member that has left. */
 void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now);
+
+/** Remove the member of a seat at once. */
+void lbs_discover_seat_take_out(const lbs_pool_t *pool, int seat,
+                                apr_time_t now);
+
+/** The pool may have fewer places than before: those that came first stay.
+ * In a configuration pass. */
+void lbs_discover_seat_fit(const lbs_pool_t *pool);
 
 /** Name the member of a seat in a configuration pass. */
 void lbs_discover_seat_keep(const lbs_pool_t *pool, int seat);

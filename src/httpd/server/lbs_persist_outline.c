@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/httpd/pool/lbs_pools.h"
+#include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 #include "src/state/lbs_snapshot.h"
 
@@ -34,11 +35,51 @@ static void add_settings(lbs_outline_pool_t *to, apr_uint32_t slot)
     }
 }
 
-static void add_found(lbs_outline_member_t *m, const lbs_roster_t *roster,
+/* @return a bit for each kind of source that names the member of a seat */
+static apr_uint32_t named_by(apr_uint32_t pool_slot,
+                             const lbs_roster_t *roster, int seat)
+{
+    const lbs_pool_t *pool = lbs_pools_of_slot(pool_slot);
+    apr_uint32_t bits = 0;
+    int i;
+
+    for (i = 0; pool != NULL && i < pool->set.discover->count; i++) {
+        if (lbs_roster_names(roster, seat, i)) {
+            bits |= 1u << pool->set.discover->finder[i].by;
+        }
+    }
+    return bits;
+}
+
+static void add_leaving(lbs_outline_member_t *m, const lbs_roster_seat_t *seat)
+{
+    apr_time_t end = (apr_time_t)lbs_atomic_load64_relaxed(&seat->leaves_at);
+    apr_time_t now = lbs_clock_now();
+
+    if (end != 0) {
+        m->leave_us = end > now ? (apr_uint64_t)(end - now) : 1;
+    }
+}
+
+static void add_barred(lbs_outline_pool_t *to, const lbs_bars_t *bars)
+{
+    int i;
+
+    for (i = 0; i < LBS_BARS; i++) {
+        apr_uint64_t id = lbs_atomic_load64_relaxed(&bars->bar[i].id);
+
+        if (id != 0) {
+            APR_ARRAY_PUSH(to->barred, apr_uint64_t) = id;
+        }
+    }
+}
+
+static void add_found(lbs_outline_member_t *m, apr_uint32_t pool_slot,
                       apr_uint32_t slot, apr_pool_t *memory)
 {
     static const lbs_net_t none;
     char text[LBS_NET_TEXT];
+    const lbs_roster_t *roster = &lbs_runtime()->notes.rosters[pool_slot];
     int seat = lbs_roster_find(roster, slot);
     lbs_roster_place_t place;
 
@@ -50,6 +91,8 @@ static void add_found(lbs_outline_member_t *m, const lbs_roster_t *roster,
             lbs_net_text(&place.net, text);
             m->address = apr_pstrdup(memory, text);
         }
+        m->named_by = named_by(pool_slot, roster, seat);
+        add_leaving(m, &roster->seat[seat]);
     }
 }
 
@@ -76,7 +119,7 @@ static void add_members(lbs_outline_pool_t *to, apr_uint32_t pool_slot)
             .removed = info.removed,
             .address = "",
         };
-        add_found(m, &rt->notes.rosters[pool_slot], slot, memory);
+        add_found(m, pool_slot, slot, memory);
     }
 }
 
@@ -104,6 +147,7 @@ lbs_outline_t *lbs_persist_outline(apr_pool_t *pool)
         to->removed = info.removed;
         add_settings(to, slot);
         add_members(to, slot);
+        add_barred(to, &lbs_runtime()->notes.rosters[slot].bars);
     }
     return outline;
 }

@@ -208,7 +208,7 @@ static void recall(const lbs_restore_t *from, apr_pool_t *ptemp)
         len != 0 ? lbs_outline_decode(bytes, len, ptemp) : NULL;
 
     if (outline != NULL) {
-        lbs_discover_recall(outline);
+        lbs_discover_recall(outline, ptemp);
     }
 }
 

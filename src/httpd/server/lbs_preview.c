@@ -89,7 +89,7 @@ static int reload(lbs_preview_t *p, lbs_restore_t *restore, apr_pool_t *pconf,
     }
     lbs_common_settle(pconf);
     lbs_discover_begin();
-    lbs_discover_recall(p->before);
+    lbs_discover_recall(p->before, pconf);
     if (lbs_persist_restore(s, restore, &outcome, pconf) != APR_SUCCESS) {
         return 0;
     }

@@ -35,6 +35,9 @@ static lbs_outline_t *an_outline(void)
                                 .found = 1,
                                 .address = "10.0.0.7",
                                 .found_by = 3,
+                                .named_by = 9,
+                                .leave_us = 77,
+                                .lease_us = 0,
                                 .lbset = 7};
     pool = lbs_outline_add_pool(outline, "old:80", "gone");
     pool->removed = 1;
@@ -72,6 +75,8 @@ static void test_round(void)
     ok(m->found && strcmp(m->address, "10.0.0.7") == 0 && m->found_by == 3
            && m->lbset == 7,
        "found by a source");
+    ok(m->named_by == 9 && m->leave_us == 77 && m->lease_us == 0,
+       "named by two, leaving");
     ok(m->quantum_us == 2048 && m->removed, "its clock, and that it is gone");
     pool = &LBS_OUTLINE_AT(read->pools, 1, lbs_outline_pool_t);
     ok(pool->removed && pool->sources->nelts == 0, "a pool that is gone");

@@ -53,6 +53,27 @@ static void test_seats(void)
        "another lbset is seen");
 }
 
+static void test_fewer(void)
+{
+    apr_time_t now = apr_time_from_sec(100);
+    lbs_roster_place_t place;
+
+    memset(&roster, 0, sizeof(roster));
+    (void)take(3, 10, 0, now);
+    (void)take(3, 11, 0, now);
+    lbs_roster_name(&roster, take(3, 12, 0, now), 1);
+    is_int(lbs_roster_surplus(&roster, 3), LBS_ROSTER_NONE, "room for all");
+    is_int(lbs_roster_surplus(&roster, 2), 2, "one too many: the last");
+    lbs_roster_vacate(&roster, 0, now);
+    is_int(lbs_roster_surplus(&roster, 2), LBS_ROSTER_NONE, "room again");
+    ok(lbs_roster_close_up(&roster, 2), "the last moves up");
+    ok(lbs_roster_at(&roster, 0, &place) && place.slot == 12
+           && lbs_roster_names(&roster, 0, 1)
+           && !lbs_roster_at(&roster, 2, &place),
+       "with who names it");
+    ok(!lbs_roster_close_up(&roster, 2), "that is all");
+}
+
 static void test_naming(void)
 {
     apr_uint64_t ids[LBS_ROSTER_SOURCES] = {11, 22, 33};
@@ -117,6 +138,7 @@ static void test_words(void)
 int main(void)
 {
     test_seats();
+    test_fewer();
     test_naming();
     test_words();
     return done_testing();
