@@ -255,7 +255,9 @@ subtest 'what goes wrong' => sub {
     fails('an unknown command', 2, qr/there is no command explode/, 'explode');
     fails('too few arguments', 2, qr/wrong number of arguments for drain/, 'drain', 'app');
     fails('an unknown option', 2, qr/^lbctl: unknown option: colour, see lbctl --help$/, '--colour', 'status');
-    fails('an option of the command that roll runs', 2, qr/^lbctl: unknown option: now, see lbctl --help; -- goes before the command/,
+    fails('an option of the command that roll runs', 2, qr/^lbctl: unknown option: no-block, see lbctl --help; -- goes before the command/,
+          'roll', 'app', 'systemctl', 'restart', '--no-block');
+    fails('an option of it that another command has', 2, qr/roll takes no --now, see lbctl --help; -- goes before the command/,
           'roll', 'app', 'systemctl', 'restart', '--now');
     fails('an option without its value', 2, qr/deadline requires an argument, see/, 'drain', 'app', 'web1', '--deadline');
     fails('an option of another command', 2, qr/enable takes no --deadline/, 'enable', 'app', 'web1', '--deadline', '5min');

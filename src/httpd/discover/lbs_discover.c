@@ -320,7 +320,7 @@ static void wait_for_first(apr_pool_t *ptemp)
         for (i = 0; i < all->nelts; i++) {
             const lbs_pool_t *pool = APR_ARRAY_IDX(all, i, const lbs_pool_t *);
 
-            if (asks(pool) && has_nobody(pool)) {
+            if (lbs_discover_asks(pool) && has_nobody(pool)) {
                 waiting += ask_for_first(pool, ptemp);
             }
         }
