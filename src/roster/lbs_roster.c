@@ -309,7 +309,7 @@ static void move_to(lbs_roster_t *roster, int from, int to)
 
     if (lbs_roster_at(roster, from, &place)) {
         memcpy(seat, &roster->seat[from], sizeof(*seat));
-        write_seat(roster, to, place.slot, place.lbset, place.by);
+        write_seat(roster, to, place.slot, &place);
         lbs_atomic_store64_release(&roster->seat[from].word, 0);
     }
 }
