@@ -61,6 +61,7 @@ my @NOISE = (
     qr/mpm_event:error.*AH0309[23]: process_(?:lingering_close|socket)/,
     # it has few children here, so that few threads are idle
     qr/mpm_\w+:error.*AH10159: server is within MinSpareThreads/,
+    httpd_since('2.4.57') ? () : qr/mpm_event:error.*AH03490: scoreboard is full/,
     # a member that the test spoilt is ejected or down; t/691 has the levels
     qr/lbsticky:warn.*LBS160[03]: /,
     # mod_http2 serves no HTTP/2 there, and goes on
