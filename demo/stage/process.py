@@ -227,7 +227,14 @@ def site_environment(place, name):
             "SITE_NAME": name, "SITE_DB": str(place.database),
             "SITE_SECRET_KEY": secret_key(place),
             "SITE_ALLOWED_HOSTS": "localhost,127.0.0.1,[::1],www.example.com",
+            "SITE_PEERS": peers(place),
             "SITE_SSL_REDIRECT": "0"}
+
+
+def peers(place):
+    """Where the servers ask each other for sessions."""
+    return ",".join(f"{name}=http://{address}:{place.web_port}"
+                    for name, address in MEMBERS.items())
 
 
 def secret_key(place):

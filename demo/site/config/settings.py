@@ -10,6 +10,9 @@ than to the code, comes from the environment:
                         (default: run/demo.sqlite3 in the checkout)
     SITE_ALLOWED_HOSTS  the names the site answers to, separated by commas
                         (default: localhost,127.0.0.1,[::1])
+    SITE_PEERS          the servers by the balancer's route, so that sessions
+                        can be fetched from one that is about to go:
+                        web1=http://127.0.0.11:8000,web2=... (default: none)
     SITE_SSL_REDIRECT   1: send http visitors to https (default: 0)
 """
 import os
@@ -47,6 +50,10 @@ if not SECRET_KEY:
 
 DEBUG = False
 ALLOWED_HOSTS = names("SITE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+
+# Where a session is fetched from that the balancer had to move (pages/moved.py).
+# These servers are asked directly, not by way of the balancer.
+SITE_PEERS = dict(peer.split("=", 1) for peer in names("SITE_PEERS", ""))
 
 # The balancer forwards the visitor's Host as it came, so nothing is needed
 # for that. It sets X-Forwarded-Proto itself and replaces what a visitor
@@ -89,6 +96,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "pages.middleware.served_by",
+    "pages.moved.moved_sessions",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.static import serve
 
-from pages import views
+from pages import moved, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="pages/login.html"),
          name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("moved/<str:asked>", moved.give, name="moved"),
     path("healthz", views.healthz, name="healthz"),
     path("static/<path:path>", serve,
          {"document_root": settings.STATIC_DIR}),

@@ -14,6 +14,7 @@
 #   die       200, a part of the body, and the connection ends
 #   reset     200, a part of the body, RST_STREAM, INTERNAL_ERROR
 #   grpc      200, a message, trailers
+#   send away 200, LBSticky-Move: any
 # It never says 100. requests() has a line for each complete request: the bytes
 # of its body.
 package LBS::Framed;
@@ -100,7 +101,8 @@ sub answer ($self, $c, $id, $body) {
     my $does = $self->does;
     my $text = "$self->{name} " . length($body) . "\n";
     frame($c, HEADERS, END_HEADERS, $id,
-         "\x88" . field('x-backend', $self->{name}));
+         "\x88" . field('x-backend', $self->{name})
+             . ($does eq 'send away' ? field('lbsticky-move', 'any') : ''));
     if ($does eq 'die' || $does eq 'reset') {
         frame($c, DATA, 0, $id, 'part of it');
         die "end\n" if $does eq 'die';

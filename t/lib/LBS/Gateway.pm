@@ -6,14 +6,14 @@
 #                                        LBS::Backend has)
 #
 # The answer is 200, X-Backend: NAME, Set-Cookie: gw=NAME, and JSON: backend,
-# method, uri, cookie (undef without one), body_length, body_sha256, connection
+# method, uri, cookie and moved (LBSticky-Moved; undef without one), body_length, body_sha256, connection
 # (another number for each). requests() are the descriptions of all complete
 # requests.
 #
 # The query says how to behave, with `at=NAME` only there:
 #   status=N         status of the answer
 #   size=N           a body of N bytes instead of the description
-#   head=N           a header field of N bytes
+#   head=N           a header field of N bytes; header=N:V  another one
 #   end=before|N     ends before the answer, or after N bytes of its body,
 #   how=close|reset|hang   by FIN (the default), RST, or by silence
 #   length=0         the answer does not say how long it is
@@ -75,6 +75,7 @@ sub answer ($self, $env, $body, $c) {
     my $text = $json->encode({
         backend => $name, method => $env->{REQUEST_METHOD},
         uri => $env->{REQUEST_URI}, cookie => $env->{HTTP_COOKIE},
+        moved => $env->{HTTP_LBSTICKY_MOVED},
         body_length => length $body, body_sha256 => sha256_hex($body),
         connection => $$,
     }) . "\n";
@@ -86,6 +87,7 @@ sub answer ($self, $env, $body, $c) {
     my @headers = (['Content-Type', 'application/json'],
         ['X-Backend', $name], ['Set-Cookie', "gw=$name"],
         $b->{modified} ? ['Last-Modified', 'Wed, 01 Jan 2025 00:00:00 GMT'] : (),
+        $b->{header} ? [split /:/, $b->{header}, 2] : (),
         $b->{head} ? ['X-Long', 'y' x $b->{head}] : (),
         ($b->{length} // 1) ? ['Content-Length', length $text] : ());
     return ($b->{status} // ($b->{modified} ? undef : 200), \@headers,
