@@ -63,7 +63,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
 NO_CONFIG = test check run cluster help clean format dist deb deb-life deb-check \
-            rpm release compilers httpds debian13 fuzz chaos apps bench proof ports
+            rpm release compilers httpds debian13 fuzz chaos discover-others apps bench proof ports
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -81,7 +81,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak proof ports corpus replay-built asan tsan bench \
-        bench-built chaos apps fuzz fuzz-built format dist deb deb-life deb-check compilers \
+        bench-built chaos discover-others apps fuzz fuzz-built format dist deb deb-life deb-check compilers \
         httpds rpm release debian13 clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
@@ -224,6 +224,11 @@ chaos:                         ## members that fail, beside stock, nginx and HAP
 	tools/bootstrap build run chaos
 	$(SELF) all
 	tools/chaos
+
+discover-others:               ## name servers that fail, beside nginx and HAProxy; 2 min
+	tools/bootstrap build run chaos
+	$(SELF) all
+	tools/discover-others
 
 soak: all tools-built $(B)/t/unit/sim/sim ## accidents, MINUTES=5; simulations, SEEDS=; SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
