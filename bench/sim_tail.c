@@ -12,6 +12,8 @@
  *     erring    the same, and the error is an answer of 500
  *     return    five members come back cold, at half their speed for
  *               five seconds; the first ten seconds count
+ *     uneven    eight members of four workers, of which two are half and two
+ *               a quarter as fast as the others, and stay so
  *
  * Same seed, same numbers: no clock is read. `sim_tail SEED WORKERS` takes
  * others. Each story is told some times and summed up; at the same time of the
@@ -31,10 +33,14 @@
 #include "src/pick/lbs_pick.h"
 
 #define MEMBERS 100
-#define SERVICE 0.040         /* seconds at speed 1, mean */
+#define UNEVEN_MEMBERS 8
+#define UNEVEN_WORKERS 4
+#define SERVICE 0.040 /* seconds at speed 1, mean */
+#define UNEVEN_SERVICE 0.020
 #define SECOND 1000000        /* the unit of time is the microsecond */
 #define WARM_UP (15 * SECOND) /* before anything is counted */
-#define COUNTED(story) ((story) == RETURN ? RAMP : 20 * SECOND)
+#define COUNTED(story)                                                        \
+    ((story) == RETURN ? RAMP : (story) >= UNEVEN ? 200 * SECOND : 20 * SECOND)
 #define TICK (SECOND / 10)
 #define REDRAW (5.0 * SECOND) /* mean time between two speeds */
 #define RAMP (10 * SECOND)
@@ -54,6 +60,7 @@ typedef enum policy_t {
     LEAST_BUSY,
     TWO_CHOICES,
     LEAST_CONNECTIONS,
+    LEAST_TIME, /* average of 20 answers * (in flight + 1), all looked at */
     WEIGHTED_ROUND_ROBIN,
     ROUND_ROBIN,
     POLICIES
@@ -66,11 +73,12 @@ static const char *const policy_name[POLICIES] = {
     [LEAST_BUSY] = "least-busy",
     [TWO_CHOICES] = "two-choices",
     [LEAST_CONNECTIONS] = "least-connections",
+    [LEAST_TIME] = "least-time",
     [WEIGHTED_ROUND_ROBIN] = "weighted-round-robin",
     [ROUND_ROBIN] = "round-robin",
 };
 
-typedef enum story_t { LOAD, FAIL, ERR, RETURN } story_t;
+typedef enum story_t { LOAD, FAIL, ERR, RETURN, UNEVEN, HEAVY } story_t;
 
 typedef enum event_kind_t { ARRIVE, DONE, SPEED, TICKED } event_kind_t;
 
@@ -92,6 +100,7 @@ typedef struct server_t {
     apr_uint32_t in_row; /* failures, none more than WINDOW apart */
     apr_int64_t failed_at;
     lbs_evidence_t evidence;
+    double average; /* of its answers, as least-time has it */
 } server_t;
 
 /* What is counted, of one or several runs. */
@@ -106,6 +115,8 @@ typedef struct sim_t {
     story_t story;
     double load;
     int workers;
+    apr_uint32_t members;
+    double capacity; /* requests per second */
     lbs_rand_t rand; /* of the picks */
     lbs_rand_t arrivals;
     lbs_rand_t services;
@@ -174,6 +185,19 @@ static int is_returning(const sim_t *sim, apr_uint32_t member)
     return sim->story == RETURN && member < RETURNING;
 }
 
+static double service(sim_t *sim)
+{
+    if (sim->story == HEAVY) {
+        return exponential(
+            &sim->services,
+            UNEVEN_SERVICE * SECOND
+                * (lbs_rand_unit(&sim->services) < 0.95 ? 0.5 : 10.5));
+    }
+    return exponential(&sim->services,
+                       (sim->story == UNEVEN ? UNEVEN_SERVICE : SERVICE)
+                           * SECOND);
+}
+
 static void start(sim_t *sim, apr_uint32_t member, apr_int64_t began)
 {
     server_t *server = &sim->server[member];
@@ -183,9 +207,7 @@ static void start(sim_t *sim, apr_uint32_t member, apr_int64_t began)
     if (is_returning(sim, member) && sim->now < WARM_UP + COLD) {
         speed *= COLD_SPEED;
     }
-    took = is_failing(sim, member)
-               ? FAIL_TIME
-               : exponential(&sim->services, SERVICE * SECOND / speed);
+    took = is_failing(sim, member) ? FAIL_TIME : service(sim) / speed;
     server->busy++;
     schedule(sim,
              (event_t){sim->now + (apr_int64_t)took, began, DONE, member});
@@ -244,14 +266,17 @@ static void done(sim_t *sim, const event_t *event)
     apr_int64_t took = sim->now - event->began;
     int failed = is_failing(sim, event->member);
 
-    lbs_atomic_sub64_relaxed(&g->inflight, 1);
     lbs_evidence_answer(&server->evidence, WINDOW, failed,
                         (apr_uint64_t)sim->now);
-    lbs_ewma_update(g,
-                    failed && sim->policy != NO_CHARGE
-                        ? charge(sim, server, event)
-                        : (apr_uint64_t)took,
-                    (apr_uint64_t)sim->now);
+    if (failed && sim->policy != NO_CHARGE) {
+        lbs_ewma_charge(g, charge(sim, server, event), (apr_uint64_t)sim->now);
+    }
+    else {
+        lbs_ewma_update(g, (apr_uint64_t)took, (apr_uint64_t)sim->now);
+    }
+    lbs_atomic_sub64_relaxed(&g->inflight, 1);
+    server->average +=
+        ((double)took - server->average) * (server->average == 0 ? 1 : 0.05);
     if (!failed || sim->story == ERR) {
         lbs_atomic_store64_relaxed(&g->heard_at, (apr_uint64_t)sim->now);
     }
@@ -289,7 +314,7 @@ static void weigh_evidence(sim_t *sim)
     lbs_window_sum_t parts[LBS_WINDOW_CELLS];
     apr_uint32_t i, part;
 
-    for (i = FAILING; i < MEMBERS; i++) {
+    for (i = FAILING; i < sim->members; i++) {
         lbs_evidence_parts(&sim->server[i].evidence, WINDOW, now, parts);
         for (part = 0; part < LBS_WINDOW_CELLS; part++) {
             others[part].all += parts[part].all;
@@ -345,7 +370,7 @@ static apr_uint32_t any_open(sim_t *sim)
     apr_uint32_t member;
 
     do {
-        member = lbs_rand_below(&sim->rand, MEMBERS);
+        member = lbs_rand_below(&sim->rand, sim->members);
     } while (!is_open(sim, member));
     return member;
 }
@@ -356,13 +381,33 @@ static apr_uint32_t least_connections(sim_t *sim)
     apr_uint32_t best = first;
     apr_uint32_t i;
 
-    for (i = 1; i < MEMBERS; i++) {
-        apr_uint32_t member = (first + i) % MEMBERS;
+    for (i = 1; i < sim->members; i++) {
+        apr_uint32_t member = (first + i) % sim->members;
 
         if (is_open(sim, member)
             && lbs_gauge_inflight(&sim->gauges[member])
                    < lbs_gauge_inflight(&sim->gauges[best])) {
             best = member;
+        }
+    }
+    return best;
+}
+
+static apr_uint32_t least_time(sim_t *sim)
+{
+    apr_uint32_t first = any_open(sim);
+    apr_uint32_t best = first;
+    double shortest = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < sim->members; i++) {
+        apr_uint32_t member = (first + i) % sim->members;
+        double wait = (sim->server[member].average + 1000)
+                      * (lbs_gauge_inflight(&sim->gauges[member]) + 1);
+
+        if (is_open(sim, member) && (i == 0 || wait < shortest)) {
+            best = member;
+            shortest = wait;
         }
     }
     return best;
@@ -387,9 +432,9 @@ static apr_uint32_t round_robin(sim_t *sim, int weighted)
     do {
         apr_uint64_t turn = sim->ticket++;
 
-        member = (apr_uint32_t)(turn % MEMBERS);
+        member = (apr_uint32_t)(turn % sim->members);
         if (weighted) {
-            apr_uint64_t pair = turn / 3 % (MEMBERS / 2);
+            apr_uint64_t pair = turn / 3 % (sim->members / 2);
 
             member = (apr_uint32_t)(2 * pair + (turn % 3 == 2));
         }
@@ -407,6 +452,8 @@ static apr_uint32_t choose(sim_t *sim)
         return two_choices(sim);
     case LEAST_CONNECTIONS:
         return least_connections(sim);
+    case LEAST_TIME:
+        return least_time(sim);
     case WEIGHTED_ROUND_ROBIN:
         return round_robin(sim, 1);
     case ROUND_ROBIN:
@@ -422,9 +469,14 @@ static apr_uint32_t choose(sim_t *sim)
 
 /* Running ---------------------------------------------------------------- */
 
+static int is_uneven(const sim_t *sim)
+{
+    return sim->story == UNEVEN || sim->story == HEAVY;
+}
+
 static void prepare(sim_t *sim, apr_pool_t *memory)
 {
-    apr_size_t bytes = lbs_plan_bytes(MEMBERS, 0);
+    apr_size_t bytes = lbs_plan_bytes(sim->members, 0);
     lbs_plan_member_t member[MEMBERS];
     apr_uint32_t i;
 
@@ -432,15 +484,23 @@ static void prepare(sim_t *sim, apr_pool_t *memory)
     memset(sim->block, 0, bytes);
     memset(member, 0, sizeof(member));
     sim->gauges = aligned_alloc(64, MEMBERS * sizeof(*sim->gauges));
-    for (i = 0; i < MEMBERS; i++) {
+    for (i = 0; i < sim->members; i++) {
         member[i].slot = i;
         member[i].weight = 100;
         lbs_gauge_init(&sim->gauges[i]);
-        sim->server[i].base = i % 2 ? 0.5 : 1;
-        draw_speed(sim, i);
+        if (is_uneven(sim)) {
+            sim->server[i].speed = i < 4 ? 1 : i < 6 ? 0.5 : 0.25;
+            sim->capacity +=
+                sim->server[i].speed * sim->workers / UNEVEN_SERVICE;
+        }
+        else {
+            sim->server[i].base = i % 2 ? 0.5 : 1;
+            sim->capacity += 0.75 * sim->workers / SERVICE;
+            draw_speed(sim, i);
+        }
     }
-    if (lbs_plan_format(&sim->view.plan, sim->block, bytes, member, MEMBERS, 0,
-                        memory)
+    if (lbs_plan_format(&sim->view.plan, sim->block, bytes, member,
+                        sim->members, 0, memory)
         != APR_SUCCESS) {
         exit(1);
     }
@@ -454,8 +514,7 @@ static void prepare(sim_t *sim, apr_pool_t *memory)
 
 static void run(sim_t *sim)
 {
-    double capacity = MEMBERS * 0.75 * sim->workers / SERVICE; /* per second */
-    double gap = SECOND / (capacity * sim->load);
+    double gap = SECOND / (sim->capacity * sim->load);
     double arrival = 0;
 
     while (sim->now < WARM_UP + COUNTED(sim->story)) {
@@ -498,8 +557,8 @@ static double share(const result_t *result, int members)
 static void report(const result_t *result, policy_t policy, story_t story,
                    double load)
 {
-    static const char *const story_name[] = {"load", "failing", "erring",
-                                             "return"};
+    static const char *const story_name[] = {"load",   "failing", "erring",
+                                             "return", "uneven",  "heavy"};
 
     printf("%s\t%.0f\t%s\t%ld\t%.1f\t%.1f\t%.1f\t", story_name[story],
            load * 100, policy_name[policy], result->all.total,
@@ -526,7 +585,7 @@ static void simulate(sim_t *sim)
     apr_pool_create(&memory, NULL);
     prepare(sim, memory);
     run(sim);
-    for (i = 0; i < MEMBERS; i++) {
+    for (i = 0; i < (int)sim->members; i++) {
         free(sim->server[i].waiting);
     }
     free(sim->block);
@@ -547,7 +606,12 @@ static void tell(story_t story, double load, policy_t policy,
         sim->policy = policy;
         sim->story = story;
         sim->load = load;
+        sim->members = MEMBERS;
         sim->workers = workers;
+        if (is_uneven(sim)) {
+            sim->members = UNEVEN_MEMBERS;
+            sim->workers = UNEVEN_WORKERS;
+        }
         sim->rand.state = lbs_hash_mix(4 * (seed + (apr_uint64_t)i));
         sim->arrivals.state = lbs_hash_mix(4 * (seed + (apr_uint64_t)i) + 1);
         sim->services.state = lbs_hash_mix(4 * (seed + (apr_uint64_t)i) + 2);
@@ -569,6 +633,14 @@ int main(int argc, char **argv)
     apr_initialize();
     printf("story\tload\tpolicy\trequests\tp50_ms\tp99_ms\tp999_ms\t"
            "share_of_special\tp99_special_to_others\n");
+    for (p = 0; p < POLICIES; p++) {
+        if (p != NO_CHARGE && p != NO_GUARD) {
+            tell(UNEVEN, 0.5, p, seed, workers);
+            tell(UNEVEN, 0.7, p, seed, workers);
+            tell(UNEVEN, 0.9, p, seed, workers);
+            tell(HEAVY, 0.7, p, seed, workers);
+        }
+    }
     for (p = 0; p < POLICIES; p++) {
         if (p != NO_CHARGE && p != NO_GUARD) {
             tell(LOAD, 0.7, p, seed, workers);

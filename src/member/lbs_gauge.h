@@ -12,13 +12,13 @@
  *     byte 8   weight     1/100: 100 is a weight of 1.00; 0 takes no new ones
  *     byte 12  ramp       permille of picks accepted, 1000 when warm
  *     byte 16  limit      most attempts in flight; 0: no limit
- *     byte 20  ewma       1/32 microsecond: response time, see lbs_ewma.h
+ *     byte 20  ewma       1/32 microsecond: how slow it is, see lbs_ewma.h
  *     byte 24  ewma_at    when ewma was written, microseconds
  *     byte 32  inflight   low half: attempts sent and not yet finished, all
  *                         processes; high half: see lbs_inflight.h
  *     byte 40  heard_at   when the member last answered anything, microseconds
  *     byte 48  trial      half-open: token of the row that tries it, 0: nobody
- *     byte 52  spare      0
+ *     byte 52  mean       1/32 microsecond: response time, for people
  *     byte 56  doubt_until  0: no doubt that it answers; else when to risk
  *                         again what cannot be repeated
  */
@@ -66,7 +66,7 @@ typedef struct lbs_gauge_t {
     lbs_atomic64_t inflight;
     lbs_atomic64_t heard_at;
     lbs_atomic32_t trial;
-    lbs_atomic32_t spare;
+    lbs_atomic32_t mean;
     lbs_atomic64_t doubt_until;
 } lbs_gauge_t;
 
@@ -86,7 +86,7 @@ static inline void lbs_gauge_init(lbs_gauge_t *g)
     lbs_atomic_store64_relaxed(&g->inflight, 0);
     lbs_atomic_store64_relaxed(&g->heard_at, 0);
     lbs_atomic_store32_relaxed(&g->trial, 0);
-    lbs_atomic_store32_relaxed(&g->spare, 0);
+    lbs_atomic_store32_relaxed(&g->mean, 0);
     lbs_atomic_store64_relaxed(&g->doubt_until, 0);
 }
 

@@ -155,8 +155,7 @@ void lbs_member_record_second(lbs_member_record_t *m, apr_uint64_t now)
     lbs_lately_feed(&m->lately, &m->counts[LBS_COUNT_RESPONSES], now);
 }
 
-static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
-                       lbs_member_record_view_t *view)
+static void view_gauge(const lbs_gauge_t *g, lbs_member_record_view_t *view)
 {
     apr_uint32_t ramp = lbs_atomic_load32_relaxed(&g->ramp);
 
@@ -174,7 +173,7 @@ static void view_gauge(const lbs_gauge_t *g, apr_uint64_t now,
     view->inflight = lbs_gauge_inflight(g);
     view->limit = lbs_atomic_load32_relaxed(&g->limit);
     view->state = lbs_state_of(flags, view->inflight, view->limit, ramp);
-    view->ewma_us = lbs_ewma_read(g, now);
+    view->mean_us = lbs_atomic_load32_relaxed(&g->mean) >> LBS_EWMA_SHIFT;
 }
 
 static void view_counts(const lbs_member_record_t *m,
@@ -214,7 +213,7 @@ void lbs_member_record_view(const lbs_member_record_t *m, const lbs_gauge_t *g,
 {
     apr_uint32_t shown;
 
-    view_gauge(g, now, view);
+    view_gauge(g, view);
     view_counts(m, view);
     view_latency(m, now, view);
     lbs_lately_read(&m->lately, &m->counts[LBS_COUNT_RESPONSES], now,

@@ -94,7 +94,7 @@ typedef struct lbs_member_record_view_t {
     apr_uint64_t down_us;   /* time down or ejected, since it is known */
     apr_uint64_t turns;     /* how often it became down or ejected */
     lbs_lately_sum_t lately;
-    apr_uint32_t ewma_us;
+    apr_uint32_t mean_us;
     apr_uint32_t p50_us; /* of the last one to two minutes; 0: none */
     apr_uint32_t p90_us;
     apr_uint32_t p99_us;

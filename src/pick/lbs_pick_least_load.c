@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* least-load: of four members drawn by weight, the one with the shortest
- * expected wait: response time * (in flight + 1) / weight.
+/* least-load: the member with the shortest expected wait: how slow it is *
+ * (in flight + 1) / weight. Of up to 16 members all are looked at, of more
+ * four that are drawn by weight.
  *
- * Of two that are about equal the first drawn stays: a member drawn later
- * has to be shorter by a quarter. Without that, where there is little to do,
- * one slow answer sends all new sessions elsewhere for seconds: of 60
- * visitors one after the other, three equal members got 4, 47 and 9.
+ * Every wait is lengthened by a random part of up to a quarter: of members
+ * that are about equal, each is chosen about as often. Without that, where
+ * there is little to do, the one that seems best has all new sessions.
  *
  * Guards, each of which a simulation without it showed to be needed:
- * - A member with more in flight per weight than 84 % of the pool comes
- *   second: a response time that is not yet known to have risen cannot hide a
- *   queue.
+ * - Of many members, one with more in flight per weight than 84 % of the pool
+ *   comes second: a response time that is not yet known to have risen cannot
+ *   hide a queue.
  * - No silent member's response time is believed to fall under half the
  *   pool's median. The plan's builder sees to it, and to the decay, so that
  *   a pick does not compute it four times; see lbs_plan_build.c.
@@ -18,20 +18,21 @@
  *   new chance for minutes. So it comes first, for the one attempt it has.
  * - A failed attempt was charged as a slow one when the average was written,
  *   and a member that returns starts at the median; see lbs_ewma.h.
- * - Where the best of four was charged, there are better ones, unless all four
- *   draws were that one: of three members so it is once in 81 times. Then more
- *   are looked at, and in a small pool all.
+ * - Where the best of four was charged, there are better ones: 16 are looked
+ *   at.
  */
 #include "src/member/lbs_ewma.h"
 #include "src/pick/lbs_alias.h"
 #include "src/pick/lbs_pick_planned_int.h"
 
 #define ROUNDS_MAX 3
-#define LOOKS_MAX 16 /* instead of draws, where the best was charged */
+#define LOOKS_MAX                                                             \
+    16 /* instead of draws: of few members, or where the best                 \
+          was charged */
 
-/* Added to every response time, 1/32 microseconds: 5 ms more or less are no
+/* Added to every response time, 1/32 microseconds: 2 ms more or less are no
  * reason to send a whole session somewhere. */
-#define CALM (APR_UINT64_C(5000) << LBS_EWMA_SHIFT)
+#define CALM (APR_UINT64_C(2000) << LBS_EWMA_SHIFT)
 
 /* Flags that need a closer look than none of them. */
 #define SPECIAL                                                               \
@@ -52,7 +53,7 @@ typedef struct pick_t {
     int cold;          /* 1: ramps do not count */
     int charged;       /* 1: a charged member was the best at a time */
     apr_uint32_t best;
-    apr_uint64_t clearly; /* a wait under this one wins over the best */
+    apr_uint64_t shortest; /* wait so far */
 } pick_t;
 
 /* Expected wait in 1/8192 microseconds per 1/100 weight, so that it is no
@@ -85,7 +86,9 @@ static LBS_PICK_INLINE int is_fit(pick_t *pick, const lbs_gauge_t *g,
            && (lbs_pick_accepts(g, pick->ask->rand) || pick->cold);
 }
 
-static LBS_PICK_INLINE void look_at(pick_t *pick, apr_uint32_t index)
+/* @param random  eight bits of it lengthen the wait */
+static LBS_PICK_INLINE void look_at(pick_t *pick, apr_uint32_t index,
+                                    apr_uint32_t random)
 {
     const lbs_gauge_t *g;
     apr_uint32_t inflight;
@@ -101,8 +104,9 @@ static LBS_PICK_INLINE void look_at(pick_t *pick, apr_uint32_t index)
     inflight = lbs_gauge_inflight(g);
     time = lbs_atomic_load32_relaxed(&g->ewma);
     wait = wait_at((time != 0 ? time : pick->time) + CALM, inflight, weight);
-    if (wait < pick->clearly && is_fit(pick, g, index, inflight, weight)) {
-        pick->clearly = wait / 4 * 3;
+    wait += (wait >> 10) * (random & 0xff);
+    if (wait < pick->shortest && is_fit(pick, g, index, inflight, weight)) {
+        pick->shortest = wait;
         pick->best = index;
     }
 }
@@ -110,7 +114,8 @@ static LBS_PICK_INLINE void look_at(pick_t *pick, apr_uint32_t index)
 static LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
 {
     look_at(pick,
-            lbs_alias_draw(pick->alias, pick->front, random) & pick->mask);
+            lbs_alias_draw(pick->alias, pick->front, random) & pick->mask,
+            random);
 }
 
 /* A member that has never answered counts as average; 1 in a pool that knows
@@ -147,7 +152,7 @@ static LBS_PICK_INLINE pick_t begin(const lbs_pick_pool_t *pool,
                     .hot = lbs_atomic_load32_relaxed(&plan->head->hot),
                     .time = unknown_time(median),
                     .best = LBS_PICK_NONE,
-                    .clearly = APR_UINT64_MAX};
+                    .shortest = APR_UINT64_MAX};
 }
 
 /* Some from a random place on, one after the other. */
@@ -160,13 +165,41 @@ static __attribute__((noinline)) apr_uint32_t look_further(
     apr_uint32_t looks = front < LOOKS_MAX ? front : LOOKS_MAX;
 
     pick.hot = APR_UINT32_MAX;
-    look_at(&pick, found);
+    look_at(&pick, found, 0);
     for (; looks > 0; looks--, at = at + 1 < front ? at + 1 : 0) {
         apr_uint64_t entry = lbs_atomic_load64_acquire(&pick.alias[at]);
 
-        look_at(&pick, lbs_alias_self(entry) & pick.mask);
+        look_at(&pick, lbs_alias_self(entry) & pick.mask, 0);
     }
     return pick.best != LBS_PICK_NONE ? pick.best : found;
+}
+
+/* All of a small front, where nobody is hot: a fast member has more in flight
+ * than the others, and should have. */
+static apr_uint32_t look_at_all(const lbs_pick_pool_t *pool,
+                                const lbs_pick_ask_t *ask,
+                                const lbs_plan_side_t *side,
+                                apr_uint32_t front)
+{
+    pick_t pick = begin(pool, ask, side, front);
+    apr_uint64_t one = lbs_rand_next(ask->rand);
+    apr_uint64_t two = stretch(one);
+    int round;
+
+    pick.hot = APR_UINT32_MAX;
+    for (round = 0; round < 2 && pick.best == LBS_PICK_NONE; round++) {
+        apr_uint32_t i;
+
+        pick.cold = round;
+        for (i = 0; i < front; i++) {
+            apr_uint64_t entry = lbs_atomic_load64_acquire(&pick.alias[i]);
+            apr_uint64_t random = (i < 8 ? one : two) >> i % 8 * 8;
+
+            look_at(&pick, lbs_alias_self(entry) & pick.mask,
+                    (apr_uint32_t)random);
+        }
+    }
+    return pick.best;
 }
 
 static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
@@ -181,6 +214,9 @@ static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
     if (trial != 0 && !ask->steady
         && lbs_pick_open(pool, ask, trial - 1) != NULL) {
         return trial - 1;
+    }
+    if (front <= LOOKS_MAX) {
+        return look_at_all(pool, ask, side, front);
     }
     for (round = 0; round < ROUNDS_MAX; round++) {
         apr_uint64_t one = lbs_rand_next(ask->rand);

@@ -129,7 +129,7 @@ static void fill_counts(const collect_t *c,
     memcpy(m->failures, from->failures_by, sizeof(m->failures));
     m->bytes_in = from->bytes_in;
     m->bytes_out = from->bytes_out;
-    m->ewma_ms = from->ewma_us / 1000.0;
+    m->ewma_ms = from->mean_us / 1000.0;
     m->p50_ms = from->p50_us / 1000.0;
     m->p90_ms = from->p90_us / 1000.0;
     m->p99_ms = from->p99_us / 1000.0;

@@ -73,8 +73,9 @@ static void what_is_counted_is_shown(void)
     is_int(view.bytes_in, 15, "bytes to it");
     is_int(view.bytes_out, APR_INT64_C(0x200000000), "bytes from it, 64 bits");
     is_int(view.last_use, now + 50, "last use");
-    is_int(view.ewma_us, LBS_EWMA_FAILURE_US,
-           "a failure counts for what is charged");
+    is_int(view.mean_us, 20000, "the mean is of answers");
+    is_int(lbs_ewma_read(&g, now + 60), LBS_EWMA_FAILURE_US,
+           "what picks see of a failure is what is charged");
     is_near(view.p50_us, 20000, 1400, "the median is of answers");
     is_int(view.latency.le[LBS_LATENCY_BOUNDS], 9, "and so is the histogram");
     is_int(g.heard_at, now + 8, "heard when it answered last");
