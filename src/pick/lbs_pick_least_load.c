@@ -3,9 +3,10 @@
  * (in flight + 1) / weight. Of up to 16 members all are looked at, of more
  * four that are drawn by weight.
  *
- * Every wait is lengthened by a random part of up to a quarter: of members
- * that are about equal, each is chosen about as often. Without that, where
- * there is little to do, the one that seems best has all new sessions.
+ * Where all are looked at, every wait is lengthened by a random part of up to
+ * a quarter: of members that are about equal, each is chosen about as often.
+ * Without that, where there is little to do, the one that seems best has all
+ * new sessions.
  *
  * Guards, each of which a simulation without it showed to be needed:
  * - Of many members, one with more in flight per weight than 84 % of the pool
@@ -65,15 +66,14 @@ static inline apr_uint64_t wait_at(apr_uint64_t time, apr_uint32_t inflight,
     return (time << 8) * ((apr_uint64_t)inflight + 1) / weight;
 }
 
-/* @return 1 if nothing speaks against a member. Asked only for one that is
- * the best so far: of four draws that are two on average. */
-static LBS_PICK_INLINE int is_fit(pick_t *pick, const lbs_gauge_t *g,
-                                  apr_uint32_t index, apr_uint32_t inflight,
-                                  apr_uint32_t weight)
+/* @return 1 if nothing speaks against a member */
+static LBS_PICK_INLINE int is_fit(pick_t *pick, apr_uint32_t index)
 {
-    apr_uint64_t load = (apr_uint64_t)inflight * LBS_PLAN_PER_WEIGHT;
+    const lbs_gauge_t *g = &pick->gauges[pick->slot[index]];
     apr_uint32_t flags = lbs_atomic_load32_relaxed(&g->flags);
     apr_uint32_t limit = lbs_atomic_load32_relaxed(&g->limit);
+    apr_uint32_t weight = lbs_atomic_load32_relaxed(&g->weight);
+    apr_uint64_t inflight = lbs_gauge_inflight(g);
 
     if ((flags & SPECIAL) != 0) {
         if (!lbs_gauge_open_new(g)) {
@@ -81,41 +81,71 @@ static LBS_PICK_INLINE int is_fit(pick_t *pick, const lbs_gauge_t *g,
         }
         pick->charged |= (flags & LBS_F_CHARGED) != 0;
     }
-    return 1 && (limit == 0 || inflight < limit) && load <= pick->hot * weight
+    return (limit == 0 || inflight < limit)
+           && inflight * LBS_PLAN_PER_WEIGHT <= pick->hot * weight
            && !lbs_pick_tried(pick->ask, index)
            && (lbs_pick_accepts(g, pick->ask->rand) || pick->cold);
 }
 
-/* @param random  eight bits of it lengthen the wait */
+/* @param random  eight bits of it lengthen the wait; 0: by nothing
+ * @return the expected wait; endless for a member that takes nobody */
+static LBS_PICK_INLINE apr_uint64_t wait_of(const pick_t *pick,
+                                            apr_uint32_t index,
+                                            apr_uint32_t random)
+{
+    const lbs_gauge_t *g = &pick->gauges[pick->slot[index]];
+    apr_uint32_t weight = lbs_atomic_load32_relaxed(&g->weight);
+    apr_uint64_t time = lbs_atomic_load32_relaxed(&g->ewma);
+    apr_uint64_t wait;
+
+    if (weight == 0) {
+        return APR_UINT64_MAX;
+    }
+    wait = wait_at((time != 0 ? time : pick->time) + CALM,
+                   lbs_gauge_inflight(g), weight);
+    return wait + ((wait >> 4) * (random & 0xff) >> 6);
+}
+
 static LBS_PICK_INLINE void look_at(pick_t *pick, apr_uint32_t index,
                                     apr_uint32_t random)
 {
-    const lbs_gauge_t *g;
-    apr_uint32_t inflight;
-    apr_uint32_t weight;
-    apr_uint64_t time;
-    apr_uint64_t wait;
+    apr_uint64_t wait = wait_of(pick, index, random);
 
-    g = &pick->gauges[pick->slot[index]];
-    weight = lbs_atomic_load32_relaxed(&g->weight);
-    if (weight == 0) {
-        return;
-    }
-    inflight = lbs_gauge_inflight(g);
-    time = lbs_atomic_load32_relaxed(&g->ewma);
-    wait = wait_at((time != 0 ? time : pick->time) + CALM, inflight, weight);
-    wait += (wait >> 10) * (random & 0xff);
-    if (wait < pick->shortest && is_fit(pick, g, index, inflight, weight)) {
+    if (wait < pick->shortest) {
         pick->shortest = wait;
         pick->best = index;
     }
 }
 
-static LBS_PICK_INLINE void draw(pick_t *pick, apr_uint32_t random)
+/* Nearly always the one with the shortest wait is fit, and then no other is
+ * asked whether it is. */
+static LBS_PICK_INLINE int is_found(pick_t *pick)
 {
-    look_at(pick,
-            lbs_alias_draw(pick->alias, pick->front, random) & pick->mask,
-            random);
+    return pick->best != LBS_PICK_NONE && is_fit(pick, pick->best);
+}
+
+static LBS_PICK_INLINE void look_at_fit(pick_t *pick, apr_uint32_t index,
+                                        apr_uint32_t random)
+{
+    apr_uint64_t wait = wait_of(pick, index, random);
+
+    if (wait < pick->shortest && is_fit(pick, index)) {
+        pick->shortest = wait;
+        pick->best = index;
+    }
+}
+
+static LBS_PICK_INLINE apr_uint32_t drawn(const pick_t *pick,
+                                          apr_uint32_t random)
+{
+    return lbs_alias_draw(pick->alias, pick->front, random) & pick->mask;
+}
+
+static LBS_PICK_INLINE apr_uint32_t front_at(const pick_t *pick,
+                                             apr_uint32_t at)
+{
+    return lbs_alias_self(lbs_atomic_load64_acquire(&pick->alias[at]))
+           & pick->mask;
 }
 
 /* A member that has never answered counts as average; 1 in a pool that knows
@@ -162,16 +192,85 @@ static __attribute__((noinline)) apr_uint32_t look_further(
 {
     pick_t pick = begin(pool, ask, side, front);
     apr_uint32_t at = lbs_rand_below(ask->rand, front);
-    apr_uint32_t looks = front < LOOKS_MAX ? front : LOOKS_MAX;
+    apr_uint32_t looks = LOOKS_MAX;
 
     pick.hot = APR_UINT32_MAX;
-    look_at(&pick, found, 0);
+    look_at_fit(&pick, found, 0);
     for (; looks > 0; looks--, at = at + 1 < front ? at + 1 : 0) {
-        apr_uint64_t entry = lbs_atomic_load64_acquire(&pick.alias[at]);
-
-        look_at(&pick, lbs_alias_self(entry) & pick.mask, 0);
+        look_at_fit(&pick, front_at(&pick, at), 0);
     }
     return pick.best != LBS_PICK_NONE ? pick.best : found;
+}
+
+/* The four draws again, of which the best was not fit, and eight more if none
+ * is. */
+static __attribute__((noinline)) apr_uint32_t draw_fit(
+    const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
+    const lbs_plan_side_t *side, apr_uint32_t front, apr_uint64_t one)
+{
+    pick_t pick = begin(pool, ask, side, front);
+    int round;
+
+    for (round = 0; round < ROUNDS_MAX && pick.best == LBS_PICK_NONE;
+         round++) {
+        apr_uint64_t two;
+
+        /* If all that were drawn are hot, in the second round they will do;
+         * in the third, those whose ramps say no, too. */
+        if (round > 0) {
+            one = lbs_rand_next(ask->rand);
+            pick.hot = APR_UINT32_MAX;
+            pick.cold = round == 2;
+        }
+        two = stretch(one);
+        look_at_fit(&pick, drawn(&pick, (apr_uint32_t)one), 0);
+        look_at_fit(&pick, drawn(&pick, (apr_uint32_t)(one >> 32)), 0);
+        look_at_fit(&pick, drawn(&pick, (apr_uint32_t)two), 0);
+        look_at_fit(&pick, drawn(&pick, (apr_uint32_t)(two >> 32)), 0);
+    }
+    return pick.charged && pick.best != LBS_PICK_NONE
+               ? look_further(pool, ask, side, front, pick.best)
+               : pick.best;
+}
+
+static LBS_PICK_INLINE apr_uint32_t draw_four(const lbs_pick_pool_t *pool,
+                                              const lbs_pick_ask_t *ask,
+                                              const lbs_plan_side_t *side,
+                                              apr_uint32_t front)
+{
+    pick_t pick = begin(pool, ask, side, front);
+    apr_uint64_t one = lbs_rand_next(ask->rand);
+    apr_uint64_t two = stretch(one);
+
+    look_at(&pick, drawn(&pick, (apr_uint32_t)one), 0);
+    look_at(&pick, drawn(&pick, (apr_uint32_t)(one >> 32)), 0);
+    look_at(&pick, drawn(&pick, (apr_uint32_t)two), 0);
+    look_at(&pick, drawn(&pick, (apr_uint32_t)(two >> 32)), 0);
+    return is_found(&pick) && !pick.charged
+               ? pick.best
+               : draw_fit(pool, ask, side, front, one);
+}
+
+/* @param one  as look_at_all() drew it */
+static __attribute__((noinline)) apr_uint32_t look_at_all_fit(
+    const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
+    const lbs_plan_side_t *side, apr_uint32_t front, apr_uint64_t one)
+{
+    pick_t pick = begin(pool, ask, side, front);
+    apr_uint64_t two = stretch(one);
+    int round;
+
+    pick.hot = APR_UINT32_MAX;
+    for (round = 0; round < 2 && pick.best == LBS_PICK_NONE; round++) {
+        apr_uint32_t i;
+
+        pick.cold = round;
+        for (i = 0; i < front; i++) {
+            look_at_fit(&pick, front_at(&pick, i),
+                        (apr_uint32_t)((i < 8 ? one : two) >> i % 8 * 8));
+        }
+    }
+    return pick.best;
 }
 
 /* All of a small front, where nobody is hot: a fast member has more in flight
@@ -184,59 +283,29 @@ static apr_uint32_t look_at_all(const lbs_pick_pool_t *pool,
     pick_t pick = begin(pool, ask, side, front);
     apr_uint64_t one = lbs_rand_next(ask->rand);
     apr_uint64_t two = stretch(one);
-    int round;
+    apr_uint32_t i;
 
     pick.hot = APR_UINT32_MAX;
-    for (round = 0; round < 2 && pick.best == LBS_PICK_NONE; round++) {
-        apr_uint32_t i;
-
-        pick.cold = round;
-        for (i = 0; i < front; i++) {
-            apr_uint64_t entry = lbs_atomic_load64_acquire(&pick.alias[i]);
-            apr_uint64_t random = (i < 8 ? one : two) >> i % 8 * 8;
-
-            look_at(&pick, lbs_alias_self(entry) & pick.mask,
-                    (apr_uint32_t)random);
-        }
+    for (i = 0; i < front; i++) {
+        look_at(&pick, front_at(&pick, i),
+                (apr_uint32_t)((i < 8 ? one : two) >> i % 8 * 8));
     }
-    return pick.best;
+    return is_found(&pick) ? pick.best
+                           : look_at_all_fit(pool, ask, side, front, one);
 }
 
 static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
                                const lbs_pick_ask_t *ask,
                                const lbs_plan_side_t *side, apr_uint32_t front)
 {
-    const lbs_plan_t *plan = pool->plan;
-    apr_uint32_t trial = lbs_atomic_load32_relaxed(&plan->head->trial);
-    pick_t pick = begin(pool, ask, side, front);
-    int round;
+    apr_uint32_t trial = lbs_atomic_load32_relaxed(&pool->plan->head->trial);
 
     if (trial != 0 && !ask->steady
         && lbs_pick_open(pool, ask, trial - 1) != NULL) {
         return trial - 1;
     }
-    if (front <= LOOKS_MAX) {
-        return look_at_all(pool, ask, side, front);
-    }
-    for (round = 0; round < ROUNDS_MAX; round++) {
-        apr_uint64_t one = lbs_rand_next(ask->rand);
-        apr_uint64_t two = stretch(one);
-
-        draw(&pick, (apr_uint32_t)one);
-        draw(&pick, (apr_uint32_t)(one >> 32));
-        draw(&pick, (apr_uint32_t)two);
-        draw(&pick, (apr_uint32_t)(two >> 32));
-        if (pick.best != LBS_PICK_NONE) {
-            break;
-        }
-        /* If all that were drawn are hot, in the second round they will do;
-         * in the third, those whose ramps say no, too. */
-        pick.cold = round == 1;
-        pick.hot = APR_UINT32_MAX;
-    }
-    return pick.charged && pick.best != LBS_PICK_NONE
-               ? look_further(pool, ask, side, front, pick.best)
-               : pick.best;
+    return front <= LOOKS_MAX ? look_at_all(pool, ask, side, front)
+                              : draw_four(pool, ask, side, front);
 }
 
 apr_status_t lbs_pick_least_load(const lbs_pick_pool_t *pool,

@@ -181,7 +181,7 @@ static void test_decay(void)
 /* The twin ---------------------------------------------------------------- */
 
 /* Who should win of some members, the cool and accepting alone, where each
- * wait is lengthened by a part of the pick's random bits. Ramps are 0 or full
+ * wait is lengthened by a part of some random bits. Ramps are 0 or full
  * here, so that no random number is drawn between. */
 static int slow_pick(const pool_t *pool, const apr_uint32_t *looked,
                      const apr_uint32_t *random, apr_uint32_t n, double hot,
@@ -268,10 +268,13 @@ static apr_uint32_t looked_at(const pool_t *pool, const apr_uint32_t *front,
         random[i] = (apr_uint32_t)((i < 8 ? one : two) >> 8 * (i & 7));
     }
     for (i = 0; n > 16 && i < 4; i++) {
-        random[i] = (apr_uint32_t)((i < 2 ? one : two) >> 32 * (i & 1));
-        looked[i] = front[((apr_uint64_t)random[i] * n) >> 32];
+        apr_uint32_t bits =
+            (apr_uint32_t)((i < 2 ? one : two) >> 32 * (i & 1));
+
+        looked[i] = front[((apr_uint64_t)bits * n) >> 32];
+        random[i] = 0;
     }
-    return i;
+    return n <= 16 ? n : 4;
 }
 
 static int twin_disagrees(pool_t *pool)
