@@ -14,6 +14,7 @@
  *               five seconds; the first ten seconds count
  *     uneven    eight members of four workers, of which two are half and two
  *               a quarter as fast as the others, and stay so
+ *     heavy     the same, and one request in twenty takes 21 times as long
  *
  * Same seed, same numbers: no clock is read. `sim_tail SEED WORKERS` takes
  * others. Each story is told some times and summed up; at the same time of the
@@ -27,6 +28,7 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 
+#include "bench/sim_events.h"
 #include "bench/sim_numbers.h"
 #include "src/evidence/lbs_evidence.h"
 #include "src/member/lbs_ewma.h"
@@ -80,15 +82,6 @@ static const char *const policy_name[POLICIES] = {
 
 typedef enum story_t { LOAD, FAIL, ERR, RETURN, UNEVEN, HEAVY } story_t;
 
-typedef enum event_kind_t { ARRIVE, DONE, SPEED, TICKED } event_kind_t;
-
-typedef struct event_t {
-    apr_int64_t at;
-    apr_int64_t began; /* DONE: when the request arrived */
-    event_kind_t kind;
-    apr_uint32_t member;
-} event_t;
-
 typedef struct server_t {
     double base;          /* 1 or 0.5 */
     double speed;         /* base times what was drawn last */
@@ -126,52 +119,10 @@ typedef struct sim_t {
     lbs_gauge_t *gauges;
     void *block;
     lbs_pick_pool_t view;
-    event_t *heap;
-    size_t events;
-    size_t heap_room;
+    events_t events;
     apr_uint64_t ticket;
     result_t *result;
 } sim_t;
-
-/* Events ----------------------------------------------------------------- */
-
-static void schedule(sim_t *sim, event_t event)
-{
-    size_t at = sim->events++;
-
-    if (sim->events > sim->heap_room) {
-        sim->heap_room = sim->heap_room * 2 + 1024;
-        sim->heap = realloc(sim->heap, sim->heap_room * sizeof(event_t));
-    }
-    while (at > 0 && sim->heap[(at - 1) / 2].at > event.at) {
-        sim->heap[at] = sim->heap[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    sim->heap[at] = event;
-}
-
-static event_t next_event(sim_t *sim)
-{
-    event_t first = sim->heap[0];
-    event_t last = sim->heap[--sim->events];
-    size_t at = 0;
-
-    for (;;) {
-        size_t child = 2 * at + 1;
-
-        if (child + 1 < sim->events
-            && sim->heap[child + 1].at < sim->heap[child].at) {
-            child++;
-        }
-        if (child >= sim->events || sim->heap[child].at >= last.at) {
-            break;
-        }
-        sim->heap[at] = sim->heap[child];
-        at = child;
-    }
-    sim->heap[at] = last;
-    return first;
-}
 
 /* Members ---------------------------------------------------------------- */
 
@@ -209,7 +160,7 @@ static void start(sim_t *sim, apr_uint32_t member, apr_int64_t began)
     }
     took = is_failing(sim, member) ? FAIL_TIME : service(sim) / speed;
     server->busy++;
-    schedule(sim,
+    schedule(&sim->events,
              (event_t){sim->now + (apr_int64_t)took, began, DONE, member});
 }
 
@@ -301,7 +252,7 @@ static void draw_speed(sim_t *sim, apr_uint32_t member)
 
     server->speed = server->base * (0.5 + lbs_rand_unit(&sim->speeds));
     schedule(
-        sim,
+        &sim->events,
         (event_t){sim->now + (apr_int64_t)exponential(&sim->speeds, REDRAW), 0,
                   SPEED, member});
 }
@@ -355,7 +306,7 @@ static void tick(sim_t *sim)
     }
     weigh_evidence(sim);
     (void)lbs_plan_rebuild(sim->view.plan, sim->gauges, sim->now);
-    schedule(sim, (event_t){sim->now + TICK, 0, TICKED, 0});
+    schedule(&sim->events, (event_t){sim->now + TICK, 0, TICKED, 0});
 }
 
 /* Policies --------------------------------------------------------------- */
@@ -509,7 +460,7 @@ static void prepare(sim_t *sim, apr_pool_t *memory)
         sim->policy == LEAST_BUSY ? LBS_PICK_LEAST_BUSY : LBS_PICK_LEAST_LOAD;
     sim->now = 1;
     tick(sim);
-    schedule(sim, (event_t){2, 0, ARRIVE, 0});
+    schedule(&sim->events, (event_t){2, 0, ARRIVE, 0});
 }
 
 static void run(sim_t *sim)
@@ -518,14 +469,15 @@ static void run(sim_t *sim)
     double arrival = 0;
 
     while (sim->now < WARM_UP + COUNTED(sim->story)) {
-        event_t event = next_event(sim);
+        event_t event = next_event(&sim->events);
 
         sim->now = event.at;
         switch (event.kind) {
         case ARRIVE:
             take(sim, choose(sim));
             arrival += exponential(&sim->arrivals, gap);
-            schedule(sim, (event_t){(apr_int64_t)arrival + 2, 0, ARRIVE, 0});
+            schedule(&sim->events,
+                     (event_t){(apr_int64_t)arrival + 2, 0, ARRIVE, 0});
             break;
         case DONE:
             done(sim, &event);
@@ -590,7 +542,7 @@ static void simulate(sim_t *sim)
     }
     free(sim->block);
     free(sim->gauges);
-    free(sim->heap);
+    free(sim->events.heap);
     apr_pool_destroy(memory);
 }
 
@@ -624,41 +576,40 @@ static void tell(story_t story, double load, policy_t policy,
     free(result);
 }
 
+/* Under all policies but two. */
+static void tell_all(story_t story, double load, const policy_t *but,
+                     apr_uint64_t seed, int workers)
+{
+    policy_t p;
+
+    for (p = 0; p < POLICIES; p++) {
+        if (p != but[0] && p != but[1]) {
+            tell(story, load, p, seed, workers);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    static const policy_t guards[] = {NO_CHARGE, NO_GUARD};
+    static const policy_t guard[] = {NO_GUARD, NO_GUARD};
+    static const policy_t charge[] = {NO_CHARGE, NO_CHARGE};
     apr_uint64_t seed = argc > 1 ? (apr_uint64_t)atoll(argv[1]) : 1;
     int workers = argc > 2 ? atoi(argv[2]) : 16;
-    policy_t p;
 
     apr_initialize();
     printf("story\tload\tpolicy\trequests\tp50_ms\tp99_ms\tp999_ms\t"
            "share_of_special\tp99_special_to_others\n");
-    for (p = 0; p < POLICIES; p++) {
-        if (p != NO_CHARGE && p != NO_GUARD) {
-            tell(UNEVEN, 0.5, p, seed, workers);
-            tell(UNEVEN, 0.7, p, seed, workers);
-            tell(UNEVEN, 0.9, p, seed, workers);
-            tell(HEAVY, 0.7, p, seed, workers);
-        }
-    }
-    for (p = 0; p < POLICIES; p++) {
-        if (p != NO_CHARGE && p != NO_GUARD) {
-            tell(LOAD, 0.7, p, seed, workers);
-            tell(LOAD, 0.9, p, seed, workers);
-        }
-    }
-    for (p = 0; p < POLICIES; p++) {
-        if (p != NO_GUARD) {
-            tell(FAIL, 0.7, p, seed, workers);
-        }
-    }
+    tell_all(UNEVEN, 0.5, guards, seed, workers);
+    tell_all(UNEVEN, 0.7, guards, seed, workers);
+    tell_all(UNEVEN, 0.9, guards, seed, workers);
+    tell_all(HEAVY, 0.7, guards, seed, workers);
+    tell_all(LOAD, 0.7, guards, seed, workers);
+    tell_all(LOAD, 0.9, guards, seed, workers);
+    tell_all(FAIL, 0.7, guard, seed, workers);
     tell(ERR, 0.7, LEAST_LOAD, seed, workers);
     tell(ERR, 0.7, NO_CHARGE, seed, workers);
-    for (p = 0; p < POLICIES; p++) {
-        if (p != NO_CHARGE) {
-            tell(RETURN, 0.7, p, seed, workers);
-        }
-    }
+    tell_all(RETURN, 0.7, charge, seed, workers);
     apr_terminate();
     return 0;
 }

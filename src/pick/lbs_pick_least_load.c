@@ -55,6 +55,7 @@ typedef struct pick_t {
     int charged;       /* 1: a charged member was the best at a time */
     apr_uint32_t best;
     apr_uint64_t shortest; /* wait so far */
+    apr_uint32_t unfit;    /* was asked before; its ramp is asked once */
 } pick_t;
 
 /* Expected wait in 1/8192 microseconds per 1/100 weight, so that it is no
@@ -129,7 +130,7 @@ static LBS_PICK_INLINE void look_at_fit(pick_t *pick, apr_uint32_t index,
 {
     apr_uint64_t wait = wait_of(pick, index, random);
 
-    if (wait < pick->shortest && is_fit(pick, index)) {
+    if (wait < pick->shortest && index != pick->unfit && is_fit(pick, index)) {
         pick->shortest = wait;
         pick->best = index;
     }
@@ -182,6 +183,7 @@ static LBS_PICK_INLINE pick_t begin(const lbs_pick_pool_t *pool,
                     .hot = lbs_atomic_load32_relaxed(&plan->head->hot),
                     .time = unknown_time(median),
                     .best = LBS_PICK_NONE,
+                    .unfit = LBS_PICK_NONE,
                     .shortest = APR_UINT64_MAX};
 }
 
@@ -206,11 +208,13 @@ static __attribute__((noinline)) apr_uint32_t look_further(
  * is. */
 static __attribute__((noinline)) apr_uint32_t draw_fit(
     const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
-    const lbs_plan_side_t *side, apr_uint32_t front, apr_uint64_t one)
+    const lbs_plan_side_t *side, apr_uint32_t front, apr_uint64_t one,
+    apr_uint32_t unfit)
 {
     pick_t pick = begin(pool, ask, side, front);
     int round;
 
+    pick.unfit = unfit;
     for (round = 0; round < ROUNDS_MAX && pick.best == LBS_PICK_NONE;
          round++) {
         apr_uint64_t two;
@@ -219,6 +223,7 @@ static __attribute__((noinline)) apr_uint32_t draw_fit(
          * in the third, those whose ramps say no, too. */
         if (round > 0) {
             one = lbs_rand_next(ask->rand);
+            pick.unfit = LBS_PICK_NONE;
             pick.hot = APR_UINT32_MAX;
             pick.cold = round == 2;
         }
@@ -246,15 +251,18 @@ static LBS_PICK_INLINE apr_uint32_t draw_four(const lbs_pick_pool_t *pool,
     look_at(&pick, drawn(&pick, (apr_uint32_t)(one >> 32)), 0);
     look_at(&pick, drawn(&pick, (apr_uint32_t)two), 0);
     look_at(&pick, drawn(&pick, (apr_uint32_t)(two >> 32)), 0);
-    return is_found(&pick) && !pick.charged
-               ? pick.best
-               : draw_fit(pool, ask, side, front, one);
+    if (!is_found(&pick)) {
+        return draw_fit(pool, ask, side, front, one, pick.best);
+    }
+    return pick.charged ? look_further(pool, ask, side, front, pick.best)
+                        : pick.best;
 }
 
 /* @param one  as look_at_all() drew it */
 static __attribute__((noinline)) apr_uint32_t look_at_all_fit(
     const lbs_pick_pool_t *pool, const lbs_pick_ask_t *ask,
-    const lbs_plan_side_t *side, apr_uint32_t front, apr_uint64_t one)
+    const lbs_plan_side_t *side, apr_uint32_t front, apr_uint64_t one,
+    apr_uint32_t unfit)
 {
     pick_t pick = begin(pool, ask, side, front);
     apr_uint64_t two = stretch(one);
@@ -264,6 +272,7 @@ static __attribute__((noinline)) apr_uint32_t look_at_all_fit(
     for (round = 0; round < 2 && pick.best == LBS_PICK_NONE; round++) {
         apr_uint32_t i;
 
+        pick.unfit = round == 0 ? unfit : LBS_PICK_NONE;
         pick.cold = round;
         for (i = 0; i < front; i++) {
             look_at_fit(&pick, front_at(&pick, i),
@@ -290,8 +299,9 @@ static apr_uint32_t look_at_all(const lbs_pick_pool_t *pool,
         look_at(&pick, front_at(&pick, i),
                 (apr_uint32_t)((i < 8 ? one : two) >> i % 8 * 8));
     }
-    return is_found(&pick) ? pick.best
-                           : look_at_all_fit(pool, ask, side, front, one);
+    return is_found(&pick)
+               ? pick.best
+               : look_at_all_fit(pool, ask, side, front, one, pick.best);
 }
 
 static apr_uint32_t least_load(const lbs_pick_pool_t *pool,
