@@ -18,6 +18,12 @@ static inline double exponential(lbs_rand_t *rand, double mean)
     return -mean * log(1 - lbs_rand_unit(rand));
 }
 
+/* Of the same mean; one in twenty is drawn from times 21 times as long. */
+static inline double mixed(lbs_rand_t *rand, double mean)
+{
+    return exponential(rand, mean * (lbs_rand_unit(rand) < 0.95 ? 0.5 : 10.5));
+}
+
 static inline void tail_add(tail_t *tail, apr_int64_t time)
 {
     int at = (int)(log2((double)(time + 1)) * 256);
@@ -37,6 +43,21 @@ static inline double tail_at(const tail_t *tail, double part)
         sum += tail->count[i];
     }
     return exp2(i / 256.0) / 1000;
+}
+
+/* @return what the first some of all members were picked, as a multiple of an
+ * equal share */
+static inline double share_of(const double *picked, int members, int some)
+{
+    double theirs = 0;
+    double all = 0;
+    int i;
+
+    for (i = 0; i < members; i++) {
+        all += picked[i];
+        theirs += i < some ? picked[i] : 0;
+    }
+    return theirs / all * members / some;
 }
 
 #endif
