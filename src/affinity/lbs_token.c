@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/base/lbs_bytes.h"
+#include "src/base/lbs_siphash.h"
 
 #define MAC_LEN 12
 #define FIELDS_LEN 24
@@ -73,31 +74,47 @@ static int decode(unsigned char *bytes, const char *p)
     return 1;
 }
 
-static void make_mac(unsigned char *mac, const unsigned char *fields,
+/* The fields as the words that are hashed and encrypted. */
+typedef struct fields_t {
+    apr_uint64_t word[FIELDS_LEN / 8];
+} fields_t;
+
+static void make_mac(unsigned char *mac, const fields_t *fields,
                      const lbs_secret_keys_t *keys, apr_uint64_t pool)
 {
-    unsigned char text[8 + FIELDS_LEN];
+    apr_uint64_t half[2];
+    int i, w;
 
-    lbs_bytes_put64(text, pool);
-    memcpy(text + 8, fields, FIELDS_LEN);
-    lbs_bytes_put64(mac, lbs_hash_bytes(&keys->mac[0], text, sizeof(text)));
-    lbs_bytes_put32(mac + 8, (apr_uint32_t)lbs_hash_bytes(&keys->mac[1], text,
-                                                          sizeof(text)));
+    for (i = 0; i < 2; i++) {
+        lbs_siphash_t state = lbs_siphash_begin(keys->mac[i].bytes);
+
+        lbs_siphash_add(&state, pool);
+        for (w = 0; w < FIELDS_LEN / 8; w++) {
+            lbs_siphash_add(&state, fields->word[w]);
+        }
+        half[i] =
+            lbs_siphash_end(&state, (apr_uint64_t)(8 + FIELDS_LEN) << 56);
+    }
+    lbs_bytes_put64(mac, half[0]);
+    lbs_bytes_put32(mac + 8, (apr_uint32_t)half[1]);
 }
 
-/* Encrypt or decrypt: XOR the fields with the stream that the MAC begins. */
-static void whiten(unsigned char *to, const unsigned char *fields,
-                   const unsigned char *mac, const lbs_secret_keys_t *keys)
+/* Encrypt or decrypt: XOR the fields with the stream that the MAC begins. Its
+ * words are hashes of the MAC and a number, so they share their first round.
+ */
+static void whiten(fields_t *fields, const unsigned char *mac,
+                   const lbs_secret_keys_t *keys)
 {
-    unsigned char nonce[MAC_LEN + 1];
-    int i;
+    lbs_siphash_t begun = lbs_siphash_begin(keys->stream.bytes);
+    apr_uint64_t last =
+        (apr_uint64_t)(MAC_LEN + 1) << 56 | lbs_bytes_get32(mac + 8);
+    apr_uint64_t i;
 
-    memcpy(nonce, mac, MAC_LEN);
-    for (i = 0; i < FIELDS_LEN; i += 8) {
-        nonce[MAC_LEN] = (unsigned char)(i / 8);
-        lbs_bytes_put64(
-            to + i, lbs_bytes_get64(fields + i)
-                        ^ lbs_hash_bytes(&keys->stream, nonce, sizeof(nonce)));
+    lbs_siphash_add(&begun, lbs_bytes_get64(mac));
+    for (i = 0; i < FIELDS_LEN / 8; i++) {
+        lbs_siphash_t state = begun;
+
+        fields->word[i] ^= lbs_siphash_end(&state, last | i << 32);
     }
 }
 
@@ -113,17 +130,39 @@ static int same_mac(const unsigned char *a, const unsigned char *b)
     return differ == 0;
 }
 
+static void put_fields(unsigned char *bytes, const fields_t *fields)
+{
+    int i;
+
+    for (i = 0; i < FIELDS_LEN / 8; i++) {
+        lbs_bytes_put64(bytes + 8 * i, fields->word[i]);
+    }
+}
+
+static fields_t get_fields(const unsigned char *bytes)
+{
+    fields_t fields;
+    int i;
+
+    for (i = 0; i < FIELDS_LEN / 8; i++) {
+        fields.word[i] = lbs_bytes_get64(bytes + 8 * i);
+    }
+    return fields;
+}
+
 void lbs_token_sign(char out[LBS_TOKEN_LEN + 1], const lbs_token_t *token,
                     const lbs_secret_t *secret, apr_uint64_t pool)
 {
-    unsigned char fields[FIELDS_LEN], bytes[TOKEN_BYTES];
+    unsigned char bytes[TOKEN_BYTES];
+    fields_t fields = {{
+        token->issued | (apr_uint64_t)token->created << 32,
+        token->sid,
+        token->member,
+    }};
 
-    lbs_bytes_put32(fields, token->issued);
-    lbs_bytes_put32(fields + 4, token->created);
-    lbs_bytes_put64(fields + 8, token->sid);
-    lbs_bytes_put64(fields + 16, token->member);
-    make_mac(bytes, fields, &secret->keys[0], pool);
-    whiten(bytes + MAC_LEN, fields, bytes, &secret->keys[0]);
+    make_mac(bytes, &fields, &secret->keys[0], pool);
+    whiten(&fields, bytes, &secret->keys[0]);
+    put_fields(bytes + MAC_LEN, &fields);
     encode(out, bytes);
 }
 
@@ -137,15 +176,16 @@ apr_status_t lbs_token_verify(lbs_token_t *token, const char *p, apr_size_t n,
         return APR_EINVAL;
     }
     for (i = 0; i < secret->count; i++) {
-        unsigned char fields[FIELDS_LEN], mac[MAC_LEN];
+        fields_t fields = get_fields(bytes + MAC_LEN);
+        unsigned char mac[MAC_LEN];
 
-        whiten(fields, bytes + MAC_LEN, bytes, &secret->keys[i]);
-        make_mac(mac, fields, &secret->keys[i], pool);
+        whiten(&fields, bytes, &secret->keys[i]);
+        make_mac(mac, &fields, &secret->keys[i], pool);
         if (same_mac(mac, bytes)) {
-            token->issued = lbs_bytes_get32(fields);
-            token->created = lbs_bytes_get32(fields + 4);
-            token->sid = lbs_bytes_get64(fields + 8);
-            token->member = lbs_bytes_get64(fields + 16);
+            token->issued = (apr_uint32_t)fields.word[0];
+            token->created = (apr_uint32_t)(fields.word[0] >> 32);
+            token->sid = fields.word[1];
+            token->member = fields.word[2];
             return APR_SUCCESS;
         }
     }

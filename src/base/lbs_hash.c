@@ -3,16 +3,26 @@
 
 #include <string.h>
 
-#include <apr_siphash.h>
-
 #include "src/base/lbs_bytes.h"
+#include "src/base/lbs_siphash.h"
 
-_Static_assert(LBS_HASH_KEY_LEN == APR_SIPHASH_KSIZE, "SipHash's key");
+_Static_assert(LBS_HASH_KEY_LEN == LBS_SIPHASH_KEY_LEN, "SipHash's key");
 
 apr_uint64_t lbs_hash_bytes(const lbs_hash_key_t *key, const void *data,
                             apr_size_t len)
 {
-    return apr_siphash24(len != 0 ? data : "", len, key->bytes);
+    lbs_siphash_t state = lbs_siphash_begin(key->bytes);
+    const unsigned char *p = data;
+    apr_uint64_t last = (apr_uint64_t)len << 56;
+    apr_size_t left;
+
+    for (left = len; left >= 8; left -= 8, p += 8) {
+        lbs_siphash_add(&state, lbs_bytes_get64(p));
+    }
+    while (left-- > 0) {
+        last |= (apr_uint64_t)p[left] << (8 * left);
+    }
+    return lbs_siphash_end(&state, last);
 }
 
 lbs_hash_head_t lbs_hash_head(const lbs_hash_key_t *key, const void *a,

@@ -2,6 +2,9 @@
 /* Golden values: servers of different machines must hash alike, and a
  * session must outlive an update. None of these may ever change. */
 #include "src/base/lbs_hash.h"
+
+#include <apr_siphash.h>
+
 #include "t/unit/tap.h"
 
 static lbs_hash_key_t key; /* 00 01 ... 0f, as in the paper on SipHash */
@@ -30,6 +33,27 @@ static void test_reference(void)
             "no byte");
     is_hash(lbs_hash_bytes(&key, NULL, 0), APR_UINT64_C(0x726fdb47dd0e0e31),
             "no byte and no address");
+}
+
+/* All lengths around the words, with keys that have the highest bits set. */
+static void test_twin(void)
+{
+    unsigned char data[600];
+    lbs_hash_key_t other;
+    size_t i, len;
+    int differ = 0;
+
+    for (i = 0; i < sizeof(data); i++) {
+        data[i] = (unsigned char)(i * 151 + 7);
+    }
+    for (len = 0; len + 7 < sizeof(data); len++) {
+        for (i = 0; i < sizeof(other.bytes); i++) {
+            other.bytes[i] = (unsigned char)(255 - len * 3 - i * 29);
+        }
+        differ += lbs_hash_bytes(&other, data + len % 7, len)
+                  != apr_siphash24(data + len % 7, len, other.bytes);
+    }
+    ok(differ == 0, "APR's SipHash for all lengths up to 592");
 }
 
 static void test_signs(void)
@@ -112,6 +136,7 @@ int main(void)
         key.bytes[i] = (unsigned char)i;
     }
     test_reference();
+    test_twin();
     test_signs();
     test_two();
     test_derive();
