@@ -60,7 +60,8 @@ static inline int lbs_slice_caseeq(lbs_slice_t a, lbs_slice_t b)
         return 0;
     }
     for (i = 0; i < a.n; i++) {
-        if (lbs_slice_lower(a.p[i]) != lbs_slice_lower(b.p[i])) {
+        if (a.p[i] != b.p[i]
+            && lbs_slice_lower(a.p[i]) != lbs_slice_lower(b.p[i])) {
             return 0;
         }
     }

@@ -49,7 +49,10 @@ lbs_slice_t lbs_config_pool_part(const char *url)
     if (strncmp(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) == 0
         || ap_cstr_casecmpn(url, BALANCER_SCHEME, BALANCER_SCHEME_LEN) == 0) {
         part.p = url + BALANCER_SCHEME_LEN;
-        part.n = strcspn(part.p, "/");
+        part.n = 0;
+        while (part.p[part.n] != '/' && part.p[part.n] != '\0') {
+            part.n++;
+        }
     }
     return part;
 }

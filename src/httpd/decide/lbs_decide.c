@@ -172,7 +172,7 @@ static apr_status_t pick_for(const decide_t *d, lbs_decision_t decision,
         && lbs_settings_has_source(pool->set.sticky, LBS_SOURCE_COOKIE)) {
         return pick_shared(
             d,
-            lbs_hash_mix(lbs_extract_first(d->ask->r, pool)
+            lbs_hash_mix(lbs_lookup_first(d->ask->r, pool, d->visit)
                          + lbs_atomic_load32_relaxed(&pool->record->changes)),
             first);
     }

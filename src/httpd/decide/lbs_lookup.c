@@ -588,3 +588,12 @@ lbs_reason_t lbs_lookup_at_keys(const lbs_ask_t *ask, lbs_visit_t *visit,
     }
     return reason;
 }
+
+apr_uint64_t lbs_lookup_first(request_rec *r, const lbs_pool_t *pool,
+                              lbs_visit_t *visit)
+{
+    if (visit->first == 0) {
+        visit->first = lbs_extract_first(r, pool);
+    }
+    return visit->first;
+}

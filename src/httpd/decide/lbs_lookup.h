@@ -43,4 +43,11 @@ int lbs_lookup_value(const lbs_ask_t *ask, int index, lbs_slice_t value,
 lbs_reason_t lbs_lookup_at_keys(const lbs_ask_t *ask, lbs_visit_t *visit,
                                 int *source);
 
+/**
+ * lbs_extract_first() of the request, hashed once: the pick of a visitor
+ * without a cookie asks for it, and what its answer is evidence for.
+ */
+apr_uint64_t lbs_lookup_first(request_rec *r, const lbs_pool_t *pool,
+                              lbs_visit_t *visit);
+
 #endif

@@ -29,6 +29,7 @@ typedef struct lbs_visit_t {
     lbs_token_t token;
     int forgotten; /* the operator ended the session of its token */
     lbs_named_t named;
+    apr_uint64_t first;    /* lbs_lookup_first(); 0: not asked for yet */
     lbs_store_wait_t wait; /* for LBStickyStore, asking and telling */
 } lbs_visit_t;
 

@@ -64,9 +64,11 @@ static int enter(lbs_request_t *req, apr_time_t now)
     lbs_in_use_t *in_use = &req->in_use;
 
     if (in_use->began == 0) {
+        self_t *thread = self();
+
         in_use->began = now;
         in_use->entered =
-            lbs_ongoing_enter(ongoing(), self()->pid, &self()->hint,
+            lbs_ongoing_enter(ongoing(), thread->pid, &thread->hint,
                               in_use->began, req->pool->set.timeout->idle,
                               &in_use->place)
             == APR_SUCCESS;

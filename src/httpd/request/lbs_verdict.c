@@ -2,7 +2,7 @@
 /* lbs_verdict.c - see lbs_verdict.h. */
 #include "src/httpd/request/lbs_verdict.h"
 
-#include "src/httpd/decide/lbs_extract.h"
+#include "src/httpd/decide/lbs_lookup.h"
 #include "src/httpd/health/lbs_health.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -125,7 +125,7 @@ static apr_uint64_t time_of(const lbs_request_t *req, apr_uint64_t now)
 /* Whose answer it is, as far as one client cannot pretend to be several: the
  * session, if it is known; else the client's address and User-Agent. Where
  * clients without a cookie are not told apart, each request is one. */
-static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
+static apr_uint64_t visitor_of(request_rec *r, lbs_request_t *req)
 {
     const lbs_set_sticky_t *sticky = req->pool->set.sticky;
     int i;
@@ -142,13 +142,12 @@ static apr_uint64_t visitor_of(request_rec *r, const lbs_request_t *req)
             return lbs_rand_next(lbs_thread_rand());
         }
     }
-    return lbs_extract_first(r, req->pool);
+    return lbs_lookup_first(r, req->pool, &req->visit);
 }
 
 /* Note the visitor who got a 5xx. The first 5xx in a row makes the member a
  * suspect, and the process that checks has to see that soon. */
-static void note_error(request_rec *r, const lbs_request_t *req,
-                       apr_uint64_t now)
+static void note_error(request_rec *r, lbs_request_t *req, apr_uint64_t now)
 {
     lbs_eject_t *eject = &member_of(req)->record->eject;
     apr_int64_t window = req->pool->eject_conf.window_us;
@@ -164,7 +163,7 @@ static void note_error(request_rec *r, const lbs_request_t *req,
  * came.
  *
  * @return microseconds; 0: it is of a time before the member came back */
-static apr_uint64_t weigh(request_rec *r, const lbs_request_t *req, int error,
+static apr_uint64_t weigh(request_rec *r, lbs_request_t *req, int error,
                           apr_uint64_t took, apr_uint64_t now)
 {
     lbs_eject_t *eject = &member_of(req)->record->eject;

@@ -6,13 +6,16 @@
 
 lbs_rand_t *lbs_thread_rand(void)
 {
-    static __thread lbs_rand_t rand;
-    static __thread int seeded;
+    /* One object, whose place is looked up once. */
+    static __thread struct {
+        lbs_rand_t rand;
+        int seeded;
+    } thread;
 
-    if (!seeded) {
-        (void)apr_generate_random_bytes((unsigned char *)&rand.state,
-                                        sizeof(rand.state));
-        seeded = 1;
+    if (!thread.seeded) {
+        (void)apr_generate_random_bytes((unsigned char *)&thread.rand.state,
+                                        sizeof(thread.rand.state));
+        thread.seeded = 1;
     }
-    return &rand;
+    return &thread.rand;
 }
