@@ -79,6 +79,14 @@ int lbs_roster_at(const lbs_roster_t *roster, int seat,
     return 1;
 }
 
+int lbs_roster_is_past(const lbs_roster_seat_t *seat, apr_uint32_t turn)
+{
+    apr_uint64_t word = lbs_atomic_load64_acquire(&seat->word);
+
+    return (word & SLOT_MASK) == 0
+           || (apr_uint32_t)(word >> TURN_SHIFT) != turn;
+}
+
 int lbs_roster_find(const lbs_roster_t *roster, apr_uint32_t slot)
 {
     lbs_roster_place_t place;
@@ -104,10 +112,14 @@ int lbs_roster_named(const lbs_roster_t *roster, int source)
     return count;
 }
 
-static void write_seat(lbs_roster_t *roster, int seat, apr_uint32_t slot,
+static apr_uint32_t next_turn(lbs_roster_t *roster)
+{
+    return lbs_atomic_add32_relaxed(&roster->turns, 1) + 1;
+}
+
+static void write_seat(lbs_roster_t *roster, int seat,
                        const lbs_roster_place_t *as)
 {
-    apr_uint64_t turn = lbs_atomic_add32_relaxed(&roster->turns, 1) + 1;
     lbs_roster_seat_t *at = &roster->seat[seat];
     apr_uint64_t net = ~lbs_atomic_load64_relaxed(&at->word) >> NET_SHIFT & 1;
     apr_uint64_t half;
@@ -119,10 +131,10 @@ static void write_seat(lbs_roster_t *roster, int seat, apr_uint32_t slot,
     }
 
     lbs_atomic_store64_release(
-        &at->word, turn << TURN_SHIFT | net << NET_SHIFT
+        &at->word, (apr_uint64_t)as->turn << TURN_SHIFT | net << NET_SHIFT
                        | (apr_uint64_t)as->by << BY_SHIFT
                        | (apr_uint64_t)(as->lbset & LBSET_MASK) << LBSET_SHIFT
-                       | (slot + 1));
+                       | (as->slot + 1));
 }
 
 static int find_free(const lbs_roster_t *roster, int seats, apr_time_t now)
@@ -163,6 +175,7 @@ int lbs_roster_take(lbs_roster_t *roster, int seats,
                     const lbs_roster_place_t *as, apr_time_t now)
 {
     int free = find_free(roster, seats, now);
+    lbs_roster_place_t place = *as;
     lbs_roster_seat_t *seat;
 
     if (free == LBS_ROSTER_NONE) {
@@ -172,7 +185,8 @@ int lbs_roster_take(lbs_roster_t *roster, int seats,
     forget(seat);
     lbs_atomic_store64_relaxed(&seat->leaves_at, 0);
     lbs_atomic_store64_relaxed(&seat->left_at, 0);
-    write_seat(roster, free, as->slot, as);
+    place.turn = next_turn(roster);
+    write_seat(roster, free, &place);
     return free;
 }
 
@@ -182,7 +196,15 @@ void lbs_roster_move(lbs_roster_t *roster, int seat,
     lbs_roster_place_t place;
 
     if (lbs_roster_at(roster, seat, &place)) {
-        write_seat(roster, seat, place.slot, as);
+        apr_uint32_t slot = place.slot, turn = place.turn;
+
+        if (memcmp(&place.net, &as->net, sizeof(place.net)) != 0) {
+            turn = next_turn(roster);
+        }
+        place = *as;
+        place.slot = slot;
+        place.turn = turn;
+        write_seat(roster, seat, &place);
     }
 }
 
@@ -309,7 +331,8 @@ static void move_to(lbs_roster_t *roster, int from, int to)
 
     if (lbs_roster_at(roster, from, &place)) {
         memcpy(seat, &roster->seat[from], sizeof(*seat));
-        write_seat(roster, to, place.slot, &place);
+        place.turn = next_turn(roster); /* an index is of a turn */
+        write_seat(roster, to, &place);
         lbs_atomic_store64_release(&roster->seat[from].word, 0);
     }
 }

@@ -123,6 +123,11 @@ typedef struct lbs_roster_place_t {
 int lbs_roster_at(const lbs_roster_t *roster, int seat,
                   lbs_roster_place_t *place);
 
+/** @return 1 when the seat does not have the member any more that it had in
+ * that turn. A request that is counted in at an open member, and asks this
+ * then, has its own: the slot is not given away while it is there. */
+int lbs_roster_is_past(const lbs_roster_seat_t *seat, apr_uint32_t turn);
+
 /** @return the seat of a slot; LBS_ROSTER_NONE: it has none */
 int lbs_roster_find(const lbs_roster_t *roster, apr_uint32_t slot);
 
@@ -142,8 +147,9 @@ int lbs_roster_has_room(const lbs_roster_t *roster, int seats, apr_time_t now);
 int lbs_roster_take(lbs_roster_t *roster, int seats,
                     const lbs_roster_place_t *as, apr_time_t now);
 
-/** The member has another lbset, finder or address: to readers it is another
- * member. @param as  the turn and the slot do not matter */
+/** The member has another lbset, finder or address. With another address it
+ * is past to requests that have it in hand. @param as  the turn and the slot
+ * do not matter */
 void lbs_roster_move(lbs_roster_t *roster, int seat,
                      const lbs_roster_place_t *as);
 

@@ -53,6 +53,12 @@ void lbs_discover_begin(void)
     }
 }
 
+void lbs_discover_take_over(void)
+{
+    lbs_discover_begin();
+    lbs_discover_seat_tell_all();
+}
+
 /* Virtual hosts that inherit a pool have its members: the first one asks. */
 int lbs_discover_asks(const lbs_pool_t *pool)
 {

@@ -38,4 +38,7 @@ void lbs_discover_answer(apr_time_t now);
 /** Another process ticks: forget what only this one knew. */
 void lbs_discover_begin(void);
 
+/** The same in a child: also tell all what the process before left untold. */
+void lbs_discover_take_over(void);
+
 #endif

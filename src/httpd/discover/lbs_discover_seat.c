@@ -37,6 +37,20 @@ static void publish(void)
                               memory_order_release);
 }
 
+/* Where no seat was ever given there is nothing to tell. */
+void lbs_discover_seat_tell_all(void)
+{
+    const lbs_roster_t *rosters = lbs_runtime()->notes.rosters;
+    int i;
+
+    for (i = 0; i < LBS_REGISTRY_POOLS; i++) {
+        if (lbs_atomic_load32_relaxed(&rosters[i].turns) != 0) {
+            publish();
+            return;
+        }
+    }
+}
+
 static const char *name_of(apr_uint32_t slot)
 {
     lbs_registry_member_info_t info;

@@ -68,6 +68,10 @@ void lbs_discover_seat_take_out(const lbs_pool_t *pool, int seat,
  * In a configuration pass. */
 void lbs_discover_seat_fit(const lbs_pool_t *pool);
 
+/** Another process ticks: tell all of what the one before may not have told,
+ * because it died between a seat and that. */
+void lbs_discover_seat_tell_all(void);
+
 /** Name the member of a seat in a configuration pass. */
 void lbs_discover_seat_keep(const lbs_pool_t *pool, int seat);
 

@@ -62,6 +62,8 @@ typedef struct lbs_member_t {
     apr_uint64_t token_id; /* in cookies: the same on every server */
     lbs_gauge_t *gauge;
     lbs_member_record_t *record;
+    const lbs_roster_seat_t *seat; /* NULL: it is configured */
+    apr_uint32_t turn;             /* with seat: lbs_roster_is_past() */
     int own;     /* it is this httpd, with LBStickyLocal self */
     int created; /* this configuration pass found it new, or back again */
     /* mod_proxy's connections of this process: the one given back last is

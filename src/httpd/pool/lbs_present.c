@@ -105,16 +105,10 @@ static void unpin(lbs_turn_t *turn)
 
 /* @return the turn in force; NULL: that of the configuration, which needs no
  * pin */
-static lbs_turn_t *pin(void)
+static lbs_turn_t *pin_in_force(void)
 {
-    lbs_turn_t *turn = atomic_load_explicit(&in_force, memory_order_seq_cst);
+    lbs_turn_t *turn;
 
-    if (!lbs_pools_have_roster()) {
-        return NULL;
-    }
-    if (turn == NULL ? version_now() != 0 : is_behind(turn)) {
-        change();
-    }
     for (;;) {
         turn = atomic_load_explicit(&in_force, memory_order_seq_cst);
         if (turn == NULL) {
@@ -126,6 +120,27 @@ static lbs_turn_t *pin(void)
         }
         unpin(turn);
     }
+}
+
+/* Whether a turn is behind is asked once it is pinned: another thread may be
+ * making a new turn in a head that is not, and the version there is not that
+ * of the turn in force. */
+static lbs_turn_t *pin(void)
+{
+    lbs_turn_t *turn;
+
+    if (!lbs_pools_have_roster()) {
+        return NULL;
+    }
+    turn = pin_in_force();
+    if (is_behind(turn)) {
+        if (turn != NULL) {
+            unpin(turn);
+        }
+        change();
+        turn = pin_in_force();
+    }
+    return turn;
 }
 
 lbs_present_hold_t lbs_present_hold(void)

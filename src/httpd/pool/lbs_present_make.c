@@ -104,6 +104,8 @@ static void fill(found_t *found, const lbs_pool_t *pool,
         lbs_token_member_id(pool->name, *m->route ? m->route : m->name);
     m->gauge = &lbs_registry_gauges(registry)[m->slot];
     m->record = lbs_registry_member_record(registry, m->slot);
+    m->seat = &pool->roster->seat[index - pool->configured];
+    m->turn = found->place.turn;
 }
 
 /* @return NULL: it cannot be made here, or is gone already */
@@ -145,6 +147,8 @@ static found_t *find_or_make(const lbs_pool_t *pool,
     while (found != NULL
            && (found->pool_slot != pool->slot
                || found->place.turn != place->turn
+               || found->place.lbset != place->lbset
+               || found->place.by != place->by
                || found->place.slot != place->slot)) {
         found = found->next;
     }

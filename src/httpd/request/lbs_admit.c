@@ -98,22 +98,36 @@ static apr_uint32_t ignored_for(const lbs_request_t *req, int *is_too_dear)
     return LBS_F_HALF_OPEN;
 }
 
+/* The slot has another member by now. A request of minutes may have pinned
+ * the pool as it was; counted in, it keeps the slot from being given away. */
+static int is_past(const lbs_member_t *m)
+{
+    return m->seat != NULL && lbs_roster_is_past(m->seat, m->turn);
+}
+
 static apr_status_t enter(lbs_request_t *req)
 {
     lbs_runtime_t *rt = lbs_runtime();
     const lbs_member_t *m = req->pool->member[req->choice.member];
     int is_too_dear;
     apr_uint32_t ignored = ignored_for(req, &is_too_dear);
+    apr_status_t rv;
 
     if (is_too_dear) {
         return APR_EAGAIN;
     }
     ignored |= req->choice.over ? LBS_INFLIGHT_OVER : 0;
-    return ignored == 0 ? lbs_inflight_enter(&rt->rows, &rt->row, m->slot,
-                                             m->gauge, &req->attempt.flight)
-                        : lbs_inflight_enter_anyway(&rt->rows, &rt->row,
-                                                    m->slot, m->gauge, ignored,
-                                                    &req->attempt.flight);
+    rv = ignored == 0 ? lbs_inflight_enter(&rt->rows, &rt->row, m->slot,
+                                           m->gauge, &req->attempt.flight)
+                      : lbs_inflight_enter_anyway(&rt->rows, &rt->row, m->slot,
+                                                  m->gauge, ignored,
+                                                  &req->attempt.flight);
+    if (rv == APR_SUCCESS && is_past(m)) {
+        lbs_inflight_leave(&rt->rows, &rt->row, m->gauge,
+                           &req->attempt.flight);
+        return APR_EAGAIN;
+    }
+    return rv;
 }
 
 /* @return as lbs_admit(); the ticket is given back by the caller */

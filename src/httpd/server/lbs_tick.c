@@ -178,7 +178,7 @@ static void begin(void)
 {
     lbs_atomic_store32_relaxed(&leads, 1);
     second_at = 0;
-    lbs_discover_begin();
+    lbs_discover_take_over();
     lbs_housekeeping_start(own_memory());
     lbs_checker_start();
 }

@@ -35,12 +35,16 @@ static void test_seats(void)
     is_int(lbs_roster_find(&roster, 1), LBS_ROSTER_NONE, "another is not");
     (void)lbs_roster_at(&roster, a, &place);
     lbs_roster_vacate(&roster, a, now);
-    ok(!lbs_roster_at(&roster, a, &other), "it went");
+    ok(!lbs_roster_at(&roster, a, &other)
+           && lbs_roster_is_past(&roster.seat[a], place.turn),
+       "it went");
     ok(!lbs_roster_has_room(&roster, 2, now + LBS_ROSTER_REST - 1),
        "its seat rests");
     is_int(take(2, 0, 0, now + LBS_ROSTER_REST), a, "and is given again");
     ok(lbs_roster_at(&roster, a, &other) && other.slot == place.slot
-           && other.turn != place.turn,
+           && other.turn != place.turn
+           && lbs_roster_is_past(&roster.seat[a], place.turn)
+           && !lbs_roster_is_past(&roster.seat[a], other.turn),
        "also to the same slot it is another's");
     (void)lbs_roster_at(&roster, b, &place);
     place.lbset = 3;
@@ -49,8 +53,13 @@ static void test_seats(void)
     lbs_roster_move(&roster, b, &place);
     ok(lbs_roster_at(&roster, b, &other) && other.lbset == 3
            && other.by == LBS_ROSTER_BY_DNS && other.net.byte[15] == 7
-           && other.turn != place.turn,
-       "another lbset is seen");
+           && lbs_roster_is_past(&roster.seat[b], place.turn),
+       "another address is seen, and is another's");
+    other.lbset = 4;
+    lbs_roster_move(&roster, b, &other);
+    ok(lbs_roster_at(&roster, b, &place) && place.lbset == 4
+           && !lbs_roster_is_past(&roster.seat[b], other.turn),
+       "another lbset is, and the member is the same");
 }
 
 static void test_fewer(void)
