@@ -235,7 +235,7 @@ subtest 'no request meets a member other than the one it is told of' => sub {
 # Members of this pool are named by address: there is nothing to look up.
 for (['dns' => qr/could look up|without c-ares/],
      ['srv:app', qr/wanted srv:|without c-ares/],
-     ['admin:x', qr/nothing behind it/], ['register', qr/no other source/],
+     ['admin:x', qr/nothing behind it/], ['register:x', qr/nothing behind it/],
      ['file:', qr/wanted off, or .*file:PATH/],
      ['file:/x file:/x', qr/each source once/],
      ['file:/x allow=10.0.0.0/40', qr/allow=10.0.0.0\/40": wanted private/],

@@ -19,6 +19,7 @@ static const char *const whys[LBS_ROSTER_SAIDS] = {
     [LBS_ROSTER_EMPTY] = "it names no member",
     [LBS_ROSTER_WRONG] = "a line names no member",
     [LBS_ROSTER_TOO_LARGE] = "it is too large",
+    [LBS_ROSTER_UNRENEWED] = "most members do not renew their leases",
     [LBS_ROSTER_TOO_FEW] = "it names fewer members than min=",
     [LBS_ROSTER_NO_NAME] = "the name does not exist (NXDOMAIN)",
     [LBS_ROSTER_NO_DATA] = "the name has no address",
@@ -185,6 +186,8 @@ int lbs_roster_take(lbs_roster_t *roster, int seats,
     forget(seat);
     lbs_atomic_store64_relaxed(&seat->leaves_at, 0);
     lbs_atomic_store64_relaxed(&seat->left_at, 0);
+    lbs_atomic_store64_relaxed(&seat->lease_us, 0);
+    lbs_atomic_store64_relaxed(&seat->lease_end, 0);
     place.turn = next_turn(roster);
     write_seat(roster, free, &place);
     return free;
@@ -224,6 +227,16 @@ int lbs_roster_names(const lbs_roster_t *roster, int seat, int source)
 {
     return (lbs_atomic_load32_relaxed(&roster->seat[seat].named) >> source & 1)
            != 0;
+}
+
+int lbs_roster_unname(lbs_roster_t *roster, int seat, int source)
+{
+    lbs_roster_seat_t *at = &roster->seat[seat];
+    apr_uint32_t named =
+        lbs_atomic_load32_relaxed(&at->named) & ~(1u << source);
+
+    lbs_atomic_store32_relaxed(&at->named, named);
+    return named == 0;
 }
 
 int lbs_roster_miss(lbs_roster_t *roster, int seat, int source,

@@ -54,15 +54,16 @@ typedef enum lbs_roster_said_t {
     LBS_ROSTER_EMPTY,
     LBS_ROSTER_WRONG, /* a line names no member */
     LBS_ROSTER_TOO_LARGE,
-    LBS_ROSTER_TOO_FEW, /* fewer than min=: nobody leaves */
-    LBS_ROSTER_NO_NAME, /* DNS: NXDOMAIN */
-    LBS_ROSTER_NO_DATA, /* DNS: the name has no address */
-    LBS_ROSTER_FAILS,   /* DNS: SERVFAIL and the like */
-    LBS_ROSTER_REFUSES, /* DNS: REFUSED */
-    LBS_ROSTER_LATE,    /* DNS: no answer in time */
-    LBS_ROSTER_CUT,     /* DNS: an answer that was cut short */
-    LBS_ROSTER_GARBLED, /* DNS: an answer that is none */
-    LBS_ROSTER_SILENT,  /* DNS: no name server can be asked */
+    LBS_ROSTER_UNRENEWED, /* of most members the lease ends: nobody leaves */
+    LBS_ROSTER_TOO_FEW,   /* fewer than min=: nobody leaves */
+    LBS_ROSTER_NO_NAME,   /* DNS: NXDOMAIN */
+    LBS_ROSTER_NO_DATA,   /* DNS: the name has no address */
+    LBS_ROSTER_FAILS,     /* DNS: SERVFAIL and the like */
+    LBS_ROSTER_REFUSES,   /* DNS: REFUSED */
+    LBS_ROSTER_LATE,      /* DNS: no answer in time */
+    LBS_ROSTER_CUT,       /* DNS: an answer that was cut short */
+    LBS_ROSTER_GARBLED,   /* DNS: an answer that is none */
+    LBS_ROSTER_SILENT,    /* DNS: no name server can be asked */
     LBS_ROSTER_SAIDS
 } lbs_roster_said_t;
 
@@ -89,6 +90,8 @@ typedef struct lbs_roster_seat_t {
     lbs_atomic64_t leaves_at; /* monotonic: the end of its leaving; 0: it does
                                  not leave */
     lbs_atomic64_t left_at;   /* Unix microseconds: when it began */
+    lbs_atomic64_t lease_us;  /* that it has with each registration; 0: none */
+    lbs_atomic64_t lease_end; /* monotonic */
 } lbs_roster_seat_t;
 
 typedef struct lbs_roster_source_t {
@@ -158,6 +161,10 @@ void lbs_roster_name(lbs_roster_t *roster, int seat, int source);
 
 /** @return 1 when a source of the pool names the member */
 int lbs_roster_names(const lbs_roster_t *roster, int seat, int source);
+
+/** A source of the pool names the member no more, at once.
+ * @return 1: no source of the pool names it */
+int lbs_roster_unname(lbs_roster_t *roster, int seat, int source);
 
 /**
  * A good answer of a source of the pool does not name the member. It counts no

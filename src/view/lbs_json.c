@@ -247,6 +247,7 @@ static void fill_member(frame_t *frame, const lbs_view_member_t *m)
     put_texts(frame, "override", m->override, m->overrides);
     put_text(frame, "found", m->found != NULL ? m->found : "");
     put_leaving(frame, m);
+    put_seconds(frame, "lease_s", m->lease_s);
 }
 
 /* A pool without its members --------------------------------------------- */

@@ -67,6 +67,7 @@ typedef struct lbs_view_member_t {
     const char *found;  /* the source that found it; "": configured */
     apr_int64_t leaving_since;
     apr_int64_t leaving_deadline;
+    apr_int64_t lease_s; /* that is left; 0: none */
     lbs_state_t state;
     int ignored;             /* it is down, but its check is ignored: panic */
     apr_int64_t since;       /* when it got into that state */

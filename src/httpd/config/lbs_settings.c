@@ -59,6 +59,8 @@ static const lbs_set_discover_t discover = {
     .allow_text = "private",
 };
 
+static const lbs_set_register_t registers = {.lease = SECONDS(30)};
+
 static const lbs_settings_t defaults = {
     .sticky = &sticky,
     .method = &method,
@@ -78,6 +80,7 @@ static const lbs_settings_t defaults = {
     .control = &off,
     .store = &store,
     .discover = &discover,
+    .registers = &registers,
     .admin = &off,
 };
 
@@ -110,6 +113,7 @@ void lbs_settings_merge(lbs_settings_t *out, const lbs_settings_t *inner,
     CHOOSE(control);
     CHOOSE(store);
     CHOOSE(discover);
+    CHOOSE(registers);
     CHOOSE(admin);
 }
 

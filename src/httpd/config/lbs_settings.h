@@ -23,6 +23,7 @@
 #include "src/member/lbs_stall.h"
 #include "src/pick/lbs_pick.h"
 #include "src/roster/lbs_roster.h"
+#include "src/roster/lbs_tokens.h"
 
 /* LBSticky */
 typedef struct lbs_set_sticky_t {
@@ -156,6 +157,14 @@ typedef struct lbs_set_discover_t {
     const char *where;      /* the directive stands: file and line */
 } lbs_set_discover_t;
 
+/* LBStickyRegister */
+typedef struct lbs_set_register_t {
+    int on;
+    lbs_tokens_t tokens;
+    apr_int64_t lease;     /* where the member says none */
+    apr_uint32_t from_any; /* 1: a member may register another address */
+} lbs_set_register_t;
+
 /* Settings of a server and, most of them, of a pool. */
 typedef struct lbs_settings_t {
     const lbs_set_sticky_t *sticky;
@@ -176,6 +185,7 @@ typedef struct lbs_settings_t {
     const int *control;
     const lbs_set_store_t *store;
     const lbs_set_discover_t *discover;
+    const lbs_set_register_t *registers;
     const int *admin;
 } lbs_settings_t;
 

@@ -3,6 +3,7 @@
 #include "src/httpd/config/lbs_words.h"
 
 #include <ap_expr.h>
+#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <stddef.h>
 #include <string.h>
@@ -166,17 +167,6 @@ static const char *read_srv_finder(cmd_parms *cmd, const char *what,
                  "srv:_http._tcp.app.internal";
 }
 
-static const char *read_unknown_finder(cmd_parms *cmd, const char *what,
-                                       lbs_set_finder_t *finder)
-{
-    (void)cmd;
-    (void)what;
-    (void)finder;
-    return "file:PATH, dns, dns:NAME:PORT or srv:NAME: this version knows no "
-           "other "
-           "source; let a program write the file, see docs/guide.md";
-}
-
 /* What may stand behind the name of a source. */
 static const struct {
     lbs_roster_by_t by;
@@ -187,7 +177,7 @@ static const struct {
     {LBS_ROSTER_BY_DNS, read_dns_finder},
     {LBS_ROSTER_BY_SRV, read_srv_finder},
     {LBS_ROSTER_BY_ADMIN, read_bare_finder},
-    {LBS_ROSTER_BY_REGISTER, read_unknown_finder},
+    {LBS_ROSTER_BY_REGISTER, read_bare_finder},
 };
 
 static int has_finder(const lbs_set_discover_t *set, const char *word)
@@ -272,4 +262,53 @@ const char *lbs_words_discover(cmd_parms *cmd, int argc, char *const argv[],
             wanted);
     }
     return error;
+}
+
+/* LBStickyRegister ------------------------------------------------------- */
+
+static const char *const froms[] = {"self", "any", NULL};
+
+static const lbs_arg_t register_keys[] = {
+    {"lease", LBS_ARG_DURATION, offsetof(lbs_set_register_t, lease), SECOND, 0,
+     NULL},
+    {"from", LBS_ARG_WORD, offsetof(lbs_set_register_t, from_any), 0, 0,
+     froms},
+    {NULL, LBS_ARG_TEXT, 0, 0, 0, NULL},
+};
+
+#define TOKEN_BYTES 16384
+
+const char *lbs_words_register(cmd_parms *cmd, int argc, char *const argv[],
+                               lbs_set_register_t *set)
+{
+    char *text = apr_pcalloc(cmd->pool, TOKEN_BYTES + 1);
+    const char *path = NULL, *wanted = "a file that can be read";
+    apr_size_t len = 0;
+    apr_file_t *file;
+    apr_status_t rv = APR_EBADPATH;
+
+    if (argc == 0 || strncmp(argv[0], "file:", 5) != 0 || !argv[0][5]) {
+        return lbs_setter_wants(cmd, argc > 0 ? argv[0] : "",
+                                cmd->cmd->errmsg);
+    }
+    path = ap_server_root_relative(cmd->temp_pool, argv[0] + 5);
+    if (path != NULL) {
+        rv = apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT,
+                           cmd->temp_pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_read_full(file, text, TOKEN_BYTES, &len);
+        (void)apr_file_close(file);
+    }
+    if (rv == APR_SUCCESS || rv == APR_EOF) {
+        wanted = len < TOKEN_BYTES ? lbs_tokens_read(text, &set->tokens)
+                                   : "a file of less than 16 KB";
+    }
+    if (wanted != NULL) {
+        return lbs_setter_wants(cmd, argv[0], wanted);
+    }
+    set->on = 1;
+    return argc > 1
+               ? lbs_setter_read(cmd, register_keys, argc - 1, argv + 1, set)
+               : NULL;
 }

@@ -18,6 +18,11 @@
 const char *lbs_words_sticky(cmd_parms *cmd, int argc, char *const argv[],
                              lbs_set_sticky_t *set);
 
+/** The same for LBStickyRegister, without `off`. @param set  the defaults;
+ * out */
+const char *lbs_words_register(cmd_parms *cmd, int argc, char *const argv[],
+                               lbs_set_register_t *set);
+
 /** The same for LBStickyDiscover. @param set  the defaults; out */
 const char *lbs_words_discover(cmd_parms *cmd, int argc, char *const argv[],
                                lbs_set_discover_t *set);

@@ -123,6 +123,7 @@ static void tick_pool(const lbs_pool_t *pool, apr_time_t now)
             pool->set.discover->hold + 2 * pool->set.discover->interval, now);
     }
     apr_pool_create(&scratch, memory);
+    lbs_discover_wish_leases(pool, now, scratch);
     for (; from.source < pool->set.discover->count; from.source++) {
         lbs_roster_by_t by = lbs_discover_finder(&from)->by;
         lbs_discover_answer_t answer;

@@ -4,6 +4,7 @@
 
 #include "src/httpd/discover/lbs_discover.h"
 #include "src/httpd/discover/lbs_discover_seat.h"
+#include "src/httpd/discover/lbs_discover_wish.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
 
@@ -81,6 +82,10 @@ static void recall_member(const recall_t *re, const lbs_outline_member_t *was)
         if (has_named(was, lbs_discover_finder(&from)->by)) {
             (void)lbs_discover_seat_come(&from, &m, re->memory, 0);
         }
+    }
+    if (was->lease_us != 0) {
+        lbs_discover_wish_lease(re->pool, seat_of(re->pool, &m),
+                                (apr_time_t)was->lease_us, lbs_clock_now());
     }
     if (was->leave_us != 0 && seat == LBS_ROSTER_NONE
         && (seat = seat_of(re->pool, &m)) != LBS_ROSTER_NONE) {

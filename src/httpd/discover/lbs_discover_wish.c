@@ -3,7 +3,9 @@
 #include "src/httpd/discover/lbs_discover_wish.h"
 
 #include <apr_strings.h>
+#include <string.h>
 
+#include "src/httpd/discover/lbs_discover_follow.h"
 #include "src/httpd/discover/lbs_discover_seat.h"
 #include "src/httpd/shared/lbs_clock.h"
 #include "src/httpd/shared/lbs_runtime.h"
@@ -60,8 +62,12 @@ static int read_member(const job_t *job, lbs_list_member_t *m)
 {
     const lbs_pool_t *pool = job->from.pool;
     const lbs_list_model_t model = lbs_discover_model(pool->model);
-    const char *wrong =
-        lbs_list_read_url(job->wish->url, &model, job->scratch, m);
+    /* A member that registers says its address alone. */
+    const char *url = strstr(job->wish->url, "://") != NULL
+                          ? job->wish->url
+                          : apr_pstrcat(job->scratch, model.scheme, "://",
+                                        job->wish->url, model.path, NULL);
+    const char *wrong = lbs_list_read_url(url, &model, job->scratch, m);
 
     if (wrong != NULL) {
         say(job, 400,
@@ -217,6 +223,153 @@ static void take_away(const job_t *job)
     say(job, 200, "");
 }
 
+/* Registration ----------------------------------------------------------- */
+
+void lbs_discover_wish_lease(const lbs_pool_t *pool, int seat,
+                             apr_time_t lease, apr_time_t now)
+{
+    if (seat != LBS_ROSTER_NONE) {
+        lbs_atomic_store64_relaxed(&pool->roster->seat[seat].lease_us,
+                                   (apr_uint64_t)lease);
+        lbs_atomic_store64_relaxed(&pool->roster->seat[seat].lease_end,
+                                   (apr_uint64_t)(now + lease));
+    }
+}
+
+static void enrol(const job_t *job)
+{
+    const lbs_pool_t *pool = job->from.pool;
+    const lbs_wish_t *wish = job->wish;
+    lbs_list_member_t m = {
+        .route = "",
+        .weight = wish->weight != LBS_WISH_UNSAID ? wish->weight : 100};
+    lbs_discover_came_t came;
+    int was_there;
+
+    if (!read_member(job, &m)) {
+        return;
+    }
+    was_there = has_seat(pool, slot_of(pool, &m));
+    came = lbs_discover_seat_come(&job->from, &m, job->scratch, 1);
+    say_came(job, came);
+    if (came != LBS_DISCOVER_THERE) {
+        return;
+    }
+    job->answer->slot = slot_of(pool, &m);
+    lbs_discover_wish_lease(pool,
+                            lbs_roster_find(pool->roster, job->answer->slot),
+                            wish->lease, job->now);
+    if (!was_there || wish->weight != LBS_WISH_UNSAID) {
+        lbs_discover_seat_value(pool, &m);
+    }
+}
+
+/* The source names the member no more. */
+static void part(const lbs_discover_from_t *from, int seat, apr_time_t now)
+{
+    const lbs_pool_t *pool = from->pool;
+
+    lbs_atomic_store64_relaxed(&pool->roster->seat[seat].lease_us, 0);
+    lbs_atomic_store64_relaxed(&pool->roster->seat[seat].lease_end, 0);
+    if (lbs_roster_unname(pool->roster, seat, from->source)) {
+        lbs_discover_seat_leave(
+            pool, seat,
+            &(lbs_discover_leave_t){.end = now + pool->set.discover->leave,
+                                    .reason = lbs_discover_reason(from)});
+    }
+}
+
+static void resign(const job_t *job)
+{
+    const lbs_pool_t *pool = job->from.pool;
+    lbs_list_member_t m = {.route = "", .weight = 100};
+    apr_uint32_t slot;
+    int seat;
+
+    if (!read_member(job, &m)) {
+        return;
+    }
+    slot = slot_of(pool, &m);
+    seat = slot != LBS_REGISTRY_NONE ? lbs_roster_find(pool->roster, slot)
+                                     : LBS_ROSTER_NONE;
+    if (seat == LBS_ROSTER_NONE) {
+        say(job, 404, "the member is not registered");
+        return;
+    }
+    job->answer->slot = slot;
+    if (lbs_roster_names(pool->roster, seat, job->from.source)) {
+        part(&job->from, seat, job->now);
+    }
+    say(job, 200, "");
+}
+
+/* Leases of a pool, and how many were not renewed in time: a member does so
+ * before a third is left. */
+typedef struct leases_t {
+    int count, overdue;
+    int ended[LBS_ROSTER_SEATS], ended_count;
+} leases_t;
+
+static void look(const lbs_discover_from_t *from, apr_time_t now,
+                 leases_t *leases)
+{
+    lbs_roster_t *roster = from->pool->roster;
+    lbs_roster_place_t place;
+    int seat;
+
+    for (seat = 0; seat < LBS_ROSTER_SEATS; seat++) {
+        apr_time_t lease = (apr_time_t)lbs_atomic_load64_relaxed(
+            &roster->seat[seat].lease_us);
+        apr_time_t left = (apr_time_t)lbs_atomic_load64_relaxed(
+                              &roster->seat[seat].lease_end)
+                          - now;
+
+        if (lease == 0 || !lbs_roster_at(roster, seat, &place)
+            || !lbs_roster_names(roster, seat, from->source)) {
+            continue;
+        }
+        leases->count++;
+        leases->overdue += left < lease / 3;
+        if (left <= 0) {
+            leases->ended[leases->ended_count++] = seat;
+        }
+    }
+}
+
+void lbs_discover_wish_leases(const lbs_pool_t *pool, apr_time_t now,
+                              apr_pool_t *scratch)
+{
+    job_t job = {.from = {.pool = pool, .reason = "register: its lease ended"},
+                 .now = now};
+    leases_t leases = {0};
+    lbs_roster_said_t said = LBS_ROSTER_GOOD;
+    int i;
+
+    if (!find_source(&job, LBS_ROSTER_BY_REGISTER)) {
+        return;
+    }
+    look(&job.from, now, &leases);
+    if (leases.ended_count > 0 && 2 * leases.overdue > leases.count) {
+        said = LBS_ROSTER_UNRENEWED;
+    }
+    else if (leases.ended_count > 0
+             && pool->configured
+                        + (apr_size_t)(leases.count - leases.ended_count)
+                    < pool->set.discover->min) {
+        said = LBS_ROSTER_TOO_FEW;
+    }
+    for (i = 0; said == LBS_ROSTER_GOOD && i < leases.ended_count; i++) {
+        part(&job.from, leases.ended[i], now);
+    }
+    if (said
+        != (lbs_roster_said_t)lbs_atomic_load32_relaxed(
+            &pool->roster->source[job.from.source].said)) {
+        lbs_discover_answer_t answer = {.said = said};
+
+        lbs_discover_follow(&job.from, &answer, now, 1, scratch);
+    }
+}
+
 /* Wishes ----------------------------------------------------------------- */
 
 static const struct {
@@ -226,6 +379,8 @@ static const struct {
 } acts[LBS_WISH_KINDS] = {
     [LBS_WISH_ADD] = {add, LBS_ROSTER_BY_ADMIN, "admin"},
     [LBS_WISH_REMOVE] = {take_away, LBS_ROSTER_BY_ADMIN, "admin"},
+    [LBS_WISH_REGISTER] = {enrol, LBS_ROSTER_BY_REGISTER, "register"},
+    [LBS_WISH_LEAVE] = {resign, LBS_ROSTER_BY_REGISTER, "register"},
 };
 
 static void act(const lbs_wish_t *wish, apr_time_t now, apr_pool_t *scratch,

@@ -92,6 +92,7 @@ static void add_found(lbs_outline_member_t *m, apr_uint32_t pool_slot,
             m->address = apr_pstrdup(memory, text);
         }
         m->named_by = named_by(pool_slot, roster, seat);
+        m->lease_us = lbs_atomic_load64_relaxed(&roster->seat[seat].lease_us);
         add_leaving(m, &roster->seat[seat]);
     }
 }

@@ -29,6 +29,7 @@
 #include "src/httpd/status/lbs_collect.h"
 #include "src/view/lbs_escape.h"
 #include "src/view/lbs_json.h"
+#include "src/httpd/status/lbs_posted.h"
 #include "src/httpd/status/lbs_question.h"
 #include "src/affinity/lbs_nonce.h"
 #include "src/httpd/status/lbs_reply.h"
@@ -132,40 +133,6 @@ static const char *why_forbidden(apply_t *a)
 }
 
 /* The form --------------------------------------------------------------- */
-
-static int is_urlencoded(request_rec *r)
-{
-    static const char type[] = "application/x-www-form-urlencoded";
-    const char *have = apr_table_get(r->headers_in, "Content-Type");
-    apr_size_t len = sizeof(type) - 1;
-
-    return have != NULL && strncasecmp(have, type, len) == 0
-           && (have[len] == '\0' || have[len] == ';' || have[len] == ' ');
-}
-
-/* @return OK, or the status of a refusal; a form that is too long is not read
- * to its end, httpd closes the connection */
-static int read_body(request_rec *r, char *to, apr_size_t *len)
-{
-    int status = ap_setup_client_block(r, REQUEST_CHUNKED_DECHUNK);
-    long got = 1;
-
-    *len = 0;
-    if (status != OK || !ap_should_client_block(r)) {
-        return status;
-    }
-    if (r->remaining > LBS_FORM_BYTES) {
-        return HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-    while (got > 0 && *len <= LBS_FORM_BYTES) {
-        got = ap_get_client_block(r, to + *len, LBS_FORM_BYTES + 1 - *len);
-        if (got < 0) {
-            return HTTP_BAD_REQUEST;
-        }
-        *len += (apr_size_t)got;
-    }
-    return *len > LBS_FORM_BYTES ? HTTP_REQUEST_ENTITY_TOO_LARGE : OK;
-}
 
 /* The path of the page, one above us. A proxy in front may have another path
  * for it: then a path relative to the form leads there. */
@@ -446,13 +413,13 @@ static int read_form(apply_t *a)
 {
     char *body = apr_palloc(a->r->pool, LBS_FORM_BYTES + 1);
     apr_size_t len;
-    int status = read_body(a->r, body, &len);
+    int status = lbs_posted_read(a->r, body, &len);
     const char *wrong;
 
     if (status != OK) {
         return status;
     }
-    if (!is_urlencoded(a->r)) {
+    if (!lbs_posted_is_form(a->r)) {
         return refuse(a, HTTP_BAD_REQUEST,
                       "wanted is a form, application/x-www-form-urlencoded");
     }

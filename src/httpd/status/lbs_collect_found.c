@@ -15,6 +15,7 @@ void lbs_collect_found(const lbs_clock_t *now, const lbs_pool_t *pool,
                        const lbs_member_t *from, lbs_view_member_t *m)
 {
     const lbs_roster_seat_t *seat;
+    apr_time_t lease;
 
     m->index = (apr_uint32_t)from->index;
     m->found = from->found;
@@ -22,7 +23,11 @@ void lbs_collect_found(const lbs_clock_t *now, const lbs_pool_t *pool,
         return;
     }
     seat = &pool->roster->seat[from->index - pool->configured];
+    lease =
+        (apr_time_t)lbs_atomic_load64_relaxed(&seat->lease_end) - now->mono;
+    m->lease_s = lease > 0 ? (apr_int64_t)apr_time_sec(lease) : 0;
     if (lbs_atomic_load64_relaxed(&seat->leaves_at) != 0) {
+        m->drain_left = m->sessions;
         m->leaving_since = (apr_int64_t)apr_time_sec(
             lbs_atomic_load64_relaxed(&seat->left_at));
         m->leaving_deadline =

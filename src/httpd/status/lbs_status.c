@@ -19,6 +19,7 @@
 #include "src/httpd/status/lbs_collect.h"
 #include "src/httpd/status/lbs_document.h"
 #include "src/httpd/status/lbs_explain.h"
+#include "src/httpd/status/lbs_register.h"
 #include "src/httpd/status/lbs_reply.h"
 #include "src/view/lbs_assets.h"
 #include "src/view/lbs_json.h"
@@ -104,6 +105,7 @@ static const document_t *find_document(const char *name)
         {"metrics", M_GET, serve_metrics},
         {"explain", M_GET, lbs_explain_serve},
         {"admin", M_POST, lbs_admin_form_serve},
+        {"register", M_POST, lbs_register_serve},
     };
     apr_size_t i;
 
