@@ -56,8 +56,8 @@ static const char *set_foreign(cmd_parms *cmd, void *dir, int argc,
     return lbs_setter_hang(cmd, lbs_words_foreign(cmd, argc, argv, set), set);
 }
 
-static const char *set_register(cmd_parms *cmd, void *dir, int argc,
-                                char *const argv[])
+static const char *set_registers(cmd_parms *cmd, void *dir, int argc,
+                                 char *const argv[])
 {
     lbs_set_register_t *set =
         NEW(cmd, lbs_set_register_t, lbs_settings_defaults()->registers);
@@ -594,7 +594,7 @@ const command_rec lbs_directives[] = {
                   "a file name, or off"),
     AP_INIT_TAKE_ARGV("LBStickyAdmin", set_switch, FIELD(admin), V,
                       "on or off"),
-    AP_INIT_TAKE_ARGV("LBStickyRegister", set_register, FIELD(registers), V,
+    AP_INIT_TAKE_ARGV("LBStickyRegister", set_registers, FIELD(registers), V,
                       "off, or file:PATH and lease= from="),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

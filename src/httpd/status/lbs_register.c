@@ -45,7 +45,8 @@ static int refuse(const call_t *call, int status, const char *sentence)
 
     if (lbs_clock_once(&told_at, apr_time_from_sec(60))) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, call->r,
-                      LBSNO(2103) "not registered: %s; further refusals of "
+                      LBSNO(2103) "not registered: %s; correct the "
+                                  "member's call; further refusals of "
                                   "this process are not logged for a minute",
                       ap_escape_logitem(call->r->pool, sentence));
     }
