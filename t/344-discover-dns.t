@@ -144,6 +144,23 @@ subtest 'many, and addresses that may not be' => sub {
     $h->no_unexpected_log;
 };
 
+subtest 'join' => sub {
+    my $h = LBS::Httpd->new(backends => \@web, conf => conf("dns:app.test:$port", 'join=6s'));
+    $dns->zone('app.test' => {a => named(2)});
+    $h->start;
+    wait_there($h, '1 2', 'at a start members are open');
+    $dns->zone('app.test' => {a => named(2, 3)});
+    wait_there($h, '1 2 3', 'a newcomer');
+    my $state = sub { (grep { $_->{name} =~ /7\.3:/ } @{pool_state($h, 'app')->{members}})[0]{state} };
+    is $state->(), 'joining', 'is not open yet';
+    my @met = places($h, 500 .. 520);
+    ok !(grep { $_ eq 'web3' } @met) || $state->() ne 'joining', 'to new visitors';
+    ok wait_for(sub { $state->() eq 'up' }, 30), 'and is, later';
+    ok((grep { $_ eq 'web3' } places($h, 600 .. 700)), 'when it gets some');
+    $h->stop;
+    $h->no_unexpected_log;
+};
+
 subtest 'aliases' => sub {
     my $h = LBS::Httpd->new(backends => \@web,
         conf => conf("dns:alias.test:$port", 'interval=1min') =~ s/interval=1s //r);

@@ -49,11 +49,15 @@
     0x1000u /* its source names it no more: no new sessions */
 #define LBS_F_JOINING 0x2000u /* found, and no check has passed yet: down */
 
+#define LBS_F_WAITING                                                         \
+    0x4000u /* found not long ago: other balancers learn of it first */
+
 /* Closed to everybody, and closed to visitors without a session. */
 #define LBS_F_CLOSED                                                          \
     (LBS_F_STOPPED | LBS_F_DISABLED | LBS_F_DRAINED | LBS_F_DOWN              \
      | LBS_F_EJECTED | LBS_F_REMOVED)
-#define LBS_F_CLOSED_NEW (LBS_F_CLOSED | LBS_F_DRAIN | LBS_F_LEAVING)
+#define LBS_F_CLOSED_NEW                                                      \
+    (LBS_F_CLOSED | LBS_F_DRAIN | LBS_F_LEAVING | LBS_F_WAITING)
 
 typedef struct lbs_gauge_t {
     lbs_atomic32_t flags;

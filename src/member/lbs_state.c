@@ -16,7 +16,7 @@ lbs_state_t lbs_state_of(apr_uint32_t flags, apr_uint32_t inflight,
     if ((flags & LBS_F_DISABLED) != 0) {
         return LBS_STATE_DISABLED;
     }
-    if ((flags & LBS_F_JOINING) != 0) {
+    if ((flags & (LBS_F_JOINING | LBS_F_WAITING)) != 0) {
         return LBS_STATE_JOINING;
     }
     if ((flags & (LBS_F_DRAIN | LBS_F_DRAINED)) != 0) {

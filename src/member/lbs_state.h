@@ -31,7 +31,8 @@
 typedef enum lbs_state_t {
     LBS_STATE_STOPPED,
     LBS_STATE_DISABLED,
-    LBS_STATE_JOINING, /* found, and down until its first check passes */
+    LBS_STATE_JOINING, /* found, and down until its first check passes, or not
+                          open to newcomers yet */
     LBS_STATE_DRAIN,
     LBS_STATE_LEAVING, /* its source names it no more */
     LBS_STATE_DOWN,

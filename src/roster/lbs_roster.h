@@ -89,6 +89,8 @@ typedef struct lbs_roster_seat_t {
     lbs_atomic64_t vacant_at; /* monotonic: since when the seat is vacant */
     lbs_atomic64_t leaves_at; /* monotonic: the end of its leaving; 0: it does
                                  not leave */
+    lbs_atomic64_t joins_at;  /* monotonic: when it is open to newcomers, which
+                                 LBS_F_WAITING keeps away until then */
     lbs_atomic64_t left_at;   /* Unix microseconds: when it began */
     lbs_atomic64_t lease_us;  /* that it has with each registration; 0: none */
     lbs_atomic64_t lease_end; /* monotonic */

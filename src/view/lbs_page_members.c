@@ -119,7 +119,7 @@ static const char *note_of(const lbs_part_t *part,
             " left", NULL);
     }
     if (member->state == LBS_STATE_JOINING) {
-        return "found, and not checked yet";
+        return "found, and not open to newcomers yet";
     }
     if (member->state == LBS_STATE_EJECTED && member->eject_until > now) {
         return apr_pstrcat(memory, "tried again in ",

@@ -586,7 +586,7 @@ const command_rec lbs_directives[] = {
     AP_INIT_TAKE_ARGV(
         "LBStickyDiscover", set_discover, FIELD(discover), P,
         "off, or up to four sources such as file:PATH, and "
-        "interval= hold= leave= min= max= family= resolver= allow="),
+        "interval= hold= leave= join= min= max= family= resolver= allow="),
     AP_INIT_TAKE1("LBStickySecret", set_secret, NULL, S,
                   "random, file:PATH or exec:COMMAND"),
     AP_INIT_TAKE_ARGV("LBStickyTable", set_table, NULL, S, "sessions=N"),

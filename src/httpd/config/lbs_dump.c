@@ -307,9 +307,11 @@ static const char *write_discover(apr_pool_t *pool, const lbs_settings_t *set)
     }
     return apr_psprintf(
         pool,
-        "%s interval=%s hold=%s leave=%s min=%u max=%u family=%s allow=%s%s%s",
+        "%s interval=%s hold=%s leave=%s join=%s min=%u max=%u family=%s "
+        "allow=%s%s%s",
         finders, duration(pool, discover->interval),
         duration(pool, discover->hold), duration(pool, discover->leave),
+        discover->join < 0 ? "auto" : duration(pool, discover->join),
         discover->min, discover->max, families[discover->family],
         discover->allow_text, discover->resolver != NULL ? " resolver=" : "",
         discover->resolver != NULL ? discover->resolver : "");

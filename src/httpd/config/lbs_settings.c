@@ -54,6 +54,7 @@ static const lbs_set_discover_t discover = {
     .interval = SECONDS(5),
     .hold = SECONDS(30),
     .leave = SECONDS(600),
+    .join = -1,
     .min = 1,
     .allow = {.private_ones = 1},
     .allow_text = "private",

@@ -148,6 +148,7 @@ typedef struct lbs_set_discover_t {
     apr_int64_t interval;
     apr_int64_t hold;
     apr_int64_t leave;
+    apr_int64_t join; /* -1: auto */
     apr_uint32_t min;
     apr_uint32_t max;     /* found members; 0: off */
     apr_uint32_t family;  /* LBS_DISCOVER_ANY: 6 where there is no 4 */

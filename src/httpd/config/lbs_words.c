@@ -99,6 +99,8 @@ static const lbs_arg_t discover_keys[] = {
      NULL},
     {"leave", LBS_ARG_DURATION, offsetof(lbs_set_discover_t, leave), SECOND, 0,
      NULL},
+    {"join", LBS_ARG_DURATION_AUTO, offsetof(lbs_set_discover_t, join), 0, 0,
+     NULL},
     {"min", LBS_ARG_UINT, offsetof(lbs_set_discover_t, min), 1, 8000, NULL},
     {"max", LBS_ARG_UINT, offsetof(lbs_set_discover_t, max), 1,
      LBS_ROSTER_SEATS, NULL},

@@ -109,10 +109,62 @@ static int seats_of(const lbs_pool_t *pool)
     return (int)(pool->count - pool->configured);
 }
 
+/* Another balancer that shares the sessions finds it at another moment, and
+ * would move a visitor whom it does not know the member of. */
+static apr_int64_t join_of(const lbs_pool_t *pool)
+{
+    const lbs_set_discover_t *set = pool->set.discover;
+
+    if (set->join >= 0) {
+        return set->join;
+    }
+    return pool->set.store->provider != NULL
+                   || !lbs_runtime()->secret_is_random
+               ? 2 * set->interval
+               : 0;
+}
+
+/* Is another member open to newcomers? */
+static int has_open(const lbs_pool_t *pool)
+{
+    const lbs_pool_t *now = lbs_pools_same(pool);
+    apr_size_t i;
+
+    for (i = 0; i < now->count; i++) {
+        if (lbs_pools_is_there(now, i)
+            && (lbs_gauge_flags(now->gauges[i]) & LBS_F_CLOSED_NEW) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Newcomers wait until its time has come, and where nobody else is. */
+static void wait_or_open(const lbs_pool_t *pool, int seat, apr_uint32_t slot,
+                         apr_time_t now)
+{
+    apr_uint64_t at =
+        lbs_atomic_load64_relaxed(&pool->roster->seat[seat].joins_at);
+
+    if ((lbs_atomic_load32_relaxed(&gauge_of(slot)->flags) & LBS_F_WAITING)
+            != 0
+        && (at <= (apr_uint64_t)now || !has_open(pool))) {
+        (void)lbs_gauge_clear(gauge_of(slot), LBS_F_WAITING);
+    }
+}
+
 /* A check has to pass before a newcomer gets visitors. */
-static void join(const lbs_pool_t *pool, apr_uint32_t slot)
+static void join(const lbs_pool_t *pool, int seat, apr_uint32_t slot,
+                 apr_time_t now)
 {
     lbs_gauge_t *gauge = gauge_of(slot);
+    apr_int64_t wait = join_of(pool);
+
+    lbs_atomic_store64_relaxed(&pool->roster->seat[seat].joins_at,
+                               (apr_uint64_t)(now + wait));
+    if (wait > 0 && has_open(pool)) {
+        (void)lbs_gauge_set(gauge, LBS_F_WAITING);
+    }
 
     (void)lbs_gauge_clear(gauge, LBS_F_LEAVING);
     if (lbs_check_seat_is_checked(pool)) {
@@ -229,6 +281,7 @@ static lbs_discover_came_t add(const lbs_discover_from_t *from,
                                 .by = lbs_discover_finder(from)->by};
     apr_time_t now = lbs_clock_now();
     int created = 0;
+    int seat;
 
     if (m->by_name) {
         place.net = m->net;
@@ -241,12 +294,11 @@ static lbs_discover_came_t add(const lbs_discover_from_t *from,
         return LBS_DISCOVER_NO_ROOM;
     }
     lbs_common_adopt(pool, place.slot);
-    lbs_roster_name(pool->roster,
-                    lbs_roster_take(pool->roster, seats_of(pool), &place, now),
-                    from->source);
+    seat = lbs_roster_take(pool->roster, seats_of(pool), &place, now);
+    lbs_roster_name(pool->roster, seat, from->source);
     if (tells) {
         lbs_discover_seat_value(pool, m);
-        join(pool, place.slot);
+        join(pool, seat, place.slot, now);
         warm_up(pool, place.slot);
         count(pool, LBS_ROSTER_ADDED);
         tell(pool, place.slot, LBS_EVENT_ADDED, lbs_discover_reason(from));
@@ -407,7 +459,8 @@ void lbs_discover_seat_take_out(const lbs_pool_t *pool, int seat,
 
     if (lbs_roster_at(pool->roster, seat, &place)) {
         (void)lbs_registry_remove(registry(), place.slot);
-        (void)lbs_gauge_clear(gauge_of(place.slot), LBS_F_LEAVING);
+        (void)lbs_gauge_clear(gauge_of(place.slot),
+                              LBS_F_LEAVING | LBS_F_WAITING);
         lbs_admin_set_idle(registry(), place.slot, 0);
         lbs_roster_vacate(pool->roster, seat, now);
         publish();
@@ -429,6 +482,7 @@ void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now)
             &lbs_registry_member_record(registry(), place.slot)->check,
             gauge_of(place.slot)); /* no check will come */
     }
+    wait_or_open(pool, seat, place.slot, now);
     why = end_of(at, place.slot, now);
     if (why == NULL) {
         return;
@@ -445,7 +499,7 @@ void lbs_discover_seat_tick(const lbs_pool_t *pool, int seat, apr_time_t now)
 
 static void drop(const lbs_pool_t *pool, int seat, apr_uint32_t slot)
 {
-    (void)lbs_gauge_clear(gauge_of(slot), LBS_F_LEAVING);
+    (void)lbs_gauge_clear(gauge_of(slot), LBS_F_LEAVING | LBS_F_WAITING);
     lbs_roster_vacate(pool->roster, seat, lbs_clock_now());
     publish();
 }

@@ -6,13 +6,21 @@ static const struct {
     apr_uint32_t flags;
     const char *name;
 } by_flag[] = {
-    {LBS_F_STOPPED, "stopped"},   {LBS_F_REMOVED, "stopped"},
-    {LBS_F_DISABLED, "disabled"}, {LBS_F_JOINING, "joining"},
-    {LBS_F_LEAVING, "leaving"},   {LBS_F_DRAIN, "drain"},
-    {LBS_F_DRAINED, "drain"},     {LBS_F_DOWN, "down"},
-    {LBS_F_EJECTED, "ejected"},   {LBS_F_HALF_OPEN, "ejected"},
-    {LBS_F_STANDBY, "standby"},   {LBS_F_SPARE, "spare"},
-    {LBS_F_PANIC, "up"},          {0, "up"},
+    {LBS_F_STOPPED, "stopped"},
+    {LBS_F_REMOVED, "stopped"},
+    {LBS_F_DISABLED, "disabled"},
+    {LBS_F_JOINING, "joining"},
+    {LBS_F_WAITING, "joining"},
+    {LBS_F_LEAVING, "leaving"},
+    {LBS_F_DRAIN, "drain"},
+    {LBS_F_DRAINED, "drain"},
+    {LBS_F_DOWN, "down"},
+    {LBS_F_EJECTED, "ejected"},
+    {LBS_F_HALF_OPEN, "ejected"},
+    {LBS_F_STANDBY, "standby"},
+    {LBS_F_SPARE, "spare"},
+    {LBS_F_PANIC, "up"},
+    {0, "up"},
 };
 
 /* The list of the documentation, once more. */
