@@ -14,6 +14,7 @@
 #include "src/httpd/shared/lbs_thread_rand.h"
 #include "src/httpd/store/lbs_store.h"
 #include "src/member/lbs_queue.h"
+#include "src/pick/lbs_least.h"
 
 typedef struct decide_t {
     const lbs_ask_t *ask;
@@ -191,37 +192,50 @@ static int is_worth_waiting(const lbs_gauge_t *g)
            && !lbs_gauge_probed(g);
 }
 
-/* All members are full: find one to wait for. The pick has walked the pool
+/* The queue of a member, unless it is full. */
+static int weigh_queue(void *baton, apr_size_t index, apr_uint64_t *weight)
+{
+    const decide_t *d = baton;
+    const lbs_member_t *m = d->ask->pool->member[index];
+
+    if (!is_worth_waiting(m->gauge)
+        || lbs_choice_tried(d->choice, (int)index)) {
+        return 0;
+    }
+    *weight = lbs_queue_waiting(&m->record->queue, (apr_uint64_t)d->ask->now);
+    return *weight < d->ask->pool->set.limit->queue;
+}
+
+/* How full a member is. */
+static int weigh_load(void *baton, apr_size_t index, apr_uint64_t *weight)
+{
+    const decide_t *d = baton;
+    const lbs_gauge_t *g = d->ask->pool->member[index]->gauge;
+    apr_uint64_t limit = lbs_atomic_load32_relaxed(&g->limit);
+
+    *weight =
+        ((apr_uint64_t)lbs_gauge_inflight(g) << 20) / (limit == 0 ? 1 : limit);
+    return is_worth_waiting(g) && !lbs_choice_tried(d->choice, (int)index);
+}
+
+/* All members are full: the least of them. The pick has walked the pool
  * before it found them so; this walk begins at a place of its own, so that
- * equal queues are used equally. */
-static int find_queue(const decide_t *d)
+ * equal members are used equally. */
+static int find_least(const decide_t *d, lbs_least_fn *weigh)
 {
     const lbs_pool_t *pool = d->ask->pool;
-    apr_uint64_t now = (apr_uint64_t)lbs_clock_now();
-    apr_uint32_t shortest = pool->set.limit->queue;
-    apr_size_t at =
-        lbs_rand_below(lbs_thread_rand(), (apr_uint32_t)pool->count);
-    int best = LBS_NO_MEMBER;
-    apr_size_t i;
+    decide_t asked = *d;
 
-    if (d->ask->waited) {
-        return LBS_NO_MEMBER;
-    }
-    for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
-        const lbs_member_t *m = pool->member[at];
-        apr_uint32_t waiting;
+    return lbs_least_find(
+        pool->count,
+        lbs_rand_below(lbs_thread_rand(), (apr_uint32_t)pool->count), weigh,
+        &asked);
+}
 
-        if (!is_worth_waiting(m->gauge)
-            || lbs_choice_tried(d->choice, (int)at)) {
-            continue;
-        }
-        waiting = lbs_queue_waiting(&m->record->queue, now);
-        if (waiting < shortest) {
-            shortest = waiting;
-            best = (int)at;
-        }
-    }
-    return best;
+/* A member to wait for. */
+static int find_queue(const decide_t *d)
+{
+    return d->ask->waited ? LBS_NO_MEMBER : find_least(d, weigh_queue);
 }
 
 /* Deciding --------------------------------------------------------------- */
@@ -250,31 +264,6 @@ static int settle_on(const decide_t *d, int member, lbs_decision_t decision,
 static int is_soft(const decide_t *d)
 {
     return d->ask->pool->set.limit->inflight == LBS_SET_LIMIT_AUTO;
-}
-
-/* All members are full: the one that is least so. */
-static int find_least_full(const decide_t *d)
-{
-    const lbs_pool_t *pool = d->ask->pool;
-    apr_uint64_t least = APR_UINT64_MAX;
-    int best = LBS_NO_MEMBER;
-    apr_size_t at =
-        lbs_rand_below(lbs_thread_rand(), (apr_uint32_t)pool->count);
-    apr_size_t i;
-
-    for (i = 0; i < pool->count; i++, at = (at + 1) % pool->count) {
-        const lbs_gauge_t *g = pool->member[at]->gauge;
-        apr_uint64_t limit = lbs_atomic_load32_relaxed(&g->limit);
-        apr_uint64_t load = ((apr_uint64_t)lbs_gauge_inflight(g) << 20)
-                            / (limit == 0 ? 1 : limit);
-
-        if (load < least && is_worth_waiting(g)
-            && !lbs_choice_tried(d->choice, (int)at)) {
-            least = load;
-            best = (int)at;
-        }
-    }
-    return best;
 }
 
 /* No trusted member is left. */
@@ -321,7 +310,7 @@ static int decide_by_pick(const decide_t *d, lbs_decision_t decision,
         rv = d->choice->member != LBS_NO_MEMBER ? APR_SUCCESS : rv;
     }
     if (rv == APR_EBUSY && is_soft(d)) {
-        int member = find_least_full(d);
+        int member = find_least(d, weigh_load);
 
         if (member != LBS_NO_MEMBER) {
             (void)settle_on(d, member, decision, reason);
