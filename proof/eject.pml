@@ -281,7 +281,7 @@ tick:
     atomic { seen = ejected; f = 0; w = 0 }
     if
     :: SUM(seen) == n -> skip
-    :: SUM(seen) != n && doubt == seen ->
+    :: SUM(seen) < n || (SUM(seen) != n && doubt == seen) ->
         atomic {
             if
             :: ejected == seen -> ejected = COUNTED(seen, n)

@@ -7,7 +7,10 @@
  * The pool's count is raised before a member is held and lowered after it is
  * open again. A process killed in between leaves the count too high, which
  * ejects too few members but never too many; lbs_eject_recount() corrects a
- * count that was found wrong, and unchanged, at two ticks in a row. Accepted:
+ * count that was found too high, and unchanged, at two ticks in a row. A count
+ * that is too low, because a reload or a source brought ejected members back,
+ * it corrects at once. A removed member is not counted any more, so nothing is
+ * given back for it. Accepted:
  * if a process sleeps in just that place from one tick to the next, one member
  * more may be ejected for one hold; a lock that survives its holder would cost
  * more. proof/eject.pml has the schedules.
@@ -188,7 +191,8 @@ int lbs_eject_reopen(const lbs_eject_on_t *on, apr_uint64_t seen,
         return 0;
     }
     lbs_eject_sync(on);
-    if (PHASE_OF(seen) != OPEN) {
+    if (PHASE_OF(seen) != OPEN
+        && (lbs_gauge_flags(on->gauge) & LBS_F_REMOVED) == 0) {
         cap_give(on);
     }
     return 1;
@@ -366,9 +370,10 @@ void lbs_eject_recount(lbs_eject_pool_t *pool, apr_uint32_t members,
     if ((apr_uint32_t)seen == ejected) {
         return;
     }
-    if (lbs_atomic_load64_relaxed(&pool->doubt) == seen) {
-        /* The swap failed, so the count is alive: no process died in
-         * between. */
+    if ((apr_uint32_t)seen < ejected
+        || lbs_atomic_load64_relaxed(&pool->doubt) == seen) {
+        /* If the swap fails the count is alive: no process died in
+         * between, and the next tick looks again. */
         (void)lbs_atomic_cas64(&pool->ejected, &seen, counted(seen, ejected));
     }
     else {

@@ -199,7 +199,9 @@ int lbs_eject_lift(const lbs_eject_on_t *on, apr_uint64_t now);
 /**
  * Tell a pool how large it is: before its first request, at every tick, and
  * after a change of the administrator. Also corrects the count of ejected
- * members where a process died before it ejected.
+ * members: at once where it is too low, as when ejected members come back with
+ * a reload; at the second time where it is too high, as when a process died
+ * before it ejected.
  *
  * @param members    configured members
  * @param available  of these, members closed by nothing but ejection, and open

@@ -409,6 +409,25 @@ static void what_the_dead_leave_is_repaired(void)
     is_int(flags(0), LBS_F_EJECTED, "a flag that was not set is set");
 }
 
+/* A reload takes an ejected member out, and another one brings it back. */
+static void what_comes_back_is_counted(void)
+{
+    start(&defaults, 4);
+    fail(0), fail(0), fail(0);
+    lbs_eject_recount(&pool, 2, 2, 0);
+    lbs_eject_recount(&pool, 2, 2, 0);
+    is_int((apr_uint32_t)pool.ejected, 0, "a removed member is not counted");
+    fail(1), fail(1), fail(1);
+    gauge[0].flags |= LBS_F_REMOVED;
+    (void)lbs_eject_lift(&on[0], now);
+    is_int((apr_uint32_t)pool.ejected, 1, "nor given back when it opens");
+    gauge[0].flags &= ~LBS_F_REMOVED;
+    lbs_eject_recount(&pool, 4, 4, 2);
+    is_int((apr_uint32_t)pool.ejected, 2, "what comes back counts at once");
+    fail(2), fail(2);
+    is_int(fail(2), LBS_EJECT_CAPPED, "so that not one more goes");
+}
+
 static void saved_and_loaded(void)
 {
     lbs_eject_saved_t saved;
@@ -565,6 +584,7 @@ int main(void)
     switched_off();
     lifted_by_order();
     what_the_dead_leave_is_repaired();
+    what_comes_back_is_counted();
     saved_and_loaded();
     fifty_at_once_make_one_turn();
     random_operations_against_a_twin();

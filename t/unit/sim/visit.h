@@ -206,21 +206,16 @@ static void judge_budget(world_t *w)
 /* What turns is judged when it turns. */
 TAP_FUNC void turned(world_t *w, apr_uint32_t slot, lbs_eject_turn_t turn)
 {
-    int letter = letter_of(w, slot);
     apr_uint32_t out = 0;
     int i;
 
-    if (turn != LBS_EJECT_NONE
-        && (letter < 0 || !w->member[letter].configured)) {
-        w->settled = w->now + 3 * TICK; /* the next counts leave it out */
-    }
     if (turn == LBS_EJECT_UP) {
         lbs_evidence_begin_anew(&record_of(w, slot)->eject.evidence,
                                 (apr_uint64_t)w->now);
         lbs_ramp_start(&record_of(w, slot)->ramp, &w->gauges[slot], SECOND,
                        lbs_plan_median(w->plan), (apr_uint64_t)w->now);
     }
-    else if (turn == LBS_EJECT_EJECTED && w->now > w->settled) {
+    else if (turn == LBS_EJECT_EJECTED) {
         for (i = 0; i < LETTERS; i++) {
             out += w->member[i].configured
                    && lbs_eject_out(&record_of(w, w->member[i].slot)->eject);

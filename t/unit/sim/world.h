@@ -124,8 +124,7 @@ typedef struct world_t {
     const lbs_rows_t *rows;
     apr_time_t now;
     apr_time_t ticked;
-    apr_time_t wall;    /* ahead of now */
-    apr_time_t settled; /* a reload is counted two ticks later */
+    apr_time_t wall; /* ahead of now */
     apr_uint64_t quantum;
     truth_t member[LETTERS];
     apr_uint32_t count;  /* configured */
@@ -288,7 +287,6 @@ TAP_FUNC void configure(world_t *w, apr_uint32_t set, int unit)
         }
     }
     lbs_registry_commit(w->reg, &now);
-    w->settled = w->now + 3 * TICK;
     make_plan(w);
 }
 
