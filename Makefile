@@ -9,6 +9,7 @@ APXS    = apxs
 FUZZ_TIME = 60
 MINUTES = 5
 FAULTS  = 20000
+CHANGES = 10000
 SEEDS   = 1000000
 DESTDIR =
 PREFIX  = /usr/local
@@ -63,7 +64,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
 NO_CONFIG = test check run cluster help clean format dist deb deb-life deb-check \
-            rpm release compilers httpds debian13 fuzz chaos discover-others apps bench proof ports
+            rpm release compilers httpds debian13 fuzz chaos churn discover-others apps bench proof ports
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -81,7 +82,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak proof ports corpus replay-built asan tsan bench \
-        bench-built chaos discover-others apps fuzz fuzz-built format dist deb deb-life deb-check compilers \
+        bench-built chaos churn discover-others apps fuzz fuzz-built format dist deb deb-life deb-check compilers \
         httpds rpm release debian13 clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
@@ -229,6 +230,11 @@ discover-others:               ## name servers that fail, beside nginx and HAPro
 	tools/bootstrap build run chaos
 	$(SELF) all
 	tools/discover-others
+
+churn:                         ## members that come and go, CHANGES=10000; MPM=event
+	tools/bootstrap build run
+	$(SELF) all
+	CHANGES=$(CHANGES) tools/churn $(MPM)
 
 soak: all tools-built $(B)/t/unit/sim/sim ## accidents, MINUTES=5; simulations, SEEDS=; SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak
