@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The tail of response times with real balancers: eight servers of four
 # workers, of which two are half and two a quarter as fast as the others, and
-# visitors who come by chance and do not wait for each other, at 70 % of what
-# the servers can do together. Once nobody keeps a cookie, so that each request
-# is a pick; once 400 visitors do, and each stays with a server.
+# visitors who come by chance and do not wait for each other. Once nobody keeps
+# a cookie, so that each request is a pick, at 70 % of what the servers can do
+# together. Once 200 visitors came one after the other before, and each stays
+# with their server: at 35 %, which an equal share of them makes nearly all that
+# the slowest servers can do.
 #
 # The balancers have their turns one after the other, round by round, and the
 # same arrivals. TSV: how, what, answers, errors, p50, p99, p99.9 in ms, as the
@@ -22,13 +24,13 @@ my $ROUNDS = $ENV{BENCH_ROUNDS} // 5;
 my $SECONDS = $ENV{BENCH_SECONDS} // 20;
 my $NGINX = $ENV{BENCH_NGINX} // 'nginx';
 my $HAPROXY = $ENV{BENCH_HAPROXY} // 'haproxy';
-my $LOAD = 0.7;
-my $VISITORS = 400;
+my %LOAD = (picks => 0.7, bound => 0.35);
+my %VISITORS = (picks => 0, bound => 200);
 my ($MS, $WORKERS, @SPEEDS) = (20, 4, 1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25);
 my $TOOL = ($ENV{LBS_BUILD} // 'build') . '/t/tools/uneven';
 
-my $rate = 0;
-$rate += $LOAD * $_ * $WORKERS / $MS * 1000 for @SPEEDS;
+my $capacity = 0;
+$capacity += $_ * $WORKERS / $MS * 1000 for @SPEEDS;
 my $pid = open2(my $said, my $alive, $TOOL, 'serve', $MS, $WORKERS, @SPEEDS);
 my @ports = split ' ', scalar readline $said;
 my $modern = qx($NGINX -v 2>&1) =~ m{nginx/1\.(\d+)} && $1 >= 31;
@@ -123,7 +125,8 @@ my @peers = (
     [picks => haproxy('HAProxy, leastconn', 0)],
     [bound => httpd('mod_lbsticky', "LBSticky cookie\nLBStickyCookie first=off")],
     [bound => httpd('mod_lbsticky, inflight=auto',
-                    "LBSticky cookie\nLBStickyCookie first=off\nLBStickyLimit inflight=auto queue=16 wait=200ms")],
+                    "LBSticky cookie\nLBStickyCookie first=off\n"
+                        . 'LBStickyLimit inflight=auto queue=16 wait=200ms')],
     [bound => httpd('mod_proxy_balancer, bybusyness',
                     'ProxySet lbmethod=bybusyness stickysession=ROUTEID', @without)],
     $modern ? [bound => nginx('nginx, least_time', "least_time header;\nsticky cookie srv_id;")] : (),
@@ -135,8 +138,9 @@ for my $round (1 .. $ROUNDS) {
     for my $p (@peers) {
         my ($what, $peer) = @$p;
         $peer->start;
-        my $visitors = $what eq 'bound' ? $VISITORS : 0;
-        my $line = qx($TOOL visit @{[$peer->port]} $rate $SECONDS $visitors $round);
+        my $line = join ' ', $TOOL, 'visit', $peer->port, $capacity * $LOAD{$what},
+            $SECONDS, $VISITORS{$what}, $round;
+        $line = qx($line);
         die $peer->name . ": nothing was measured\n" if $? != 0;
         $peer->stop;
         my @value = split ' ', $line;
