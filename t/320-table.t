@@ -135,9 +135,9 @@ subtest 'a full table' => sub {
 # Sessions in use are not pushed out by keys that are seen once.
 subtest 'a flood of one-shot keys' => sub {
     my $h = governed(\@web, server => "LBStickyTable sessions=400\n$SERVER",
-        app => "LBSticky session=APP\nLBStickyTimeout idle=" . longer(10) . 's');
+        app => "LBSticky session=APP\nLBStickyTimeout idle=" . longer(30) . 's');
     my %home = map { $_ => session($h, "user$_")->member } 1 .. 100;
-    sleep longer(0.7);    # a second use counts when some time has passed
+    sleep longer(2.1);    # a second use counts when some time has passed
     is_bound($h, "user$_", $home{$_}, 'again') for 1 .. 3;
     session($h, "user$_") for 4 .. 100;
     my $c = $h->connect;

@@ -282,6 +282,29 @@ static __attribute__((noinline)) apr_uint32_t look_at_all_fit(
     return pick.best;
 }
 
+static LBS_PICK_INLINE int is_idle(const pick_t *pick, apr_uint32_t index)
+{
+    return lbs_gauge_inflight(&pick->gauges[pick->slot[index]]) == 0;
+}
+
+/* Where there is nothing to do, one pick of 16 is a draw by weight: who seemed
+ * slow once, and is asked no more, would seem slow for long.
+ * @return who was drawn, if it is idle, fit and not charged; else the best */
+static LBS_PICK_INLINE apr_uint32_t best_or_drawn(pick_t *pick,
+                                                  apr_uint64_t random)
+{
+    apr_uint32_t index;
+
+    if (!is_idle(pick, pick->best) || random >> 60 != 0) {
+        return pick->best;
+    }
+    index = drawn(pick, (apr_uint32_t)random);
+    pick->charged = 0;
+    return is_idle(pick, index) && is_fit(pick, index) && !pick->charged
+               ? index
+               : pick->best;
+}
+
 /* All of a small front, where nobody is hot: a fast member has more in flight
  * than the others, and should have. */
 static apr_uint32_t look_at_all(const lbs_pick_pool_t *pool,
@@ -300,7 +323,7 @@ static apr_uint32_t look_at_all(const lbs_pick_pool_t *pool,
                 (apr_uint32_t)((i < 8 ? one : two) >> i % 8 * 8));
     }
     return is_found(&pick)
-               ? pick.best
+               ? best_or_drawn(&pick, stretch(two))
                : look_at_all_fit(pool, ask, side, front, one, pick.best);
 }
 
