@@ -14,6 +14,10 @@ my $POOL = <<'CONF';
 CONF
 my $h = LBS::Httpd->new(modules => ['socache_shmcb']);
 my $TWO_64 = '18446744073709551616';
+my $tokens = $h->root . '/tokens';
+open my $file, '>', $tokens or die "$tokens: $!";
+print $file "a-token-of-sixteen-bytes\n";
+close $file or die "$tokens: $!";
 
 # `httpd -t` of a text: (accepted, what it printed).
 sub try_conf ($text, @options) {
@@ -435,10 +439,11 @@ my %values = (
     LBStickyForward => ['host=off proto=off', 'host=on proto=off'],
     LBStickyForeign => ['haproxy:SRV nginx:srv_id', 'jvmroute:JSESSIONID'],
     LBStickyLocal => ['files', 'off'], LBStickyControl => ['on', 'off'], LBStickyAdmin => ['on', 'off'],
+    LBStickyRegister => ["file:$tokens lease=1min from=any", "file:$tokens lease=2s from=self"],
     LBStickyStore => ['shmcb timeout=1s', 'shmcb:x(512000) timeout=2s'],
-    LBStickyDiscover => ['file:/a interval=1s hold=2s leave=3s min=2 max=9 '
-        . 'allow=any', 'file:/b interval=5s hold=30s leave=10min min=1 max=64 '
-        . 'allow=private'],
+    LBStickyDiscover => ['file:/a interval=1s hold=2s leave=3s join=5s min=2 max=9 '
+        . 'family=any allow=any', 'file:/b interval=5s hold=30s leave=10min join=auto '
+        . 'min=1 max=64 family=both allow=private'],
 );
 
 subtest 'main server and two virtual hosts: set in none, one, both' => sub {

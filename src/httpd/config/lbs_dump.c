@@ -323,6 +323,18 @@ static const char *write_admin(apr_pool_t *pool, const lbs_settings_t *set)
     return on_off(*set->admin);
 }
 
+static const char *write_register(apr_pool_t *pool, const lbs_settings_t *set)
+{
+    const lbs_set_register_t *registers = set->registers;
+
+    return registers->file == NULL
+               ? "off"
+               : apr_psprintf(pool, "%s lease=%s from=%s",
+                              argument(pool, registers->file),
+                              duration(pool, registers->lease),
+                              registers->from_any ? "any" : "self");
+}
+
 static const struct {
     const char *directive;
     writer_fn *write;
@@ -346,6 +358,7 @@ static const struct {
     {"LBStickyStore", write_store},
     {"LBStickyDiscover", write_discover},
     {"LBStickyAdmin", write_admin},
+    {"LBStickyRegister", write_register},
 };
 #define WRITERS (sizeof(writers) / sizeof(writers[0]))
 

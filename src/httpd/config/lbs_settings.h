@@ -160,7 +160,7 @@ typedef struct lbs_set_discover_t {
 
 /* LBStickyRegister */
 typedef struct lbs_set_register_t {
-    int on;
+    const char *file; /* of tokens, as written; NULL: off */
     lbs_tokens_t tokens;
     apr_int64_t lease;     /* where the member says none */
     apr_uint32_t from_any; /* 1: a member may register another address */

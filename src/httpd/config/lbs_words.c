@@ -309,7 +309,7 @@ const char *lbs_words_register(cmd_parms *cmd, int argc, char *const argv[],
     if (wanted != NULL) {
         return lbs_setter_wants(cmd, argv[0], wanted);
     }
-    set->on = 1;
+    set->file = argv[0];
     return argc > 1
                ? lbs_setter_read(cmd, register_keys, argc - 1, argv + 1, set)
                : NULL;

@@ -290,7 +290,7 @@ int lbs_register_serve(request_rec *r)
     call_t call = {.r = r, .set = lbs_config_of(r->server)->set.registers};
     int status;
 
-    if (call.set == NULL || !call.set->on) {
+    if (call.set == NULL || call.set->file == NULL) {
         return refuse(&call, 403,
                       "members may not register here; write LBStickyRegister "
                       "file:PATH");
