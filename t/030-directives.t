@@ -14,10 +14,6 @@ my $POOL = <<'CONF';
 CONF
 my $h = LBS::Httpd->new(modules => ['socache_shmcb']);
 my $TWO_64 = '18446744073709551616';
-my $tokens = $h->root . '/tokens';
-open my $file, '>', $tokens or die "$tokens: $!";
-print $file "a-token-of-sixteen-bytes\n";
-close $file or die "$tokens: $!";
 
 # `httpd -t` of a text: (accepted, what it printed).
 sub try_conf ($text, @options) {
@@ -211,13 +207,11 @@ subtest 'wrong values' => sub {
         ['LBStickyForward off', '"off"', qr/host=, proto=/],
         ['LBStickyForeign envoy:SRV', '"envoy:SRV"', qr/READER:NAME with haprox/],
         ['LBStickyForeign haproxy:A off', '"off"', qr/off to stand alone/],
-        ['LBStickyTable 5', '"5"', qr/sessions=/],
-        ['LBStickyTable sessions=0', '"sessions=0"', qr/from 1 to 4000000000/],
+        ['LBStickyTable 5', '"5"', qr/sessions=/], ['LBStickyTable sessions=0', '"sessions=0"', qr/from 1 to 4000000000/],
         ['LBStickyTable sessions=4000000001', 'sessions=4000000001', qr/from 1/],
         ['LBStickyPersist ""', 'LBStickyPersist', qr/a file name/],
         ['LBStickyPersist /dev/null', '"/dev/null"', qr/or off: .* is no file/],
-        ['LBStickyPersist /', '"/"', qr/a file name, or off/],
-        ['LBStickyPersist a b', 'LBStickyPersist', qr/one argument/],
+        ['LBStickyPersist /', '"/"', qr/a file name, or off/], ['LBStickyPersist a b', 'LBStickyPersist', qr/one argument/],
     );
 };
 
@@ -418,6 +412,7 @@ subtest 'the documented default is what holds without the directive' => sub {
 };
 
 # A value per level, each unlike the default and unlike the other.
+$h->write('tokens', "a-token-of-sixteen-bytes\n");
 my %values = (
     LBSticky => ['cookie', 'ip/24'],
     LBStickyMethod => ['round-robin', 'hash bound=1.50'],
@@ -439,7 +434,7 @@ my %values = (
     LBStickyForward => ['host=off proto=off', 'host=on proto=off'],
     LBStickyForeign => ['haproxy:SRV nginx:srv_id', 'jvmroute:JSESSIONID'],
     LBStickyLocal => ['files', 'off'], LBStickyControl => ['on', 'off'], LBStickyAdmin => ['on', 'off'],
-    LBStickyRegister => ["file:$tokens lease=1min from=any", "file:$tokens lease=2s from=self"],
+    LBStickyRegister => ['file:tokens lease=1min from=any', 'file:tokens lease=2s from=self'],
     LBStickyStore => ['shmcb timeout=1s', 'shmcb:x(512000) timeout=2s'],
     LBStickyDiscover => ['file:/a interval=1s hold=2s leave=3s join=5s min=2 max=9 '
         . 'family=any allow=any', 'file:/b interval=5s hold=30s leave=10min join=auto '
