@@ -64,7 +64,7 @@ FUZZ = B=build/fuzz CC=clang EXTRA='-fsanitize=fuzzer-no-link,address,undefined 
 # What httpd was built with is asked once. Targets that must work before a
 # compiler is installed (they install it) do not ask.
 NO_CONFIG = test check run cluster help clean format dist deb deb-life deb-check \
-            rpm release compilers httpds debian13 fuzz chaos churn discover-others apps bench proof ports
+            rpm release compilers httpds debian13 fuzz chaos churn discover-others scale apps bench proof ports
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -82,7 +82,7 @@ say = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 .SECONDARY:
 .PHONY: all run cluster test test-built install check check-built lint unit \
         unit-built tools-built soak proof ports corpus replay-built asan tsan bench \
-        bench-built chaos churn discover-others apps fuzz fuzz-built format dist deb deb-life deb-check compilers \
+        bench-built chaos churn discover-others scale apps fuzz fuzz-built format dist deb deb-life deb-check compilers \
         httpds rpm release debian13 clean help FORCE
 
 all: $(SO)                     ## the module: build/mod_lbsticky.so
@@ -235,6 +235,11 @@ churn:                         ## members that come and go, CHANGES=10000; MPM=e
 	tools/bootstrap build run
 	$(SELF) all
 	CHANGES=$(CHANGES) tools/churn $(MPM)
+
+scale:                         ## two members, eight, two, under load; a minute
+	tools/bootstrap build run
+	$(SELF) all
+	tools/scale
 
 soak: all tools-built $(B)/t/unit/sim/sim ## accidents, MINUTES=5; simulations, SEEDS=; SEED=
 	MINUTES='$(MINUTES)' $(if $(SEED),SEED='$(SEED)') LBS_BUILD=$(B) tools/soak

@@ -8,7 +8,8 @@
 #
 # Each target gets `rate` requests a second, whether the ones before are
 # answered or not, by chance and for all the same: GET or POST, of a visitor
-# who never came before or of one of `sessions`. run() takes the seconds to send
+# who never came before or of one of `sessions`, whose names begin with the
+# target's `sid` (s). run() takes the seconds to send
 # for, and what is to be done at which second; it ends when the last request
 # has its answer or was given up after `timeout` seconds.
 #
@@ -30,7 +31,8 @@ sub new ($class, %o) {
                       open => {}, rd => '', wr => '', %o}, $class;
     for my $t (@{$self->{targets}}) {
         $t->{results} = [];
-        $t->{visitors} = [map { {cookies => {sid => sprintf 's%05d', $_}} }
+        my $name = $t->{sid} // 's';
+        $t->{visitors} = [map { {cookies => {sid => sprintf '%s%05d', $name, $_}} }
                           1 .. $self->{sessions}];
     }
     return $self;
