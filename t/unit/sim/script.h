@@ -16,6 +16,7 @@ typedef enum kind_t {
     OPERATE, /* a: member, b: what */
     PAUSE,   /* a: seconds */
     WALL,    /* a: minutes + 60 that the wall clock jumps */
+    FORGET,  /* a: visitor, b: 0 of 4: its token is spoilt, too */
     KINDS
 } kind_t;
 
@@ -37,7 +38,7 @@ TAP_FUNC void script_make(script_t *s, apr_uint64_t seed)
 {
     static const kind_t often[] = {VISIT,  VISIT,   VISIT, VISIT, VISIT, VISIT,
                                    VISIT,  VISIT,   VISIT, FAULT, KILL,  FAULT,
-                                   RELOAD, OPERATE, PAUSE, WALL};
+                                   RELOAD, OPERATE, PAUSE, WALL,  FORGET};
     lbs_rand_t rand = {lbs_hash_mix(seed)};
     int i;
 
@@ -46,7 +47,7 @@ TAP_FUNC void script_make(script_t *s, apr_uint64_t seed)
     for (i = 0; i < EVENTS; i++) {
         event_t *e = &s->event[i];
 
-        e->kind = often[lbs_rand_below(&rand, 16)];
+        e->kind = often[lbs_rand_below(&rand, sizeof(often) / sizeof(*often))];
         e->after =
             lbs_rand_below(&rand, 4) == 0
                 ? 0
@@ -59,8 +60,9 @@ TAP_FUNC void script_make(script_t *s, apr_uint64_t seed)
 
 TAP_FUNC void script_print(const script_t *s)
 {
-    static const char *const name[KINDS] = {
-        "visit", "fault", "kill", "reload", "operate", "pause", "wall"};
+    static const char *const name[KINDS] = {"visit",  "fault",   "kill",
+                                            "reload", "operate", "pause",
+                                            "wall",   "forget"};
     int i;
 
     for (i = 0; i < s->count; i++) {
@@ -77,6 +79,9 @@ static void bury(world_t *w)
 {
     lbs_inflight_t row;
     int i;
+#if SIM_BROKEN != 4
+    int j;
+#endif
 
     for (i = 0; i < CHILDREN; i++) {
         if (!w->child[i].dead) {
@@ -87,6 +92,14 @@ static void bury(world_t *w)
             != APR_SUCCESS) {
             bail_out("no such child");
         }
+#if SIM_BROKEN != 4
+        for (j = 0; j < LETTERS; j++) {
+            if (w->member[j].slot != LBS_REGISTRY_NONE) {
+                lbs_queue_abandon(&record_of(w, w->member[j].slot)->queue,
+                                  &row, (apr_uint64_t)w->now);
+            }
+        }
+#endif
 #if SIM_BROKEN != 1
         MUST(w, lbs_inflight_reap(w->rows, &row, w->gauges) == APR_SUCCESS,
              "a dead child's row is not freed");
@@ -101,6 +114,13 @@ static void bury(world_t *w)
     for (i = 0; i < LETTERS; i++) {
         const truth_t *m = &w->member[i];
 
+        if (m->slot != LBS_REGISTRY_NONE) {
+            MUST(w,
+                 lbs_queue_waiting(&record_of(w, m->slot)->queue,
+                                   (apr_uint64_t)w->now)
+                     <= waiting_at(w, m->slot, APR_UINT64_MAX),
+                 "the dead wait for %c", 'a' + i);
+        }
         MUST(w,
              m->slot == LBS_REGISTRY_NONE
                  || lbs_gauge_inflight(&w->gauges[m->slot])
@@ -264,7 +284,7 @@ static void kill_child(world_t *w, apr_uint32_t child)
 
         if (f->used && f->child == (int)child) {
             f->used = 0;
-            w->member[f->letter].flying--;
+            w->member[f->letter].flying -= !f->waits;
         }
     }
 }
@@ -305,6 +325,22 @@ static void operate(world_t *w, truth_t *m, apr_uint32_t what)
     (void)lbs_plan_rebuild(w->plan, w->gauges, w->now);
 }
 
+/* The table loses a session, as when another one needs its place. */
+static void forget(world_t *w, visitor_t *v, int spoil)
+{
+    if (lbs_table_forget(w->table, v->key, w->now, NULL) != APR_SUCCESS) {
+        return;
+    }
+    if (spoil && v->has_cookie && v->token[0] != '\0') {
+        v->token[LBS_TOKEN_LEN / 2] ^= 1;
+        v->owner = -1;
+    }
+    else if (!v->has_cookie || v->token[0] == '\0') {
+        v->owner = -1;
+    }
+    v->used = v->given;
+}
+
 static void happen(world_t *w, const event_t *e)
 {
     pass(w, w->now + e->after);
@@ -332,6 +368,9 @@ static void happen(world_t *w, const event_t *e)
     case WALL:
         w->wall += ((apr_time_t)(e->a % 120) - 60) * 60 * SECOND;
         break;
+    case FORGET:
+        forget(w, &w->visitor[e->a % VISITORS], e->b % 4 == 0);
+        break;
     default:
         break;
     }
@@ -357,6 +396,11 @@ static void rest(world_t *w)
         }
         MUST(w, lbs_gauge_inflight(&w->gauges[m->slot]) == 0,
              "in flight at %c for ever", 'a' + i);
+        MUST(w,
+             lbs_queue_waiting(&record_of(w, m->slot)->queue,
+                               (apr_uint64_t)w->now)
+                 == 0,
+             "one waits for %c for ever", 'a' + i);
         MUST(w, !lbs_eject_out(&record_of(w, m->slot)->eject),
              "the hold of %c never ends", 'a' + i);
         MUST(w, !m->draining || m->told != 0, "the drain of %c never ends",
@@ -390,6 +434,7 @@ static void begin(world_t *w, apr_pool_t *memory, apr_uint64_t seed)
 
     memset(w, 0, sizeof(*w));
     w->memory = memory;
+    lbs_secret_random(&w->secret, "a secret of sixteen", 19);
     w->now = w->ticked = w->swept = START;
     w->method = (lbs_pick_method_t)(seed % 16 < 3 ? seed % 3
                                     : seed % 16 < 14
@@ -413,8 +458,10 @@ static void begin(world_t *w, apr_pool_t *memory, apr_uint64_t seed)
         w->member[i].slot = LBS_REGISTRY_NONE;
     }
     for (i = 0; i < VISITORS; i++) {
-        w->visitor[i] = (visitor_t){
-            .key = lbs_hash_mix(seed + (apr_uint64_t)i), .owner = -1};
+        w->visitor[i] =
+            (visitor_t){.key = lbs_hash_mix(seed + (apr_uint64_t)i),
+                        .owner = -1,
+                        .has_cookie = i % 2};
     }
     for (i = 0; i < CHILDREN; i++) {
         w->child[i].pid = ++w->pids;

@@ -41,6 +41,7 @@ int main(int argc, const char *const *argv)
     apr_uint64_t first = argc > 2 ? (apr_uint64_t)atoll(argv[2]) : 1;
     long decisions[LBS_DECISIONS] = {0};
     long moves[LBS_REASONS] = {0};
+    long by_token = 0, queued = 0;
     apr_uint64_t seed;
     apr_pool_t *memory;
     int i;
@@ -53,6 +54,8 @@ int main(int argc, const char *const *argv)
         if (!script_run(&script, &world, memory)) {
             break;
         }
+        queued += world.queued;
+        by_token += world.by_token;
         for (i = 0; i < LBS_DECISIONS; i++) {
             decisions[i] += world.decisions[i];
         }
@@ -75,5 +78,9 @@ int main(int argc, const char *const *argv)
                && moves[LBS_REASON_DRAINED] && moves[LBS_REASON_EJECTED]
                && moves[LBS_REASON_FULL] && decisions[LBS_DECISION_REFUSED]),
        "with all reasons to move but those of checks and failback");
+    ok(argc > 1 || seed != first + count || by_token > 0,
+       "%ld times kept by a token alone", by_token);
+    ok(argc > 1 || seed != first + count || queued > 0,
+       "%ld times a request waited in a queue", queued);
     return done_testing();
 }

@@ -5,6 +5,11 @@
 
 #include "t/unit/sim/world.h"
 
+static apr_time_t slack_of(const visitor_t *v)
+{
+    return v->has_cookie ? TOKEN_SLACK : UNIT_SLACK;
+}
+
 /* Is what a move is told for true? */
 static int is_true(const world_t *w, const visitor_t *v, lbs_reason_t reason,
                    const flying_t *f)
@@ -20,7 +25,7 @@ static int is_true(const world_t *w, const visitor_t *v, lbs_reason_t reason,
         return m->draining
                && ((m->deadline != 0 && m->deadline <= w->now)
                    || (m->drain_idle != 0
-                       && w->now - v->used > m->drain_idle - UNIT_SLACK));
+                       && w->now - v->used > m->drain_idle - slack_of(v)));
     case LBS_REASON_EJECTED:
         return lbs_eject_out(&record_of(w, m->slot)->eject);
     case LBS_REASON_FULL: /* found so by this request's own attempt */
@@ -74,7 +79,7 @@ static void judge(world_t *w, const visitor_t *v, const decided_t *d,
     if (v->owner >= 0 && w->now < v->used + IDLE) {
         judge_known(w, v, d, f);
     }
-    else if (v->owner < 0 || w->now > v->used + IDLE + UNIT_SLACK) {
+    else if (v->owner < 0 || w->now > v->used + IDLE + slack_of(v)) {
         MUST(w,
              d->decision == LBS_DECISION_NEW
                  || d->decision == LBS_DECISION_REFUSED,
@@ -116,9 +121,10 @@ static decided_t decide_both(world_t *w, visitor_t *v, flying_t *f)
     }
 #endif
     judge(w, v, &done, f);
-    if (done.decision == LBS_DECISION_KEPT) {
+    if (done.decision == LBS_DECISION_KEPT && !done.by_token) {
         v->used = w->now;
     }
+    w->by_token += done.decision == LBS_DECISION_KEPT && done.by_token;
     w->decisions[done.decision]++;
     w->moves[done.decision == LBS_DECISION_MOVED ? done.reason : 0]++;
     return done;
@@ -136,28 +142,81 @@ static apr_time_t lasts(lbs_rand_t *rand, health_t health)
     }
 }
 
+/* How many wait at the member, of living children; before that ticket. */
+TAP_FUNC apr_uint32_t waiting_at(const world_t *w, apr_uint32_t slot,
+                                 apr_uint64_t ticket)
+{
+    apr_uint32_t sum = 0;
+    int i;
+
+    for (i = 0; i < FLIGHTS; i++) {
+        const flying_t *f = &w->flying[i];
+
+        sum += f->used && f->waits && f->slot == slot && f->ticket < ticket
+               && w->now < f->gives_up;
+    }
+    return sum;
+}
+
+static apr_status_t enter(world_t *w, flying_t *f, apr_uint64_t ticket)
+{
+    truth_t *m = &w->member[f->letter];
+    lbs_gauge_t *gauge = &w->gauges[f->slot];
+    apr_status_t rv = lbs_inflight_enter(w->rows, &w->child[f->child].row,
+                                         f->slot, gauge, &f->flight);
+
+    if (rv == APR_SUCCESS) {
+        MUST(w, m->configured && m->slot == f->slot,
+             "sent to %c, which is not there", 'a' + f->letter);
+        MUST(w, lbs_gauge_inflight(gauge) <= LIMIT, "%c is above its limit",
+             'a' + f->letter);
+        MUST(w,
+             lbs_gauge_inflight(gauge) + waiting_at(w, f->slot, ticket)
+                 <= LIMIT,
+             "overtakes who waits for %c", 'a' + f->letter);
+        m->flying++;
+        f->began = w->now;
+        f->ends = w->now + lasts(&f->rand, m->health);
+    }
+    return rv;
+}
+
+/* As lbs_admit() of src/httpd/request. @return 1: it is there, or waits */
+static int admit(world_t *w, flying_t *f)
+{
+    lbs_queue_t *queue = &record_of(w, f->slot)->queue;
+    apr_status_t rv =
+        lbs_queue_empty(queue) ? enter(w, f, APR_UINT64_MAX) : APR_EBUSY;
+
+    if (rv != APR_EBUSY || f->waited) {
+        return rv == APR_SUCCESS;
+    }
+    f->waited = 1;
+    if (lbs_queue_join(queue, PLACES, &w->child[f->child].row, WAIT,
+                       (apr_uint64_t)w->now, &f->ticket)
+        != APR_SUCCESS) {
+        return 0;
+    }
+    f->waits = 1;
+    f->gives_up = (w->now + WAIT) / 1000 * 1000; /* the queue's unit */
+    f->ends = w->now + NAP;
+    w->queued++;
+    return 1;
+}
+
 /* Send a request: at most TRIES members. f: with those tried before. */
 TAP_FUNC void send_out(world_t *w, flying_t *f)
 {
     while (f->ntried < TRIES) {
         decided_t d = decide_both(w, &w->visitor[f->visitor], f);
-        truth_t *m;
 
         if (d.index == LBS_REGISTRY_NONE || w->rule != NULL) {
             break;
         }
         f->letter = w->letter[d.index];
-        m = &w->member[f->letter];
-        f->slot = m->slot;
+        f->slot = w->member[f->letter].slot;
         f->tried[f->ntried++] = (apr_uint16_t)d.index;
-        if (lbs_inflight_enter(w->rows, &w->child[f->child].row, f->slot,
-                               &w->gauges[f->slot], &f->flight)
-            == APR_SUCCESS) {
-            MUST(w, lbs_gauge_inflight(&w->gauges[f->slot]) <= LIMIT,
-                 "%c is above its limit", 'a' + f->letter);
-            m->flying++;
-            f->began = w->now;
-            f->ends = w->now + lasts(&f->rand, m->health);
+        if (admit(w, f)) {
             return;
         }
     }
@@ -272,15 +331,54 @@ static void remember(world_t *w, const flying_t *f)
         == APR_SUCCESS) {
         v->owner = f->letter;
         v->used = w->now;
+        give_token(w, v, f->letter);
     }
 }
 
-/* An attempt has come to its end. */
+/* Who waits asks whether it is its turn. */
+static void ask(world_t *w, flying_t *f)
+{
+    lbs_queue_t *queue = &record_of(w, f->slot)->queue;
+    const lbs_gauge_t *gauge = &w->gauges[f->slot];
+    apr_uint64_t now = (apr_uint64_t)w->now;
+    apr_status_t rv = APR_TIMEUP;
+
+    MUST(w, w->now < f->gives_up + NAP, "waits for %c for ever",
+         'a' + f->letter);
+    if (w->member[f->letter].slot == f->slot) {
+        rv = lbs_queue_turn(queue, gauge, now, f->ticket);
+        if (rv != APR_TIMEUP && !lbs_gauge_open_kept(gauge)) {
+            rv = APR_TIMEUP;
+        }
+        if (rv == APR_SUCCESS) {
+            rv = enter(w, f, f->ticket);
+            rv = rv == APR_EAGAIN  ? APR_TIMEUP
+                 : rv == APR_EBUSY ? APR_EAGAIN
+                                   : rv;
+        }
+        if (rv == APR_EAGAIN) {
+            f->ends = w->now + NAP;
+            return;
+        }
+        lbs_queue_leave(queue, now, f->ticket);
+    }
+    f->waits = 0;
+    if (rv != APR_SUCCESS) {
+        send_out(w, f);
+    }
+}
+
+/* An attempt, or a nap, has come to its end. */
 TAP_FUNC void land(world_t *w, flying_t *f)
 {
     truth_t *m = &w->member[f->letter];
-    int again = verdict(w, f, m);
+    int again;
 
+    if (f->waits) {
+        ask(w, f);
+        return;
+    }
+    again = verdict(w, f, m);
     if (!again) {
         remember(w, f);
     }

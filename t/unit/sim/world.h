@@ -20,6 +20,7 @@
 
 #include <apr_general.h>
 
+#include "src/affinity/lbs_token.h"
 #include "src/base/lbs_hash.h"
 #include "src/base/lbs_rand.h"
 #include "src/member/lbs_budget.h"
@@ -32,8 +33,9 @@
 #include "t/unit/tap.h"
 
 /* 1: a child that died is buried, but what it had in flight is not taken back.
- * 2: one request of some is sent anywhere. Here only, to see that the world
- * notices. */
+ * 2: one request of some is sent anywhere. 3: a token's date is not looked at.
+ * 4: who waits in a queue is not taken out of it when its child dies. Here
+ * only, to see that the world notices. */
 #ifndef SIM_BROKEN
 #define SIM_BROKEN 0
 #endif
@@ -42,6 +44,8 @@
 #define START (1000 * SECOND)
 #define IDLE (20 * SECOND)
 #define UNIT_SLACK (IDLE / 50) /* how much later a session may end */
+#define TOKEN_SLACK SECOND /* the same of a token: its date is in seconds */
+#define EPOCH 1700000000
 #define TICK (SECOND / 5)
 #define SWEEP (IDLE / 2)
 #define LETTERS 6 /* members a configuration may have */
@@ -51,8 +55,11 @@
 #define FLIGHTS 64
 #define TRIES 3
 #define LIMIT 5
-#define BUDGET 20 /* percent */
-#define CAP 50    /* percent */
+#define PLACES 3 /* in a member's queue */
+#define WAIT (2 * SECOND)
+#define NAP (SECOND / 20) /* of who waits */
+#define BUDGET 20         /* percent */
+#define CAP 50            /* percent */
 #define SESSIONS 1000
 #define SECONDS 2000 /* a script's longest */
 
@@ -83,14 +90,18 @@ typedef struct truth_t {
 
 typedef struct visitor_t {
     apr_uint64_t key;
-    int owner;       /* letter; -1: no session */
-    apr_time_t used; /* when the session was bound or used last */
+    int owner;        /* letter; -1: no session */
+    apr_time_t used;  /* when the session was bound or used last */
+    int has_cookie;   /* shows the token that it was given last */
+    apr_time_t given; /* when that was */
+    char token[LBS_TOKEN_LEN + 1];
 } visitor_t;
 
 typedef struct decided_t {
     lbs_decision_t decision;
     lbs_reason_t reason;
     apr_uint32_t index; /* of the plan; LBS_REGISTRY_NONE: none */
+    int by_token;       /* the table does not know the session */
 } decided_t;
 
 typedef struct flying_t {
@@ -102,6 +113,10 @@ typedef struct flying_t {
     apr_time_t began;
     apr_time_t ends;
     lbs_flight_t flight;
+    int waits;  /* in the member's queue, with its ticket */
+    int waited; /* once is enough */
+    apr_uint64_t ticket;
+    apr_time_t gives_up;
     lbs_rand_t rand; /* its own: others may be left out of the script */
     apr_uint16_t tried[TRIES + 1];
     unsigned ntried;
@@ -120,6 +135,7 @@ typedef struct world_t {
     lbs_plan_t *plan;
     lbs_pick_method_t method;
     lbs_pool_record_t *pool;
+    lbs_secret_t secret;
     lbs_gauge_t *gauges;
     const lbs_rows_t *rows;
     apr_time_t now;
@@ -141,6 +157,8 @@ typedef struct world_t {
     apr_uint32_t repeats[SECONDS];
     long decisions[LBS_DECISIONS];
     long moves[LBS_REASONS];
+    long queued;
+    long by_token;    /* sessions kept that the table did not know */
     const char *rule; /* that was broken; NULL: none */
     char failed[160];
 } world_t;
@@ -195,6 +213,58 @@ TAP_FUNC int letter_of(const world_t *w, apr_uint32_t slot)
         }
     }
     return -1;
+}
+
+/* Tokens of our own cookie ----------------------------------------------- */
+
+#define TOKEN_POOL 7u
+
+static apr_uint64_t token_member(int letter)
+{
+    char route[2] = {(char)('a' + letter), '\0'};
+
+    return lbs_token_member_id("app", route);
+}
+
+static apr_uint32_t token_time(apr_time_t at)
+{
+    return (apr_uint32_t)(EPOCH + at / SECOND);
+}
+
+/* The visitor is given a token of its member. */
+TAP_FUNC void give_token(const world_t *w, visitor_t *v, int letter)
+{
+    lbs_token_t token = {token_time(w->now), token_time(w->now), v->key,
+                         token_member(letter)};
+
+    lbs_token_sign(v->token, &token, &w->secret, TOKEN_POOL);
+    v->given = w->now;
+}
+
+/* Whom the visitor's token names. expires: out, where it names a member
+ * @return the letter; -1: there is no such token, or it does not count */
+static int read_token(const world_t *w, const visitor_t *v,
+                      apr_time_t *expires)
+{
+    lbs_token_t token;
+    int i;
+
+    if (!v->has_cookie
+        || lbs_token_verify(&token, v->token, strlen(v->token), &w->secret,
+                            TOKEN_POOL)
+               != APR_SUCCESS
+        || token.sid != v->key) {
+        return -1;
+    }
+#if SIM_BROKEN != 3
+    if (token_time(w->now) - token.issued > IDLE / SECOND) {
+        return -1;
+    }
+#endif
+    *expires = (apr_time_t)(token.issued - EPOCH) * SECOND + IDLE;
+    for (i = 0; i < LETTERS && token_member(i) != token.member; i++) {
+    }
+    return i < LETTERS ? i : -1;
 }
 
 /* Configuration ---------------------------------------------------------- */
@@ -355,13 +425,24 @@ static int was_tried(const flying_t *f, apr_uint32_t index)
 static decided_t decide(world_t *w, const visitor_t *v, const flying_t *f,
                         int dry, lbs_rand_t *rand)
 {
-    decided_t d = {LBS_DECISION_NEW, LBS_REASON_UNKNOWN, LBS_REGISTRY_NONE};
+    decided_t d = {LBS_DECISION_NEW, LBS_REASON_UNKNOWN, LBS_REGISTRY_NONE, 0};
     lbs_table_hit_t hit;
     apr_status_t rv = lbs_table_find(w->table, v->key, w->now, &hit);
 
+    int letter = -1;
+
     if (rv == APR_SUCCESS) {
-        int letter = letter_of(w, hit.slot);
-        lbs_reason_t why = why_not(w, hit.slot, &hit);
+        letter = letter_of(w, hit.slot);
+    }
+    else if (rv == APR_NOTFOUND) {
+        letter = read_token(w, v, &hit.expires_us);
+        d.by_token = letter >= 0;
+        hit.slot = letter >= 0 ? w->member[letter].slot : LBS_REGISTRY_NONE;
+    }
+    if (letter >= 0) {
+        lbs_reason_t why = d.by_token && !w->member[letter].configured
+                               ? LBS_REASON_REMOVED
+                               : why_not(w, hit.slot, &hit);
 
         if (why == LBS_REASON_NONE && was_tried(f, w->member[letter].index)) {
             why = LBS_REASON_FULL;
@@ -371,7 +452,7 @@ static decided_t decide(world_t *w, const visitor_t *v, const flying_t *f,
         d.reason = why;
         if (why == LBS_REASON_NONE) {
             d.index = w->member[letter].index;
-            if (!dry) {
+            if (!dry && !d.by_token) {
                 (void)lbs_table_renew(w->table, v->key, w->now, IDLE, &hit);
             }
             return d;
