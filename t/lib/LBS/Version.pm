@@ -15,7 +15,8 @@ our $BIN = $ENV{LBS_HTTPD} // '/usr/sbin/apache2';
 my $is;
 
 sub httpd_since ($version) {
-    $is //= (`'$BIN' -v` =~ m{Apache/([\d.]+)})[0] // die "$BIN: no version\n";
+    # Where there is none, lint reads the tests, and none of them can run.
+    $is //= -x $BIN ? (`'$BIN' -v` =~ m{Apache/([\d.]+)})[0] // die "$BIN: no version\n" : '999';
     return version->parse("v$is") >= version->parse("v$version");
 }
 
