@@ -169,7 +169,7 @@ static const char *read_srv_finder(cmd_parms *cmd, const char *what,
                  "srv:_http._tcp.app.internal";
 }
 
-/* What may stand behind the name of a source. */
+/* How the text behind the name of a source is read. */
 static const struct {
     lbs_roster_by_t by;
     const char *(*read)(cmd_parms *cmd, const char *what,

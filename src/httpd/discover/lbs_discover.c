@@ -213,7 +213,7 @@ static void name_sources(const lbs_pool_t *pool)
     }
 }
 
-/* What is to be had at once, at a start. */
+/* At a start every source that can be read at once is read. */
 static void read_sources(const lbs_pool_t *pool, apr_pool_t *ptemp)
 {
     lbs_discover_from_t from = {.pool = pool, .source = 0};

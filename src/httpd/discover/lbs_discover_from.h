@@ -8,7 +8,7 @@
 #include "src/httpd/pool/lbs_pools.h"
 #include "src/roster/lbs_list.h"
 
-/* What a source said. */
+/* The answer of a source. */
 typedef struct lbs_discover_answer_t {
     lbs_roster_said_t said;
     apr_array_header_t *list; /* of lbs_list_member_t; where the answer is not

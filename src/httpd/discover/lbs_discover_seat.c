@@ -528,7 +528,7 @@ void lbs_discover_seat_keep(const lbs_pool_t *pool, int seat)
     if (!lbs_roster_at(pool->roster, seat, &place)) {
         return;
     }
-    /* One that is configured by now was named before. */
+    /* A member that is configured by now was named before. */
     if (lbs_registry_member_info(registry(), place.slot, &info) != APR_SUCCESS
         || info.pool_slot != pool->slot
         || lbs_registry_member(registry(), pool->slot, info.route, info.url,

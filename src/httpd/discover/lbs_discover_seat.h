@@ -33,8 +33,8 @@ lbs_discover_came_t lbs_discover_seat_come(const lbs_discover_from_t *from,
 void lbs_discover_seat_value(const lbs_pool_t *pool,
                              const lbs_list_member_t *m);
 
-/** What is known of the seat of a member in the registry, by its identity.
- * @return 0: it has no name yet */
+/** The identity by which the registry knows a member.
+ * @return 0: its pool is not known there */
 apr_uint64_t lbs_discover_seat_id(const lbs_pool_t *pool,
                                   const lbs_list_member_t *m);
 

@@ -2,32 +2,12 @@
 /* The simulation notices when who waits in a queue stays there although
  * its child died. */
 #define SIM_BROKEN 4
-#include "t/unit/sim/script.h"
-
-#define SEEDS 200
-
-static world_t world;
-static script_t script;
+#include "t/unit/sim/caught.h"
 
 int main(void)
 {
-    apr_uint64_t seed = 0;
-    apr_pool_t *memory;
-    int caught;
+    static const caught_t want = {200, "a dead waiter", "the dead wait", 24};
 
-    apr_initialize();
-    atexit(apr_terminate);
-    apr_pool_create(&memory, NULL);
-    do {
-        script_make(&script, ++seed);
-        caught = !script_run(&script, &world, memory);
-    } while (!caught && seed < SEEDS);
-    ok(caught, "a dead waiter is noticed");
-    script_minimise(&script, &world, memory);
-    ok(strstr(world.failed, "the dead wait") != NULL, "as what it is");
-    ok(script.count <= 24, "with %d of %d events", script.count, EVENTS);
-    if (script.count > 24) {
-        script_print(&script);
-    }
+    is_caught(&want, caught_memory());
     return done_testing();
 }
